@@ -1,0 +1,1 @@
+"""A change comes in, a decision goes out, and what must follow follows."""

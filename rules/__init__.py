@@ -1,0 +1,1 @@
+"""The policy language: catalogue, operators, loading, deciding, explaining and rehearsing."""

@@ -1,0 +1,1 @@
+"""Approved mailboxes flow between Exchange Online and Dataverse."""
