@@ -1,0 +1,190 @@
+"""The database: SQLite embedded, PostgreSQL beyond one machine, by the same statements.
+
+Storage functions are plain `fn(connection, …) -> value`. Writing goes through the writer thread
+(kernel.writer), reading through a few reader threads. SQLite runs in WAL mode with
+synchronous=FULL: what was answered survives a power cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.pool import QueuePool
+
+from kernel.errors import SettingInvalid, Unavailable
+from kernel.failpoints import NONE, STEPS, Failpoints
+from kernel.tables import metadata
+from kernel.writer import Job, Writer
+
+T = TypeVar("T")
+
+READERS = 4
+BUSY_MILLISECONDS = 10_000
+
+
+class Database:
+    """One database, opened by one process.
+
+    `url` is `sqlite:///path` or `postgresql+psycopg://…` (plain `postgresql://` is understood).
+    """
+
+    def __init__(self, url: str, *, failpoints: Failpoints = NONE) -> None:
+        self.url = _checked_url(url)
+        self.dialect = "sqlite" if self.url.startswith("sqlite") else "postgresql"
+        self._failpoints = failpoints
+        self._writer_engine = _engine(self.url, pool_size=1, begin="BEGIN IMMEDIATE")
+        self._reader_engine = _engine(self.url, pool_size=READERS, begin="BEGIN")
+        self._writer = Writer(self._writer_engine, failpoints)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="database-reader")
+        self._opened = False
+
+    def open(self) -> None:
+        """Start the writer. Raises Unavailable when the database cannot be reached."""
+        try:
+            with self._reader_engine.connect():
+                pass
+        except (OperationalError, DBAPIError) as error:
+            raise Unavailable(
+                f"The database cannot be opened: {error.orig}.",
+                hint="Check MAILBOX_GUARD_DATABASE_URL and MAILBOX_GUARD_DATA_DIR.",
+            ) from error
+        self._writer.start()
+        self._opened = True
+
+    def close(self) -> None:
+        """Write what waits, then let go of every connection."""
+        if self._opened:
+            self._writer.stop()
+        self._readers.shutdown()
+        self._reader_engine.dispose()
+        self._writer_engine.dispose()
+        self._opened = False
+
+    def create_tables(self) -> None:
+        """Create every declared table that is missing: for tests; elsewhere migrations do it."""
+        with self._writer_engine.begin() as connection:
+            metadata.create_all(connection)
+
+    @property
+    def engine(self) -> Engine:
+        """The writing engine, for migrations only."""
+        return self._writer_engine
+
+    async def write(
+        self,
+        fn: Callable[[Connection], T],
+        *,
+        step: str,
+        deadline_seconds: float | None = None,
+    ) -> T:
+        """Run `fn` in a transaction and return its value once that is durable.
+
+        `fn` touches nothing but the connection and may run a second time. Raises what `fn` raises,
+        Unavailable when the database cannot be written, or could not within the deadline; then
+        nothing of `fn` was written.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        job = Job(fn, _known(step), future, loop)
+        self._writer.put(job)
+        if deadline_seconds is None:
+            return await future
+        try:
+            return await asyncio.wait_for(asyncio.shield(future), deadline_seconds)
+        except TimeoutError:
+            # Whoever claims the job first has it: either it never runs, or its commit is near.
+            if job.claim():
+                raise Unavailable(
+                    f"The database did not write within {deadline_seconds:g} seconds.",
+                    hint="Check the disk or the database server.",
+                ) from None
+            return await future
+
+    async def read(self, fn: Callable[[Connection], T]) -> T:
+        """Run `fn` on a reading connection, in a thread, and return its value."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, fn)
+
+    def write_now(self, fn: Callable[[Connection], T], *, step: str) -> T:
+        """Do as `write`, from code without an event loop."""
+        future: Future[T] = Future()
+        self._writer.put(Job(fn, _known(step), future, None))
+        return future.result()
+
+    def read_now(self, fn: Callable[[Connection], T]) -> T:
+        """Do as `read`, in this thread."""
+        try:
+            with self._reader_engine.connect() as connection:
+                return fn(connection)
+        except OperationalError as error:
+            raise Unavailable(
+                f"The database cannot be read: {error.orig}.",
+                hint="Check the disk or the database server, and run `mailbox-guard db upgrade`.",
+            ) from error
+
+
+def insert(connection: Connection, table: Table) -> Any:
+    """Return an INSERT that knows `on_conflict_do_update` and `on_conflict_do_nothing`.
+
+    Both databases spell it alike; SQLAlchemy has one class for each.
+    """
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
+
+
+def _known(step: str) -> str:
+    if step not in STEPS:
+        raise KeyError(f"no step is named {step}; register it with kernel.failpoints.step")
+    return step
+
+
+def _checked_url(url: str) -> str:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise SettingInvalid(
+            "MAILBOX_GUARD_DATABASE_URL is not a database URL.",
+            hint="Use sqlite:///path/to/file.db or postgresql://user@host/name.",
+        ) from error
+    backend = parsed.get_backend_name()
+    if backend == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    elif backend != "sqlite" or parsed.database in (None, "", ":memory:"):
+        raise SettingInvalid(
+            f"MAILBOX_GUARD_DATABASE_URL names `{backend}`, which is not served.",
+            hint="Use sqlite:///path/to/file.db or postgresql://user@host/name.",
+        )
+    return parsed.render_as_string(hide_password=False)
+
+
+def _engine(url: str, *, pool_size: int, begin: str) -> Engine:
+    engine = create_engine(
+        url, poolclass=QueuePool, pool_size=pool_size, max_overflow=0, pool_pre_ping=True
+    )
+    if engine.dialect.name != "sqlite":
+        return engine
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, record: Any) -> None:
+        # The driver's own transaction handling is off: BEGIN is ours, see below.
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"busy_timeout={BUSY_MILLISECONDS}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin_transaction(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

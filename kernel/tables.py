@@ -1,0 +1,76 @@
+"""The shared metadata on which every room declares its tables, and the column types they use."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Dialect, Integer, MetaData, Table, Text
+from sqlalchemy.types import TypeDecorator
+
+from kernel.digest import canonical_json
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def microseconds(moment: datetime) -> int:
+    """Return a moment as whole microseconds since 1970 in UTC."""
+    delta = moment - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def moment_of(value: int) -> datetime:
+    """Return the aware UTC moment of that many microseconds since 1970."""
+    return datetime.fromtimestamp(value // 1_000_000, UTC).replace(microsecond=value % 1_000_000)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware moment, stored as microseconds since 1970 in UTC on both databases."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Store the moment."""
+        return None if value is None else microseconds(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        """Read the moment."""
+        return None if value is None else moment_of(value)
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON value, stored as its canonical text on both databases."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """Store the value."""
+        return None if value is None else canonical_json(value).decode("utf-8")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        """Read the value."""
+        return None if value is None else json.loads(value)
+
+
+# Auto-increment on SQLite needs INTEGER, on PostgreSQL a row count beyond 2^31 needs BIGINT.
+BigKey = BigInteger().with_variant(Integer, "sqlite")
+
+schema_number = Table(
+    "kernel_schema",
+    metadata,
+    Column("number", Integer, primary_key=True),
+)
