@@ -11,7 +11,7 @@
     ├── Unavailable         503, exit 2, transient: try again later
     └── Bug                 500, exit 3: our own fault
 
-Rooms add their own subclasses with their own `code`. A refusal by a policy is a value, not an error.
+Rooms add subclasses with a `code` of their own. A refusal by a policy is a value, not an error.
 """
 
 from __future__ import annotations

@@ -1,0 +1,183 @@
+"""Which mailboxes may be synced: the one place where guard and sync meet.
+
+The key is the mailbox record of Dataverse. Only the guard grants; anyone may withdraw. The epoch
+rises with every change, so that work begun under an older approval fails where it would write:
+`lock` inside the transaction of a page, `permit` right before each attempt to reach the mailbox.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Connection, Integer, Row, Table, Text, select, update
+
+from kernel.database import insert
+from kernel.errors import ApprovalWithdrawn
+from kernel.tables import Instant, Json, metadata
+
+APPROVED = "approved"
+WITHDRAWN = "withdrawn"
+
+# How long a permit may be used after it was given. Whoever withdraws waits this long after the
+# commit before saying that no further access can begin.
+PERMIT_SECONDS = 1.0
+
+approvals = Table(
+    "kernel_approvals",
+    metadata,
+    Column("record_id", Text, primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("object_id", Text, nullable=False),
+    Column("owner_id", Text, nullable=False),
+    Column("owner_type", Text, nullable=False),
+    Column("evidence", Json, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("until", Instant),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What is held of one mailbox record: approved or withdrawn, on which evidence, since when."""
+
+    record_id: str
+    address: str
+    object_id: str
+    owner_id: str
+    owner_type: str
+    evidence: dict[str, Any]
+    state: str
+    epoch: int
+    reason: str
+    changed_at: datetime
+    until: datetime | None
+
+    def is_approved(self, now: datetime) -> bool:
+        """Return whether the mailbox may be synced at that moment."""
+        return self.state == APPROVED and (self.until is None or now < self.until)
+
+
+def grant(
+    connection: Connection,
+    *,
+    record_id: str,
+    address: str,
+    object_id: str,
+    owner_id: str,
+    owner_type: str,
+    evidence: dict[str, Any],
+    now: datetime,
+    until: datetime | None = None,
+) -> int:
+    """Hold the mailbox approved on this evidence and return the epoch.
+
+    The epoch rises unless the mailbox already was approved for the same address, object and owner.
+    """
+    held = _locked(connection, record_id)
+    values = {
+        "address": address,
+        "object_id": object_id,
+        "owner_id": owner_id,
+        "owner_type": owner_type,
+        "evidence": evidence,
+        "state": APPROVED,
+        "reason": "",
+        "until": until,
+    }
+    if held is None:
+        statement = insert(connection, approvals).values(
+            record_id=record_id, epoch=1, changed_at=now, **values
+        )
+        connection.execute(statement)
+        return 1
+    identity = (held.address.casefold(), held.object_id, held.owner_id, held.owner_type)
+    same = held.is_approved(now) and identity == (
+        address.casefold(),
+        object_id,
+        owner_id,
+        owner_type,
+    )
+    epoch = held.epoch if same else held.epoch + 1
+    connection.execute(
+        update(approvals)
+        .where(approvals.c.record_id == record_id)
+        .values(epoch=epoch, changed_at=held.changed_at if same else now, **values)
+    )
+    return epoch
+
+
+def withdraw(connection: Connection, *, record_id: str, reason: str, now: datetime) -> int | None:
+    """Hold the mailbox withdrawn and return the new epoch; None when it was not approved."""
+    held = _locked(connection, record_id)
+    if held is None or held.state != APPROVED:
+        return None
+    connection.execute(
+        update(approvals)
+        .where(approvals.c.record_id == record_id)
+        .values(state=WITHDRAWN, epoch=held.epoch + 1, reason=reason, changed_at=now)
+    )
+    return held.epoch + 1
+
+
+def find(connection: Connection, record_id: str) -> Approval | None:
+    """Return what is held of that record, if anything ever was."""
+    row = connection.execute(select(approvals).where(approvals.c.record_id == record_id)).first()
+    return None if row is None else _approval_from_row(row)
+
+
+def list_all(connection: Connection) -> list[Approval]:
+    """Return what is held of every record, in the order of their ids."""
+    rows = connection.execute(select(approvals).order_by(approvals.c.record_id))
+    return [_approval_from_row(row) for row in rows]
+
+
+def list_approved(connection: Connection, *, now: datetime) -> list[Approval]:
+    """Return the mailboxes that may be synced at that moment, in the order of their ids."""
+    statement = (
+        select(approvals).where(approvals.c.state == APPROVED).order_by(approvals.c.record_id)
+    )
+    found = [_approval_from_row(row) for row in connection.execute(statement)]
+    return [approval for approval in found if approval.is_approved(now)]
+
+
+def lock(connection: Connection, record_id: str, *, epoch: int, now: datetime) -> Approval:
+    """Return the approval and keep any withdrawal waiting until this transaction ends.
+
+    Raises ApprovalWithdrawn when the mailbox is not approved under that epoch.
+    """
+    return _checked(_locked(connection, record_id), record_id, epoch=epoch, now=now)
+
+
+def permit(connection: Connection, record_id: str, *, epoch: int, now: datetime) -> None:
+    """Allow one attempt to reach the mailbox, to begin within PERMIT_SECONDS.
+
+    Raises ApprovalWithdrawn when the mailbox is not approved under that epoch.
+    """
+    _checked(find(connection, record_id), record_id, epoch=epoch, now=now)
+
+
+def _checked(held: Approval | None, record_id: str, *, epoch: int, now: datetime) -> Approval:
+    if held is None:
+        raise ApprovalWithdrawn(f"Mailbox {record_id} was never approved.", record_id=record_id)
+    if held.epoch != epoch or not held.is_approved(now):
+        raise ApprovalWithdrawn(
+            f"Mailbox {record_id} is no longer approved under epoch {epoch}.",
+            record_id=record_id,
+            reason=held.reason,
+        )
+    return held
+
+
+def _locked(connection: Connection, record_id: str) -> Approval | None:
+    statement = select(approvals).where(approvals.c.record_id == record_id).with_for_update()
+    row = connection.execute(statement).first()
+    return None if row is None else _approval_from_row(row)
+
+
+def _approval_from_row(row: Row[Any]) -> Approval:
+    return Approval(**row._mapping)

@@ -1,0 +1,285 @@
+"""Settings: each declared once with type, default, unit and doc; read from environment and file.
+
+`MAILBOX_GUARD_<NAME>` in the environment wins over `<name>` in `mailbox-guard.toml`. An unknown
+name is refused like an invalid value: a typo must not weaken the guard.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from kernel.errors import SettingInvalid
+
+PREFIX = "MAILBOX_GUARD_"
+FILE_NAME = "mailbox-guard.toml"
+CLOUDS = ("global", "gcc-high", "dod", "china")
+ENFORCEMENTS = ("enforce", "observe")
+
+
+class Secret:
+    """A text that shows itself only when asked by name."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text itself."""
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return "Secret([redacted])" if self._text else "Secret()"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What is said of a setting: its doc, its unit, the values it may take, its parser."""
+
+    doc: str
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    shown_default: str | None = None
+
+
+def _setting(
+    default: Any,
+    doc: str,
+    *,
+    unit: str = "",
+    choices: tuple[str, ...] = (),
+    shown_default: str | None = None,
+) -> Any:
+    declaration = Declaration(doc, unit=unit, choices=choices, shown_default=shown_default)
+    return field(default=default, metadata={"declaration": declaration})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set, read once at the start."""
+
+    database_url: str = _setting(
+        "",
+        "Where decisions, approvals and the sync's state are kept.",
+        shown_default="a SQLite file in the data directory",
+    )
+    data_dir: Path = _setting(
+        Path(),
+        "Directory of the SQLite file and its lock.",
+        shown_default="`mailbox-guard` in the user's data directory",
+    )
+    policies_dir: Path | None = _setting(
+        None, "Root of the policy folder.", shown_default="the shipped policies"
+    )
+    policies_digest: str = _setting(
+        "", "The only accepted digest of the policy set; empty accepts what loads.", unit="sha256"
+    )
+    environment: str = _setting("", "Which `params/<environment>.yaml` applies.")
+    webhook_keys: tuple[Secret, ...] = _setting(
+        (), "Keys that a delivery may carry, comma-separated; several allow rotation."
+    )
+    enforcement: str = _setting(
+        "enforce",
+        "`observe` answers 200 to all, reverts and grants nothing, and records what it would do.",
+        choices=ENFORCEMENTS,
+    )
+    tenant_id: str = _setting("", "The Entra tenant.", unit="GUID")
+    client_id: str = _setting("", "The guard's application.", unit="GUID")
+    client_secret: Secret = _setting(Secret(""), "The guard's client secret.")
+    client_certificate_file: Path | None = _setting(
+        None, "PEM file with the guard's private key and certificate, instead of a secret."
+    )
+    managed_identity: str = _setting(
+        "", "`system` or the client id of a user-assigned managed identity, instead of a secret."
+    )
+    sync_client_id: str = _setting(
+        "", "A second application for mailbox access.", shown_default="the guard's", unit="GUID"
+    )
+    sync_client_secret: Secret = _setting(Secret(""), "The second application's client secret.")
+    sync_client_certificate_file: Path | None = _setting(
+        None, "PEM file with the second application's private key and certificate."
+    )
+    cloud: str = _setting("global", "Which Microsoft cloud.", choices=CLOUDS)
+    authority_url: str = _setting(
+        "",
+        "Where tokens come from, tenant included.",
+        shown_default="the cloud's login address and the tenant",
+    )
+    graph_url: str = _setting("", "Origin of Microsoft Graph.", shown_default="the cloud's")
+    dataverse_url: str = _setting("", "Origin of the Dataverse organisation.")
+    ca_bundle_file: Path | None = _setting(
+        None,
+        "PEM file of the certificate authorities to trust.",
+        shown_default="the system's",
+    )
+    graph_scope: str = _setting(
+        "", "Scope of Graph tokens.", shown_default="the origin of `GRAPH_URL` + `/.default`"
+    )
+    dataverse_scope: str = _setting(
+        "",
+        "Scope of Dataverse tokens.",
+        shown_default="the origin of `DATAVERSE_URL` + `/.default`",
+    )
+    organization_id: str = _setting(
+        "", "The Dataverse organisation.", shown_default="learnt by WhoAmI", unit="GUID"
+    )
+    delegated_approver_role_id: str = _setting(
+        "",
+        "Role id of Delegated Mailbox Approver in this organisation.",
+        shown_default="recognised by the role template's name in the root business unit",
+        unit="GUID",
+    )
+    decision_deadline_seconds: float = _setting(
+        5.0, "How long facts may take before they count as missing.", unit="seconds"
+    )
+    approval_max_age_seconds: float = _setting(
+        900.0, "How old Dataverse's word on an approval may be before a pass.", unit="seconds"
+    )
+    reconcile_seconds: float = _setting(
+        60.0, "How often guarded columns are compared with the last known good.", unit="seconds"
+    )
+    log_level: str = _setting(
+        "info", "The least important events that are logged.", choices=("debug", "info", "warning")
+    )
+    unsafe_without_store: bool = _setting(
+        False, "Decide without recording anything: for measuring only, never in production."
+    )
+    failpoint: str = _setting(
+        "", "Test setting: the failpoint at which the process ends, see docs/failpoints.md."
+    )
+
+
+def declarations() -> dict[str, tuple[Field[Any], Declaration]]:
+    """Return every setting by its environment name, in the order of declaration."""
+    return {
+        PREFIX + item.name.upper(): (item, item.metadata["declaration"])
+        for item in fields(Settings)
+    }
+
+
+def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
+    """Return the settings of an environment and a file.
+
+    `file` defaults to `mailbox-guard.toml` in the current directory, if it is there.
+    Raises SettingInvalid naming the setting, the reason and the mend.
+    """
+    known = {item.name: item for item in fields(Settings)}
+    raw: dict[str, tuple[str, Any]] = {}
+    for name, value in _file_values(file).items():
+        _check_known(name, known, where=f"{file or FILE_NAME}: `{name}`", shown=str.lower)
+        raw[name] = (f"`{name}` in {file or FILE_NAME}", value)
+    for variable, text in environ.items():
+        if not variable.startswith(PREFIX):
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        _check_known(name, known, where=variable, shown=lambda n: PREFIX + n.upper())
+        if text != "":
+            raw[name] = (variable, text)
+    values = {name: _parsed(known[name], value, source) for name, (source, value) in raw.items()}
+    if not values.get("data_dir"):
+        values["data_dir"] = _default_data_dir(environ)
+    if not values.get("database_url"):
+        values["database_url"] = f"sqlite:///{values['data_dir'] / 'mailbox-guard.db'}"
+    return Settings(**values)
+
+
+def _file_values(file: Path | None) -> dict[str, Any]:
+    path = file or Path(FILE_NAME)
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        if file is None:
+            return {}
+        raise SettingInvalid(
+            f"The settings file {file} does not exist.", hint="Check the path."
+        ) from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingInvalid(
+            f"The settings file {path} cannot be read: {error}.", hint="It must be valid TOML."
+        ) from error
+
+
+def _check_known(name: str, known: Mapping[str, Any], *, where: str, shown: Any) -> None:
+    if name in known:
+        return
+    close = get_close_matches(name, known, n=1)
+    hint = f"Did you mean {shown(close[0])}?" if close else "See docs/settings.md for every name."
+    raise SettingInvalid(f"{where} is not a setting.", hint=hint)
+
+
+def _parsed(item: Field[Any], value: Any, source: str) -> Any:
+    declaration: Declaration = item.metadata["declaration"]
+    try:
+        parsed = _PARSERS[str(item.type)](value)
+    except (ValueError, TypeError) as error:
+        raise SettingInvalid(
+            f"{source} is not usable: {error}.", hint=f"{declaration.doc}"
+        ) from error
+    if declaration.choices and parsed not in declaration.choices:
+        raise SettingInvalid(
+            f"{source} is `{parsed}`.", hint=f"Use one of: {', '.join(declaration.choices)}."
+        )
+    return parsed
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("it must be text")
+    return value.strip()
+
+
+def _seconds(value: Any) -> float:
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        raise ValueError("it must be a number") from None
+    if not 0 < seconds < 1e9:
+        raise ValueError("it must be above 0")
+    return seconds
+
+
+def _switch(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if str(value).strip().lower() in ("true", "1", "yes", "on"):
+        return True
+    if str(value).strip().lower() in ("false", "0", "no", "off"):
+        return False
+    raise ValueError("it must be true or false")
+
+
+def _secrets(value: Any) -> tuple[Secret, ...]:
+    parts = value if isinstance(value, list) else _text(value).split(",")
+    return tuple(Secret(_text(part)) for part in parts if _text(part))
+
+
+_PARSERS: dict[str, Any] = {
+    "str": _text,
+    "Path": lambda value: Path(_text(value)).expanduser(),
+    "Path | None": lambda value: Path(_text(value)).expanduser(),
+    "Secret": lambda value: Secret(_text(value)),
+    "tuple[Secret, ...]": _secrets,
+    "float": _seconds,
+    "bool": _switch,
+}
+
+
+def _default_data_dir(environ: Mapping[str, str]) -> Path:
+    base = environ.get("XDG_DATA_HOME")
+    return Path(base if base else Path.home() / ".local" / "share") / "mailbox-guard"

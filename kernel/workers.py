@@ -1,0 +1,141 @@
+"""Carrying out tasks: claim, hand to the handler of the kind, write down how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from sqlalchemy import Connection
+
+from kernel import work
+from kernel.clock import Clock
+from kernel.database import Database
+from kernel.errors import ApprovalWithdrawn, FenceLost
+from kernel.failpoints import step
+from kernel.log import get_logger
+from kernel.work import Task
+
+CLAIM = step("work.claim", "Tasks are claimed by a worker.")
+FINISH = step("work.finish", "The outcome of a task is written down.")
+
+FIRST_WAIT_SECONDS = 5.0
+LONGEST_WAIT_SECONDS = 3600.0
+AT_ONCE = 8
+
+log = get_logger("work")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The effect is there."""
+
+    result: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Not yet: try again at that moment, or by the back-off when none is given."""
+
+    reason: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsPerson:
+    """Only a person can go on from here."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The effect will not come; the reason is kept."""
+
+    reason: str
+
+
+Outcome = Done | Again | NeedsPerson | Failed
+Handler = Callable[[Task], Awaitable[Outcome]]
+
+
+class Workers:
+    """Carries out tasks with the handlers that wiring registered, a few at once."""
+
+    def __init__(self, database: Database, clock: Clock, handlers: Mapping[str, Handler]) -> None:
+        self._database = database
+        self._clock = clock
+        self._handlers = dict(handlers)
+
+    async def run_due(
+        self,
+        *,
+        kinds: Sequence[str] | None = None,
+        shards: Sequence[int] | None = None,
+        owner: str | None = None,
+        limit: int = 100,
+    ) -> int:
+        """Carry out what is due now and return how many tasks were taken.
+
+        An idle call writes nothing. Kinds without a handler are left to other processes.
+        """
+        wanted = [kind for kind in (kinds or self._handlers) if kind in self._handlers]
+        now = self._clock.now()
+        if not await self._database.read(
+            lambda c: work.any_due(c, now=now, kinds=wanted, shards=shards, owner=owner)
+        ):
+            return 0
+        claimed = await self._database.write(
+            lambda c: work.claim(c, now=now, limit=limit, kinds=wanted, shards=shards, owner=owner),
+            step=CLAIM,
+        )
+        slots = asyncio.Semaphore(AT_ONCE)
+        await asyncio.gather(*(self._carry_out(task, slots) for task in claimed))
+        return len(claimed)
+
+    async def _carry_out(self, task: Task, slots: asyncio.Semaphore) -> None:
+        async with slots:
+            outcome = await self._outcome(task)
+        try:
+            await self._database.write(lambda c: self._settle(c, task, outcome), step=FINISH)
+        except FenceLost:
+            log.warning("task_passed_to_another_worker", task_id=task.id, kind=task.kind)
+
+    async def _outcome(self, task: Task) -> Outcome:
+        try:
+            return await self._handlers[task.kind](task)
+        except ApprovalWithdrawn as error:
+            return Failed(error.message)
+        except FenceLost as error:
+            return Again(error.message)
+        except Exception as error:
+            transient = bool(getattr(error, "transient", False))
+            log.warning(
+                "task_raised",
+                task_id=task.id,
+                kind=task.kind,
+                error=str(error),
+                exc_info=None if transient else error,
+            )
+            return Again(f"{type(error).__name__}: {error}", getattr(error, "until", None))
+
+    def _settle(self, connection: Connection, task: Task, outcome: Outcome) -> None:
+        match outcome:
+            case Done(result):
+                work.finish(connection, task, state=work.DONE, result=result)
+            case Again(reason, until):
+                not_before = until or self._clock.now() + timedelta(seconds=back_off(task.attempts))
+                work.put_back(connection, task, not_before=not_before, reason=reason)
+            case NeedsPerson(reason):
+                work.finish(connection, task, state=work.NEEDS_PERSON, result=reason)
+            case Failed(reason):
+                work.finish(connection, task, state=work.FAILED, result=reason)
+            case _:
+                assert_never(outcome)
+
+
+def back_off(attempts: int) -> float:
+    """Return the seconds to wait after that many attempts: doubling, at most an hour."""
+    return float(min(FIRST_WAIT_SECONDS * 2 ** min(attempts - 1, 20), LONGEST_WAIT_SECONDS))
