@@ -1,1 +1,1 @@
-"""What people touch: the command line, the HTTP surface, migrations and the wiring of live parts."""
+"""What people touch: command line, HTTP surface, migrations, and the wiring of live parts."""

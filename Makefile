@@ -1,0 +1,66 @@
+# Every target does its own set-up: python3 (3.11 or newer) and a package index are all it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench serve sandbox coverage requirements clean
+
+help: ## Show the targets.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed.") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+
+# Packages are pinned with hashes; the project itself is linked, not copied.
+.venv/run.stamp: .venv/bin/python requirements/run.txt pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/dev.stamp: .venv/run.stamp requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: .venv/run.stamp ## Tell the whole story on the sandbox, in under a minute.
+	$(BIN)/mailbox-guard demo
+
+serve: .venv/run.stamp ## Run the guard with the settings of the environment or mailbox-guard.toml.
+	$(BIN)/mailbox-guard serve
+
+sandbox: .venv/run.stamp ## Run the stand-ins for Entra, Graph and Dataverse.
+	$(BIN)/mailbox-guard sandbox serve
+
+test: .venv/dev.stamp ## Run every test, on SQLite and on a real PostgreSQL.
+	$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/dev.stamp ## Check format, lint, types and the import contracts.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/mailbox-guard policy validate policies
+	$(BIN)/mailbox-guard policy test policies
+
+format: .venv/dev.stamp ## Format the code and fix what lint can fix.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/dev.stamp ## Measure, as ratios taken in one run.
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+coverage: .venv/dev.stamp ## Run every test and show what it did not reach.
+	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage combine --quiet || true
+	$(BIN)/coverage report
+
+requirements: .venv/dev.stamp ## Pin the newest packages that fit, with hashes and without index addresses.
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-header \
+	  --no-emit-index-url --no-emit-find-links pyproject.toml requirements/build.in -o requirements/run.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-header \
+	  --no-emit-index-url --no-emit-find-links pyproject.toml requirements/build.in \
+	  --extra distributed --extra test --extra dev -c requirements/run.txt -o requirements/dev.txt
+
+clean: ## Remove what the targets made.
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build

@@ -1,0 +1,43 @@
+"""What commands begin with: the settings, the log, the open database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from sqlalchemy.engine import make_url
+
+from kernel.database import Database
+from kernel.failpoints import failpoints_from
+from kernel.log import configure
+from kernel.settings import Settings, load
+
+
+def settings_of(ctx: click.Context) -> Settings:
+    """Read the settings once for a command and set the log up."""
+    settings = load(os.environ, ctx.find_root().obj)
+    configure(level=settings.log_level)
+    return settings
+
+
+def sqlite_file(settings: Settings) -> Path | None:
+    """Return the file of an embedded database; None on a server."""
+    url = make_url(settings.database_url)
+    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator[Database]:
+    """Open the database of the settings; its directory is made when it is missing."""
+    file = sqlite_file(settings)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database = Database(settings.database_url, failpoints=failpoints_from(settings.failpoint))
+    database.open()
+    try:
+        yield database
+    finally:
+        database.close()

@@ -1,0 +1,92 @@
+"""Results: one value, written as text or JSON to stdout or a file; everything else is stderr's."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+FORMATS = ("text", "json")
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where and how a result is written: `text`, `json=report.json`."""
+
+    format: str
+    file: Path | None = None
+
+
+class OutputType(click.ParamType[Output]):
+    """`FORMAT[=FILE]` on the command line."""
+
+    name = "FORMAT[=FILE]"
+
+    def __init__(self, formats: Sequence[str] = FORMATS) -> None:
+        self._formats = tuple(formats)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Output:
+        """Parse one `--output`."""
+        if isinstance(value, Output):
+            return value
+        name, _, file = str(value).partition("=")
+        if name not in self._formats:
+            self.fail(f"`{name}` is not one of: {', '.join(self._formats)}.", param, ctx)
+        return Output(name, Path(file) if file else None)
+
+
+def output_option(formats: Sequence[str] = FORMATS) -> Callable[[Any], Any]:
+    """Return the `--output` option of a command; it may be repeated."""
+    return click.option(
+        "--output",
+        "outputs",
+        type=OutputType(formats),
+        multiple=True,
+        help=f"Format of the result: {', '.join(formats)}; FORMAT=FILE writes a file.",
+    )
+
+
+def emit(
+    outputs: Sequence[Output],
+    value: Any,
+    *,
+    text: Callable[[], str],
+    **renderers: Callable[[], str],
+) -> None:
+    """Write the result in every format asked for; text to stdout when none was."""
+    for output in outputs or [Output("text")]:
+        if output.format == "json":
+            rendered = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+        elif output.format == "text":
+            rendered = text()
+        else:
+            rendered = renderers[output.format]()
+        if output.file is None:
+            click.echo(rendered)
+        else:
+            output.file.write_text(rendered + "\n", encoding="utf-8")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> str:
+    """Return rows as a table for people."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        shown.add_column(column, overflow="fold")
+    for row in rows:
+        shown.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    width = None if sys.stdout.isatty() else 160
+    console = Console(width=width, color_system=None, highlight=False)
+    with console.capture() as capture:
+        console.print(shown)
+    return "\n".join(line.rstrip() for line in capture.get().rstrip().splitlines())
