@@ -1,0 +1,35 @@
+"""The guard's own errors, each with its stable code."""
+
+from __future__ import annotations
+
+from kernel.errors import InputRefused, NotFound, Unavailable
+
+
+class Unreadable(InputRefused):
+    """The bytes are not a RemoteExecutionContext; nothing was decided."""
+
+    code = "delivery-unreadable"
+
+
+class DecisionUnknown(NotFound):
+    """No decision has this id."""
+
+    code = "decision-unknown"
+
+
+class LedgerSlow(Unavailable):
+    """The ledger did not take the decision within its deadline; nothing was decided."""
+
+    code = "ledger-slow"
+
+
+class DirectoryUnavailable(Unavailable):
+    """Entra did not answer; what was asked stays unknown."""
+
+    code = "directory-unavailable"
+
+
+class RowsUnavailable(Unavailable):
+    """Dataverse did not answer; what was asked stays unknown."""
+
+    code = "rows-unavailable"

@@ -1,0 +1,105 @@
+"""A delivery becomes the change that it reports: what was before, what is after, what was sent.
+
+Presence is not change (law 4): a column in Target may be unchanged, so `before` matters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from guard.columns import TABLES
+from guard.errors import Unreadable
+from guard.receive.delivery import Delivery
+from rules.change import Change, Value
+
+# Who a row belongs to never becomes empty by an edit that leaves it out; a pre-image registered
+# without these columns must not hide whose mailbox it is.
+_WHOSE = (
+    "ownerid",
+    "regardingobjectid",
+    "domainname",
+    "azureactivedirectoryobjectid",
+    "applicationid",
+)
+
+
+def overlaid(before: Mapping[str, Value], sent: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the row after: `before` with what was sent laid over it."""
+    after = {**before, **sent}
+    for name, value in sent.items():
+        # A null lookup of a column that isn't known to be one comes as the plain name.
+        if value is None and f"{name}.id" in before:
+            after[f"{name}.id"] = after[f"{name}.type"] = None
+    return after
+
+
+def change_from(delivery: Delivery, *, mirrored: Mapping[str, Value] | None = None) -> Change:
+    """Return the change that a guarded delivery reports.
+
+    `mirrored` is the guard's last known good copy of the row: it stands in for a missing
+    pre-image, and for the columns that say whose row it is.
+    Raises Unreadable when the delivery can't be decided from itself.
+    """
+    if delivery.stripped:
+        raise Unreadable("The delivery was over 256 KB: Target and images were left out.")
+    if delivery.problem is not None or delivery.operation is None:
+        raise Unreadable(f"The delivery can't be decided: {delivery.problem}.")
+    before: dict[str, Value] = {}
+    if delivery.operation == "update":
+        known = mirrored or {}
+        before = {
+            **(known if delivery.before is None else _whose(known)),
+            **(delivery.before or {}),
+        }
+    return Change(
+        table=delivery.table,
+        operation=delivery.operation,
+        record_id=delivery.record_id or "",
+        before=before,
+        after=overlaid(before, delivery.target),
+        sent=_sent(delivery),
+        request=_request(delivery),
+    )
+
+
+def needs_mirror(delivery: Delivery) -> bool:
+    """Return whether the delivery leaves out what only the mirror may say."""
+    if delivery.operation != "update" or delivery.stripped:
+        return False
+    if delivery.before is None:
+        return True
+    known = delivery.before.keys() | delivery.target.keys()
+    return not known.issuperset(
+        name for name in _EXPECTED[delivery.table] if name != "applicationid"
+    )
+
+
+def _whose(known: Mapping[str, Value]) -> dict[str, Value]:
+    return {name: value for name, value in known.items() if name.split(".", 1)[0] in _WHOSE}
+
+
+def _sent(delivery: Delivery) -> frozenset[str]:
+    """Return the names as sent: a lookup counts by its column and by its `.id` and `.type`."""
+    names = set(delivery.target)
+    names.update(name.rsplit(".", 1)[0] for name in delivery.target if "." in name)
+    return frozenset(names)
+
+
+def _request(delivery: Delivery) -> dict[str, Value]:
+    return {
+        "message": delivery.message,
+        "mode": delivery.mode,
+        "stage": delivery.stage,
+        "depth": delivery.depth,
+        "organizationId": delivery.organization_id,
+        "correlationId": delivery.correlation_id,
+        "operationId": delivery.operation_id,
+        "requestId": delivery.request_id,
+        "userId": delivery.user_id,
+    }
+
+
+_EXPECTED: Mapping[str, tuple[str, ...]] = {
+    name: tuple(column for column in table.flat if column.split(".", 1)[0] in _WHOSE)
+    for name, table in TABLES.items()
+}

@@ -1,0 +1,146 @@
+"""The RemoteExecutionContext on the wire: the parts that a decision needs, decoded and no more.
+
+Unknown properties are skipped, absent ones are None. What this module must not do: give meaning
+to values (that is `values`). Source: reference/dataverse.md §2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from guard.errors import Unreadable
+
+EMPTY = msgspec.Raw()
+BOM = b"\xef\xbb\xbf"
+
+
+class Wrapped(msgspec.Struct):
+    """A scalar in its wrapper: `{"__type": "Guid:#System", "__value": …}`."""
+
+    value: str | None = msgspec.field(default=None, name="__value")
+
+
+Text = str | Wrapped | None
+
+
+class Pair(msgspec.Struct):
+    """One entry of a key/value array whose value is decoded only when asked for."""
+
+    key: str
+    value: msgspec.Raw = EMPTY
+
+
+class Attribute(msgspec.Struct):
+    """One column of an entity."""
+
+    key: str
+    value: Any = None
+
+
+class Entity(msgspec.Struct, rename="pascal"):
+    """A row, or the part of one that was sent."""
+
+    attributes: list[Attribute] | None = None
+    id: Text = None
+    logical_name: Text = None
+
+
+class Image(msgspec.Struct):
+    """An image under the alias that its step chose."""
+
+    key: str
+    value: Entity | None = None
+
+
+class Reference(msgspec.Struct, rename="pascal"):
+    """A reference to a row."""
+
+    id: Text = None
+    logical_name: Text = None
+
+
+class Context(msgspec.Struct, rename="pascal"):
+    """The context of one delivery."""
+
+    message_name: Text = None
+    primary_entity_name: Text = None
+    primary_entity_id: Text = None
+    mode: int | None = None
+    stage: int | None = None
+    depth: int | None = None
+    organization_id: Text = None
+    operation_id: Text = None
+    request_id: Text = None
+    correlation_id: Text = None
+    initiating_user_id: Text = None
+    user_id: Text = None
+    initiating_user_azure_active_directory_object_id: Text = None
+    operation_created_on: Text = None
+    owning_extension: Reference | None = None
+    input_parameters: list[Pair] | None = None
+    output_parameters: list[Pair] | None = None
+    shared_variables: list[Pair] | None = None
+    pre_entity_images: msgspec.Raw = EMPTY
+    post_entity_images: msgspec.Raw = EMPTY
+    parent_context: msgspec.Raw = EMPTY
+
+
+_context = msgspec.json.Decoder(Context)
+_entity: msgspec.json.Decoder[Entity | None] = msgspec.json.Decoder(Entity | None)
+_images = msgspec.json.Decoder(list[Image] | None)
+_any = msgspec.json.Decoder()
+
+# What a decoder raises on hostile bytes: broken JSON and wrong types, bad UTF-8, nesting deeper
+# than the interpreter's limit.
+_BROKEN = (msgspec.MsgspecError, ValueError, RecursionError)
+
+
+def decode_context(body: bytes) -> Context:
+    """Return the context in the body.
+
+    Raises Unreadable when the bytes are not a JSON object of that shape.
+    """
+    if body.startswith(BOM):
+        body = body[len(BOM) :]
+    try:
+        return _context.decode(body)
+    except _BROKEN as error:
+        raise Unreadable(
+            f"The body is not a readable RemoteExecutionContext: {str(error)[:200]}",
+            hint="Register the step's endpoint with contract 8 (webhook), message format JSON.",
+        ) from error
+
+
+def decode_entity(raw: msgspec.Raw) -> Entity | None:
+    """Return the entity in these bytes, None for null. Raises Unreadable."""
+    try:
+        return _entity.decode(raw)
+    except _BROKEN as error:
+        raise Unreadable(f"Target is not an entity: {str(error)[:200]}") from error
+
+
+def decode_images(raw: msgspec.Raw) -> list[Image]:
+    """Return the images in these bytes, none for null or absent. Raises Unreadable."""
+    if not raw:
+        return []
+    try:
+        return _images.decode(raw) or []
+    except _BROKEN as error:
+        raise Unreadable(f"The images are not readable: {str(error)[:200]}") from error
+
+
+def decode_value(raw: msgspec.Raw) -> Any:
+    """Return whatever JSON value is in these bytes. Raises Unreadable."""
+    if not raw:
+        return None
+    try:
+        return _any.decode(raw)
+    except _BROKEN as error:
+        raise Unreadable(f"A parameter is not readable: {str(error)[:200]}") from error
+
+
+def text_of(value: Text) -> str | None:
+    """Return the text, out of its wrapper if it had one."""
+    return value.value if isinstance(value, Wrapped) else value

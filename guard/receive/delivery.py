@@ -1,0 +1,287 @@
+"""One webhook POST as received: the ids, the row as sent, the row before, and what is unreadable.
+
+A delivery of a table or message that isn't guarded is read no further than its names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Literal
+
+import msgspec
+
+from guard.columns import MESSAGES, TABLES, GuardedTable
+from guard.errors import Unreadable
+from guard.receive.context import (
+    Context,
+    Entity,
+    Pair,
+    decode_context,
+    decode_entity,
+    decode_images,
+    decode_value,
+    text_of,
+)
+from guard.receive.values import (
+    Reference,
+    ValueNotReadable,
+    date_from,
+    decoded_value,
+    guarded_value,
+    guid_from,
+)
+from rules.change import Value
+
+SYNCHRONOUS = 0
+ASYNCHRONOUS = 1
+NOBODY_REGISTERED = "asynchronousstepprimaryname"
+_NAME = re.compile(r"[A-Za-z0-9_]{1,128}\Z")
+_NOTHING: Mapping[str, Value] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One delivery.
+
+    `target` and `before` hold columns by their flat names (a lookup is `<column>.id` and
+    `<column>.type`); `before` is None when no pre-image came. `problem` says why a guarded
+    delivery can't be decided from itself; `key` is None when nothing tells this delivery from the
+    next identical edit (no operation id).
+    """
+
+    table: str
+    message: str
+    operation: Literal["create", "update"] | None
+    record_id: str | None
+    mode: int
+    stage: int
+    depth: int
+    organization_id: str | None
+    operation_id: str | None
+    request_id: str | None
+    correlation_id: str | None
+    step_id: str | None
+    initiating_user_id: str | None
+    initiating_object_id: str | None
+    user_id: str | None
+    created_at: datetime | None
+    tag: str | None
+    target: Mapping[str, Value] = field(default_factory=lambda: _NOTHING)
+    before: Mapping[str, Value] | None = None
+    stripped: bool = False
+    problem: str | None = None
+    key: str | None = None
+    parent: bytes = b""
+
+    @property
+    def is_synchronous(self) -> bool:
+        """Return whether the change still waits for the answer; what isn't mode 1 does."""
+        return self.mode != ASYNCHRONOUS
+
+
+def is_guarded(table: str, message: str) -> bool:
+    """Return whether a message on a table is the guard's business."""
+    return table in TABLES and message in MESSAGES
+
+
+def read_delivery(body: bytes, *, size_exceeded: bool = False) -> Delivery:
+    """Return the delivery in a body.
+
+    `size_exceeded` says that the header x-ms-dynamics-msg-size-exceeded was there.
+    Raises Unreadable when the body is no RemoteExecutionContext.
+    """
+    context = decode_context(body)
+    table = _name_of(text_of(context.primary_entity_name), "PrimaryEntityName").lower()
+    message = _name_of(text_of(context.message_name), "MessageName")
+    guarded = TABLES.get(table) if message in MESSAGES else None
+    if guarded is None:
+        return _delivery(context, table, message, _Parts())
+    parts = _parts_of(context, guarded, message, size_exceeded=size_exceeded)
+    return _delivery(context, table, message, parts)
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What the properties that can be stripped hold."""
+
+    record_id: str | None = None
+    target: Mapping[str, Value] = field(default_factory=lambda: _NOTHING)
+    before: Mapping[str, Value] | None = None
+    stripped: bool = False
+    problem: str | None = None
+    key: str | None = None
+
+
+def _name_of(text: str | None, what: str) -> str:
+    if text is None or _NAME.match(text) is None:
+        raise Unreadable(
+            f"The body is not a readable RemoteExecutionContext: {what} is missing or no name.",
+            hint="Post the context as Dataverse sends it.",
+        )
+    return text
+
+
+def _parts_of(
+    context: Context, table: GuardedTable, message: str, *, size_exceeded: bool
+) -> _Parts:
+    if size_exceeded or context.input_parameters is None:
+        return _Parts(stripped=True, key=_key_of(context, table.name, message, b""))
+    parts = _Parts()
+    raw = _value_of(context.input_parameters, "Target")
+    try:
+        entity = decode_entity(raw) if raw else None
+        if entity is None:
+            parts.problem = "InputParameters has no Target"
+            return parts
+        parts.target = columns_of(entity, table)
+        parts.record_id = _record_id_of(context, entity, table)
+        parts.before = _before_of(context, table, message)
+        parts.key = _key_of(context, table.name, message, raw)
+    except (Unreadable, ValueNotReadable) as error:
+        parts.problem = str(error)
+    if parts.record_id is None and message == "Update":
+        parts.problem = parts.problem or "no record is named"
+    return parts
+
+
+def _before_of(context: Context, table: GuardedTable, message: str) -> Mapping[str, Value] | None:
+    """Return the pre-image, whatever its alias; None when none came."""
+    if message != "Update":
+        return None
+    merged: dict[str, Value] | None = None
+    for image in decode_images(context.pre_entity_images):
+        if image.value is None or image.key.lower() == NOBODY_REGISTERED:
+            continue
+        merged = {**(merged or {}), **columns_of(image.value, table)}
+    return merged
+
+
+def columns_of(entity: Entity, table: GuardedTable) -> dict[str, Value]:
+    """Return the columns of an entity by their flat names.
+
+    A column that isn't guarded and can't be read is left out. Raises ValueNotReadable for a
+    guarded one, and for a column that is named twice.
+    """
+    columns: dict[str, Value] = {}
+    seen: set[str] = set()
+    for attribute in entity.attributes or ():
+        name = attribute.key.lower()
+        if name in seen:
+            raise ValueNotReadable(f"the column {name[:60]} is named twice")
+        seen.add(name)
+        kind = table.columns.get(name)
+        try:
+            if kind is None:
+                value = decoded_value(attribute.value)
+            else:
+                value = guarded_value(attribute.value, kind=kind)
+        except ValueNotReadable as error:
+            if kind is None:
+                continue
+            raise ValueNotReadable(f"{name} can't be read: {error}") from error
+        if isinstance(value, Reference):
+            columns[f"{name}.id"] = value.id
+            columns[f"{name}.type"] = value.table
+        elif kind == "lookup":
+            columns[f"{name}.id"] = columns[f"{name}.type"] = None
+        else:
+            columns[name] = value
+    return columns
+
+
+def _record_id_of(context: Context, entity: Entity, table: GuardedTable) -> str | None:
+    """Return the row's id; PrimaryEntityId may be zeros on Create before the main operation."""
+    named = guid_from(text_of(context.primary_entity_id)) or guid_from(text_of(entity.id))
+    if named is not None:
+        return named
+    for attribute in entity.attributes or ():
+        if attribute.key.lower() == table.key:
+            found = decoded_value(attribute.value)
+            return guid_from(found)
+    return guid_from(decode_value(_value_of(context.output_parameters, "id")))
+
+
+def _value_of(pairs: list[Pair] | None, key: str) -> msgspec.Raw:
+    for pair in pairs or ():
+        if pair.key == key:
+            return pair.value
+    return msgspec.Raw()
+
+
+def _key_of(context: Context, table: str, message: str, target: bytes) -> str | None:
+    """Digest what makes two deliveries identical (design §3); correlation ids don't count."""
+    operation = guid_from(text_of(context.operation_id))
+    if operation is None:
+        return None
+    step = context.owning_extension
+    digest = hashlib.sha256(
+        "\x1f".join(
+            (
+                text_of(context.organization_id) or "",
+                operation,
+                (text_of(step.id) if step is not None else "") or "",
+                str(context.stage),
+                str(context.mode),
+                message,
+                table,
+                text_of(context.primary_entity_id) or "",
+            )
+        ).encode("utf-8", "surrogatepass")
+    )
+    for part in (target, context.pre_entity_images, context.post_entity_images):
+        digest.update(b"\x1f%d\x1f" % len(part))
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _tag_of(pairs: list[Pair] | None) -> str | None:
+    raw = _value_of(pairs, "tag")
+    if not raw:
+        return None
+    try:
+        value = decode_value(raw)
+    except Unreadable:
+        return None
+    return value if isinstance(value, str) else None
+
+
+def _delivery(context: Context, table: str, message: str, parts: _Parts) -> Delivery:
+    mode = ASYNCHRONOUS if context.mode == ASYNCHRONOUS else SYNCHRONOUS
+    created = text_of(context.operation_created_on)
+    try:
+        created_at = date_from(created, skewed=mode == ASYNCHRONOUS) if created else None
+    except ValueNotReadable:
+        created_at = None
+    extension = context.owning_extension
+    return Delivery(
+        table=table,
+        message=message,
+        operation=MESSAGES.get(message),
+        record_id=parts.record_id or guid_from(text_of(context.primary_entity_id)),
+        mode=mode,
+        stage=context.stage if context.stage is not None else (40 if mode else 20),
+        depth=context.depth or 1,
+        organization_id=guid_from(text_of(context.organization_id)),
+        operation_id=guid_from(text_of(context.operation_id)),
+        request_id=guid_from(text_of(context.request_id)),
+        correlation_id=guid_from(text_of(context.correlation_id)),
+        step_id=guid_from(text_of(extension.id)) if extension is not None else None,
+        initiating_user_id=guid_from(text_of(context.initiating_user_id)),
+        initiating_object_id=guid_from(
+            text_of(context.initiating_user_azure_active_directory_object_id)
+        ),
+        user_id=guid_from(text_of(context.user_id)),
+        created_at=created_at,
+        tag=_tag_of(context.shared_variables),
+        target=parts.target,
+        before=parts.before,
+        stripped=parts.stripped,
+        problem=parts.problem,
+        key=parts.key,
+        parent=bytes(context.parent_context),
+    )
