@@ -1,1 +1,1 @@
-"""Clients of the Microsoft services that guard and sync talk to: tokens, one transport, Graph, Dataverse."""
+"""Clients of the Microsoft services: tokens, one transport, Graph and Dataverse."""

@@ -1,0 +1,366 @@
+"""The Dataverse Web API as guard and sync need it: rows read, keyed writes, roles of a user.
+
+Every write is keyed: by the etag, or by a primary key that the caller chose. So the transport may
+repeat it. Sources: dataverse.md sections 2.5 and 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cloud.call import Answer, Call, CallClass
+from cloud.classify import DUPLICATE_KEY_CODES, error_of
+from cloud.errors import BadAnswer, NotThere, RequestRejected, Unknown
+from cloud.odata import is_guid, literal, own_link, query, rows_of, segment
+from cloud.odata import select as columns_of
+from cloud.origins import Service
+from cloud.transport import Transport
+from kernel.errors import Bug
+
+Row = dict[str, Any]
+
+LOOKUP_TYPE = "@Microsoft.Dynamics.CRM.lookuplogicalname"
+_IDS_PER_REQUEST = 40
+_ROLE_SELECT = ("roleid", "name", "_parentrootroleid_value", "_roletemplateid_value")
+
+
+@dataclass(frozen=True, slots=True)
+class WhoAmI:
+    """The organisation that answers, and the user that the app is in it."""
+
+    organization_id: str
+    user_id: str
+    business_unit_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A security role; `root_role_id` is the one it was copied from into its business unit."""
+
+    role_id: str
+    name: str
+    template_id: str | None = None
+    root_role_id: str | None = None
+
+
+class Dataverse:
+    """The calls to one Dataverse organisation, each with its deadline and its reason."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        service: Service,
+        *,
+        deadline_seconds: float = 60.0,
+        urgent: bool = False,
+    ) -> None:
+        self._transport = transport
+        self._service = service
+        self._deadline_seconds = deadline_seconds
+        self._urgent = urgent
+
+    def within(self, deadline_seconds: float, *, urgent: bool = True) -> Dataverse:
+        """Return the same client with another deadline for each call; urgent by default."""
+        return Dataverse(
+            self._transport, self._service, deadline_seconds=deadline_seconds, urgent=urgent
+        )
+
+    # Reads
+
+    async def who_am_i(self) -> WhoAmI:
+        """Return the organisation and our own user in it."""
+        answer = await self._get("/WhoAmI", reason="learn the organisation")
+        body = answer.json_object()
+        try:
+            return WhoAmI(
+                organization_id=str(body["OrganizationId"]).lower(),
+                user_id=str(body["UserId"]).lower(),
+                business_unit_id=str(body.get("BusinessUnitId") or "").lower(),
+            )
+        except KeyError as error:
+            raise BadAnswer(f"WhoAmI came without {error}.", status=answer.status) from None
+
+    async def get(
+        self,
+        entity_set: str,
+        row_id: str,
+        *,
+        select: Sequence[str] = (),
+        expand: str | None = None,
+        reason: str = "read a row",
+    ) -> Row | None:
+        """Return the row with `@odata.etag` and the annotations of its lookups; None for none."""
+        options = query({"$select": columns_of(select), "$expand": expand})
+        try:
+            answer = await self._get(
+                f"/{entity_set}({_key(row_id)}){options}", reason=reason, annotated=True
+            )
+        except NotThere:
+            return None
+        return answer.json_object()
+
+    async def pages(
+        self,
+        entity_set: str,
+        *,
+        select: Sequence[str] = (),
+        filter: str | None = None,
+        page_size: int = 500,
+        orderby: str | None = None,
+        expand: str | None = None,
+        reason: str = "list rows",
+    ) -> AsyncIterator[list[Row]]:
+        """Yield the rows page by page, as the service cuts them.
+
+        `filter` is OData text: quote its strings with `cloud.odata.literal`.
+        """
+        options = query(
+            {
+                "$select": columns_of(select),
+                "$filter": filter,
+                "$orderby": orderby,
+                "$expand": expand,
+            }
+        )
+        link: str | None = f"/{entity_set}{options}"
+        while link is not None:
+            answer = await self._get(link, reason=reason, annotated=True, page_size=page_size)
+            page = answer.json_object()
+            yield rows_of(answer, page)
+            following = own_link(self._service, page.get("@odata.nextLink"))
+            if following == link:
+                raise BadAnswer(f"{reason}: the next page is the same page.")
+            link = following
+
+    async def rows(
+        self,
+        entity_set: str,
+        *,
+        select: Sequence[str] = (),
+        filter: str | None = None,
+        reason: str = "list rows",
+    ) -> list[Row]:
+        """Return the rows of all pages; for what is known to be few."""
+        pages = self.pages(entity_set, select=select, filter=filter, reason=reason)
+        return [row async for page in pages for row in page]
+
+    async def rows_by_ids(
+        self,
+        entity_set: str,
+        key_column: str,
+        ids: Iterable[str],
+        *,
+        select: Sequence[str] = (),
+        reason: str = "read rows by id",
+    ) -> list[Row]:
+        """Return the rows whose key is among the ids, forty to a request; the missing are left out.
+
+        `key_column` may be a lookup (`_regardingobjectid_value`), then a row may be one of several.
+        """
+        wanted = list(dict.fromkeys(_key(row_id) for row_id in ids))
+        found: list[Row] = []
+        for start in range(0, len(wanted), _IDS_PER_REQUEST):
+            chunk = wanted[start : start + _IDS_PER_REQUEST]
+            terms = " or ".join(f"{key_column} eq {row_id}" for row_id in chunk)
+            found += await self.rows(entity_set, select=select, filter=terms, reason=reason)
+        return found
+
+    async def roles_of(self, user_id: str, *, reason: str = "read a user's roles") -> list[Role]:
+        """Return the roles assigned to the user directly; raises NotThere for no such user."""
+        path = f"systemusers({_key(user_id)})/systemuserroles_association"
+        return [_role(row) for row in await self.rows(path, select=_ROLE_SELECT, reason=reason)]
+
+    async def team_roles_of(
+        self, user_id: str, *, reason: str = "read a user's team roles"
+    ) -> list[Role]:
+        """Return the roles of the teams that the user belongs to, each once."""
+        expand = f"teamroles_association($select={','.join(_ROLE_SELECT)})"
+        path = f"systemusers({_key(user_id)})/teammembership_association"
+        found: dict[str, Role] = {}
+        pages = self.pages(
+            path, select=("teamid", "name", "teamtype"), expand=expand, reason=reason
+        )
+        async for page in pages:
+            for team in page:
+                for row in await self._roles_of_team(team, reason):
+                    role = _role(row)
+                    found.setdefault(role.role_id, role)
+        return list(found.values())
+
+    async def has_privilege(
+        self, user_id: str, privilege_name: str, *, reason: str = "check a user's privilege"
+    ) -> bool:
+        """Tell whether the user holds the privilege, through any role, direct or by team."""
+        function = (
+            "Microsoft.Dynamics.CRM.RetrieveUserPrivilegeByPrivilegeName"
+            f"(PrivilegeName={segment(literal(privilege_name))})"
+        )
+        answer = await self._get(f"/systemusers({_key(user_id)})/{function}", reason=reason)
+        privileges = answer.json_object().get("RolePrivileges")
+        if not isinstance(privileges, list):
+            raise BadAnswer("The privileges of a user came without a list.", status=answer.status)
+        return bool(privileges)
+
+    # Keyed writes
+
+    async def update(
+        self,
+        entity_set: str,
+        row_id: str,
+        values: Mapping[str, Any],
+        *,
+        if_match: str,
+        step: str,
+        tag: str | None = None,
+        bypass_steps: Sequence[str] = (),
+        reason: str = "update a row",
+    ) -> None:
+        """Change the row if it still has that etag ("*": if it exists), never create one.
+
+        Raises PreconditionFailed for a newer row, NotThere for none, WebhookRejected; and Unknown
+        when an earlier attempt of this very call may be what made the row newer.
+        """
+        headers = {"If-Match": if_match}
+        if bypass_steps:
+            headers["MSCRM.BypassBusinessLogicExecutionStepIds"] = ",".join(bypass_steps)
+        call = self._write(
+            f"/{entity_set}({_key(row_id)}){query({'tag': tag})}",
+            values,
+            headers=headers,
+            step=step,
+            reason=reason,
+            accept=frozenset({412}),
+        )
+        answer = await self._transport.send(call)
+        if answer.status != 412:
+            return
+        refused = error_of(call, answer)
+        if not answer.unsure:
+            raise refused
+        raise Unknown(
+            f"{reason}: the row has changed, perhaps by an earlier attempt of ours.",
+            hint="Read the row and compare.",
+            until=self._transport.now(),
+            status=412,
+            service_code=refused.service_code,
+            request_id=refused.request_id,
+            client_request_id=refused.client_request_id,
+        )
+
+    async def create_if_absent(
+        self,
+        entity_set: str,
+        row_id: str,
+        values: Mapping[str, Any],
+        *,
+        step: str,
+        tag: str | None = None,
+        reason: str = "create a row",
+    ) -> bool:
+        """Create the row under that id; True when made, False when it was there before.
+
+        False is also the answer when an earlier attempt of this call made it.
+        """
+        call = self._write(
+            f"/{entity_set}({_key(row_id)}){query({'tag': tag})}",
+            values,
+            headers={"If-None-Match": "*"},
+            step=step,
+            reason=reason,
+            accept=frozenset({412}),
+        )
+        try:
+            answer = await self._transport.send(call)
+        except RequestRejected as error:
+            if error.service_code.lower() in DUPLICATE_KEY_CODES:
+                return False
+            raise
+        return answer.status != 412
+
+    # How requests are made
+
+    async def _roles_of_team(self, team: Row, reason: str) -> list[Row]:
+        expanded = team.get("teamroles_association")
+        if isinstance(expanded, list) and "teamroles_association@odata.nextLink" not in team:
+            return [row for row in expanded if isinstance(row, dict)]
+        path = f"teams({_key(str(team.get('teamid') or ''))})/teamroles_association"
+        return await self.rows(path, select=_ROLE_SELECT, reason=reason)
+
+    async def _get(
+        self,
+        path_or_link: str,
+        *,
+        reason: str,
+        annotated: bool = False,
+        page_size: int | None = None,
+    ) -> Answer:
+        is_path = path_or_link.startswith("/")
+        preferences = ['odata.include-annotations="*"'] if annotated else []
+        if page_size is not None:
+            preferences.append(f"odata.maxpagesize={page_size}")
+        headers = {
+            "OData-MaxVersion": "4.0",
+            "OData-Version": "4.0",
+            "If-None-Match": "null",
+            **({"Prefer": ",".join(preferences)} if preferences else {}),
+        }
+        return await self._transport.send(
+            Call(
+                "GET",
+                self._service.base_url + path_or_link if is_path else path_or_link,
+                headers=headers,
+                deadline_seconds=self._deadline_seconds,
+                scope=self._service.scope,
+                budget="tenant",
+                reason=reason,
+                urgent=self._urgent,
+            )
+        )
+
+    def _write(
+        self,
+        path: str,
+        values: Mapping[str, Any],
+        *,
+        headers: Mapping[str, str],
+        step: str,
+        reason: str,
+        accept: frozenset[int],
+    ) -> Call:
+        return Call(
+            "PATCH",
+            self._service.base_url + path,
+            headers={"OData-MaxVersion": "4.0", "OData-Version": "4.0", **headers},
+            json=dict(values),
+            call_class=CallClass.KEYED_WRITE,
+            deadline_seconds=self._deadline_seconds,
+            scope=self._service.scope,
+            budget="tenant",
+            step=step,
+            reason=reason,
+            accept=accept,
+            urgent=self._urgent,
+        )
+
+
+def _key(row_id: str) -> str:
+    """Return a primary key as it stands in a path; raises Bug for what is no GUID."""
+    key = row_id.strip("{}").lower()
+    if not is_guid(key):
+        raise Bug(f"A Dataverse row is named by something that is no GUID: {row_id[:60]!r}")
+    return key
+
+
+def _role(row: Row) -> Role:
+    return Role(
+        role_id=str(row.get("roleid") or "").lower(),
+        name=str(row.get("name") or ""),
+        template_id=_lower(row.get("_roletemplateid_value")),
+        root_role_id=_lower(row.get("_parentrootroleid_value")),
+    )
+
+
+def _lower(value: Any) -> str | None:
+    return value.lower() if isinstance(value, str) and value else None
