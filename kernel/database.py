@@ -15,18 +15,23 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from kernel.errors import SettingInvalid, Unavailable
 from kernel.failpoints import NONE, STEPS, Failpoints
+from kernel.outage import as_ours
 from kernel.tables import metadata
 from kernel.writer import Job, Writer
 
 T = TypeVar("T")
 
 READERS = 4
+# How long a statement waits for a lock that another process holds, on both databases.
 BUSY_MILLISECONDS = 10_000
+# How long a silent PostgreSQL server may keep a connection hanging.
+SILENCE_SECONDS = 15
 
 
 class Database:
@@ -38,9 +43,8 @@ class Database:
     def __init__(self, url: str, *, failpoints: Failpoints = NONE) -> None:
         self.url = _checked_url(url)
         self.dialect = "sqlite" if self.url.startswith("sqlite") else "postgresql"
-        self._failpoints = failpoints
-        self._writer_engine = _engine(self.url, pool_size=1, begin="BEGIN IMMEDIATE")
-        self._reader_engine = _engine(self.url, pool_size=READERS, begin="BEGIN")
+        self._writer_engine = _engine(self.url, pool_size=1)
+        self._reader_engine = _engine(self.url, pool_size=READERS, read_only=True)
         self._writer = Writer(self._writer_engine, failpoints)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="database-reader")
         self._opened = False
@@ -50,9 +54,9 @@ class Database:
         try:
             with self._reader_engine.connect():
                 pass
-        except (OperationalError, DBAPIError) as error:
+        except DBAPIError as error:
             raise Unavailable(
-                f"The database cannot be opened: {error.orig}.",
+                f"The database cannot be opened: {str(error.orig).strip()}.",
                 hint="Check MAILBOX_GUARD_DATABASE_URL and MAILBOX_GUARD_DATA_DIR.",
             ) from error
         self._writer.start()
@@ -88,24 +92,32 @@ class Database:
 
         `fn` touches nothing but the connection and may run a second time. Raises what `fn` raises,
         Unavailable when the database cannot be written, or could not within the deadline; then
-        nothing of `fn` was written.
+        nothing of `fn` was written, unless the connection broke while it was committing. A caller
+        that is cancelled before its turn leaves nothing either.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         job = Job(fn, _known(step), future, loop)
         self._writer.put(job)
         if deadline_seconds is None:
-            return await future
+            try:
+                return await future
+            except asyncio.CancelledError:
+                job.give_up()
+                raise
         try:
             return await asyncio.wait_for(asyncio.shield(future), deadline_seconds)
         except TimeoutError:
             # Whoever claims the job first has it: either it never runs, or its commit is near.
-            if job.claim():
-                raise Unavailable(
-                    f"The database did not write within {deadline_seconds:g} seconds.",
-                    hint="Check the disk or the database server.",
-                ) from None
-            return await future
+            if not job.give_up():
+                return await future
+            raise Unavailable(
+                f"The database did not write within {deadline_seconds:g} seconds.",
+                hint="Check the disk or the database server.",
+            ) from None
+        except asyncio.CancelledError:
+            job.give_up()
+            raise
 
     async def read(self, fn: Callable[[Connection], T]) -> T:
         """Run `fn` on a reading connection, in a thread, and return its value."""
@@ -122,11 +134,11 @@ class Database:
         try:
             with self._reader_engine.connect() as connection:
                 return fn(connection)
-        except OperationalError as error:
-            raise Unavailable(
-                f"The database cannot be read: {error.orig}.",
-                hint="Check the disk or the database server, and run `mailbox-guard db upgrade`.",
-            ) from error
+        except (DBAPIError, PoolTimeout) as error:
+            ours = as_ours(error, "read")
+            if ours is error:
+                raise
+            raise ours from error
 
 
 def insert(connection: Connection, table: Table) -> Any:
@@ -148,39 +160,73 @@ def _known(step: str) -> str:
 def _checked_url(url: str) -> str:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError):
+        # The parser's own error may repeat the URL, and with it a password.
         raise SettingInvalid(
-            "MAILBOX_GUARD_DATABASE_URL is not a database URL.",
-            hint="Use sqlite:///path/to/file.db or postgresql://user@host/name.",
-        ) from error
+            "MAILBOX_GUARD_DATABASE_URL is not a database URL.", hint=_URL_HINT
+        ) from None
     backend = parsed.get_backend_name()
     if backend == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-    elif backend != "sqlite" or parsed.database in (None, "", ":memory:"):
+    elif backend != "sqlite":
         raise SettingInvalid(
-            f"MAILBOX_GUARD_DATABASE_URL names `{backend}`, which is not served.",
-            hint="Use sqlite:///path/to/file.db or postgresql://user@host/name.",
+            f"MAILBOX_GUARD_DATABASE_URL names `{backend}`, which is not served.", hint=_URL_HINT
         )
+    elif parsed.database in (None, "", ":memory:"):
+        raise SettingInvalid(
+            "MAILBOX_GUARD_DATABASE_URL names no file, and memory does not last.", hint=_URL_HINT
+        )
+    else:
+        parsed = parsed.set(drivername="sqlite")
     return parsed.render_as_string(hide_password=False)
 
 
-def _engine(url: str, *, pool_size: int, begin: str) -> Engine:
+_URL_HINT = "Use sqlite:///path/to/file.db or postgresql://user@host/name."
+
+
+def _engine(url: str, *, pool_size: int, read_only: bool = False) -> Engine:
+    if url.startswith("sqlite"):
+        return _sqlite_engine(url, pool_size=pool_size, read_only=read_only)
     engine = create_engine(
-        url, poolclass=QueuePool, pool_size=pool_size, max_overflow=0, pool_pre_ping=True
+        url,
+        poolclass=QueuePool,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": SILENCE_SECONDS,
+            "keepalives_idle": SILENCE_SECONDS,
+            "tcp_user_timeout": SILENCE_SECONDS * 1000,
+        },
     )
-    if engine.dialect.name != "sqlite":
-        return engine
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, record: Any) -> None:
+        connection.execute(f"SET lock_timeout = {BUSY_MILLISECONDS}")
+        if read_only:
+            connection.execute("SET default_transaction_read_only = on")
+        connection.commit()
+
+    return engine
+
+
+def _sqlite_engine(url: str, *, pool_size: int, read_only: bool) -> Engine:
+    engine = create_engine(url, poolclass=QueuePool, pool_size=pool_size, max_overflow=0)
+    pragmas = [
+        f"busy_timeout={BUSY_MILLISECONDS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ]
+    if read_only:
+        pragmas.append("query_only=ON")
+    begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: Any) -> None:
         # The driver's own transaction handling is off: BEGIN is ours, see below.
         connection.isolation_level = None
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            f"busy_timeout={BUSY_MILLISECONDS}",
-        ):
+        for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -16,10 +16,10 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 
 from kernel.errors import Unavailable
 from kernel.failpoints import Crash, Failpoints
+from kernel.outage import as_ours
 
 MAX_BATCH = 256
 MAX_BATCH_SECONDS = 0.005
@@ -28,7 +28,7 @@ MAX_BATCH_SECONDS = 0.005
 class Job:
     """One function that waits for its turn, and where its answer goes."""
 
-    __slots__ = ("_claimed", "error", "fn", "future", "loop", "step", "value")
+    __slots__ = ("_claimed", "error", "fn", "future", "loop", "step", "taken", "value")
 
     def __init__(
         self,
@@ -43,11 +43,18 @@ class Job:
         self.loop = loop
         self.value: Any = None
         self.error: BaseException | None = None
+        self.taken = False
         self._claimed = threading.Lock()
 
-    def claim(self) -> bool:
-        """Take the job for running or for giving up: the first who asks gets it."""
+    def give_up(self) -> bool:
+        """Keep the job from ever running; False when the writer already has it."""
         return self._claimed.acquire(blocking=False)
+
+    def take(self) -> bool:
+        """Take the job for running, for good; False when it was given up. For the writer alone."""
+        if not self.taken:
+            self.taken = self._claimed.acquire(blocking=False)
+        return self.taken
 
 
 def scratch(connection: Connection) -> dict[str, Any]:
@@ -69,44 +76,44 @@ class Writer:
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="database-writer", daemon=True)
         self._connection: Connection | None = None
-        self._stopping = False
+        # Nothing may enter the queue behind the end mark: nobody would ever answer it.
+        self._gate = threading.Lock()
+        self._is_open = False
 
     def start(self) -> None:
         """Begin to take jobs."""
         self._thread.start()
+        self._is_open = True
 
     def stop(self) -> None:
         """Write what already waits, then end; later jobs fail."""
-        self._stopping = True
-        self._queue.put(None)
+        with self._gate:
+            if not self._is_open:
+                return
+            self._is_open = False
+            self._queue.put(None)
         self._thread.join()
 
     def put(self, job: Job) -> None:
         """Let a job wait for its turn."""
-        if self._stopping:
-            raise Unavailable("The database is closed.", hint="Start the process again.")
-        self._queue.put(job)
+        with self._gate:
+            if not self._is_open:
+                raise Unavailable("The database is closed.", hint="Start the process again.")
+            self._queue.put(job)
 
     def _run(self) -> None:
-        stopped = False
-        while not stopped:
-            batch, stopped = self._next_batch()
-            if not batch:
-                continue
-            try:
-                self._write(batch)
-            except BaseException as error:  # noqa: BLE001 - every waiting caller must be answered.
-                for job in batch:
-                    job.error = error
-                self._drop_connection()
-            _answer(batch)
+        is_stopped = False
+        while not is_stopped:
+            waiting, is_stopped = self._next_batch()
+            while waiting:
+                waiting = self._write(waiting)
         self._drop_connection()
 
     def _next_batch(self) -> tuple[list[Job], bool]:
         first = self._queue.get()
         if first is None:
             return [], True
-        batch = [first] if first.claim() else []
+        batch = [first]
         while len(batch) < MAX_BATCH:
             try:
                 job = self._queue.get_nowait()
@@ -114,29 +121,53 @@ class Writer:
                 break
             if job is None:
                 return batch, True
-            if job.claim():
-                batch.append(job)
+            batch.append(job)
         return batch, False
 
-    def _write(self, batch: list[Job]) -> None:
-        waiting = batch
-        while waiting:
-            connection = self._connect()
-            done = _run_together(connection, waiting)
-            if done is None:
-                _run_apart(connection, waiting)
-                done = waiting
-            kept = [job for job in done if job.error is None]
-            try:
-                for job in kept:
-                    self._failpoints.reach(job.step, "before-commit")
-                connection.commit()
-            except BaseException:
-                _roll_back(connection)
+    def _write(self, waiting: list[Job]) -> list[Job]:
+        """Write what fits into one transaction, answer it, and return what waits still."""
+        try:
+            consumed = self._transact(waiting)
+            ended = [job for job in waiting[:consumed] if job.taken]
+        except BaseException as error:  # noqa: BLE001 - every waiting caller must be answered.
+            # What ran in the transaction failed with it; when it never began, all that wait did.
+            self._drop_connection()
+            ended = [job for job in waiting if job.taken] or [job for job in waiting if job.take()]
+            consumed = waiting.index(ended[-1]) + 1 if ended else len(waiting)
+            for job in ended:
+                job.error = as_ours(error, "written")
+        _answer(ended)
+        return waiting[consumed:]
+
+    def _transact(self, waiting: list[Job]) -> int:
+        """Run and commit jobs from the front; return how many of them are through."""
+        try:
+            connection, consumed = self._run_jobs(waiting)
+        except Exception:
+            if self._connection is None or not self._connection.invalidated:
                 raise
-            for job in kept:
-                self._reach_after_commit(job)
-            waiting = waiting[len(done) :]
+            # A connection that was lost before COMMIT has written nothing: a new one may do it.
+            self._drop_connection()
+            connection, consumed = self._run_jobs(waiting)
+        kept = [job for job in waiting[:consumed] if job.taken and job.error is None]
+        if not kept:
+            _roll_back(connection)
+            return consumed
+        for job in kept:
+            self._failpoints.reach(job.step, "before-commit")
+        connection.commit()
+        for job in kept:
+            self._reach_after_commit(job)
+        return consumed
+
+    def _run_jobs(self, waiting: list[Job]) -> tuple[Connection, int]:
+        connection = self._connect()
+        connection.begin()
+        consumed = _run_together(connection, waiting)
+        if consumed is None:
+            connection.begin()
+            consumed = _run_apart(connection, waiting)
+        return connection, consumed
 
     def _reach_after_commit(self, job: Job) -> None:
         try:
@@ -145,92 +176,83 @@ class Writer:
             job.error = crash
 
     def _connect(self) -> Connection:
-        if self._connection is None or self._connection.closed or self._connection.invalidated:
-            self._drop_connection()
+        if self._connection is None:
             self._connection = self._engine.connect()
         return self._connection
 
     def _drop_connection(self) -> None:
+        """Close the connection for good: what it remembers and holds open goes with it."""
         connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.info.pop("scratch", None)
+        if connection is None:
+            return
+        try:
+            connection.invalidate()
             connection.close()
+        except Exception:  # noqa: BLE001, S110 - it may be dead already, which is as good.
+            pass
 
 
-def _run_together(connection: Connection, batch: list[Job]) -> list[Job] | None:
-    """Run jobs until the time for one transaction is used; None when one of them raised."""
-    if not connection.in_transaction():
-        connection.begin()
+def _run_together(connection: Connection, waiting: list[Job]) -> int | None:
+    """Run jobs until the time of one transaction is used; None when they must be run apart."""
     until = time.perf_counter() + MAX_BATCH_SECONDS
-    done: list[Job] = []
-    for job in batch:
+    is_first = True
+    for consumed, job in enumerate(waiting, start=1):
+        if not job.take():
+            continue
+        job.error = None
         try:
             job.value = job.fn(connection)
-        except Crash:
-            _roll_back(connection)
-            raise
         except Exception as error:
-            _roll_back(connection)
-            if len(batch) == 1:
-                job.error = _as_ours(error)
-                connection.begin()
-                return [job]
-            if _is_disconnect(error):
-                raise _as_ours(error) from error
-            return None
-        done.append(job)
+            if connection.invalidated:
+                raise
+            if not is_first:
+                _roll_back(connection)
+                return None
+            job.error = as_ours(error, "written")
+            return consumed
+        is_first = False
         if time.perf_counter() > until:
-            break
-    return done
+            return consumed
+    return len(waiting)
 
 
-def _run_apart(connection: Connection, batch: list[Job]) -> None:
-    connection.begin()
-    for job in batch:
-        savepoint = connection.begin_nested()
+def _run_apart(connection: Connection, waiting: list[Job]) -> int:
+    until = time.perf_counter() + MAX_BATCH_SECONDS
+    for consumed, job in enumerate(waiting, start=1):
+        if not job.take():
+            continue
+        job.error = None
         try:
-            job.value = job.fn(connection)
-            savepoint.commit()
-        except Crash:
-            _roll_back(connection)
-            raise
-        except Exception as error:  # noqa: BLE001 - it is the caller's answer.
-            savepoint.rollback()
+            with connection.begin_nested():
+                job.value = job.fn(connection)
+        except Exception as error:
+            if connection.invalidated:
+                raise
             scratch(connection).clear()
-            job.error = _as_ours(error)
+            job.error = as_ours(error, "written")
+        if time.perf_counter() > until:
+            return consumed
+    return len(waiting)
 
 
 def _roll_back(connection: Connection) -> None:
-    scratch(connection).clear()
     connection.rollback()
+    scratch(connection).clear()
 
 
-def _is_disconnect(error: Exception) -> bool:
-    return isinstance(error, DBAPIError) and bool(error.connection_invalidated)
-
-
-def _as_ours(error: Exception) -> Exception:
-    if isinstance(error, DBAPIError) and (
-        error.connection_invalidated or type(error).__name__ == "OperationalError"
-    ):
-        return Unavailable(
-            f"The database cannot be written: {error.orig}.",
-            hint="Check the disk or the database server.",
-        )
-    return error
-
-
-def _answer(batch: list[Job]) -> None:
+def _answer(jobs: list[Job]) -> None:
     by_loop: dict[asyncio.AbstractEventLoop, list[Job]] = {}
-    for job in batch:
+    for job in jobs:
         if job.loop is None:
             _resolve(job)
         else:
             by_loop.setdefault(job.loop, []).append(job)
-    for loop, jobs in by_loop.items():
-        # A loop that was closed meanwhile has nobody left to answer.
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(_resolve_all, jobs)
+    for loop, its_jobs in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_resolve_all, its_jobs)
+        except RuntimeError:
+            # A loop that was closed meanwhile has nobody left to answer.
+            continue
 
 
 def _resolve_all(jobs: list[Job]) -> None:

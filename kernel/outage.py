@@ -1,0 +1,45 @@
+"""What the database driver raises becomes Unavailable, alike on both databases.
+
+Everything that a later try may mend is an outage: a lost connection, a lock that was not given, a
+full disk, a schema that is not there yet. What a statement did wrong stays what it is.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from kernel.errors import Unavailable
+
+# undefined_table and undefined_column: SQLite counts them as operational anyway.
+_SCHEMA_IS_BEHIND = ("42P01", "42703")
+
+
+def as_ours(error: BaseException, verb: str) -> BaseException:
+    """Return Unavailable for an outage, and any other error as it is.
+
+    `verb` says what could not be done: "read", "written", "opened".
+    """
+    if isinstance(error, StopIteration):
+        # No future accepts one, and none means anything to whoever waits.
+        return RuntimeError(f"A storage function raised {error!r}.")
+    if not is_outage(error):
+        return error
+    reason = getattr(error, "orig", None) or error
+    ours = Unavailable(
+        f"The database cannot be {verb}: {str(reason).strip()}.",
+        hint="Check the disk or the database server, and run `mailbox-guard db upgrade`.",
+    )
+    ours.__cause__ = error
+    return ours
+
+
+def is_outage(error: BaseException) -> bool:
+    """Return whether a later try may succeed without any change to the statement."""
+    if isinstance(error, OperationalError | PoolTimeout):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    return bool(error.connection_invalidated) or (
+        getattr(error.orig, "sqlstate", None) in _SCHEMA_IS_BEHIND
+    )
