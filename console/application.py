@@ -1,0 +1,75 @@
+"""The HTTP surface of `serve`: the webhook as a bare ASGI callable, all else on FastAPI.
+
+The hot route is dispatched before the framework sees it: FastAPI's machinery costs more than a
+decision (docs/decisions). `/healthz` says that the process lives, `/readyz` that it can decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from fastapi import FastAPI, Response
+from fastapi.responses import JSONResponse
+
+from console.metrics import CONTENT_TYPE, Metrics
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+Readiness = Callable[[], Awaitable[dict[str, Any]]]
+
+WEBHOOK_PATHS = frozenset({"/webhooks/dataverse", "/webhooks/dataverse/"})
+_ALIVE = b'{"alive":true}'
+_ALIVE_HEADERS = [
+    (b"content-type", b"application/json"),
+    (b"content-length", str(len(_ALIVE)).encode()),
+]
+
+
+class Front:
+    """Sends each request where it belongs."""
+
+    def __init__(self, webhook: Application, rest: Application) -> None:
+        self._webhook = webhook
+        self._rest = rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or run the lifespan."""
+        if scope["type"] == "http":
+            path = scope["path"]
+            if path in WEBHOOK_PATHS:
+                await self._webhook(scope, receive, send)
+                return
+            if path == "/healthz":
+                await send(
+                    {"type": "http.response.start", "status": 200, "headers": _ALIVE_HEADERS}
+                )
+                await send({"type": "http.response.body", "body": _ALIVE})
+                return
+        await self._rest(scope, receive, send)
+
+
+def application(
+    webhook: Application,
+    *,
+    readiness: Readiness,
+    metrics: Metrics,
+    count_tasks: Callable[[], Awaitable[dict[tuple[str, str], int]]],
+) -> Front:
+    """Return the whole surface. `readiness` answers `{"ready": bool, …}`; False becomes 503."""
+    rest = FastAPI(title="Mailbox Guard", docs_url=None, redoc_url=None, openapi_url=None)
+
+    @rest.get("/readyz")
+    async def readyz() -> JSONResponse:
+        state = await readiness()
+        return JSONResponse(state, status_code=200 if state["ready"] else 503)
+
+    @rest.get("/metrics")
+    async def metrics_page() -> Response:
+        for (kind, state), count in (await count_tasks()).items():
+            metrics.tasks.labels(kind, state).set(count)
+        return Response(metrics.render(), media_type=CONTENT_TYPE)
+
+    return Front(webhook, rest)
