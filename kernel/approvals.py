@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Integer, Row, Table, Text, select, update
 
 from kernel.database import insert
-from kernel.errors import ApprovalWithdrawn
+from kernel.errors import ApprovalWithdrawn, Bug
 from kernel.tables import Instant, Json, metadata
 
 APPROVED = "approved"
@@ -93,8 +93,10 @@ def grant(
         statement = insert(connection, approvals).values(
             record_id=record_id, epoch=1, changed_at=now, **values
         )
-        connection.execute(statement)
-        return 1
+        if connection.execute(statement.on_conflict_do_nothing()).rowcount == 1:
+            return 1
+        # Another process granted it in the same moment: go on from what it wrote.
+        held = _checked_present(_locked(connection, record_id), record_id)
     identity = (held.address.casefold(), held.object_id, held.owner_id, held.owner_type)
     same = held.is_approved(now) and identity == (
         address.casefold(),
@@ -159,6 +161,12 @@ def permit(connection: Connection, record_id: str, *, epoch: int, now: datetime)
     Raises ApprovalWithdrawn when the mailbox is not approved under that epoch.
     """
     _checked(find(connection, record_id), record_id, epoch=epoch, now=now)
+
+
+def _checked_present(held: Approval | None, record_id: str) -> Approval:
+    if held is None:
+        raise Bug(f"Approval {record_id} vanished, and approvals are never deleted.")
+    return held
 
 
 def _checked(held: Approval | None, record_id: str, *, epoch: int, now: datetime) -> Approval:

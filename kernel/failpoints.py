@@ -8,9 +8,11 @@ and a test fails for one that is missing there.
 from __future__ import annotations
 
 import os
+import re
+import threading
 from collections import Counter
 
-from kernel.errors import Bug
+from kernel.errors import Bug, SettingInvalid
 
 STEPS: dict[str, str] = {}
 COMMIT_POINTS = ("before-commit", "after-commit")
@@ -65,22 +67,39 @@ class CrashAt(Failpoints):
         self._occurrence = occurrence
         self._exit_process = exit_process
         self._seen: Counter[str] = Counter()
+        # The writer thread and the event loop reach points at the same time.
+        self._lock = threading.Lock()
         self.crashed = False
 
     def reach(self, step_name: str, point: str) -> None:
         """Crash here if this is the place; once crashed, every point crashes."""
         name = f"{step_name}:{point}"
-        self._seen[name] += 1
-        if self.crashed or (name == self._point and self._seen[name] == self._occurrence):
-            self.crashed = True
+        with self._lock:
+            self._seen[name] += 1
+            if name == self._point and self._seen[name] == self._occurrence:
+                self.crashed = True
+        if self.crashed:
             if self._exit_process:
                 os._exit(CRASH_EXIT_CODE)
             raise Crash(name)
 
 
 def failpoints_from(setting: str | None) -> Failpoints:
-    """Return the failpoints of the test setting `_FAILPOINT`: a point's name, `name*n`, or none."""
+    """Return the failpoints of the test setting: `room.thing:point`, `room.thing:point*n`, or none.
+
+    Raises SettingInvalid when the setting has another form.
+    """
     if not setting:
         return NONE
-    point, _, occurrence = setting.partition("*")
-    return CrashAt(point, occurrence=int(occurrence or 1), exit_process=True)
+    match = _SETTING.fullmatch(setting)
+    if match is None:
+        raise SettingInvalid(
+            "MAILBOX_GUARD_FAILPOINT is not the name of a failpoint.",
+            hint="Write `room.thing:before-commit`, or `room.thing:before-commit*3` for the third.",
+        )
+    return CrashAt(match[1], occurrence=int(match[2] or 1), exit_process=True)
+
+
+_SETTING = re.compile(
+    rf"([a-z0-9_.-]+:(?:{'|'.join(COMMIT_POINTS + SEND_POINTS)}))(?:\*([1-9][0-9]{{0,5}}))?"
+)

@@ -8,15 +8,17 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _lock = threading.Lock()
 _last: list[int] = [0, 0]
 
 
 def new_id(now: datetime) -> str:
     """Return a UUIDv7 text for that moment; ids made later in this process sort after it."""
-    milliseconds = int(now.timestamp() * 1000)
+    milliseconds = (now - _EPOCH) // _MILLISECOND
     tail = int.from_bytes(os.urandom(8), "big") & 0x3FFFFFFFFFFFFFFF
     with _lock:
         if milliseconds > _last[0]:

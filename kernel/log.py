@@ -1,87 +1,68 @@
-"""Logs: structlog, past-tense events with named values, secrets taken out first.
+"""Logs: structlog, past-tense events with named values, secrets taken out first and last.
 
 A console line on a terminal, JSON otherwise; always to stderr, because stdout belongs to results.
+What libraries log through the standard library takes the same way: an access log or an HTTP client
+may otherwise print a URL with a key in it.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
-_SECRET_NAME = re.compile(
-    r"(secret|password|authorization|token|assertion|authvalue|webhook_?key|api_?key|guard-key"
-    r"|\bcode\b|private_key)",
-    re.IGNORECASE,
-)
-_SECRET_TEXT = re.compile(
-    r"(?i)(bearer\s+)[a-z0-9._~+/=-]{8,}"
-    r"|((?:code|guard-key|client_secret|client_assertion|access_token)=)[^&\s\"']+"
-    r"|(://[^/\s:@]+:)[^@\s]+(?=@)"
-)
-REDACTED = "[redacted]"
-# Names that look like a secret and are none.
-_HARMLESS = frozenset({"token_source", "error_code", "service_code", "code"})
+from kernel.redaction import conceal, redact, redacted_text
+
+__all__ = ["conceal", "configure", "get_logger", "redact", "redacted_text"]
 
 
-def redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Replace every value that is, or carries, a secret: structlog's first processor."""
-    for name, value in event.items():
-        event[name] = _redacted(name, value)
-    return event
+class LibraryLogs(logging.Handler):
+    """Hands what libraries log over to our own log."""
 
-
-def redacted_text(text: str) -> str:
-    """Return the text without bearer tokens, keys in query strings and passwords in URLs."""
-    return _SECRET_TEXT.sub(lambda m: (m[1] or m[2] or m[3] or "") + REDACTED, text)
-
-
-def _redacted(name: str, value: Any) -> Any:
-    if name not in _HARMLESS and _SECRET_NAME.search(name):
-        return REDACTED
-    if isinstance(value, str):
-        return redacted_text(value)
-    if isinstance(value, dict):
-        return {key: _redacted(str(key), item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_redacted("", item) for item in value]
-    return value
-
-
-def _redact_rendered(
-    logger: Any, method: str, event: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
-    for name, value in event.items():
-        if isinstance(value, str):
-            event[name] = redacted_text(value)
-    return event
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log the record as `library_logged`."""
+        try:
+            text = record.getMessage()
+        except (TypeError, ValueError):
+            text = str(record.msg)
+        log = get_logger(record.name)
+        write = log.error if record.levelno >= logging.ERROR else log.warning
+        write("library_logged", text=text, exc_info=record.exc_info)
 
 
 def configure(*, level: str = "info") -> None:
     """Set the log up for a process; called once, by the console."""
     terminal = sys.stderr.isatty()
+    lowest = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[
-            redact,
+            _redact,
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            _redact_rendered,
-            structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(),
+            # Once more, for what the processors before this one brought in.
+            _redact,
+            # Plain tracebacks: others show local variables, and those may hold a secret.
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+            if terminal
+            else structlog.processors.JSONRenderer(),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping()[level.upper()]
-        ),
+        wrapper_class=structlog.make_filtering_bound_logger(lowest),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
+    # Libraries are heard from warnings on; a request a line is nobody's log.
+    logging.basicConfig(handlers=[LibraryLogs()], level=max(lowest, logging.WARNING), force=True)
 
 
 def get_logger(room: str) -> Any:
     """Return the log of a room."""
     return structlog.get_logger(room=room)
+
+
+def _redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return redact(event)

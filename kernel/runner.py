@@ -79,6 +79,8 @@ def claim_shards(
                 .values(shard=number, holder="", fence=0, leased_until=long_ago)
                 .on_conflict_do_nothing()
             )
+    # Locked in one order, so that two processes that claim at once never wait for each other.
+    connection.execute(select(shards.c.shard).order_by(shards.c.shard).with_for_update())
     until = now + timedelta(seconds=lease_seconds)
     free = or_(shards.c.leased_until <= now, shards.c.holder == "")
     connection.execute(
@@ -181,7 +183,14 @@ class AsyncioRunner:
                 log.error("call_failed", call=name, error=str(error), exc_info=error)
             # A little spread keeps several processes from calling in step.
             wait = seconds * random.uniform(0.95, 1.05)  # noqa: S311 - no secret hangs on it.
-            try:
-                await asyncio.wait_for(self._stopping.wait(), wait)
-            except TimeoutError:
-                continue
+            await self._wait(wait)
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait by the clock, or until there is nothing more to wait for."""
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
+        try:
+            await asyncio.wait((stopping, sleeping), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            sleeping.cancel()

@@ -6,12 +6,14 @@ name is refused like an invalid value: a typo must not weaken the guard.
 
 from __future__ import annotations
 
+import hmac
 import tomllib
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from kernel.errors import SettingInvalid
 
@@ -19,6 +21,7 @@ PREFIX = "MAILBOX_GUARD_"
 FILE_NAME = "mailbox-guard.toml"
 CLOUDS = ("global", "gcc-high", "dod", "china")
 ENFORCEMENTS = ("enforce", "observe")
+URL = "URL"
 
 
 class Secret:
@@ -37,7 +40,9 @@ class Secret:
         return bool(self._text)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._text == self._text
+        return isinstance(other, Secret) and hmac.compare_digest(
+            self._text.encode(), other._text.encode()
+        )
 
     def __hash__(self) -> int:
         return hash(self._text)
@@ -50,7 +55,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What is said of a setting: its doc, its unit, the values it may take, its parser."""
+    """What is said of a setting: its doc, its unit, the values it may take."""
 
     doc: str
     unit: str = ""
@@ -65,9 +70,10 @@ def _setting(
     unit: str = "",
     choices: tuple[str, ...] = (),
     shown_default: str | None = None,
+    shows_itself: bool = True,
 ) -> Any:
     declaration = Declaration(doc, unit=unit, choices=choices, shown_default=shown_default)
-    return field(default=default, metadata={"declaration": declaration})
+    return field(default=default, repr=shows_itself, metadata={"declaration": declaration})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,7 @@ class Settings:
         "",
         "Where decisions, approvals and the sync's state are kept.",
         shown_default="a SQLite file in the data directory",
+        shows_itself=False,  # It may hold a password.
     )
     data_dir: Path = _setting(
         Path(),
@@ -119,10 +126,13 @@ class Settings:
     authority_url: str = _setting(
         "",
         "Where tokens come from, tenant included.",
+        unit=URL,
         shown_default="the cloud's login address and the tenant",
     )
-    graph_url: str = _setting("", "Origin of Microsoft Graph.", shown_default="the cloud's")
-    dataverse_url: str = _setting("", "Origin of the Dataverse organisation.")
+    graph_url: str = _setting(
+        "", "Origin of Microsoft Graph.", unit=URL, shown_default="the cloud's"
+    )
+    dataverse_url: str = _setting("", "Origin of the Dataverse organisation.", unit=URL)
     ca_bundle_file: Path | None = _setting(
         None,
         "PEM file of the certificate authorities to trust.",
@@ -183,20 +193,25 @@ def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
     raw: dict[str, tuple[str, Any]] = {}
     for name, value in _file_values(file).items():
         _check_known(name, known, where=f"{file or FILE_NAME}: `{name}`", shown=str.lower)
-        raw[name] = (f"`{name}` in {file or FILE_NAME}", value)
+        if not _is_blank(value):
+            raw[name] = (f"`{name}` in {file or FILE_NAME}", value)
     for variable, text in environ.items():
         if not variable.startswith(PREFIX):
             continue
         name = variable.removeprefix(PREFIX).lower()
         _check_known(name, known, where=variable, shown=lambda n: PREFIX + n.upper())
-        if text != "":
+        if not _is_blank(text):
             raw[name] = (variable, text)
     values = {name: _parsed(known[name], value, source) for name, (source, value) in raw.items()}
-    if not values.get("data_dir"):
+    if "data_dir" not in values:
         values["data_dir"] = _default_data_dir(environ)
-    if not values.get("database_url"):
+    if "database_url" not in values:
         values["database_url"] = f"sqlite:///{values['data_dir'] / 'mailbox-guard.db'}"
     return Settings(**values)
+
+
+def _is_blank(value: Any) -> bool:
+    return isinstance(value, str) and not value.strip()
 
 
 def _file_values(file: Path | None) -> dict[str, Any]:
@@ -218,7 +233,8 @@ def _file_values(file: Path | None) -> dict[str, Any]:
 def _check_known(name: str, known: Mapping[str, Any], *, where: str, shown: Any) -> None:
     if name in known:
         return
-    close = get_close_matches(name, known, n=1)
+    plain = name.lower().removeprefix(PREFIX.lower())
+    close = get_close_matches(plain, known, n=1)
     hint = f"Did you mean {shown(close[0])}?" if close else "See docs/settings.md for every name."
     raise SettingInvalid(f"{where} is not a setting.", hint=hint)
 
@@ -227,10 +243,11 @@ def _parsed(item: Field[Any], value: Any, source: str) -> Any:
     declaration: Declaration = item.metadata["declaration"]
     try:
         parsed = _PARSERS[str(item.type)](value)
-    except (ValueError, TypeError) as error:
-        raise SettingInvalid(
-            f"{source} is not usable: {error}.", hint=f"{declaration.doc}"
-        ) from error
+        if declaration.unit == URL:
+            _check_url(parsed)
+    except (ValueError, TypeError, RuntimeError) as error:
+        # No chain: what the parser complains about may hold the value.
+        raise SettingInvalid(f"{source} is not usable: {error}.", hint=declaration.doc) from None
     if declaration.choices and parsed not in declaration.choices:
         raise SettingInvalid(
             f"{source} is `{parsed}`.", hint=f"Use one of: {', '.join(declaration.choices)}."
@@ -244,13 +261,21 @@ def _text(value: Any) -> str:
     return value.strip()
 
 
+def _check_url(text: str) -> None:
+    parts = urlsplit(text)
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        raise ValueError("it must begin with https:// and name a host")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("it must hold no user, password, query or fragment")
+
+
 def _seconds(value: Any) -> float:
     try:
-        seconds = float(value)
+        seconds = float(value) if not isinstance(value, bool) else 0.0
     except (TypeError, ValueError):
         raise ValueError("it must be a number") from None
     if not 0 < seconds < 1e9:
-        raise ValueError("it must be above 0")
+        raise ValueError("it must be a number above 0")
     return seconds
 
 
@@ -282,4 +307,10 @@ _PARSERS: dict[str, Any] = {
 
 def _default_data_dir(environ: Mapping[str, str]) -> Path:
     base = environ.get("XDG_DATA_HOME")
-    return Path(base if base else Path.home() / ".local" / "share") / "mailbox-guard"
+    try:
+        return Path(base or Path.home() / ".local" / "share") / "mailbox-guard"
+    except RuntimeError:
+        raise SettingInvalid(
+            f"{PREFIX}DATA_DIR is not set, and this user has no home directory.",
+            hint=f"Set {PREFIX}DATA_DIR to a directory that outlives the process.",
+        ) from None

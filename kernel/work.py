@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    Update,
     and_,
     func,
     or_,
@@ -101,7 +102,8 @@ def add(
 ) -> bool:
     """Add a task unless one of that kind and key exists; return whether it was added.
 
-    `latest` gives a task that still waits the newer payload and time instead.
+    `latest` gives a task that has not ended the newer payload and time instead; one that is being
+    carried out with the older payload is carried out once more.
     """
     statement = insert(connection, tasks).values(
         kind=kind,
@@ -122,7 +124,11 @@ def add(
     if latest:
         connection.execute(
             update(tasks)
-            .where(tasks.c.kind == kind, tasks.c.key == key, tasks.c.state == QUEUED)
+            .where(
+                tasks.c.kind == kind,
+                tasks.c.key == key,
+                tasks.c.state.in_(OPEN_STATES),
+            )
             .values(payload=payload, not_before=not_before or now)
         )
     return False
@@ -177,8 +183,17 @@ def any_due(
 
 
 def finish(connection: Connection, task: Task, *, state: str, result: str | None = None) -> None:
-    """Write down how a claimed task ended. Raises FenceLost when the claim passed to another."""
-    _update_claimed(connection, task, state=state, result=result, claimed_until=None)
+    """Write down how a claimed task ended, or let it wait again if it was added anew.
+
+    Raises FenceLost when the claim passed to another.
+    """
+    ended = connection.execute(
+        _claimed(task)
+        .where(tasks.c.payload == task.payload, tasks.c.not_before == task.not_before)
+        .values(state=state, result=result, claimed_until=None)
+    )
+    if ended.rowcount != 1:
+        _update_claimed(connection, task, state=QUEUED, result=None, claimed_until=None)
 
 
 def put_back(
@@ -241,12 +256,14 @@ def _due(
     return statement
 
 
-def _update_claimed(connection: Connection, task: Task, **values: Any) -> None:
-    result = connection.execute(
-        update(tasks)
-        .where(tasks.c.id == task.id, tasks.c.fence == task.fence, tasks.c.state == RUNNING)
-        .values(**values)
+def _claimed(task: Task) -> Update:
+    return update(tasks).where(
+        tasks.c.id == task.id, tasks.c.fence == task.fence, tasks.c.state == RUNNING
     )
+
+
+def _update_claimed(connection: Connection, task: Task, **values: Any) -> None:
+    result = connection.execute(_claimed(task).values(**values))
     if result.rowcount != 1:
         raise FenceLost(f"Task {task.id} ({task.kind}) has passed to another worker.")
 

@@ -24,6 +24,8 @@ FINISH = step("work.finish", "The outcome of a task is written down.")
 FIRST_WAIT_SECONDS = 5.0
 LONGEST_WAIT_SECONDS = 3600.0
 AT_ONCE = 8
+# A task whose claim ends sooner than this is not begun.
+LEAST_SECONDS = 30.0
 
 log = get_logger("work")
 
@@ -92,16 +94,35 @@ class Workers:
             step=CLAIM,
         )
         slots = asyncio.Semaphore(AT_ONCE)
-        await asyncio.gather(*(self._carry_out(task, slots) for task in claimed))
+        # All are waited for, so that nothing goes on behind the back of whoever called.
+        ends = await asyncio.gather(
+            *(self._carry_out(task, slots) for task in claimed), return_exceptions=True
+        )
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
         return len(claimed)
 
     async def _carry_out(self, task: Task, slots: asyncio.Semaphore) -> None:
         async with slots:
-            outcome = await self._outcome(task)
+            outcome = await self._outcome_in_time(task)
         try:
             await self._database.write(lambda c: self._settle(c, task, outcome), step=FINISH)
         except FenceLost:
             log.warning("task_passed_to_another_worker", task_id=task.id, kind=task.kind)
+
+    async def _outcome_in_time(self, task: Task) -> Outcome:
+        """Work only while the claim lasts: after its end another worker may have the task."""
+        now = self._clock.now()
+        seconds_left = ((task.claimed_until or now) - now).total_seconds()
+        if seconds_left < LEAST_SECONDS:
+            return Again("The claim had nearly run out before its turn came.", now)
+        try:
+            async with asyncio.timeout(seconds_left):
+                return await self._outcome(task)
+        except TimeoutError:
+            log.warning("task_took_too_long", task_id=task.id, kind=task.kind)
+            return Again("It was not done before the claim ran out.")
 
     async def _outcome(self, task: Task) -> Outcome:
         try:
