@@ -1,0 +1,147 @@
+"""The append-only law: each decision holds the digest of the one before it in its chain.
+
+Each writer process has a chain of its own, so that nobody waits for another's head. The chain's
+row is updated in the same transaction as the decisions, so a cut tail shows against it; and a
+checkpoint joins the heads of all chains, so that a chain's row can't be cut back with its tail.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from guard.ledger.entry import Sealed, chain_digest
+from guard.ledger.tables import chains, checkpoints, policy_sets
+from kernel.database import insert
+from kernel.digest import sha256_hex
+from kernel.tables import microseconds
+from kernel.writer import scratch
+
+BEGINNING = ""
+_HEAD = "guard.chain.head"
+
+_COLUMNS = (
+    "id, chain, seq, previous, digest, decided_at, decision, cause, table_name, record_id,"
+    " delivery_key, public, private, salt"
+)
+_SQLITE_INSERT = (
+    f"INSERT INTO guard_decisions ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " ON CONFLICT (delivery_key) DO NOTHING"
+)
+_POSTGRES_INSERT = _SQLITE_INSERT.replace("?", "%s")
+_SQLITE_HEAD = "UPDATE guard_chains SET count = ?, head = ?, last_id = ? WHERE id = ?"
+_POSTGRES_HEAD = _SQLITE_HEAD.replace("?", "%s")
+
+
+class RepeatFound(Exception):
+    """A delivery among these was recorded before; nothing of the batch may stay."""
+
+
+def append(connection: Connection, chain: str, batch: Sequence[Sealed]) -> None:
+    """Append the decisions to the chain, in order.
+
+    Raises RepeatFound when one of them is of a delivery that was recorded before; the caller's
+    transaction must then be rolled back. Plain driver statements: this is the hot path.
+    """
+    count, head = _head_of(connection, chain)
+    rows: list[tuple[Any, ...]] = []
+    for item in batch:
+        entry = item.entry
+        digest = chain_digest(chain, count, head, item.public)
+        rows.append(
+            (
+                entry.id,
+                chain,
+                count,
+                head,
+                digest,
+                microseconds(entry.decided_at),
+                entry.decision,
+                entry.cause,
+                entry.table,
+                entry.record_id,
+                entry.key,
+                item.public,
+                item.private,
+                item.salt,
+            )
+        )
+        count, head = count + 1, digest
+    is_postgres = connection.dialect.name == "postgresql"
+    result = connection.exec_driver_sql(
+        _POSTGRES_INSERT if is_postgres else _SQLITE_INSERT, rows if len(rows) > 1 else rows[0]
+    )
+    if result.rowcount != len(rows):
+        raise RepeatFound
+    connection.exec_driver_sql(
+        _POSTGRES_HEAD if is_postgres else _SQLITE_HEAD,
+        (count, head, batch[-1].entry.id, chain),
+    )
+    scratch(connection)[_HEAD] = (chain, count, head)
+
+
+def _head_of(connection: Connection, chain: str) -> tuple[int, str]:
+    known = scratch(connection).get(_HEAD)
+    if known is not None and known[0] == chain:
+        return known[1], known[2]
+    row = connection.execute(
+        select(chains.c.count, chains.c.head).where(chains.c.id == chain)
+    ).first()
+    if row is not None:
+        count, head = row
+        return count, head
+    connection.execute(
+        insert(connection, chains).values(id=chain, count=0, head=BEGINNING, last_id="")
+    )
+    return 0, BEGINNING
+
+
+def checkpoint(connection: Connection, *, now: datetime) -> int | None:
+    """Write down the heads of all chains; return the number, None when nothing is new."""
+    stated = _state_of(connection)
+    last = last_checkpoint(connection)
+    if not _is_new(stated, last):
+        return None
+    number = 1 if last is None else last.number + 1
+    text = json.dumps(
+        {"number": number, "previous": last.digest if last else BEGINNING, "state": stated},
+        separators=(",", ":"),
+    )
+    connection.execute(
+        insert(connection, checkpoints)
+        .values(number=number, made_at=now, heads=text, digest=sha256_hex(text.encode()))
+        .on_conflict_do_nothing()
+    )
+    return number
+
+
+def is_anything_new(connection: Connection) -> bool:
+    """Return whether a checkpoint now would say anything that the last one doesn't."""
+    return _is_new(_state_of(connection), last_checkpoint(connection))
+
+
+def _is_new(stated: dict[str, Any], last: Any) -> bool:
+    if last is None:
+        return bool(stated["chains"])
+    return bool(json.loads(last.heads)["state"] != stated)
+
+
+def _state_of(connection: Connection) -> dict[str, Any]:
+    heads = connection.execute(
+        select(chains.c.id, chains.c.count, chains.c.head, chains.c.last_id).order_by(chains.c.id)
+    )
+    sets = connection.execute(select(policy_sets).order_by(policy_sets.c.digest))
+    return {
+        "chains": {chain: [count, head, last_id] for chain, count, head, last_id in heads},
+        "policy_sets": {row.digest: sha256_hex(row.documents.encode()) for row in sets},
+    }
+
+
+def last_checkpoint(connection: Connection) -> Any:
+    """Return the row of the newest checkpoint, if there is one."""
+    newest = select(func.max(checkpoints.c.number)).scalar_subquery()
+    return connection.execute(select(checkpoints).where(checkpoints.c.number == newest)).first()

@@ -1,0 +1,64 @@
+"""What a decision causes, carried into the same transaction as the decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from guard.ledger import mirror
+from guard.ledger.entry import Effects, Withdrawal
+from kernel import approvals, work
+from kernel.approvals import Approval
+from rules.slots import fold
+
+
+def carry(connection: Connection, decision_id: str, effects: Effects, *, now: datetime) -> None:
+    """Withdraw approvals, remember the row, add the tasks."""
+    for withdrawal in effects.withdrawals:
+        withdraw(connection, withdrawal, now=now)
+    if effects.mirror is not None:
+        mirror.keep(connection, effects.mirror)
+    for task in effects.tasks:
+        work.add(
+            connection,
+            kind=task.kind,
+            key=task.key,
+            payload=dict(task.payload),
+            owner=decision_id,
+            shard=task.shard,
+            now=now,
+        )
+
+
+def withdraw(connection: Connection, withdrawal: Withdrawal, *, now: datetime) -> int:
+    """Withdraw the approvals that a withdrawal means; return how many ended."""
+    ended = 0
+    for held in _held(connection, withdrawal):
+        if held.state != approvals.APPROVED or _is_kept(held, withdrawal):
+            continue
+        approvals.withdraw(connection, record_id=held.record_id, reason=withdrawal.reason, now=now)
+        ended += 1
+    return ended
+
+
+def _held(connection: Connection, withdrawal: Withdrawal) -> Iterable[Approval]:
+    if withdrawal.record_id is not None:
+        held = approvals.find(connection, withdrawal.record_id)
+        return () if held is None else (held,)
+    rows = connection.execute(
+        select(approvals.approvals.c.record_id).where(
+            approvals.approvals.c.owner_id == withdrawal.owner_id,
+            approvals.approvals.c.state == approvals.APPROVED,
+        )
+    )
+    found = (approvals.find(connection, row.record_id) for row in rows.all())
+    return [held for held in found if held is not None]
+
+
+def _is_kept(held: Approval, withdrawal: Withdrawal) -> bool:
+    if withdrawal.unless_address is None:
+        return False
+    same_owner = withdrawal.unless_owner is None or held.owner_id == withdrawal.unless_owner
+    return same_owner and fold(held.address) == fold(withdrawal.unless_address)

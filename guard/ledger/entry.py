@@ -1,0 +1,198 @@
+"""A decision as the ledger keeps it: a public part, and a private part behind a salted digest.
+
+Personal values (columns, facts, messages) stand in the private part alone, so that they can be
+masked without breaking the chain (law 14). Source: reference/policy-format.md §5.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from guard.ledger.codec import text_of
+from kernel.digest import sha256_hex
+from rules.change import Value
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One decision to be recorded.
+
+    `public` and `private` hold what design §7 and policy-format §5 name; `status` is the HTTP
+    status that the delivery gets, kept for identical deliveries.
+    """
+
+    id: str
+    decided_at: datetime
+    decision: str
+    cause: str
+    table: str
+    record_id: str
+    status: int
+    key: str | None
+    public: Mapping[str, Any]
+    private: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """An entry as text, ready to be chained and stored."""
+
+    entry: Entry
+    public: str
+    private: str
+    salt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the ledger holds: this decision, or the earlier one of an identical delivery.
+
+    `private` is None when it was masked.
+    """
+
+    id: str
+    decided_at: datetime
+    decision: str
+    cause: str
+    status: int
+    public: Mapping[str, Any]
+    private: Mapping[str, Any] | None
+    is_repeat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """An obligation of a decision."""
+
+    kind: str
+    key: str
+    payload: Mapping[str, Any]
+    shard: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """Approvals that end with a decision: of the mailbox itself, or of all that a row owns.
+
+    With `unless_address` an approval for this very address, object owner unchanged, is kept.
+    """
+
+    reason: str
+    record_id: str | None = None
+    owner_id: str | None = None
+    unless_address: str | None = None
+    unless_owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorRow:
+    """The last known good guarded columns of a row; the newest `changed_at` wins."""
+
+    table: str
+    record_id: str
+    columns: Mapping[str, Value]
+    changed_at: datetime
+    decision_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What becomes durable in the same transaction as the decision."""
+
+    tasks: tuple[NewTask, ...] = ()
+    withdrawals: tuple[Withdrawal, ...] = ()
+    mirror: MirrorRow | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.tasks or self.withdrawals or self.mirror)
+
+
+NO_EFFECTS = Effects()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a walk over the ledger ended; `first_bad_id` is None when everything is whole."""
+
+    checked: int
+    first_bad_id: str | None = None
+    reason: str | None = None
+    chains: int = 0
+    masked: int = field(default=0)
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether nothing was altered and nothing is missing."""
+        return self.reason is None
+
+
+def private_digest(salt: str, private: str) -> str:
+    """Return the digest by which the public part commits to the private one."""
+    return sha256_hex(f"{salt}\n{private}".encode())
+
+
+def chain_digest(chain: str, seq: int, previous: str, public: str) -> str:
+    """Return a decision's link in its chain."""
+    return sha256_hex(f"{chain}\n{seq}\n{previous}\n{public}".encode())
+
+
+def sealed(entry: Entry) -> Sealed:
+    """Return the entry as text, its private part under a fresh salt."""
+    salt = secrets.token_hex(16)
+    private = text_of(entry.private)
+    public = text_of(
+        {
+            "v": VERSION,
+            "id": entry.id,
+            "decided_at": iso(entry.decided_at),
+            "decision": entry.decision,
+            "cause": entry.cause,
+            "table": entry.table,
+            "record_id": entry.record_id,
+            "status": entry.status,
+            "key": entry.key,
+            **entry.public,
+            "private": private_digest(salt, private),
+        }
+    )
+    return Sealed(entry, public, private, salt)
+
+
+def recorded(entry: Entry) -> Recorded:
+    """Return a fresh entry as recorded."""
+    return Recorded(
+        entry.id,
+        entry.decided_at,
+        entry.decision,
+        entry.cause,
+        entry.status,
+        entry.public,
+        entry.private,
+    )
+
+
+def recorded_from(public: str, private: str | None, *, is_repeat: bool = False) -> Recorded:
+    """Return what the stored texts say."""
+    stated: dict[str, Any] = json.loads(public)
+    return Recorded(
+        id=stated["id"],
+        decided_at=datetime.fromisoformat(stated["decided_at"]),
+        decision=stated["decision"],
+        cause=stated["cause"],
+        status=stated["status"],
+        public=stated,
+        private=None if private is None else json.loads(private),
+        is_repeat=is_repeat,
+    )
+
+
+def iso(moment: datetime) -> str:
+    """Return a moment as ISO 8601 text in UTC."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

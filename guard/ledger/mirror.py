@@ -1,0 +1,124 @@
+"""The guard's last known good copy of the guarded columns: storage functions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, select
+
+from guard.columns import TABLES
+from guard.ledger.codec import text_of, values_from
+from guard.ledger.entry import MirrorRow
+from guard.ledger.tables import mirror
+from kernel.database import insert
+from rules.change import Value
+from rules.slots import fold
+
+
+def guarded_part(table: str, columns: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the guarded columns that are known; a lookup keeps its table beside its id."""
+    kept: dict[str, Value] = {}
+    for name, kind in TABLES[table].columns.items():
+        names = (f"{name}.id", f"{name}.type") if kind == "lookup" else (name,)
+        kept.update({flat: columns[flat] for flat in names if flat in columns})
+    return kept
+
+
+def is_same(table: str, left: Mapping[str, Value], right: Mapping[str, Value]) -> bool:
+    """Return whether all guarded columns are equal; texts compare without case (law 13)."""
+    return not differing(table, left, right)
+
+
+def differing(table: str, left: Mapping[str, Value], right: Mapping[str, Value]) -> tuple[str, ...]:
+    """Return the flat names of the guarded columns whose values differ."""
+    return tuple(
+        name for name in TABLES[table].flat if not is_equal(left.get(name), right.get(name))
+    )
+
+
+def is_equal(left: Value, right: Value) -> bool:
+    """Return whether two values are one; empty text and none are, and texts have no case."""
+    left = None if left == "" else left
+    right = None if right == "" else right
+    if isinstance(left, str) and isinstance(right, str):
+        return fold(left) == fold(right)
+    return left == right
+
+
+def keep(connection: Connection, row: MirrorRow) -> None:
+    """Remember the row unless a newer copy is already known.
+
+    A column that `row` doesn't know keeps its older copy: an image need not hold every column.
+    """
+    known = find(connection, row.table, row.record_id)
+    columns = guarded_part(row.table, row.columns)
+    if known is not None:
+        if known.changed_at > row.changed_at:
+            return
+        columns = {**known.columns, **columns}
+    values = {
+        "columns": text_of(columns),
+        "owner_id": _owner_of(row.table, columns),
+        "changed_at": row.changed_at,
+        "decision_id": row.decision_id,
+    }
+    connection.execute(
+        insert(connection, mirror)
+        .values(table_name=row.table, record_id=row.record_id, **values)
+        .on_conflict_do_update(index_elements=["table_name", "record_id"], set_=values)
+    )
+
+
+def find(connection: Connection, table: str, record_id: str) -> MirrorRow | None:
+    """Return the last known good copy of a row, if there is one."""
+    found = connection.execute(
+        select(mirror).where(mirror.c.table_name == table, mirror.c.record_id == record_id)
+    ).first()
+    return None if found is None else _from_row(found)
+
+
+def list_by_ids(connection: Connection, table: str, ids: Iterable[str]) -> dict[str, MirrorRow]:
+    """Return the copies of these rows by id."""
+    rows = connection.execute(
+        select(mirror).where(mirror.c.table_name == table, mirror.c.record_id.in_(list(ids)))
+    )
+    return {row.record_id: _from_row(row) for row in rows}
+
+
+def list_ids(connection: Connection, table: str) -> list[str]:
+    """Return the id of every row of a table that has a copy."""
+    return list(connection.scalars(select(mirror.c.record_id).where(mirror.c.table_name == table)))
+
+
+def list_by_owner(connection: Connection, owner_id: str) -> list[MirrorRow]:
+    """Return the mailboxes that belong to a user or queue."""
+    rows = connection.execute(
+        select(mirror).where(mirror.c.table_name == "mailbox", mirror.c.owner_id == owner_id)
+    )
+    return [_from_row(row) for row in rows]
+
+
+def forget(connection: Connection, table: str, record_id: str) -> None:
+    """Drop the copy of a row that was verified to be gone."""
+    connection.execute(
+        delete(mirror).where(mirror.c.table_name == table, mirror.c.record_id == record_id)
+    )
+
+
+def _owner_of(table: str, columns: Mapping[str, Value]) -> str | None:
+    if table != "mailbox":
+        return None
+    owner = columns.get("regardingobjectid.id") or columns.get("ownerid.id")
+    return owner if isinstance(owner, str) else None
+
+
+def _from_row(row: Row[Any]) -> MirrorRow:
+    return MirrorRow(
+        table=row.table_name,
+        record_id=row.record_id,
+        columns=values_from(json.loads(row.columns)),
+        changed_at=row.changed_at,
+        decision_id=row.decision_id,
+    )

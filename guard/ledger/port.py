@@ -1,0 +1,129 @@
+"""The ledger as the rest of the guard sees it, and its twin that keeps everything in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
+
+from guard.ledger.entry import (
+    NO_EFFECTS,
+    Effects,
+    Entry,
+    MirrorRow,
+    Recorded,
+    recorded,
+)
+from guard.ledger.mirror import guarded_part
+from guard.ledger.ownwrites import OwnWrite
+from rules.policy_set import PolicySet
+
+ALLOWED = ("allow", "warn")
+
+
+class Ledger(Protocol):
+    """Where decisions become durable, and what is remembered of them."""
+
+    async def record(
+        self,
+        entry: Entry,
+        *,
+        effects: Effects = NO_EFFECTS,
+        policy_set: PolicySet | None = None,
+        deadline_seconds: float | None = None,
+    ) -> Recorded:
+        """Make the decision durable with its effects, then return it.
+
+        An identical delivery that was recorded before is returned instead, and nothing is written.
+        Raises Unavailable when it could not be written within the deadline; then nothing was.
+        """
+        ...
+
+    async def mirrored(self, table: str, record_id: str) -> MirrorRow | None:
+        """Return the last known good copy of a row."""
+        ...
+
+    async def mailboxes_of(self, owner_id: str) -> Sequence[MirrorRow]:
+        """Return the known mailboxes of a user or queue."""
+        ...
+
+    async def decisions_on(self, record_id: str, *, since: datetime) -> Sequence[Recorded]:
+        """Return the decisions on a row made since then, newest first."""
+        ...
+
+    async def own_write(self, nonce: str) -> OwnWrite | None:
+        """Return what the guard announced to write under that nonce."""
+        ...
+
+
+class MemoryLedger:
+    """A ledger that forgets everything when the process ends: for tests and for measuring."""
+
+    def __init__(self, *, keep: bool = True) -> None:
+        self.entries: list[Entry] = []
+        self.effects: list[Effects] = []
+        self.rows: dict[tuple[str, str], MirrorRow] = {}
+        self.writes: dict[str, OwnWrite] = {}
+        self.failure: Exception | None = None
+        self._by_key: dict[str, Entry] = {}
+        self._keep = keep
+
+    async def record(
+        self,
+        entry: Entry,
+        *,
+        effects: Effects = NO_EFFECTS,
+        policy_set: PolicySet | None = None,
+        deadline_seconds: float | None = None,
+    ) -> Recorded:
+        """Keep the decision in a list; with `keep` off, nowhere."""
+        if self.failure is not None:
+            raise self.failure
+        if not self._keep:
+            return recorded(entry)
+        if entry.key is not None:
+            earlier = self._by_key.setdefault(entry.key, entry)
+            if earlier is not entry:
+                return replace(recorded(earlier), is_repeat=True)
+        self.entries.append(entry)
+        if effects:
+            self.effects.append(effects)
+        if effects.mirror is not None:
+            self._remember(effects.mirror)
+        return recorded(entry)
+
+    def _remember(self, row: MirrorRow) -> None:
+        known = self.rows.get((row.table, row.record_id))
+        columns = guarded_part(row.table, row.columns)
+        if known is not None:
+            if known.changed_at > row.changed_at:
+                return
+            columns = {**known.columns, **columns}
+        self.rows[row.table, row.record_id] = replace(row, columns=columns)
+
+    async def mirrored(self, table: str, record_id: str) -> MirrorRow | None:
+        """Return the copy."""
+        return self.rows.get((table, record_id))
+
+    async def mailboxes_of(self, owner_id: str) -> Sequence[MirrorRow]:
+        """Return the mailboxes whose regarding row, or else owner, has this id."""
+        return [
+            row
+            for (table, _), row in self.rows.items()
+            if table == "mailbox"
+            and (row.columns.get("regardingobjectid.id") or row.columns.get("ownerid.id"))
+            == owner_id
+        ]
+
+    async def decisions_on(self, record_id: str, *, since: datetime) -> Sequence[Recorded]:
+        """Return the decisions on a row, newest first."""
+        return [
+            recorded(entry)
+            for entry in reversed(self.entries)
+            if entry.record_id == record_id and entry.decided_at >= since
+        ]
+
+    async def own_write(self, nonce: str) -> OwnWrite | None:
+        """Return what was announced."""
+        return self.writes.get(nonce)

@@ -1,0 +1,90 @@
+"""The guard's tables.
+
+A decision is one row: its public part, its private part with a salt (both emptied by masking), and
+its place in the chain of the process that wrote it. The plain columns beside the public part are
+copies for finding a decision; `verify` holds them to it.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, UniqueConstraint
+
+from kernel.tables import BigKey, Instant, metadata
+
+decisions = Table(
+    "guard_decisions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("chain", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("previous", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("decided_at", Instant, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("table_name", Text, nullable=False),
+    Column("record_id", Text, nullable=False),
+    Column("delivery_key", Text, unique=True),
+    Column("public", Text, nullable=False),
+    Column("private", Text),
+    Column("salt", Text),
+    UniqueConstraint("chain", "seq"),
+    Index("ix_guard_decisions_record", "record_id", "id"),
+)
+
+chains = Table(
+    "guard_chains",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("head", Text, nullable=False),
+    Column("last_id", Text, nullable=False),
+)
+
+checkpoints = Table(
+    "guard_checkpoints",
+    metadata,
+    Column("number", BigKey, primary_key=True, autoincrement=False),
+    Column("made_at", Instant, nullable=False),
+    Column("heads", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+)
+
+policy_sets = Table(
+    "guard_policy_sets",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("documents", Text, nullable=False),
+    Column("stored_at", Instant, nullable=False),
+)
+
+mirror = Table(
+    "guard_mirror",
+    metadata,
+    Column("table_name", Text, primary_key=True),
+    Column("record_id", Text, primary_key=True),
+    Column("columns", Text, nullable=False),
+    Column("owner_id", Text),
+    Column("changed_at", Instant, nullable=False),
+    Column("decision_id", Text),
+    Index("ix_guard_mirror_owner", "owner_id"),
+)
+
+# What the guard itself is about to write into Dataverse, so that it knows its own writes again.
+writes = Table(
+    "guard_writes",
+    metadata,
+    Column("nonce", Text, primary_key=True),
+    Column("record_ids", Text, nullable=False),
+    Column("columns", Text, nullable=False),
+    Column("issued_at", Instant, nullable=False),
+)
+
+# Since when every row of a table has been known to the mirror.
+baselines = Table(
+    "guard_baselines",
+    metadata,
+    Column("table_name", Text, primary_key=True),
+    Column("taken_at", Instant, nullable=False),
+    Column("rows", Integer, nullable=False),
+)

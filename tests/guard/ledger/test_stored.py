@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from guard.errors import DecisionUnknown
+from guard.ledger.entry import Effects, Entry, MirrorRow, NewTask, Withdrawal
+from guard.ledger.listing import get_decision, list_decisions
+from guard.ledger.stored import DECISION, StoredLedger
+from guard.ledger.verify import verify
+from kernel import approvals, work
+from kernel.clock import FrozenClock
+from kernel.database import Database
+from kernel.failpoints import Crash, CrashAt
+from kernel.ids import new_id
+from tests.guard.builders import MAILBOX_ID, USER_ID
+
+
+def an_entry(clock: FrozenClock, **named: Any) -> Entry:
+    clock.advance(0.01)
+    return replace(
+        Entry(
+            id=new_id(clock.now()),
+            decided_at=clock.now(),
+            decision="allow",
+            cause="rules",
+            table="mailbox",
+            record_id=MAILBOX_ID,
+            status=200,
+            key=None,
+            public={"operation": "update", "mode": 0, "stage": 20, "rules": [], "obliged": True},
+            private={"after": {"emailaddress": "anna@contoso.com"}, "findings": []},
+        ),
+        **named,
+    )
+
+
+@pytest.fixture
+def ledger(database: Database, clock: FrozenClock) -> StoredLedger:
+    return StoredLedger(database, clock)
+
+
+async def test_recorded_decisions_are_listed_newest_first(
+    ledger: StoredLedger, database: Database, clock: FrozenClock
+) -> None:
+    entries = [an_entry(clock) for _ in range(5)]
+    await asyncio.gather(*(ledger.record(entry) for entry in entries))
+    listed = database.read_now(list_decisions)
+    assert [one["id"] for one in listed] == [entry.id for entry in reversed(entries)]
+    assert listed[0]["decided_at"].endswith("Z")
+    assert database.read_now(lambda c: list_decisions(c, limit=2))[1]["id"] == entries[3].id
+    assert database.read_now(verify).is_whole
+
+
+async def test_filters_choose_what_is_listed(
+    ledger: StoredLedger, database: Database, clock: FrozenClock
+) -> None:
+    await ledger.record(an_entry(clock))
+    since = clock.now() + timedelta(milliseconds=1)
+    rejected = an_entry(
+        clock, decision="reject", table="queue", record_id=USER_ID, public={"rules": ["own/upn"]}
+    )
+    await ledger.record(rejected)
+    for filters in (
+        {"decision": "reject"},
+        {"table": "queue"},
+        {"record": USER_ID.upper()},
+        {"rule": "own/upn"},
+        {"rule": "own"},
+        {"since": since},
+    ):
+        listed = database.read_now(lambda c, f=filters: list_decisions(c, **f))
+        assert [one["id"] for one in listed] == [rejected.id], filters
+
+
+async def test_an_identical_delivery_gets_its_recorded_answer_and_causes_nothing(
+    ledger: StoredLedger, database: Database, clock: FrozenClock
+) -> None:
+    first = an_entry(clock, key="k")
+    effects = Effects(tasks=(NewTask("revert", "r1", {}),))
+    await ledger.record(first, effects=effects)
+    other, again = an_entry(clock), an_entry(clock, key="k", decision="reject")
+    new, repeated = await asyncio.gather(
+        ledger.record(other),
+        ledger.record(again, effects=Effects(tasks=(NewTask("revert", "r2", {}),))),
+    )
+    assert (new.id, new.is_repeat) == (other.id, False)
+    assert (repeated.id, repeated.decision, repeated.is_repeat) == (first.id, "allow", True)
+    assert repeated.private == {"after": {"emailaddress": "anna@contoso.com"}, "findings": []}
+    assert len(database.read_now(list_decisions)) == 2
+    assert database.read_now(lambda c: work.find(c, kind="revert", key="r2")) is None
+    assert database.read_now(verify).is_whole
+
+
+async def test_two_identical_deliveries_at_once_become_one_decision(
+    ledger: StoredLedger, database: Database, clock: FrozenClock
+) -> None:
+    entries = [an_entry(clock, key="k") for _ in range(3)]
+    answers = await asyncio.gather(*(ledger.record(entry) for entry in entries))
+    assert {answer.id for answer in answers} == {answers[0].id}
+    assert len(database.read_now(list_decisions)) == 1
+
+
+async def test_effects_are_written_with_the_decision(
+    ledger: StoredLedger, database: Database, clock: FrozenClock
+) -> None:
+    database.write_now(
+        lambda c: approvals.grant(
+            c,
+            record_id=MAILBOX_ID,
+            address="anna@contoso.com",
+            object_id="o",
+            owner_id=USER_ID,
+            owner_type="user",
+            evidence={},
+            now=clock.now(),
+        ),
+        step=DECISION,
+    )
+    entry = an_entry(clock)
+    await ledger.record(
+        entry,
+        effects=Effects(
+            tasks=(NewTask("revert", "r1", {"a": 1}),),
+            withdrawals=(Withdrawal("kept", owner_id=USER_ID, unless_address="ANNA@contoso.com"),),
+            mirror=MirrorRow(
+                "mailbox", MAILBOX_ID, {"statecode": 0, "ownerid.id": "x"}, clock.now()
+            ),
+        ),
+    )
+    assert (await ledger.mirrored("mailbox", MAILBOX_ID)) is not None
+    assert len(await ledger.mailboxes_of("x")) == 1
+    held = database.read_now(lambda c: approvals.find(c, MAILBOX_ID))
+    assert held is not None
+    assert held.state == "approved"
+    withdrawn = Effects(withdrawals=(Withdrawal("gone", owner_id=USER_ID),))
+    await ledger.record(an_entry(clock), effects=withdrawn)
+    held = database.read_now(lambda c: approvals.find(c, MAILBOX_ID))
+    assert held is not None
+    assert (held.state, held.reason) == ("withdrawn", "gone")
+    shown = database.read_now(lambda c: get_decision(c, entry.id))
+    assert [one["kind"] for one in shown["obligations"]] == ["revert"]
+
+
+async def test_a_newer_copy_of_a_row_is_not_overwritten_and_unknown_columns_stay(
+    ledger: StoredLedger, clock: FrozenClock
+) -> None:
+    old, new = clock.now(), clock.now() + timedelta(hours=1)
+    for columns, at in (
+        ({"statecode": 1, "username": "x"}, new),
+        ({"statecode": 0}, old),
+        ({"statecode": 2}, new),
+    ):
+        row = MirrorRow("mailbox", MAILBOX_ID, columns, at)
+        await ledger.record(an_entry(clock), effects=Effects(mirror=row))
+    known = await ledger.mirrored("mailbox", MAILBOX_ID)
+    assert known is not None
+    assert known.columns == {"statecode": 2, "username": "x"}
+
+
+async def test_decisions_on_a_row_come_back_with_their_values(
+    ledger: StoredLedger, clock: FrozenClock
+) -> None:
+    entry = an_entry(clock)
+    await ledger.record(entry)
+    await ledger.record(an_entry(clock, record_id=USER_ID))
+    (found,) = await ledger.decisions_on(MAILBOX_ID, since=entry.decided_at)
+    assert found.id == entry.id
+    assert found.private is not None
+    assert not await ledger.decisions_on(MAILBOX_ID, since=clock.now())
+
+
+async def test_a_decision_that_is_unknown_is_named(database: Database) -> None:
+    with pytest.raises(DecisionUnknown, match="No decision"):
+        database.read_now(lambda c: get_decision(c, "nothing"))
+
+
+class TestVerify:
+    @pytest.fixture
+    async def recorded(self, ledger: StoredLedger, clock: FrozenClock) -> list[Entry]:
+        entries = [an_entry(clock, key=f"k{number}") for number in range(6)]
+        for entry in entries[:4]:
+            await ledger.record(entry)
+        await ledger.make_checkpoint()
+        for entry in entries[4:]:
+            await ledger.record(entry)
+        return entries
+
+    @pytest.mark.parametrize(
+        "alteration",
+        [
+            "decision = 'reject'",
+            "cause = 'error'",
+            "table_name = 'queue'",
+            "record_id = 'other'",
+            "delivery_key = 'other'",
+            "decided_at = decided_at + 1",
+            "public = replace(public, 'allow', 'warn')",
+            "private = '{}'",
+            "salt = 'other'",
+            "digest = 'other'",
+            "previous = 'other'",
+            "private = NULL",
+        ],
+    )
+    async def test_an_altered_row_is_found(
+        self, recorded: list[Entry], database: Database, alteration: str
+    ) -> None:
+        assert database.read_now(verify).is_whole
+        alter(database, f"UPDATE guard_decisions SET {alteration} WHERE id = '{recorded[2].id}'")
+        assert database.read_now(verify).first_bad_id == recorded[2].id
+
+    async def test_a_masked_private_part_is_no_alteration(
+        self, recorded: list[Entry], ledger: StoredLedger, database: Database
+    ) -> None:
+        assert await ledger.mask(recorded[2].id)
+        verdict = database.read_now(verify)
+        assert verdict.is_whole
+        assert (verdict.checked, verdict.masked) == (6, 1)
+
+    async def test_a_row_taken_out_is_found(
+        self, recorded: list[Entry], database: Database
+    ) -> None:
+        alter(database, f"DELETE FROM guard_decisions WHERE id = '{recorded[2].id}'")
+        assert database.read_now(verify).first_bad_id == recorded[3].id
+
+    @pytest.mark.parametrize("kept", [5, 4, 3, 0])
+    async def test_a_cut_tail_is_found(
+        self, recorded: list[Entry], database: Database, kept: int
+    ) -> None:
+        alter(database, f"DELETE FROM guard_decisions WHERE seq >= {kept}")
+        assert not database.read_now(verify).is_whole
+
+    @pytest.mark.parametrize("kept", [3, 0])
+    async def test_a_tail_cut_with_its_head_is_found_against_the_checkpoint(
+        self, recorded: list[Entry], database: Database, kept: int
+    ) -> None:
+        alter(database, f"DELETE FROM guard_decisions WHERE seq >= {kept}")
+        if kept:
+            alter(
+                database,
+                f"UPDATE guard_chains SET count = {kept}, head ="
+                f" (SELECT digest FROM guard_decisions WHERE seq = {kept - 1})",
+            )
+        else:
+            alter(database, "DELETE FROM guard_chains")
+        verdict = database.read_now(verify)
+        assert verdict.first_bad_id == recorded[3].id
+        assert "checkpoint" in (verdict.reason or "")
+
+    async def test_an_altered_checkpoint_is_found(
+        self, recorded: list[Entry], database: Database
+    ) -> None:
+        alter(database, "UPDATE guard_checkpoints SET heads = replace(heads, '4', '3')")
+        assert database.read_now(verify).first_bad_id == "checkpoint 1"
+
+
+async def test_an_idle_checkpoint_writes_nothing(ledger: StoredLedger, clock: FrozenClock) -> None:
+    assert await ledger.make_checkpoint() is None
+    await ledger.record(an_entry(clock))
+    assert await ledger.make_checkpoint() == 1
+    assert await ledger.make_checkpoint() is None
+
+
+async def test_each_process_has_its_own_chain(database: Database, clock: FrozenClock) -> None:
+    for _ in range(2):
+        ledger = StoredLedger(database, clock)
+        await ledger.record(an_entry(clock))
+        await ledger.record(an_entry(clock))
+        await ledger.make_checkpoint()
+    verdict = database.read_now(verify)
+    assert verdict.is_whole
+    assert (verdict.checked, verdict.chains) == (4, 2)
+
+
+async def test_a_crash_before_the_commit_leaves_nothing_and_after_it_the_decision(
+    open_database: Callable[..., Database], clock: FrozenClock
+) -> None:
+    for point, kept in (("before-commit", 0), ("after-commit", 1)):
+        database = open_database(CrashAt(f"{DECISION}:{point}"))
+        with pytest.raises(Crash):
+            await StoredLedger(database, clock).record(an_entry(clock))
+        reopened = open_database()
+        assert len(reopened.read_now(list_decisions)) == kept
+        assert reopened.read_now(verify).is_whole
+
+
+def alter(database: Database, statement: str) -> None:
+    database.write_now(lambda c: c.execute(text(statement)), step=DECISION)
