@@ -10,14 +10,13 @@ import asyncio
 from datetime import datetime
 from pathlib import Path
 
-from rules.loader import load
-from rules.policy_set import PolicySet
-from rules.shipped import shipped_folder
-
 from kernel.clock import Clock
 from kernel.errors import GuardError, PolicyInvalid
 from kernel.log import get_logger
 from kernel.settings import Settings
+from rules.loader import load
+from rules.policy_set import PolicySet
+from rules.shipped import shipped_folder
 
 log = get_logger("policies")
 

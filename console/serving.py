@@ -1,0 +1,90 @@
+"""An ASGI application is served by uvicorn: httptools, uvloop, no access log, graceful end."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+from kernel.errors import InputRefused
+
+GRACE_SECONDS = 10
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket. Raises InputRefused when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+    except OSError as error:
+        sock.close()
+        raise InputRefused(
+            f"{host}:{port} cannot be listened on: {error.strerror}.",
+            hint="Choose another --host or --port.",
+        ) from error
+    sock.listen(2048)
+    sock.setblocking(False)
+    return sock
+
+
+class Serving(uvicorn.Server):
+    """One server on one socket; signals are the caller's."""
+
+    def __init__(self, application: Any, sock: socket.socket) -> None:
+        config = uvicorn.Config(
+            application,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            timeout_keep_alive=75,
+        )
+        super().__init__(config)
+        self._socket = sock
+        self._began = asyncio.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone: the process handles them for all its parts."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take connections, and say so."""
+        await super().startup(sockets=sockets)
+        self._began.set()
+
+    async def run_until(self, stop: asyncio.Event, ready: Callable[[], Awaitable[None]]) -> None:
+        """Serve until `stop` is set; `ready` is called once connections are taken."""
+        serving = asyncio.create_task(self.serve(sockets=[self._socket]))
+        beginning = asyncio.create_task(self._began.wait())
+        await asyncio.wait({serving, beginning}, return_when=asyncio.FIRST_COMPLETED)
+        beginning.cancel()
+        # What was made while starting lives as long as the process: the collector need not look.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 50, 50)
+        await ready()
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        self.should_exit = True
+        stopping.cancel()
+        await serving
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """Set the event on SIGTERM and SIGINT."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
