@@ -26,6 +26,7 @@ _AADSTS = re.compile(r"AADSTS(\d+)")
 _PEM_KEY = re.compile(r"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.+?-----END \1PRIVATE KEY-----", re.S)
 _PEM_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.S)
 
+_BUSY = frozenset({"temporarily_unavailable", "server_error"})
 _MENDS = {
     "AADSTS7000215": "The client secret is wrong: give the secret's value, not its id.",
     "AADSTS7000222": "The client secret has ended: make a new one.",
@@ -91,7 +92,9 @@ class MsalApp:
 
     def fetch(self, scope: str) -> Mapping[str, Any]:
         """Return Entra's answer for the scope; raises TokenRefused with the AADSTS code."""
-        import msal  # type: ignore[import-untyped]  # Costly to import, so only where a token is fetched.
+        # Costly to import, so only where a token is fetched.
+        import msal  # type: ignore[import-untyped]
+        from msal.exceptions import MsalError  # type: ignore[import-untyped]
 
         credential = _credential_for_msal(self._credential)
         try:
@@ -103,7 +106,7 @@ class MsalApp:
                 http_client=self._http,
             )
             result = app.acquire_token_for_client(scopes=[scope])
-        except (httpx.HTTPError, OSError, msal.MsalServiceError) as error:
+        except (httpx.HTTPError, OSError, MsalError) as error:
             # msal raises its own error for a 5xx of the token endpoint.
             raise _no_answer(self._authority, error) from None
         except (ValueError, RuntimeError) as error:
@@ -134,7 +137,7 @@ class ManagedIdentityApp:
 
     def fetch(self, scope: str) -> Mapping[str, Any]:
         """Return the answer for the scope's resource; raises TokenRefused."""
-        import msal  # Costly to import, so only where a token is fetched.
+        import msal
 
         identity = (
             msal.UserAssignedManagedIdentity(client_id=self._client_id)
@@ -146,7 +149,7 @@ class ManagedIdentityApp:
             result = client.acquire_token_for_client(resource=scope.removesuffix("/.default"))
         except (httpx.HTTPError, OSError) as error:
             raise _no_answer("the managed identity endpoint", error) from None
-        except (ValueError, RuntimeError, msal.ManagedIdentityError) as error:
+        except (ValueError, RuntimeError) as error:
             raise TokenRefused(
                 f"No managed identity answers here: {excerpt_of(str(error))}",
                 hint="Give MAILBOX_GUARD_CLIENT_SECRET or _CLIENT_CERTIFICATE_FILE, or run in "
@@ -223,6 +226,8 @@ def _token_or_error(result: Any, scope: str, hidden: Any) -> Mapping[str, Any]:
     if isinstance(result, Mapping) and "access_token" in result:
         return result
     result = result if isinstance(result, Mapping) else {}
+    if result.get("error") in _BUSY:
+        raise TokenUnavailable(f"Entra cannot give a token for {scope} now: {result['error']}")
     description = hidden(str(result.get("error_description") or ""))
     found = _AADSTS.search(description)
     codes = result.get("error_codes")

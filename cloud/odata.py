@@ -32,7 +32,7 @@ def segment(text: str) -> str:
 def query(options: Mapping[str, str | None]) -> str:
     """Return `?a=b&c=d`, names as they are, values quoted, None left out; empty for nothing."""
     given = {name: value for name, value in options.items() if value}
-    return "?" + urlencode(given, safe="$,'()/:", quote_via=quote) if given else ""
+    return "?" + urlencode(given, safe="$,'()/:=", quote_via=quote) if given else ""
 
 
 def select(columns: Sequence[str]) -> str | None:

@@ -1,0 +1,117 @@
+import asyncio
+
+import pytest
+
+from cloud.budgets import Budget, Budgets, Limits, TooLate, Window
+from kernel.clock import FrozenClock
+from tests.cloud.scripted import AT
+
+
+class TestWindow:
+    def test_the_limit_holds_over_any_stretch_of_the_window(self) -> None:
+        window = Window(600.0)
+        sent: list[float] = []
+        now = 0.0
+        for _ in range(400):
+            wait = window.wait_seconds(now, 100)
+            now += wait
+            window.count(now)
+            sent.append(now)
+            now += 1.0
+        for i, at in enumerate(sent):
+            assert sum(1 for other in sent[: i + 1] if other > at - 600.0) <= 100
+
+    def test_a_wait_is_never_longer_than_needed_by_more_than_a_bucket(self) -> None:
+        window = Window(600.0)
+        for _ in range(10):
+            window.count(5.0)
+        assert 600.0 <= 5.0 + window.wait_seconds(5.0, 10) <= 5.0 + 600.0 + 10.0
+        assert window.wait_seconds(5.0, 11) == 0.0
+
+    def test_it_becomes_empty(self) -> None:
+        window = Window(600.0)
+        window.count(0.0)
+        assert not window.is_empty(599.0)
+        assert window.is_empty(611.0)
+
+
+class TestBudget:
+    async def test_the_reserved_requests_are_for_urgent_calls(self) -> None:
+        budget = a_budget(requests=2, urgent_requests=1)
+        for _ in range(2):
+            await budget.enter(urgent=False, give_up_at=1001.0)
+            budget.leave()
+        with pytest.raises(TooLate):
+            await budget.enter(urgent=False, give_up_at=1001.0)
+        await budget.enter(urgent=True, give_up_at=1001.0)
+
+    async def test_a_full_window_is_waited_for_when_the_deadline_allows(self) -> None:
+        clock = FrozenClock(AT)
+        budget = Budget(Limits(slots=1, urgent_slots=0, requests=1, window_seconds=60.0), clock)
+        await budget.enter(urgent=False, give_up_at=2000.0)
+        budget.leave()
+        await budget.enter(urgent=False, give_up_at=2000.0)
+        assert 1060.0 <= clock.monotonic() <= 1061.0
+
+    async def test_whoever_waits_for_a_slot_gives_up_at_the_deadline(self) -> None:
+        budget = a_budget(slots=1)
+        await budget.enter(urgent=False, give_up_at=1000.02)
+        with pytest.raises(TooLate):
+            await budget.enter(urgent=False, give_up_at=1000.02)
+        budget.leave()
+        await budget.enter(urgent=False, give_up_at=1001.0)
+        assert budget.in_flight == 1
+
+    async def test_a_cancelled_waiter_keeps_no_slot(self) -> None:
+        budget = a_budget(slots=1)
+        await budget.enter(urgent=False, give_up_at=1010.0)
+        waiting = asyncio.create_task(budget.enter(urgent=False, give_up_at=1010.0))
+        await asyncio.sleep(0)
+        budget.leave()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        assert budget.in_flight == 0
+
+    async def test_a_fence_raised_while_one_waits_for_a_slot_holds_it_back(self) -> None:
+        clock = FrozenClock(AT)
+        budget = Budget(Limits(slots=1, urgent_slots=0), clock)
+        await budget.enter(urgent=False, give_up_at=1100.0)
+        waiting = asyncio.create_task(budget.enter(urgent=False, give_up_at=1100.0))
+        await asyncio.sleep(0)
+        budget.raise_fence(30.0)
+        budget.leave()
+        await waiting
+        assert clock.monotonic() == 1030.0
+
+    async def test_a_fence_moves_forward_only(self) -> None:
+        budget = a_budget()
+        budget.raise_fence(30.0)
+        budget.raise_fence(2.0)
+        assert budget.wait_seconds() == 30.0
+
+    async def test_the_hint_of_the_service_is_bounded(self) -> None:
+        budget = a_budget(slots=1)
+        budget.heed_slots(10_000)
+        for _ in range(52):
+            await budget.enter(urgent=False, give_up_at=1000.01)
+        with pytest.raises(TooLate):
+            await budget.enter(urgent=False, give_up_at=1000.01)
+
+
+class TestBudgets:
+    async def test_idle_ones_are_forgotten_and_busy_ones_kept(self) -> None:
+        clock = FrozenClock(AT)
+        budgets = Budgets(clock)
+        limits = Limits(slots=3, urgent_slots=1, requests=10)
+        busy = budgets.of("graph", "busy", limits)
+        await busy.enter(urgent=False, give_up_at=2000.0)
+        idle = budgets.of("graph", "idle", limits)
+        for number in range(5000):
+            budgets.of("graph", str(number), limits)
+        assert budgets.of("graph", "busy", limits) is busy
+        assert budgets.of("graph", "idle", limits) is not idle
+
+
+def a_budget(*, slots: int = 10, requests: int | None = None, urgent_requests: int = 0) -> Budget:
+    limits = Limits(slots=slots, urgent_slots=0, requests=requests, urgent_requests=urgent_requests)
+    return Budget(limits, FrozenClock(AT), jitter=lambda: 1.0)
