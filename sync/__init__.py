@@ -1,1 +1,1 @@
-"""Approved mailboxes flow between Exchange Online and Dataverse."""
+"""Approved mailboxes flow between Exchange Online and Dataverse, nothing lost and nothing twice."""

@@ -1,0 +1,41 @@
+"""What can go wrong in the sync, beyond what the ground and the cloud already name."""
+
+from __future__ import annotations
+
+from kernel.errors import Conflict, InputRefused, NotFound, Unavailable
+
+
+class ItemUnreadable(InputRefused):
+    """An item of Exchange cannot be understood; it is set aside, and the stream goes on."""
+
+    code = "item-unreadable"
+
+
+class MailboxUnknown(NotFound):
+    """No mailbox with that id was ever approved."""
+
+    code = "mailbox-unknown"
+
+
+class StandingUnknown(Unavailable):
+    """What Dataverse says of a mailbox is not known, or known no more recently than allowed."""
+
+    code = "standing-unknown"
+
+
+class NotOurs(Conflict):
+    """The mailbox is approved, but Microsoft's service has it now, or a person paused it."""
+
+    code = "mailbox-not-ours"
+
+
+class ResetLoop(Unavailable):
+    """A stream's cursor was lost again before one round was complete."""
+
+    code = "reset-loop"
+
+
+class PassUnanswered(Unavailable):
+    """The process that holds the shards did not answer the request for a pass."""
+
+    code = "pass-unanswered"

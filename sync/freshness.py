@@ -1,0 +1,66 @@
+"""How fresh each stream is, kept in memory and written for the whole fleet in one batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from kernel.clock import Clock
+from kernel.database import Database
+from sync.steps import FRESHNESS
+from sync.store import mailboxes, streams
+from sync.store.streams import Stream
+
+FLUSH_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Noted:
+    record_id: str
+    fresh_as_of: datetime
+    gain_seconds: float
+    next_at: datetime | None
+    empty_answers: int
+
+
+class Freshness:
+    """What looks taught that wrote nothing themselves, until the next batch."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._noted: dict[str, _Noted] = {}
+
+    def note(
+        self, stream: Stream, *, fresh_as_of: datetime, next_at: datetime | None, empty: int
+    ) -> None:
+        """Remember one look at a stream; `stream` is as the database has it."""
+        before = self._noted.get(stream.stream_id)
+        stored = stream.fresh_as_of
+        self._noted[stream.stream_id] = _Noted(
+            stream.record_id,
+            fresh_as_of,
+            (fresh_as_of - stored).total_seconds() if stored is not None else 0.0,
+            next_at,
+            empty + (before.empty_answers if before is not None else 0),
+        )
+
+    async def flush(self, *, gain_seconds: float = 0.0) -> None:
+        """Write one batch, unless no stream would gain as many seconds of freshness."""
+        noted = self._noted
+        if not noted or max(one.gain_seconds for one in noted.values()) < gain_seconds:
+            return
+        self._noted = {}
+
+        def save(connection: Connection) -> None:
+            streams.save_freshness(
+                connection, {stream_id: one.fresh_as_of for stream_id, one in noted.items()}
+            )
+            mailboxes.save_looks(
+                connection,
+                {one.record_id: (one.next_at, one.empty_answers) for one in noted.values()},
+            )
+
+        await self._database.write(save, step=FRESHNESS)

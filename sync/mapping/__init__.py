@@ -1,0 +1,1 @@
+"""Graph messages become Dataverse rows; pure, and truncated as the columns demand."""

@@ -1,0 +1,86 @@
+"""One Graph message becomes one `emails` row, without its attachments and still open.
+
+Source: reference dataverse.md §3.5 (columns, lengths, read-only ones); design §7 "Incoming mail".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sync.item import moment_from_text
+from sync.mapping.description import description_of
+from sync.mapping.parties import SENDER, TO, AddressBook, addresses_of, parties_of
+
+SUBJECT, MESSAGE_ID, TO_RECIPIENTS, SENDER_COLUMN = 200, 320, 500, 250
+_PRIORITIES = {"low": 0, "normal": 1, "high": 2}
+
+# notifications: 1 says that not all attachments were saved, 2 that the body was cut.
+ATTACHMENTS_MISSING, BODY_CUT = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class EmailValues:
+    """The columns of a new row, and what else its completion must know."""
+
+    columns: dict[str, Any]
+    is_cut: bool
+
+
+def email_values(
+    message: Mapping[str, Any], book: AddressBook, *, is_metadata_only: bool = False
+) -> EmailValues:
+    """Return the columns of an incoming mail; a metadata-only one has no description.
+
+    `senton` and `conversationindex` are read-only for a caller, so the times are `actualstart`
+    (sent) and `actualend` (received). Raises ItemUnreadable for what cannot be understood.
+    """
+    columns: dict[str, Any] = {"directioncode": False, "subject": _text(message, "subject")}
+    message_id = "".join((message.get("internetMessageId") or "").split())
+    if message_id:
+        columns["messageid"] = message_id[:MESSAGE_ID]
+    senders = [address for mask, address in addresses_of(message) if mask == SENDER]
+    if senders:
+        columns["sender"] = senders[0][:SENDER_COLUMN]
+    recipients = [address for mask, address in addresses_of(message) if mask == TO]
+    if recipients:
+        columns["torecipients"] = _joined(recipients)
+    for column, name in (("actualstart", "sentDateTime"), ("actualend", "receivedDateTime")):
+        moment = moment_from_text(message.get(name))
+        if moment is not None:
+            columns[column] = text_from_moment(moment)
+    priority = _PRIORITIES.get(str(message.get("importance") or "").casefold())
+    if priority is not None:
+        columns["prioritycode"] = priority
+    is_cut = False
+    if not is_metadata_only:
+        description, is_cut = description_of(message)
+        if description is not None:
+            columns["description"] = description
+    parties = parties_of(message, book)
+    if parties:
+        columns["email_activity_parties"] = parties
+    return EmailValues(columns, is_cut)
+
+
+def text_from_moment(moment: datetime) -> str:
+    """Return a moment as Dataverse takes it: whole seconds, UTC."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _text(message: Mapping[str, Any], name: str) -> str:
+    # A lone surrogate is legal in JSON and in nothing that JSON is turned into.
+    text = str(message.get(name) or "").encode("utf-8", "replace").decode("utf-8")
+    return text.strip()[:SUBJECT]
+
+
+def _joined(recipients: list[str]) -> str:
+    """Return addresses with semicolons; whole addresses only, as many as the column takes."""
+    joined = ""
+    for address in dict.fromkeys(recipients):
+        if len(joined) + len(address) + 1 > TO_RECIPIENTS:
+            break
+        joined += f"{address};"
+    return joined

@@ -1,0 +1,92 @@
+"""`sync run --once`: one full pass, by this process, or by the one that holds the shards."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from kernel import runner
+from kernel.ids import new_id
+from kernel.runner import HEARTBEAT_SECONDS, LEASE_SECONDS, SHARDS, AsyncioRunner
+from sync.errors import PassUnanswered
+from sync.mail_sync import MailSync
+from sync.report import PassReport, together
+from sync.steps import PASS_REQUEST
+from sync.store import passes
+
+POLL_SECONDS = 0.25
+CLAIM_AGAIN_SECONDS = 2.0
+
+
+async def once(sync: MailSync, *, patience_seconds: float = 3600.0) -> PassReport:
+    """Return the report of a full pass over every approved mailbox.
+
+    What another living process holds is asked of it, through the database, and waited for.
+    Raises PassUnanswered when it holds on to its shards and never answers.
+    """
+    heart = AsyncioRunner(sync.clock)
+    try:
+        held = await sync.leases.claim()
+        others = sorted(set(range(SHARDS)) - set(held))
+        pass_id = new_id(sync.clock.now())
+        if others:
+            now = sync.clock.now()
+            await sync.database.write(
+                lambda c: passes.request(c, pass_id, shards=others, now=now), step=PASS_REQUEST
+            )
+        reports = []
+        if held:
+            heart.every(HEARTBEAT_SECONDS, sync.leases.beat, name="heartbeat of a pass")
+            reports.append(await sync.full_pass(held))
+        if others:
+            reports += await _others(sync, pass_id, patience_seconds=patience_seconds)
+        return together(reports)
+    finally:
+        await heart.stop()
+        await sync.leases.release()
+
+
+async def _others(sync: MailSync, pass_id: str, *, patience_seconds: float) -> list[PassReport]:
+    """Wait for the answers; a shard whose holder has gone is passed over here instead."""
+    reports: list[PassReport] = []
+    started = sync.clock.monotonic()
+    claim_at = started + CLAIM_AGAIN_SECONDS
+    while waiting := await sync.database.read(lambda c: passes.list_open(c, pass_id)):
+        elapsed = sync.clock.monotonic() - started
+        if elapsed > max(patience_seconds, LEASE_SECONDS):
+            await _take_back(sync, pass_id, None)
+            raise PassUnanswered(
+                "The process that holds the mailboxes did not answer the request for a pass.",
+                hint="Look at its log, or stop it and run the command again.",
+            )
+        if sync.clock.monotonic() >= claim_at:
+            claim_at = sync.clock.monotonic() + CLAIM_AGAIN_SECONDS
+            free = await _free(sync, waiting)
+            if free:
+                await _take_back(sync, pass_id, free)
+                taken = set(await sync.leases.claim(free)) & set(free)
+                reports.append(await sync.full_pass(taken))
+                continue
+        await sync.clock.sleep(POLL_SECONDS)
+    answers = await sync.database.read(lambda c: passes.list_answers(c, pass_id))
+    await _take_back(sync, pass_id, None)
+    return reports + [PassReport.from_json(answer) for answer in answers]
+
+
+async def _free(sync: MailSync, shards: Collection[int]) -> list[int]:
+    """Return the shards among these that we hold by now, without asking for new ones twice."""
+    before = set(sync.leases.shards)
+    taken = set(await sync.leases.claim(shards)) - before
+    return sorted(taken & set(shards))
+
+
+async def _take_back(sync: MailSync, pass_id: str, shards: Collection[int] | None) -> None:
+    await sync.database.write(
+        lambda c: passes.take_back(c, pass_id, shards=shards), step=PASS_REQUEST
+    )
+
+
+async def is_held_by_another(sync: MailSync) -> bool:
+    """Return whether another living process holds any shard."""
+    now = sync.clock.now()
+    holders = await sync.database.read(lambda c: runner.holders(c, now=now))
+    return any(holder != sync.leases.holder for holder in holders)

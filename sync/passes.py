@@ -1,0 +1,183 @@
+"""Visiting mailboxes: each alone, so that the trouble of one never stops another.
+
+No class of error takes a mailbox off the schedule: the next visit comes, and what was wrong stands
+in the mailbox's state meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from cloud.errors import Throttled
+from kernel.clock import Clock
+from kernel.database import Database
+from kernel.errors import ApprovalWithdrawn, FenceLost, GuardError
+from kernel.log import get_logger
+from sync.errors import NotOurs
+from sync.freshness import Freshness
+from sync.leases import Leases
+from sync.meter import Meter
+from sync.schedule import Rhythm, after_failure, after_look
+from sync.standing import Ground, Standing
+from sync.standings import Standings
+from sync.steps import STANDING
+from sync.store import mailboxes
+from sync.store.mailboxes import BRAKE, FAILING, SYNCED, THROTTLED
+from sync.stream_pass import StreamPass
+
+AT_ONCE = 16
+GRACE_SECONDS = 120.0
+
+log = get_logger("sync")
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """How a visit ended: with how many items, or with which trouble, not before when."""
+
+    record_id: str
+    item_count: int = 0
+    trouble: str | None = None
+    until: datetime | None = None
+
+
+@dataclass(slots=True)
+class _Remembered:
+    rhythm: Rhythm | None = None
+    alone: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Passes:
+    """Visits mailboxes and remembers how that went."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        stream_pass: StreamPass,
+        standings: Standings,
+        leases: Leases,
+        freshness: Freshness,
+        meter: Meter,
+        max_age_seconds: float = 900.0,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._stream_pass = stream_pass
+        self._standings = standings
+        self._leases = leases
+        self._freshness = freshness
+        self._meter = meter
+        # Read again well before the reading is too old to be used.
+        self._refresh_seconds = max_age_seconds / 3
+        self._remembered: dict[str, _Remembered] = {}
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    def due_at(self, record_id: str) -> datetime | None:
+        """Return when a mailbox is due; None when it was never visited by this process."""
+        rhythm = self._of(record_id).rhythm
+        return None if rhythm is None else rhythm.due_at
+
+    def wake(self, record_id: str) -> None:
+        """Let a mailbox be due now."""
+        self._of(record_id).rhythm = None
+
+    async def visit_all(
+        self, standings: Collection[Standing], *, grace_seconds: float = GRACE_SECONDS
+    ) -> list[Visit]:
+        """Visit these mailboxes, some at once, and return how each went."""
+        return list(
+            await asyncio.gather(
+                *(self.visit(one, grace_seconds=grace_seconds) for one in standings)
+            )
+        )
+
+    async def visit(self, standing: Standing, *, grace_seconds: float = GRACE_SECONDS) -> Visit:
+        """Bring one mailbox up to date; what goes wrong becomes its state, never an exception."""
+        record_id = standing.approval.record_id
+        remembered = self._of(record_id)
+        async with self._slots, remembered.alone:
+            visit, state = await self._visit(standing, grace_seconds=grace_seconds)
+            if state is not None:
+                await self._write_state(record_id, state)
+        now = self._clock.now()
+        rhythm = remembered.rhythm or Rhythm(now)
+        if visit.trouble is None:
+            remembered.rhythm = after_look(rhythm, now=now, item_count=visit.item_count)
+        else:
+            remembered.rhythm = after_failure(rhythm, now=now, until=visit.until)
+        return visit
+
+    async def _visit(
+        self, standing: Standing, *, grace_seconds: float
+    ) -> tuple[Visit, tuple[str, str] | None]:
+        record_id = standing.approval.record_id
+        try:
+            await self._standings.refresh(
+                self._leases.shards, older_than_seconds=self._refresh_seconds
+            )
+            standing = self._standings.of(record_id)
+            if standing.ground is not Ground.OURS:
+                return Visit(record_id), None
+            look = await self._stream_pass.run(standing, grace_seconds=grace_seconds)
+        except (ApprovalWithdrawn, NotOurs) as error:
+            # The next review of the standings writes the state; here we only stop.
+            log.info("visit_stopped", record_id=record_id, reason=error.message)
+            return Visit(record_id), None
+        except FenceLost as error:
+            self._leases.lose(self._shard_of(error))
+            return Visit(record_id, trouble=error.message), None
+        except Throttled as error:
+            return Visit(record_id, trouble=error.message, until=error.until), (
+                THROTTLED,
+                error.message,
+            )
+        except GuardError as error:
+            log.warning(
+                "visit_failed", record_id=record_id, error_code=error.code, error=error.message
+            )
+            until = getattr(error, "until", None)
+            reason = f"{error.code}: {error.message}"
+            return Visit(record_id, trouble=reason, until=until), (FAILING, reason)
+        except Exception as error:
+            log.error("visit_raised", record_id=record_id, exc_info=error)
+            reason = f"bug: {type(error).__name__}"
+            return Visit(record_id, trouble=reason), (FAILING, reason)
+        self._meter.add("mailboxes")
+        self._freshness.note(
+            look.stream,
+            fresh_as_of=look.fresh_as_of,
+            next_at=self.due_at(record_id),
+            empty=look.empty_answers,
+        )
+        brake = look.stream.brake
+        state = (SYNCED, "") if brake is None else (BRAKE, brake)
+        return Visit(record_id, item_count=look.item_count, trouble=brake), state
+
+    async def _write_state(self, record_id: str, state: tuple[str, str]) -> None:
+        """Write a state that changed; the same one again writes nothing (law 10)."""
+        known = self._standings.states.get(record_id)
+        if known is not None and (known.state, known.reason) == state:
+            return
+        now = self._clock.now()
+
+        def save(connection: Connection) -> mailboxes.MailboxState | None:
+            mailboxes.set_state(connection, record_id, state=state[0], reason=state[1], now=now)
+            return mailboxes.find(connection, record_id)
+
+        stored = await self._database.write(save, step=STANDING)
+        if stored is not None:
+            self._standings.states[record_id] = stored
+
+    def _of(self, record_id: str) -> _Remembered:
+        return self._remembered.setdefault(record_id, _Remembered())
+
+    @staticmethod
+    def _shard_of(error: FenceLost) -> int:
+        return int(error.context.get("shard", -1))

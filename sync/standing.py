@@ -1,0 +1,77 @@
+"""Whether an approved mailbox may be synced by us now: the thinking, without any I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kernel.approvals import Approval
+from sync.crm.port import ACTIVE, APPROVED, SERVER_SIDE_SYNC, MailboxRow
+
+
+class Ground(StrEnum):
+    """On which ground a mailbox stands."""
+
+    OURS = "ours"
+    MICROSOFT_SYNC = "microsoft-sync"
+    PAUSED = "paused"
+    UNBACKED = "unbacked"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One approved mailbox, and whether it is ours to sync."""
+
+    approval: Approval
+    ground: Ground
+    reason: str = ""
+
+
+def doubt_about(approval: Approval, row: MailboxRow | None) -> str | None:
+    """Return why Dataverse no longer backs an approval, or None while it does.
+
+    A state column that did not come counts as active; an approval that did not come is none.
+    """
+    if row is None:
+        return "Dataverse holds no such mailbox."
+    if row.approval != APPROVED:
+        return f"Dataverse does not hold the mailbox approved (it says {row.approval})."
+    if row.state is not None and row.state != ACTIVE:
+        return "The mailbox is inactive in Dataverse."
+    if (row.address or "").strip().casefold() != approval.address.strip().casefold():
+        return "The mailbox has another address in Dataverse than the one that was approved."
+    return None
+
+
+def is_microsofts(row: MailboxRow, active_profiles: frozenset[str] | None) -> bool:
+    """Return whether Microsoft's service owns the mailbox's incoming mail: one engine each.
+
+    `active_profiles` is None when they could not be read; then every profile counts as active.
+    """
+    if row.incoming_delivery != SERVER_SIDE_SYNC or row.profile_id is None:
+        return False
+    return active_profiles is None or row.profile_id.casefold() in active_profiles
+
+
+def standing_of(
+    approval: Approval,
+    rows: Mapping[str, MailboxRow],
+    active_profiles: frozenset[str] | None,
+    *,
+    is_paused: bool = False,
+) -> Standing:
+    """Return the standing of an approved mailbox; `rows` by lower-case record id."""
+    row = rows.get(approval.record_id.casefold())
+    doubt = doubt_about(approval, row)
+    if doubt is not None or row is None:
+        return Standing(approval, Ground.UNBACKED, doubt or "")
+    if is_paused:
+        return Standing(approval, Ground.PAUSED)
+    if is_microsofts(row, active_profiles):
+        return Standing(
+            approval,
+            Ground.MICROSOFT_SYNC,
+            "Server-side synchronization owns incoming mail: its server profile is active.",
+        )
+    return Standing(approval, Ground.OURS)

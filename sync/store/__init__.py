@@ -1,0 +1,1 @@
+"""What the sync remembers: plain functions on a connection, one noun per file."""

@@ -1,0 +1,61 @@
+"""The access log: one row for each answer of Exchange that held items. Append only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select
+
+from sync.tables import access
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One answer that held items of a mailbox, and why it was asked for."""
+
+    id: int
+    at: datetime
+    record_id: str
+    object_id: str
+    operation: str
+    item_count: int
+    epoch: int
+    reason: str
+
+
+def record(
+    connection: Connection,
+    *,
+    at: datetime,
+    record_id: str,
+    object_id: str,
+    operation: str,
+    item_count: int,
+    epoch: int,
+    reason: str,
+) -> None:
+    """Write one access down."""
+    connection.execute(
+        insert(access).values(
+            at=at,
+            record_id=record_id,
+            object_id=object_id,
+            operation=operation,
+            item_count=item_count,
+            epoch=epoch,
+            reason=reason,
+        )
+    )
+
+
+def list_for(connection: Connection, record_id: str, *, limit: int = 100) -> list[Access]:
+    """Return the newest accesses to a mailbox, newest first."""
+    statement = select(access).where(access.c.record_id == record_id)
+    rows = connection.execute(statement.order_by(access.c.id.desc()).limit(limit))
+    return [_access_from_row(row) for row in rows]
+
+
+def _access_from_row(row: Row[Any]) -> Access:
+    return Access(**row._mapping)

@@ -1,0 +1,128 @@
+"""Links and tombstones. They outlive every cursor: a full round finds what is known by them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select, update
+
+from kernel.database import insert
+from sync.link import Link, LinkState, Place
+from sync.store.streams import Stream
+from sync.tables import links
+
+_CHANGING = ("state", "place", "row_id", "is_metadata_only", "has_weak_key", "round", "changed_at")
+
+
+def find(connection: Connection, object_id: str, item_id: str) -> Link | None:
+    """Return the link of one item, if it has one."""
+    return find_many(connection, object_id, [item_id]).get(item_id)
+
+
+def find_many(connection: Connection, object_id: str, ids: Collection[str]) -> dict[str, Link]:
+    """Return the links of these items of one mailbox, by item id."""
+    if not ids:
+        return {}
+    rows = connection.execute(
+        select(links).where(links.c.object_id == object_id, links.c.item_id.in_(ids))
+    )
+    return {row.item_id: _link_from_row(row) for row in rows}
+
+
+def save(connection: Connection, stream: Stream, found: Iterable[Link], *, now: datetime) -> None:
+    """Write new and changed links of a stream."""
+    values = [
+        {
+            "object_id": stream.object_id,
+            "folder": stream.folder,
+            "round": stream.round,
+            "changed_at": now,
+            **{name: getattr(link, name) for name in Link.__dataclass_fields__},
+        }
+        for link in found
+    ]
+    if not values:
+        return
+    statement = insert(connection, links).values(values)
+    statement = statement.on_conflict_do_update(
+        index_elements=["object_id", "item_id"],
+        set_={name: statement.excluded[name] for name in _CHANGING},
+    )
+    connection.execute(statement)
+
+
+def mark_seen(connection: Connection, stream: Stream, ids: Collection[str]) -> None:
+    """Write down that a full round has listed these known items."""
+    if ids:
+        connection.execute(
+            update(links)
+            .where(links.c.object_id == stream.object_id, links.c.item_id.in_(ids))
+            .values(round=stream.round)
+        )
+
+
+def list_unseen(connection: Connection, stream: Stream) -> list[str]:
+    """Return the items that should be in the folder but were not listed in the full round."""
+    statement = select(links.c.item_id).where(
+        links.c.object_id == stream.object_id,
+        links.c.folder == stream.folder,
+        links.c.place == Place.HERE,
+        links.c.round < stream.round,
+    )
+    return list(connection.scalars(statement.order_by(links.c.item_id)))
+
+
+def list_pending(connection: Connection, object_id: str) -> list[str]:
+    """Return the items whose row still has to be made."""
+    statement = select(links.c.item_id).where(
+        links.c.object_id == object_id, links.c.state == LinkState.PENDING
+    )
+    return list(connection.scalars(statement.order_by(links.c.item_id)))
+
+
+def count_here(connection: Connection, object_id: str, folder: str) -> int:
+    """Return how many linked items are in the folder."""
+    return _count(connection, object_id, folder, links.c.place == Place.HERE)
+
+
+def count_gone_since(connection: Connection, object_id: str, folder: str, at: datetime) -> int:
+    """Return how many links became tombstones at that moment or later."""
+    condition = (links.c.place == Place.GONE) & (links.c.changed_at >= at)
+    return _count(connection, object_id, folder, condition)
+
+
+def set_outcome(
+    connection: Connection,
+    object_id: str,
+    item_id: str,
+    *,
+    now: datetime,
+    **values: Any,
+) -> None:
+    """Write what became of one item: `state`, `row_id`, `place` or `has_weak_key`."""
+    connection.execute(
+        update(links)
+        .where(links.c.object_id == object_id, links.c.item_id == item_id)
+        .values(changed_at=now, **values)
+    )
+
+
+def _count(connection: Connection, object_id: str, folder: str, condition: Any) -> int:
+    statement = select(func.count()).where(
+        links.c.object_id == object_id, links.c.folder == folder, condition
+    )
+    return connection.scalar(statement) or 0
+
+
+def _link_from_row(row: Row[Any]) -> Link:
+    return Link(
+        row.item_id,
+        state=LinkState(row.state),
+        place=Place(row.place),
+        message_id=row.message_id,
+        row_id=row.row_id,
+        is_metadata_only=row.is_metadata_only,
+        has_weak_key=row.has_weak_key,
+    )

@@ -1,0 +1,90 @@
+"""The mails of a page, kept until their rows are made.
+
+Why they are kept: a mail read apart for its task would cost one Graph request each, twenty times
+the budget, and a mail deleted between page and task would be lost. They are stored before the
+page's transaction, in one of their own, so that bulk never holds up the writer; a page that is
+then not committed leaves some behind, which `forget_older` takes away. A missing payload is no
+loss: the task reads the mail again by its immutable id.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, select
+
+from kernel.database import insert
+from kernel.digest import canonical_json
+from sync.tables import payloads
+
+# A larger mail is read again by its task: the database is no store for mails.
+MAX_BYTES = 1_000_000
+
+
+def packed(message: Mapping[str, Any]) -> bytes | None:
+    """Return a message as compressed JSON, or None when it is too large to keep."""
+    try:
+        body = zlib.compress(canonical_json(dict(message)), 1)
+    except (TypeError, ValueError):
+        return None
+    return body if len(body) <= MAX_BYTES else None
+
+
+def store(
+    connection: Connection, object_id: str, bodies: Mapping[str, bytes], *, now: datetime
+) -> None:
+    """Keep the packed mails of a mailbox, by item id."""
+    if not bodies:
+        return
+    statement = insert(connection, payloads).values(
+        [
+            {"object_id": object_id, "item_id": item_id, "body": body, "stored_at": now}
+            for item_id, body in bodies.items()
+        ]
+    )
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["object_id", "item_id"],
+            set_={name: statement.excluded[name] for name in ("body", "stored_at")},
+        )
+    )
+
+
+def find(connection: Connection, object_id: str, item_id: str) -> dict[str, Any] | None:
+    """Return the mail as it was in its page, if it is still kept."""
+    body = connection.scalar(
+        select(payloads.c.body).where(
+            payloads.c.object_id == object_id, payloads.c.item_id == item_id
+        )
+    )
+    if body is None:
+        return None
+    message: dict[str, Any] = json.loads(zlib.decompress(body))
+    return message
+
+
+def forget(connection: Connection, object_id: str, item_id: str) -> None:
+    """Take one mail away."""
+    connection.execute(
+        delete(payloads).where(payloads.c.object_id == object_id, payloads.c.item_id == item_id)
+    )
+
+
+def forget_mailbox(connection: Connection, object_id: str) -> None:
+    """Take away every mail of a mailbox that is no longer approved."""
+    connection.execute(delete(payloads).where(payloads.c.object_id == object_id))
+
+
+def forget_older(connection: Connection, before: datetime) -> None:
+    """Take away what a page left behind that was never committed."""
+    connection.execute(delete(payloads).where(payloads.c.stored_at < before))
+
+
+def any_of(connection: Connection, object_id: str) -> bool:
+    """Return whether any mail of the mailbox is kept: a read, so that idle work writes nothing."""
+    statement = select(payloads.c.item_id).where(payloads.c.object_id == object_id).limit(1)
+    return connection.execute(statement).first() is not None

@@ -1,0 +1,136 @@
+"""The sync's own tables: streams, links, verdicts, quarantine, payloads, access, mailboxes, passes.
+
+The tasks stand in kernel.work, the approvals in kernel.approvals, the shards in kernel.runner.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
+
+from kernel.tables import BigKey, Instant, Json, metadata
+
+# One delta chain. `cursor` is the last delta link, `page_cursor` the next page of a round under
+# way. `round` rises with each full round; `epoch` is the approval's under which it last ran.
+streams = Table(
+    "sync_streams",
+    metadata,
+    Column("stream_id", Text, primary_key=True),
+    Column("record_id", Text, nullable=False, index=True),
+    Column("object_id", Text, nullable=False),
+    Column("workload", Text, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("folder_id", Text),
+    Column("cursor", Text),
+    Column("page_cursor", Text),
+    Column("round", Integer, nullable=False),
+    Column("is_full", Boolean, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("brake", Text),
+    Column("cursor_at", Instant),
+    Column("fresh_as_of", Instant),
+)
+
+# One item and its row. Immutable ids are case-sensitive, and so is Text on both databases.
+links = Table(
+    "sync_links",
+    metadata,
+    Column("object_id", Text, nullable=False),
+    Column("item_id", Text, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("message_id", Text),
+    Column("row_id", Text),
+    Column("is_metadata_only", Boolean, nullable=False),
+    Column("has_weak_key", Boolean, nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    PrimaryKeyConstraint("object_id", "item_id"),
+    Index("ix_sync_links_object_id_state", "object_id", "state"),
+    Index("ix_sync_links_row_id", "row_id"),
+)
+
+verdicts = Table(
+    "sync_verdicts",
+    metadata,
+    Column("object_id", Text, nullable=False),
+    Column("item_id", Text, nullable=False),
+    Column("fate", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("rule", Text),
+    Column("decided_at", Instant, nullable=False),
+    PrimaryKeyConstraint("object_id", "item_id"),
+)
+
+quarantine = Table(
+    "sync_quarantine",
+    metadata,
+    Column("object_id", Text, nullable=False),
+    Column("item_id", Text, nullable=False),
+    Column("record_id", Text, nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+    Column("first_at", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    Column("times", Integer, nullable=False),
+    PrimaryKeyConstraint("object_id", "item_id"),
+)
+
+# The mails of a page until their rows are made: compressed JSON, gone with the outcome.
+payloads = Table(
+    "sync_payloads",
+    metadata,
+    Column("object_id", Text, nullable=False),
+    Column("item_id", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("stored_at", Instant, nullable=False, index=True),
+    PrimaryKeyConstraint("object_id", "item_id"),
+)
+
+# One row for each answer that held items. Append only.
+access = Table(
+    "sync_access",
+    metadata,
+    Column("id", BigKey, primary_key=True, autoincrement=True),
+    Column("at", Instant, nullable=False),
+    Column("record_id", Text, nullable=False, index=True),
+    Column("object_id", Text, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("item_count", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+mailboxes = Table(
+    "sync_mailboxes",
+    metadata,
+    Column("record_id", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("is_paused", Boolean, nullable=False),
+    Column("next_at", Instant),
+    Column("empty_answers", Integer, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+)
+
+# A request for a full pass to whoever holds the shard, and its answer.
+passes = Table(
+    "sync_passes",
+    metadata,
+    Column("pass_id", Text, nullable=False),
+    Column("shard", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("answer", Json),
+    Column("requested_at", Instant, nullable=False),
+    Column("answered_at", Instant),
+    PrimaryKeyConstraint("pass_id", "shard"),
+    Index("ix_sync_passes_state", "state"),
+)

@@ -1,0 +1,123 @@
+"""Valid defaults for the sync's tests: messages, mailbox rows, and a whole sync on twins."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from kernel import approvals
+from kernel.clock import FrozenClock
+from kernel.database import Database
+from kernel.failpoints import step
+from sync.crm.memory import MemoryCrm
+from sync.crm.port import MailboxRow
+from sync.exchange.memory import MemoryExchange
+from sync.holder import new_holder
+from sync.mail_sync import MailSync, Ports
+from sync.meter import Meter
+
+ORGANIZATION = UUID("0d3c6a3e-6a6e-4b7a-9a53-5d0b6b9f2f11")
+ANNA_RECORD = "aaaaaaaa-0000-4000-8000-000000000001"
+ANNA_OBJECT = "aaaaaaaa-1111-4111-8111-000000000001"
+ANNA_USER = "aaaaaaaa-2222-4222-8222-000000000001"
+ANNA = "anna@contoso.com"
+BEN_RECORD = "bbbbbbbb-0000-4000-8000-000000000002"
+BEN_OBJECT = "bbbbbbbb-1111-4111-8111-000000000002"
+BEN = "ben@contoso.com"
+PROFILE = "99999999-0000-4000-8000-000000000009"
+TEST = step("tests.sync", "A test of the sync writes.")
+
+
+def a_recipient(address: str | None, name: str = "") -> dict[str, Any]:
+    return {"emailAddress": {"name": name or address, "address": address}}
+
+
+def a_message(number: int = 1, **changes: Any) -> dict[str, Any]:
+    message = {
+        "@odata.type": "#microsoft.graph.message",
+        "@odata.etag": f'W/"etag-{number}"',
+        "id": f"AAkImmutable{number:05d}",
+        "internetMessageId": f"<mail-{number}@fabrikam.com>",
+        "subject": f"Order {number}",
+        "isDraft": False,
+        "hasAttachments": False,
+        "importance": "normal",
+        "body": {"contentType": "html", "content": f"<p>Order {number}</p>"},
+        "from": a_recipient("buyer@fabrikam.com"),
+        "toRecipients": [a_recipient(ANNA)],
+        "ccRecipients": [],
+        "bccRecipients": [],
+        "sentDateTime": "2026-11-20T09:00:00Z",
+        "receivedDateTime": "2026-11-20T09:00:03Z",
+    }
+    message.update(changes)
+    return message
+
+
+def a_mailbox_row(record_id: str = ANNA_RECORD, **changes: Any) -> MailboxRow:
+    values: dict[str, Any] = {
+        "record_id": record_id,
+        "address": ANNA if record_id == ANNA_RECORD else BEN,
+        "approval": 1,
+        "state": 0,
+        "incoming_delivery": 0,
+        "profile_id": None,
+    }
+    return MailboxRow(**(values | changes))
+
+
+def grant(
+    database: Database,
+    clock: FrozenClock,
+    record_id: str = ANNA_RECORD,
+    object_id: str = ANNA_OBJECT,
+    address: str = ANNA,
+) -> int:
+    return database.write_now(
+        lambda c: approvals.grant(
+            c,
+            record_id=record_id,
+            address=address,
+            object_id=object_id,
+            owner_id=ANNA_USER,
+            owner_type="systemuser",
+            evidence={},
+            now=clock.now(),
+        ),
+        step=TEST,
+    )
+
+
+class World:
+    """An organisation with two mailboxes, on twins; `sync` is one process's worth of the sync."""
+
+    def __init__(self, database: Database, clock: FrozenClock, *, page_size: int = 10) -> None:
+        self.database = database
+        self.clock = clock
+        self.meter = Meter()
+        self.exchange = MemoryExchange(page_size=page_size)
+        self.crm = MemoryCrm(meter=self.meter)
+        self.crm.put_mailbox(a_mailbox_row(ANNA_RECORD))
+        self.crm.put_mailbox(a_mailbox_row(BEN_RECORD))
+        self.exchange.add_mailbox(ANNA_OBJECT)
+        self.exchange.add_mailbox(BEN_OBJECT)
+        self.sync = self.another_process()
+
+    def another_process(self, database: Database | None = None) -> MailSync:
+        return MailSync(
+            database or self.database,
+            self.clock,
+            ports=Ports(self.exchange, self.crm),
+            organization=ORGANIZATION,
+            holder=new_holder(),
+            meter=self.meter,
+        )
+
+    def approve_anna(self) -> int:
+        return grant(self.database, self.clock)
+
+    def approve_ben(self) -> int:
+        return grant(self.database, self.clock, BEN_RECORD, BEN_OBJECT, BEN)
+
+    def subjects(self) -> list[str]:
+        return sorted(row["subject"] for row in self.crm.emails.values())
