@@ -24,8 +24,8 @@ FINISH = step("work.finish", "The outcome of a task is written down.")
 FIRST_WAIT_SECONDS = 5.0
 LONGEST_WAIT_SECONDS = 3600.0
 AT_ONCE = 8
-# A task whose claim ends sooner than this is not begun.
-LEAST_SECONDS = 30.0
+# A task that waited for its turn until less than this share of its claim was left is not begun.
+LEAST_SHARE = 0.25
 
 log = get_logger("work")
 
@@ -66,7 +66,15 @@ Handler = Callable[[Task], Awaitable[Outcome]]
 class Workers:
     """Carries out tasks with the handlers that wiring registered, a few at once."""
 
-    def __init__(self, database: Database, clock: Clock, handlers: Mapping[str, Handler]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        handlers: Mapping[str, Handler],
+        *,
+        claim_seconds: float = work.CLAIM_SECONDS,
+    ) -> None:
+        self._claim_seconds = claim_seconds
         self._database = database
         self._clock = clock
         self._handlers = dict(handlers)
@@ -90,7 +98,15 @@ class Workers:
         ):
             return 0
         claimed = await self._database.write(
-            lambda c: work.claim(c, now=now, limit=limit, kinds=wanted, shards=shards, owner=owner),
+            lambda c: work.claim(
+                c,
+                now=now,
+                limit=limit,
+                kinds=wanted,
+                shards=shards,
+                owner=owner,
+                claim_seconds=self._claim_seconds,
+            ),
             step=CLAIM,
         )
         slots = asyncio.Semaphore(AT_ONCE)
@@ -115,7 +131,7 @@ class Workers:
         """Work only while the claim lasts: after its end another worker may have the task."""
         now = self._clock.now()
         seconds_left = ((task.claimed_until or now) - now).total_seconds()
-        if seconds_left < LEAST_SECONDS:
+        if seconds_left < LEAST_SHARE * self._claim_seconds:
             return Again("The claim had nearly run out before its turn came.", now)
         try:
             async with asyncio.timeout(seconds_left):

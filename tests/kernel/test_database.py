@@ -10,7 +10,7 @@ from sqlalchemy import Column, Connection, Integer, Table, func, select
 
 from kernel.database import Database, insert
 from kernel.errors import Conflict, SettingInvalid, Unavailable
-from kernel.failpoints import CrashAt, Crash, Trace, step
+from kernel.failpoints import Crash, CrashAt, Trace, step
 from kernel.tables import metadata
 from kernel.writer import scratch
 

@@ -1,0 +1,245 @@
+"""Workers hand tasks to handlers and write down how they ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from kernel import work
+from kernel.clock import FrozenClock, SystemClock
+from kernel.database import Database
+from kernel.errors import ApprovalWithdrawn, FenceLost, Unavailable
+from kernel.failpoints import Crash, CrashAt, Trace, step
+from kernel.work import Task
+from kernel.workers import (
+    AT_ONCE,
+    CLAIM,
+    FINISH,
+    Again,
+    Done,
+    Failed,
+    Handler,
+    NeedsPerson,
+    Workers,
+    back_off,
+)
+from tests.conftest import NOON
+
+STEP = step("tests.worker", "A task of the workers' tests.")
+
+
+def add(database: Database, key: str = "k1", **changes: Any) -> None:
+    given = {"kind": "revert", "payload": {}, "owner": "d1", "now": NOON, **changes}
+    database.write_now(lambda c: work.add(c, key=key, **given), step=STEP)
+
+
+def held(database: Database, key: str = "k1") -> Task:
+    task = database.read_now(lambda c: work.find(c, kind="revert", key=key))
+    assert task is not None
+    return task
+
+
+def answering(outcome: Any) -> Handler:
+    async def handler(task: Task) -> Any:
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    return handler
+
+
+SOON = NOON + timedelta(seconds=33)
+BACK_OFF = NOON + timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "result", "not_before"),
+    [
+        (Done("made"), work.DONE, "made", NOON),
+        (Done(), work.DONE, None, NOON),
+        (NeedsPerson("no right to write 3"), work.NEEDS_PERSON, "no right to write 3", NOON),
+        (Failed("gone"), work.FAILED, "gone", NOON),
+        (Again("busy", SOON), work.QUEUED, "busy", SOON),
+        (Again("busy"), work.QUEUED, "busy", BACK_OFF),
+        (ApprovalWithdrawn("withdrawn"), work.FAILED, "withdrawn", NOON),
+        (FenceLost("passed on"), work.QUEUED, "passed on", BACK_OFF),
+        (Unavailable("down"), work.QUEUED, "Unavailable: down", BACK_OFF),
+        (ValueError("odd"), work.QUEUED, "ValueError: odd", BACK_OFF),
+        (TimeoutError("slow"), work.QUEUED, "TimeoutError: slow", BACK_OFF),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+async def test_each_outcome_is_written_down(
+    database: Database,
+    clock: FrozenClock,
+    outcome: Any,
+    state: str,
+    result: str | None,
+    not_before: Any,
+) -> None:
+    add(database)
+    workers = Workers(database, clock, {"revert": answering(outcome)})
+    assert await workers.run_due() == 1
+    task = held(database)
+    assert (task.state, task.result, task.not_before) == (state, result, not_before)
+
+
+async def test_an_error_that_knows_until_when_to_wait_decides_the_wait(
+    database: Database, clock: FrozenClock
+) -> None:
+    class Throttled(Unavailable):
+        until = SOON
+
+    add(database)
+    await Workers(database, clock, {"revert": answering(Throttled("slow down"))}).run_due()
+    assert held(database).not_before == SOON
+
+
+def test_the_back_off_doubles_up_to_an_hour() -> None:
+    assert [back_off(n) for n in (1, 2, 3, 4)] == [5, 10, 20, 40]
+    assert back_off(100_000) == 3600
+
+
+async def test_the_handler_sees_that_an_earlier_attempt_was_made(
+    database: Database, clock: FrozenClock
+) -> None:
+    seen: list[tuple[int, str]] = []
+
+    async def handler(task: Task) -> Done | Again:
+        seen.append((task.attempts, task.token))
+        return Done() if task.attempts == 2 else Again("once more")
+
+    add(database, token="t")
+    workers = Workers(database, clock, {"revert": handler})
+    await workers.run_due()
+    clock.advance(5)
+    await workers.run_due()
+    assert seen == [(1, "t"), (2, "t")]
+
+
+async def test_an_idle_call_writes_nothing(
+    open_database: Callable[..., Database], clock: FrozenClock
+) -> None:
+    trace = Trace()
+    workers = Workers(open_database(trace), clock, {"revert": answering(Done())})
+    assert await workers.run_due() == 0
+    assert trace.reached == []
+
+
+async def test_kinds_without_a_handler_are_left_to_other_processes(
+    database: Database, clock: FrozenClock
+) -> None:
+    add(database)
+    assert await Workers(database, clock, {"notify": answering(Done())}).run_due() == 0
+    assert await Workers(database, clock, {}).run_due(kinds=["revert"]) == 0
+    assert held(database).state == work.QUEUED
+
+
+async def test_only_a_few_tasks_are_carried_out_at_once(
+    database: Database, clock: FrozenClock
+) -> None:
+    under_way, most = 0, 0
+
+    async def handler(task: Task) -> Done:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.001)
+        under_way -= 1
+        return Done()
+
+    for number in range(3 * AT_ONCE):
+        add(database, f"k{number}")
+    assert await Workers(database, clock, {"revert": handler}).run_due() == 3 * AT_ONCE
+    assert most == AT_ONCE
+
+
+async def test_a_late_worker_changes_nothing(database: Database, clock: FrozenClock) -> None:
+    """Its claim ran out while it worked, and another worker ended the task."""
+
+    async def slow(task: Task) -> Done:
+        clock.advance(work.CLAIM_SECONDS)
+        await Workers(database, clock, {"revert": answering(Done("by the other"))}).run_due()
+        return Done("too late")
+
+    add(database)
+    await Workers(database, clock, {"revert": slow}).run_due()
+    assert held(database).result == "by the other"
+
+
+async def test_a_task_whose_claim_is_nearly_over_is_not_begun(
+    database: Database, clock: FrozenClock
+) -> None:
+    begun: list[str] = []
+
+    async def slow(task: Task) -> Done:
+        begun.append(task.key)
+        await asyncio.sleep(0.01)
+        clock.advance(work.CLAIM_SECONDS / AT_ONCE - 1)
+        return Done()
+
+    for number in range(AT_ONCE + 1):
+        add(database, f"k{number}")
+    workers = Workers(database, clock, {"revert": slow})
+    await workers.run_due()
+    states = [held(database, f"k{number}").state for number in range(AT_ONCE + 1)]
+    assert states.count(work.QUEUED) >= 1
+    assert len(begun) == states.count(work.DONE)
+    while await workers.run_due():
+        pass
+    assert sorted(begun) == [f"k{number}" for number in range(AT_ONCE + 1)]
+
+
+async def test_a_handler_is_stopped_when_its_claim_ends(database: Database) -> None:
+    stopped = asyncio.Event()
+
+    async def endless(task: Task) -> Done:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            stopped.set()
+        return Done()
+
+    clock = SystemClock()
+    add(database, now=clock.now())
+    await Workers(database, clock, {"revert": endless}, claim_seconds=0.2).run_due()
+    assert stopped.is_set()
+    assert held(database).state == work.QUEUED
+
+
+@pytest.mark.parametrize("point", [f"{CLAIM}:after-commit", f"{FINISH}:before-commit"])
+async def test_after_a_crash_the_task_is_taken_up_again_as_a_second_attempt(
+    open_database: Callable[..., Database], clock: FrozenClock, point: str
+) -> None:
+    dying = open_database(CrashAt(point))
+    add(dying)
+    with pytest.raises(Crash):
+        await Workers(dying, clock, {"revert": answering(Done())}).run_due()
+    database = open_database()
+    workers = Workers(database, clock, {"revert": answering(Done())})
+    assert await workers.run_due() == 0
+    clock.advance(work.CLAIM_SECONDS)
+    assert await workers.run_due() == 1
+    assert (held(database).state, held(database).attempts) == (work.DONE, 2)
+
+
+async def test_nothing_goes_on_behind_the_back_of_a_call_that_raised(
+    open_database: Callable[..., Database], clock: FrozenClock
+) -> None:
+    ended: list[str] = []
+
+    async def handler(task: Task) -> Done:
+        await asyncio.sleep(0 if task.key == "k0" else 0.05)
+        ended.append(task.key)
+        return Done()
+
+    dying = open_database(CrashAt(f"{FINISH}:before-commit"))
+    add(dying, "k0")
+    add(dying, "k1")
+    with pytest.raises(Crash):
+        await Workers(dying, clock, {"revert": handler}).run_due()
+    assert ended == ["k0", "k1"]
