@@ -1,0 +1,1 @@
+"""A Dataverse organisation: rows, Web API, event pipeline, webhooks."""

@@ -1,0 +1,93 @@
+"""The tenant's directory as Entra ID holds it: people, roles, groups, applications."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from cryptography.x509 import Certificate, load_pem_x509_certificate
+
+GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
+EXCHANGE_ADMINISTRATOR = "29232cdf-9323-42fd-ade2-1d097af3e4de"
+
+_CREATED = datetime(2024, 1, 15, 8, 0, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Person:
+    """A user object."""
+
+    id: str
+    upn: str
+    display_name: str
+    mail: str | None = None
+    proxy_addresses: list[str] = field(default_factory=list)
+    other_mails: list[str] = field(default_factory=list)
+    account_enabled: bool = True
+    user_type: str = "Member"
+    password: str = ""
+    role_template_ids: set[str] = field(default_factory=set)
+    group_ids: set[str] = field(default_factory=set)
+    created_at: datetime = _CREATED
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryRole:
+    """An activated directory role."""
+
+    id: str
+    template_id: str
+    display_name: str
+    description: str
+
+
+@dataclass(slots=True)
+class Group:
+    """A security group; a role-assignable one passes its roles on to its members."""
+
+    id: str
+    display_name: str
+    role_template_ids: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Application:
+    """An app registration with its service principal in this tenant."""
+
+    client_id: str
+    object_id: str
+    display_name: str
+    secrets: set[str] = field(default_factory=set)
+    expired_secrets: set[str] = field(default_factory=set)
+    certificates: list[Certificate] = field(default_factory=list)
+    graph_roles: set[str] = field(default_factory=set)
+
+    def trust_certificate(self, pem: bytes | str) -> None:
+        """Accept assertions signed with this certificate's key."""
+        data = pem.encode() if isinstance(pem, str) else pem
+        self.certificates.append(load_pem_x509_certificate(data))
+
+
+@dataclass(slots=True)
+class Directory:
+    """Everything the tenant knows about identities."""
+
+    tenant_id: str
+    domain: str
+    people: dict[str, Person] = field(default_factory=dict)
+    roles: dict[str, DirectoryRole] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
+    applications: dict[str, Application] = field(default_factory=dict)
+
+    def person(self, key: str) -> Person | None:
+        """Return the user with this object id or user principal name; aliases do not resolve."""
+        if key.lower() in self.people:
+            return self.people[key.lower()]
+        return next((p for p in self.people.values() if p.upn.casefold() == key.casefold()), None)
+
+    def roles_of(self, person: Person) -> list[DirectoryRole]:
+        """Return the active roles, direct and through role-assignable groups."""
+        held = set(person.role_template_ids)
+        for group_id in person.group_ids:
+            held |= self.groups[group_id].role_template_ids
+        return [role for role in self.roles.values() if role.template_id in held]

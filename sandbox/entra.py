@@ -1,0 +1,366 @@
+"""The sign-in origin: metadata, keys and the token endpoint of Entra ID."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+from uuid import uuid4
+
+import jwt
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import Certificate
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from kernel.clock import Clock
+from sandbox.directory import Application, Directory, Person
+from sandbox.routes import mark, route
+from sandbox.tokens import LIFETIME_SECONDS, Tokens
+
+CONFIGURATION = route("entra", "GET", "/{tenant}/v2.0/.well-known/openid-configuration")
+KEYS = route("entra", "GET", "/{tenant}/discovery/v2.0/keys")
+TOKEN = route("entra", "POST", "/{tenant}/oauth2/v2.0/token")
+REALM = route("entra", "GET", "/common/userrealm/{upn}")
+
+_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_OPENID = {"openid", "profile", "email", "offline_access"}
+_SKEW_SECONDS = 300
+
+
+class _Refused(Exception):
+    """The token request fails: OAuth error, AADSTS code, text, HTTP status."""
+
+    def __init__(self, error: str, number: int, text: str, *, status: int = 400) -> None:
+        super().__init__(text)
+        self.error, self.number, self.text, self.status = error, number, text, status
+
+
+def thumbprints(certificate: Certificate) -> set[str]:
+    """Return both thumbprints of a certificate, as an assertion's header may carry them."""
+    der = certificate.public_bytes(Encoding.DER)
+    digests = (hashlib.sha256(der).digest(), hashlib.sha1(der, usedforsecurity=False).digest())
+    return {base64.urlsafe_b64encode(digest).rstrip(b"=").decode() for digest in digests}
+
+
+class Entra:
+    """The tenant's sign-in service."""
+
+    def __init__(
+        self, directory: Directory, tokens: Tokens, *, origin: str, clock: Clock
+    ) -> None:
+        self._directory = directory
+        self._tokens = tokens
+        self._origin = origin
+        self._clock = clock
+        self.resources: dict[str, str] = {}
+
+    def app(self) -> Starlette:
+        """Return the origin's application."""
+        return Starlette(
+            routes=[
+                Route("/common/userrealm/{upn}", self._realm),
+                Route("/{tenant}/v2.0/.well-known/openid-configuration", self._configuration),
+                Route("/{tenant}/discovery/v2.0/keys", self._keys),
+                Route("/{tenant}/oauth2/v2.0/token", self._token, methods=["POST"]),
+            ]
+        )
+
+    def serve_resource(self, origin: str, kind: str) -> None:
+        """Issue tokens for this resource; its kind decides which application roles they carry."""
+        self.resources[origin.rstrip("/")] = kind
+
+    @property
+    def authority(self) -> str:
+        """The address that names sign-in service and tenant."""
+        return f"{self._origin}/{self._directory.tenant_id}"
+
+    def _knows(self, tenant: str) -> bool:
+        known = (self._directory.tenant_id, self._directory.domain, "organizations", "common")
+        return tenant.casefold() in known
+
+    async def _realm(self, request: Request) -> Response:
+        mark(request, REALM)
+        upn = request.path_params["upn"]
+        return JSONResponse(
+            {
+                "ver": "1.0",
+                "account_type": "Managed",
+                "domain_name": upn.rpartition("@")[2],
+                "cloud_instance_name": "microsoftonline.com",
+                "cloud_audience_urn": "urn:federation:MicrosoftOnline",
+            }
+        )
+
+    async def _configuration(self, request: Request) -> Response:
+        mark(request, CONFIGURATION)
+        if not self._knows(request.path_params["tenant"]):
+            return self._answer(self._unknown_tenant(request.path_params["tenant"]))
+        authority = self.authority
+        return JSONResponse(
+            {
+                "issuer": f"{authority}/v2.0",
+                "authorization_endpoint": f"{authority}/oauth2/v2.0/authorize",
+                "token_endpoint": f"{authority}/oauth2/v2.0/token",
+                "jwks_uri": f"{authority}/discovery/v2.0/keys",
+                "device_authorization_endpoint": f"{authority}/oauth2/v2.0/devicecode",
+                "end_session_endpoint": f"{authority}/oauth2/v2.0/logout",
+                "token_endpoint_auth_methods_supported": [
+                    "client_secret_post",
+                    "private_key_jwt",
+                ],
+                "response_modes_supported": ["query", "fragment", "form_post"],
+                "response_types_supported": ["code", "id_token", "code id_token"],
+                "scopes_supported": ["openid", "profile", "email", "offline_access"],
+                "subject_types_supported": ["pairwise"],
+                "id_token_signing_alg_values_supported": ["RS256"],
+                "tenant_region_scope": "EU",
+                "cloud_instance_name": "microsoftonline.com",
+            }
+        )
+
+    async def _keys(self, request: Request) -> Response:
+        mark(request, KEYS)
+        return JSONResponse(self._tokens.key_set())
+
+    async def _token(self, request: Request) -> Response:
+        mark(request, TOKEN)
+        body = (await request.body()).decode("utf-8", "replace")
+        form = dict(parse_qsl(body, keep_blank_values=True))
+        request.scope["state"]["caller"] = form.get("client_id")
+        try:
+            if not self._knows(request.path_params["tenant"]):
+                raise self._unknown_tenant(request.path_params["tenant"])
+            answer = self._grant(form)
+        except _Refused as refusal:
+            return self._answer(refusal, request.headers.get("client-request-id"))
+        return JSONResponse(answer, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
+
+    def _grant(self, form: Mapping[str, str]) -> dict[str, Any]:
+        application = self._application(form)
+        grant = form.get("grant_type")
+        if grant == "client_credentials":
+            method = self._prove(application, form)
+            return self._for_application(application, form.get("scope", ""), method=method)
+        if grant == "password":
+            return self._for_person(application, form)
+        raise _Refused(
+            "unsupported_grant_type", 70003, f"The app requested an unsupported grant type '{grant}'."
+        )
+
+    def _application(self, form: Mapping[str, str]) -> Application:
+        client_id = form.get("client_id", "")
+        if not client_id:
+            raise _Refused(
+                "invalid_request",
+                900144,
+                "The request body must contain the following parameter: 'client_id'.",
+            )
+        application = self._directory.applications.get(client_id.casefold())
+        if application is None:
+            raise _Refused(
+                "unauthorized_client",
+                700016,
+                f"Application with identifier '{client_id}' was not found in the directory "
+                f"'{self._directory.domain}'.",
+            )
+        return application
+
+    def _prove(self, application: Application, form: Mapping[str, str]) -> str:
+        """Check secret or assertion; return how the application proved itself (appidacr)."""
+        if form.get("client_assertion"):
+            self._check_assertion(application, form)
+            return "2"
+        secret = form.get("client_secret", "")
+        if not secret:
+            raise _Refused(
+                "invalid_client",
+                7000216,
+                "'client_assertion', 'client_secret' or 'request' is required for the "
+                "'client_credentials' grant type.",
+                status=401,
+            )
+        if any(hmac.compare_digest(secret, good) for good in application.secrets):
+            return "1"
+        if secret in application.expired_secrets:
+            text = f"The provided client secret keys for app '{application.client_id}' are expired."
+            raise _Refused("invalid_client", 7000222, text, status=401)
+        raise _Refused(
+            "invalid_client",
+            7000215,
+            "Invalid client secret provided. Ensure the secret being sent in the request is the "
+            "client secret value, not the client secret ID, for a secret added to app "
+            f"'{application.client_id}'.",
+            status=401,
+        )
+
+    def _check_assertion(self, application: Application, form: Mapping[str, str]) -> None:
+        wrong = _Refused(
+            "invalid_client",
+            700027,
+            "The certificate with identifier used to sign the client assertion is not registered "
+            "on application.",
+            status=401,
+        )
+        if form.get("client_assertion_type") != _ASSERTION:
+            raise _Refused("invalid_request", 900144, "'client_assertion_type' is required.")
+        assertion = form["client_assertion"]
+        try:
+            header = jwt.get_unverified_header(assertion)
+        except jwt.PyJWTError as error:
+            raise wrong from error
+        named = {header.get("x5t#S256"), header.get("x5t")} - {None}
+        for certificate in application.certificates:
+            if named & thumbprints(certificate):
+                break
+        else:
+            raise wrong
+        try:
+            claims = jwt.decode(
+                assertion,
+                certificate.public_key(),  # type: ignore[arg-type]
+                algorithms=["PS256", "RS256"],
+                audience=[f"{self.authority}/oauth2/v2.0/token", f"{self.authority}/v2.0"],
+                issuer=application.client_id,
+                options={
+                    "require": ["exp", "sub"],
+                    "verify_exp": False,
+                    "verify_nbf": False,
+                    "verify_iat": False,
+                },
+            )
+        except jwt.PyJWTError as error:
+            raise wrong from error
+        now = self._clock.now().timestamp()
+        begins = float(claims.get("nbf", claims.get("iat", now)))
+        if not begins - _SKEW_SECONDS <= now <= float(claims["exp"]) + _SKEW_SECONDS:
+            text = "Client assertion is not within its valid time range."
+            raise _Refused("invalid_client", 700024, text, status=401)
+        if claims["sub"] != application.client_id:
+            raise wrong
+
+    def _audience(self, scope: str) -> tuple[str, str]:
+        """Return the one resource that the scope names, and its kind."""
+        named = [part for part in scope.split() if part not in _OPENID]
+        if not named:
+            raise _Refused("invalid_scope", 70011, "The provided value for scope is not valid.")
+        resource, _, last = named[0].rpartition("/")
+        if last != ".default":
+            raise _Refused(
+                "invalid_scope",
+                1002012,
+                f"The provided value for scope {scope} is not valid. Client credential flows must "
+                "have a scope value with /.default suffixed to the resource identifier.",
+            )
+        resource = resource.rstrip("/")
+        if resource in self.resources:
+            return resource, self.resources[resource]
+        if resource.removeprefix("api://") in self._directory.applications:
+            return resource.removeprefix("api://"), "api"
+        raise _Refused(
+            "invalid_resource",
+            500011,
+            f"The resource principal named {resource} was not found in the tenant named "
+            f"{self._directory.domain}.",
+        )
+
+    def _for_application(self, application: Application, scope: str, *, method: str) -> dict[str, Any]:
+        audience, kind = self._audience(scope)
+        claims: dict[str, Any] = {
+            "appid": application.client_id,
+            "appidacr": method,
+            "app_displayname": application.display_name,
+            "idtyp": "app",
+            "oid": application.object_id,
+            "sub": application.object_id,
+            "tid": self._directory.tenant_id,
+            "ver": "1.0",
+        }
+        # Without a consented role the claim is missing, it is never an empty list.
+        if kind == "graph" and application.graph_roles:
+            claims["roles"] = sorted(application.graph_roles)
+        return self._bearer(self._tokens.issue(audience, claims))
+
+    def _for_person(self, application: Application, form: Mapping[str, str]) -> dict[str, Any]:
+        person = self._directory.person(form.get("username", ""))
+        password = form.get("password", "")
+        if person is None:
+            text = f"The user account {form.get('username', '')} does not exist in the directory."
+            raise _Refused("invalid_grant", 50034, text)
+        if not person.password or not hmac.compare_digest(
+            password.encode(), person.password.encode()
+        ):
+            raise _Refused(
+                "invalid_grant", 50126, "Error validating credentials due to invalid username or password."
+            )
+        if not person.account_enabled:
+            raise _Refused("invalid_grant", 50057, "The user account is disabled.")
+        audience, kind = self._audience(form.get("scope", ""))
+        claims = self.person_claims(application, person, kind)
+        answer = self._bearer(self._tokens.issue(audience, claims))
+        answer["scope"] = form.get("scope", "")
+        if "openid" in form.get("scope", "").split():
+            answer["id_token"] = self._tokens.issue(
+                application.client_id, {**claims, "iss": f"{self.authority}/v2.0", "ver": "2.0"}
+            )
+        return answer
+
+    def person_claims(
+        self, application: Application, person: Person, kind: str
+    ) -> dict[str, Any]:
+        """Return what a token says about a person who signed in to a resource of this kind."""
+        claims: dict[str, Any] = {
+            "appid": application.client_id,
+            "azp": application.client_id,
+            "idtyp": "user",
+            "name": person.display_name,
+            "oid": person.id,
+            "sub": person.id,
+            "preferred_username": person.upn,
+            "scp": "User.Read" if kind == "graph" else "user_impersonation",
+            "tid": self._directory.tenant_id,
+            "unique_name": person.upn,
+            "upn": person.upn,
+            "ver": "1.0",
+            "wids": [role.template_id for role in self._directory.roles_of(person)],
+        }
+        if kind == "api":
+            claims |= {"iss": f"{self.authority}/v2.0", "ver": "2.0"}
+        return claims
+
+    def _bearer(self, token: str) -> dict[str, Any]:
+        return {
+            "token_type": "Bearer",
+            "expires_in": LIFETIME_SECONDS,
+            "ext_expires_in": LIFETIME_SECONDS,
+            "access_token": token,
+        }
+
+    def _unknown_tenant(self, tenant: str) -> _Refused:
+        return _Refused(
+            "invalid_request",
+            90002,
+            f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID.",
+        )
+
+    def _answer(self, refusal: _Refused, correlation_id: str | None = None) -> Response:
+        trace, correlation = str(uuid4()), correlation_id or str(uuid4())
+        stamp = self._clock.now().strftime("%Y-%m-%d %H:%M:%SZ")
+        return JSONResponse(
+            {
+                "error": refusal.error,
+                "error_description": f"AADSTS{refusal.number}: {refusal.text} Trace ID: {trace} "
+                f"Correlation ID: {correlation} Timestamp: {stamp}",
+                "error_codes": [refusal.number],
+                "timestamp": stamp,
+                "trace_id": trace,
+                "correlation_id": correlation,
+                "error_uri": f"{self._origin}/error?code={refusal.number}",
+            },
+            status_code=refusal.status,
+        )

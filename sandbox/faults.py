@@ -1,0 +1,55 @@
+"""Planned failures: what the next matching requests are answered instead of the truth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.responses import Response
+
+
+@dataclass(slots=True)
+class PlannedFault:
+    """An answer for requests that match; `after` does the work first and then lies about it."""
+
+    origin: str
+    contains: str
+    status: int
+    method: str | None = None
+    body: Mapping[str, Any] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    times: int = 1
+    after: bool = False
+
+    def response(self) -> Response:
+        """Return the planned answer."""
+        content = json.dumps(self.body) if self.body is not None else ""
+        headers = {"Content-Type": "application/json", **self.headers}
+        return Response(content, status_code=self.status, headers=headers)
+
+
+class FaultPlan:
+    """The failures that are still to come."""
+
+    def __init__(self) -> None:
+        self._planned: list[PlannedFault] = []
+
+    def add(self, fault: PlannedFault) -> None:
+        """Plan a failure."""
+        self._planned.append(fault)
+
+    def clear(self) -> None:
+        """Plan nothing any more."""
+        self._planned.clear()
+
+    def match(self, origin: str, method: str, url: str) -> PlannedFault | None:
+        """Return the failure that meets this request, and count it."""
+        for fault in self._planned:
+            if fault.origin != origin or fault.method not in (None, method):
+                continue
+            if fault.contains.casefold() in url.casefold() and fault.times > 0:
+                fault.times -= 1
+                return fault
+        return None

@@ -1,0 +1,79 @@
+"""One HTTPS origin: an application on a port of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves the process's signals to whoever owns the process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture nothing."""
+        yield
+
+
+class Origin:
+    """A bound socket at once, a running server from `start` to `stop`."""
+
+    def __init__(self, host: str, port: int, *, context: ssl.SSLContext) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind((host, port))
+        self._context = context
+        self._host = host
+        self._server: _Server | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that the origin has."""
+        port: int = self._socket.getsockname()[1]
+        return port
+
+    @property
+    def url(self) -> str:
+        """The origin's address, without a slash at the end."""
+        return f"https://{self._host}:{self.port}"
+
+    async def start(self, app: ASGIApp) -> None:
+        """Serve the application; return when requests are answered."""
+        context = self._context
+
+        def own_context(
+            _config: uvicorn.Config, _default: Callable[[], ssl.SSLContext]
+        ) -> ssl.SSLContext:
+            return context
+
+        config = uvicorn.Config(
+            app,
+            ssl_context_factory=own_context,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            ws="none",
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = _Server(config)
+        self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
+        while not self._server.started:
+            if self._task.done():
+                await self._task
+                raise RuntimeError(f"The origin {self.url} did not start.")
+            await asyncio.sleep(0.01)
+
+    async def stop(self) -> None:
+        """Stop serving and free the port."""
+        if self._server is not None and self._task is not None:
+            self._server.should_exit = True
+            await self._task
+        self._socket.close()

@@ -1,0 +1,173 @@
+"""The whole sandbox: sign-in, Graph and Dataverse on three ports, one tenant behind them."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kernel.clock import Clock, SystemClock
+from sandbox import people, registration, tenant
+from sandbox.access import Access, AccessLog
+from sandbox.certificates import Certificates
+from sandbox.dataverse.organization import Dataverse
+from sandbox.dataverse.platform import Switches
+from sandbox.dataverse.posts import Delivery
+from sandbox.dataverse.rows import Row
+from sandbox.dataverse.webapi import WebApi
+from sandbox.entra import Entra
+from sandbox.faults import FaultPlan
+from sandbox.origin import Origin
+from sandbox.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An application's credentials."""
+
+    client_id: str
+    secret: str
+
+
+class Sandbox:
+    """A running stand-in for the tenant's cloud. `start` it inside an event loop, `stop` it there."""
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        clock: Clock | None = None,
+        switches: Switches | None = None,
+    ) -> None:
+        self.clock = clock or SystemClock()
+        self._folder = tempfile.TemporaryDirectory(prefix="mailbox-guard-sandbox-")
+        self.certificates = Certificates(hosts=("localhost", "127.0.0.1", host))
+        self.ca_bundle_file = self.certificates.write_bundle(Path(self._folder.name) / "ca.pem")
+        self.directory = tenant.directory()
+        self.faults = FaultPlan()
+        self._access = AccessLog(self.clock)
+        context = self.certificates.server_context()
+        self._entra_origin, self._graph_origin, self._dataverse_origin = (
+            Origin(host, port + number if port else 0, context=context) for number in range(3)
+        )
+        issuer = f"https://sts.windows.net/{self.directory.tenant_id}/"
+        self.tokens = Tokens(self.clock, issuer=issuer)
+        self.entra = Entra(
+            self.directory, self.tokens, origin=self._entra_origin.url, clock=self.clock
+        )
+        self.dataverse = Dataverse(
+            self.directory,
+            tenant.organization(),
+            self.clock,
+            trust=self.certificates.client_context(),
+            switches=switches,
+        )
+        tenant.furnish(self.dataverse)
+        self._webapi = WebApi(self.dataverse, self.tokens, self.faults)
+        self._webapi.audiences = frozenset({self.dataverse_url})
+        self.entra.serve_resource(self.graph_url, "graph")
+        self.entra.serve_resource(self.dataverse_url, "dataverse")
+
+    async def start(self) -> None:
+        """Serve all three origins."""
+        await self._entra_origin.start(self._access.watch(self.entra.app(), origin="entra"))
+        await self._dataverse_origin.start(
+            self._access.watch(self._webapi.app(), origin="dataverse")
+        )
+
+    async def stop(self) -> None:
+        """Stop serving; nothing of the tenant is kept."""
+        await self.dataverse.close()
+        for origin in (self._entra_origin, self._graph_origin, self._dataverse_origin):
+            await origin.stop()
+        self._folder.cleanup()
+
+    async def __aenter__(self) -> Sandbox:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def authority_url(self) -> str:
+        """The sign-in address, which carries the tenant."""
+        return self.entra.authority
+
+    @property
+    def graph_url(self) -> str:
+        """The origin of Graph."""
+        return self._graph_origin.url
+
+    @property
+    def dataverse_url(self) -> str:
+        """The origin of Dataverse."""
+        return self._dataverse_origin.url
+
+    def identity(self, client_id: str) -> Identity:
+        """Return the credentials of an application of the tenant."""
+        application = self.directory.applications[client_id]
+        return Identity(client_id, next(iter(application.secrets)))
+
+    @property
+    def guard_identity(self) -> Identity:
+        """The application with which the guard signs in."""
+        return self.identity(people.GUARD_CLIENT_ID)
+
+    @property
+    def sync_identity(self) -> Identity:
+        """The application with which the synchroniser signs in."""
+        return self.identity(people.SYNC_CLIENT_ID)
+
+    def settings(self) -> dict[str, str]:
+        """Return the settings with which a guard talks to this sandbox."""
+        guard, sync = self.guard_identity, self.sync_identity
+        return {
+            "MAILBOX_GUARD_AUTHORITY_URL": self.authority_url,
+            "MAILBOX_GUARD_GRAPH_URL": self.graph_url,
+            "MAILBOX_GUARD_DATAVERSE_URL": self.dataverse_url,
+            "MAILBOX_GUARD_TENANT_ID": self.directory.tenant_id,
+            "MAILBOX_GUARD_CLIENT_ID": guard.client_id,
+            "MAILBOX_GUARD_CLIENT_SECRET": guard.secret,
+            "MAILBOX_GUARD_SYNC_CLIENT_ID": sync.client_id,
+            "MAILBOX_GUARD_SYNC_CLIENT_SECRET": sync.secret,
+            "MAILBOX_GUARD_CA_BUNDLE_FILE": str(self.ca_bundle_file),
+        }
+
+    def settings_lines(self) -> list[str]:
+        """Return the settings as lines for a shell or an environment file."""
+        return [f"{name}={value}" for name, value in self.settings().items()]
+
+    def register(self, url: str, key: str, *, style: str = "header") -> str:
+        """Register the guard's endpoint and steps; return the endpoint's id."""
+        return registration.register(self.dataverse, url, key, style=style)
+
+    def rows(self, table: str) -> list[Row]:
+        """Return the committed rows of a table."""
+        return self.dataverse.store.all(table)
+
+    def row(self, table: str, record_id: str) -> Row | None:
+        """Return a committed row."""
+        return self.dataverse.store.get(table, record_id)
+
+    def access_log(self) -> list[Access]:
+        """Return every request to every origin, oldest first."""
+        return list(self._access.entries)
+
+    def webhook_log(self) -> list[Delivery]:
+        """Return every delivery to a webhook, oldest first."""
+        return list(self.dataverse.poster.deliveries)
+
+    def user_token(self, alias: str, *, resource: str | None = None) -> str:
+        """Return a token of one of the people, as signing in would give it to them."""
+        person = self.directory.people[people.BY_ALIAS[alias].object_id]
+        claims: dict[str, Any] = self.entra.person_claims(
+            self.directory.applications[people.PUBLIC_CLIENT_ID], person, "dataverse"
+        )
+        return self.tokens.issue(resource or self.dataverse_url, claims)
+
+    async def settle(self) -> None:
+        """Return when no asynchronous delivery is under way."""
+        await self.dataverse.jobs.settle()

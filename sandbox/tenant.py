@@ -1,0 +1,311 @@
+"""The sample tenant: contoso.com with its directory and its organisation."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from sandbox import people
+from sandbox.dataverse.choices import APPROVED, PENDING
+from sandbox.dataverse.context import Organization
+from sandbox.dataverse.organization import Dataverse
+from sandbox.dataverse.privileges import (
+    ACT_ON_BEHALF,
+    APPROVE_ADDRESSES,
+    BASIC,
+    BYPASS,
+    BYPASS_PLUGINS,
+    GLOBAL,
+    SYSTEM_ADMINISTRATOR_TEMPLATE,
+)
+from sandbox.dataverse.rows import Ref
+from sandbox.directory import (
+    EXCHANGE_ADMINISTRATOR,
+    GLOBAL_ADMINISTRATOR,
+    Application,
+    Directory,
+    DirectoryRole,
+    Person,
+)
+from sandbox.people import SAMPLES, Sample, role_id, stable_id
+
+_TABLE_WORDS = ("Mailbox", "User", "Queue", "Activity", "Contact", "Account", "Customization")
+_VERBS = ("Create", "Read", "Write", "Delete")
+_SPECIAL = (APPROVE_ADDRESSES, ACT_ON_BEHALF, BYPASS, BYPASS_PLUGINS)
+_ALL_PRIVILEGES = (*(f"prv{verb}{word}" for word in _TABLE_WORDS for verb in _VERBS), *_SPECIAL)
+
+_ROLES: dict[str, dict[str, int]] = {
+    people.SYSTEM_ADMINISTRATOR: dict.fromkeys(_ALL_PRIVILEGES, GLOBAL),
+    people.DELEGATED_APPROVER: {APPROVE_ADDRESSES: GLOBAL},
+    people.SERVICE_DESK: {
+        "prvReadMailbox": GLOBAL,
+        "prvWriteMailbox": GLOBAL,
+        "prvReadUser": GLOBAL,
+        "prvWriteUser": GLOBAL,
+        "prvCreateUser": GLOBAL,
+        "prvCreateMailbox": GLOBAL,
+        "prvReadQueue": GLOBAL,
+        "prvWriteQueue": GLOBAL,
+        "prvCreateQueue": GLOBAL,
+    },
+    people.BASIC_USER: {
+        "prvReadMailbox": GLOBAL,
+        "prvWriteMailbox": BASIC,
+        "prvReadUser": GLOBAL,
+        "prvWriteUser": BASIC,
+        "prvReadQueue": GLOBAL,
+        "prvReadActivity": GLOBAL,
+        "prvCreateActivity": BASIC,
+        "prvWriteActivity": BASIC,
+    },
+    people.DELEGATE: {ACT_ON_BEHALF: GLOBAL},
+}
+_EVENTS = {
+    "Create": ("mailbox", "systemuser", "queue", "email"),
+    "Update": ("mailbox", "systemuser", "queue", "email"),
+    "Delete": ("systemuser", "queue", "email"),
+}
+_CREATE_MESSAGE_ID = "9ebdbb1b-ea3e-db11-86a7-000a3a5473e8"
+
+GUARD_GRAPH_ROLES = ("User.Read.All", "Directory.Read.All", "GroupMember.Read.All",
+                     "MailboxSettings.Read")
+SYNC_GRAPH_ROLES = ("User.Read.All", "Mail.ReadWrite", "Mail.Send", "MailboxSettings.Read")
+
+
+def directory() -> Directory:
+    """Return the tenant's directory."""
+    found = Directory(people.TENANT_ID, people.DOMAIN)
+    for template, name, text in (
+        (GLOBAL_ADMINISTRATOR, "Global Administrator", "Can manage all aspects of Entra ID."),
+        (EXCHANGE_ADMINISTRATOR, "Exchange Administrator", "Can manage all aspects of Exchange."),
+    ):
+        role = DirectoryRole(stable_id(f"directoryrole/{template}"), template, name, text)
+        found.roles[role.id] = role
+    for sample in SAMPLES:
+        found.people[sample.object_id] = _person(sample)
+    found.people[people.SUPPORT_OBJECT_ID] = Person(
+        id=people.SUPPORT_OBJECT_ID,
+        upn=f"support@{people.DOMAIN}",
+        display_name="Support (shared mailbox)",
+        mail=f"support@{people.DOMAIN}",
+        proxy_addresses=[f"SMTP:support@{people.DOMAIN}"],
+        account_enabled=False,
+    )
+    for client_id, name, roles in (
+        (people.GUARD_CLIENT_ID, "Mailbox Guard", GUARD_GRAPH_ROLES),
+        (people.SYNC_CLIENT_ID, "Mailbox Guard Sync", SYNC_GRAPH_ROLES),
+        (people.PUBLIC_CLIENT_ID, "Sample client", ()),
+    ):
+        found.applications[client_id] = Application(
+            client_id=client_id,
+            object_id=stable_id(f"serviceprincipal/{client_id}"),
+            display_name=name,
+            secrets={secrets.token_urlsafe(24)},
+            graph_roles=set(roles),
+        )
+    return found
+
+
+def _person(sample: Sample) -> Person:
+    others = [f"smtp:{alias}@{people.DOMAIN}" for alias in sample.aliases]
+    return Person(
+        id=sample.object_id,
+        upn=sample.address,
+        display_name=sample.title,
+        mail=sample.address,
+        proxy_addresses=[f"SMTP:{sample.address}", *others],
+        password=people.PASSWORD,
+        role_template_ids=set(sample.directory_roles),
+    )
+
+
+def organization() -> Organization:
+    """Return what the organisation calls itself."""
+    return Organization(
+        id=people.ORGANIZATION_ID,
+        unique_name="unqcontososandbox",
+        domain_name="contoso.crm.example.com",
+        business_unit_id=people.BUSINESS_UNIT_ID,
+    )
+
+
+def furnish(dataverse: Dataverse) -> None:
+    """Fill an empty organisation with the sample tenant."""
+    _furnish_ground(dataverse)
+    _furnish_roles(dataverse)
+    for sample in SAMPLES:
+        _furnish_person(dataverse, sample)
+    _furnish_queue(dataverse)
+    _furnish_applications(dataverse)
+    _furnish_events(dataverse)
+
+
+def _furnish_ground(dataverse: Dataverse) -> None:
+    dataverse.insert(
+        "businessunit", {"businessunitid": people.BUSINESS_UNIT_ID, "name": "contoso"}
+    )
+    dataverse.insert(
+        "organization", {"organizationid": people.ORGANIZATION_ID, "name": "unqcontososandbox"}
+    )
+    dataverse.insert(
+        "systemuser",
+        {
+            "systemuserid": people.SYSTEM_USER_ID,
+            "fullname": "SYSTEM",
+            "accessmode": 3,
+            "islicensed": False,
+            "businessunitid": Ref("businessunit", people.BUSINESS_UNIT_ID),
+        },
+    )
+    dataverse.system_user_id = people.SYSTEM_USER_ID
+    dataverse.insert(
+        "emailserverprofile",
+        {
+            "emailserverprofileid": people.PROFILE_ID,
+            "name": "Microsoft Exchange Online",
+            "ownerid": Ref("systemuser", people.SYSTEM_USER_ID),
+        },
+    )
+
+
+def _furnish_roles(dataverse: Dataverse) -> None:
+    for name in _ALL_PRIVILEGES:
+        dataverse.insert(
+            "privilege", {"privilegeid": stable_id(f"privilege/{name}"), "name": name}
+        )
+    dataverse.insert(
+        "roletemplate",
+        {"roletemplateid": SYSTEM_ADMINISTRATOR_TEMPLATE, "name": people.SYSTEM_ADMINISTRATOR},
+    )
+    for name, privileges in _ROLES.items():
+        administrator = name == people.SYSTEM_ADMINISTRATOR
+        dataverse.insert(
+            "role",
+            {
+                "roleid": role_id(name),
+                "name": name,
+                "businessunitid": Ref("businessunit", people.BUSINESS_UNIT_ID),
+                "parentrootroleid": Ref("role", role_id(name)),
+                "roletemplateid": Ref("roletemplate", SYSTEM_ADMINISTRATOR_TEMPLATE)
+                if administrator
+                else None,
+            },
+        )
+        for privilege, depth in privileges.items():
+            dataverse.insert(
+                "roleprivileges",
+                {
+                    "roleid": role_id(name),
+                    "privilegeid": stable_id(f"privilege/{privilege}"),
+                    "privilegedepthmask": depth,
+                },
+            )
+
+
+def grant_role(dataverse: Dataverse, user_id: str, name: str) -> None:
+    """Give a user a security role."""
+    dataverse.insert("systemuserroles", {"systemuserid": user_id, "roleid": role_id(name)})
+
+
+def _furnish_person(dataverse: Dataverse, sample: Sample) -> None:
+    approval = APPROVED if sample.approved else PENDING
+    routing: dict[str, Any] = {
+        "emailrouteraccessapproval": approval,
+        "isemailaddressapprovedbyo365admin": sample.approved,
+        "incomingemaildeliverymethod": 0,
+        "outgoingemaildeliverymethod": 0,
+    }
+    dataverse.insert(
+        "systemuser",
+        {
+            "systemuserid": sample.user_id,
+            "fullname": sample.title,
+            "domainname": sample.address,
+            "windowsliveid": sample.address,
+            "internalemailaddress": sample.address,
+            "azureactivedirectoryobjectid": sample.object_id,
+            "businessunitid": Ref("businessunit", people.BUSINESS_UNIT_ID),
+            "defaultmailbox": Ref("mailbox", sample.mailbox_id),
+            **routing,
+        },
+    )
+    dataverse.insert(
+        "mailbox",
+        {
+            "mailboxid": sample.mailbox_id,
+            "name": sample.title,
+            "emailaddress": sample.address,
+            "regardingobjectid": Ref("systemuser", sample.user_id),
+            "ownerid": Ref("systemuser", sample.user_id),
+            "emailserverprofile": Ref("emailserverprofile", people.PROFILE_ID),
+            **routing,
+        },
+    )
+    for name in sample.roles:
+        grant_role(dataverse, sample.user_id, name)
+
+
+def _furnish_queue(dataverse: Dataverse) -> None:
+    owner = Ref("systemuser", people.DESK.user_id)
+    shared: dict[str, Any] = {
+        "name": "Support",
+        "emailaddress": f"support@{people.DOMAIN}",
+        "emailrouteraccessapproval": PENDING,
+        "ownerid": owner,
+    }
+    dataverse.insert(
+        "queue",
+        {
+            "queueid": people.SUPPORT_QUEUE_ID,
+            "defaultmailbox": Ref("mailbox", people.SUPPORT_MAILBOX_ID),
+            **shared,
+        },
+    )
+    dataverse.insert(
+        "mailbox",
+        {
+            "mailboxid": people.SUPPORT_MAILBOX_ID,
+            "regardingobjectid": Ref("queue", people.SUPPORT_QUEUE_ID),
+            "emailserverprofile": Ref("emailserverprofile", people.PROFILE_ID),
+            **shared,
+        },
+    )
+
+
+def _furnish_applications(dataverse: Dataverse) -> None:
+    for user_id, client_id, name in (
+        (people.GUARD_USER_ID, people.GUARD_CLIENT_ID, "# Mailbox Guard"),
+        (people.SYNC_USER_ID, people.SYNC_CLIENT_ID, "# Mailbox Guard Sync"),
+    ):
+        dataverse.insert(
+            "systemuser",
+            {
+                "systemuserid": user_id,
+                "fullname": name,
+                "applicationid": client_id,
+                "azureactivedirectoryobjectid": stable_id(f"serviceprincipal/{client_id}"),
+                "accessmode": 4,
+                "islicensed": False,
+                "businessunitid": Ref("businessunit", people.BUSINESS_UNIT_ID),
+            },
+        )
+        grant_role(dataverse, user_id, people.SYSTEM_ADMINISTRATOR)
+
+
+def _furnish_events(dataverse: Dataverse) -> None:
+    for message, tables in _EVENTS.items():
+        message_id = (
+            _CREATE_MESSAGE_ID if message == "Create" else stable_id(f"sdkmessage/{message}")
+        )
+        dataverse.insert("sdkmessage", {"sdkmessageid": message_id, "name": message})
+        for table in tables:
+            dataverse.insert(
+                "sdkmessagefilter",
+                {
+                    "sdkmessagefilterid": stable_id(f"sdkmessagefilter/{message}/{table}"),
+                    "name": f"{message} of {table}",
+                    "primaryobjecttypecode": table,
+                    "secondaryobjecttypecode": "none",
+                    "sdkmessageid": Ref("sdkmessage", message_id),
+                },
+            )
