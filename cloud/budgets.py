@@ -101,7 +101,8 @@ class Budget:
         self._limits = limits
         self._clock = clock
         self._jitter = jitter
-        self._slots = limits.slots
+        self._target = limits.slots
+        self._slots = float(limits.slots)
         self._in_flight = 0
         self._waiting: deque[_Waiter] = deque()
         self._fence = 0.0
@@ -147,12 +148,19 @@ class Budget:
         return wait
 
     def raise_fence(self, seconds: float) -> None:
-        """Let nothing pass for that many seconds; a fence only ever moves forward."""
-        self._fence = max(self._fence, self._clock.monotonic() + seconds)
+        """Let nothing pass for that many seconds, and half as many at once afterwards.
+
+        A fence only ever moves forward, and the answers of one burst halve only once.
+        """
+        now = self._clock.monotonic()
+        if self._fence <= now:
+            self._slots = max(1.0, self._slots / 2)
+        self._fence = max(self._fence, now + seconds)
 
     def heed_slots(self, hint: int) -> None:
         """Take the service's own advice on how many at once, within our bounds."""
-        self._slots = max(1, min(hint, self._limits.slots_most))
+        self._target = max(1, min(hint, self._limits.slots_most))
+        self._slots = float(self._target)
         self._grant()
 
     def setback(self) -> float:
@@ -161,17 +169,21 @@ class Budget:
         return setback_seconds(self._setbacks, self._jitter)
 
     def succeeded(self) -> None:
-        """Forget the setbacks."""
+        """Forget the setbacks, and let the slots grow back by one for a round of successes."""
         self._setbacks = 0
+        if self._slots < self._target:
+            self._slots = min(float(self._target), self._slots + 1.0 / self._slots)
+            self._grant()
 
     def is_idle(self) -> bool:
         """Tell whether forgetting this budget would change nothing."""
         now = self._clock.monotonic()
         busy = self._in_flight or self._waiting or self._fence > now or self._setbacks
+        busy = busy or self._slots < self._target
         return not busy and self._window.is_empty(now)
 
     def _cap(self, *, urgent: bool) -> int:
-        return self._slots + (self._limits.urgent_slots if urgent else 0)
+        return int(self._slots) + (self._limits.urgent_slots if urgent else 0)
 
     async def _take_slot(self, *, urgent: bool, give_up_at: float) -> None:
         if not self._waiting and self._in_flight < self._cap(urgent=urgent):

@@ -57,6 +57,8 @@ _PASSING = frozenset({408, 500, 502, 503, 504})
 _NOT_DONE = frozenset({429})
 _THROTTLE_WITHOUT_ADVICE_SECONDS = 5.0
 
+_NO_ANSWER_HINT = "Check MAILBOX_GUARD_GRAPH_URL, _DATAVERSE_URL, _CA_BUNDLE_FILE and the network."
+
 _log = get_logger("cloud")
 
 
@@ -318,6 +320,7 @@ class Transport:
         envelope = envelope_of(answer.body) if answer else None
         return kind(
             f"{call.reason or call.method}: {setback.told}, after {progress.attempts} attempts.",
+            hint=None if answer or setback.throttled else _NO_ANSWER_HINT,
             until=self._clock.now() + timedelta(seconds=seconds),
             status=answer.status if answer else None,
             service_code=envelope.code if envelope else "",

@@ -14,6 +14,7 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from cloud.errors import BadAnswer
+from kernel.errors import SettingInvalid
 
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
 # httpx-aiohttp lets some of aiohttp's own errors through.
@@ -23,10 +24,19 @@ _KEEP_ALIVE_SECONDS = 30.0
 
 
 def trust_of(ca_bundle_file: str | None) -> ssl.SSLContext:
-    """Return the TLS trust: the bundle named by the settings, else certifi's by httpx."""
+    """Return the TLS trust: the bundle named by the settings alone, else certifi's by httpx.
+
+    Raises SettingInvalid for a file that is no bundle.
+    """
     if ca_bundle_file is None:
         return httpx.create_ssl_context(trust_env=False)
-    return ssl.create_default_context(cafile=ca_bundle_file)
+    try:
+        return ssl.create_default_context(cafile=ca_bundle_file)
+    except (OSError, ValueError) as error:
+        raise SettingInvalid(
+            f"MAILBOX_GUARD_CA_BUNDLE_FILE cannot be used: {ca_bundle_file}",
+            hint="Give a readable PEM file with the certificates of the trusted authorities.",
+        ) from error
 
 
 def aiohttp_wire(ca_bundle_file: str | None = None) -> httpx.AsyncBaseTransport:

@@ -89,6 +89,30 @@ class TestBudget:
         budget.raise_fence(2.0)
         assert budget.wait_seconds() == 30.0
 
+    async def test_after_a_fence_half_as_many_pass_and_successes_bring_them_back(self) -> None:
+        clock = FrozenClock(AT)
+        budget = Budget(Limits(slots=4, urgent_slots=0), clock)
+
+        async def pass_at_once() -> int:
+            entered = 0
+            try:
+                while True:
+                    await budget.enter(urgent=False, give_up_at=clock.monotonic() + 0.01)
+                    entered += 1
+            except TooLate:
+                for _ in range(entered):
+                    budget.leave()
+            return entered
+
+        assert await pass_at_once() == 4
+        budget.raise_fence(5.0)
+        budget.raise_fence(6.0)
+        clock.advance(6.0)
+        assert await pass_at_once() == 2
+        for _ in range(20):
+            budget.succeeded()
+        assert await pass_at_once() == 4
+
     async def test_the_hint_of_the_service_is_bounded(self) -> None:
         budget = a_budget(slots=1)
         budget.heed_slots(10_000)

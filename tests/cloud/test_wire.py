@@ -1,19 +1,22 @@
 """The real wire against a tiny server on this machine that answers by script, byte for byte."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import httpx
 import pytest
+import trustme
 
 from cloud.call import Call
 from cloud.errors import BadAnswer, Unknown, Unreachable
 from cloud.origins import graph_service
 from cloud.tokens import FixedTokens
 from cloud.transport import Transport
-from cloud.wire import aiohttp_wire, read_bounded
+from cloud.wire import aiohttp_wire, read_bounded, trust_of
 from kernel.clock import SystemClock
+from kernel.errors import SettingInvalid
 from tests.cloud.scripted import MAILBOX, a_send
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
@@ -47,11 +50,13 @@ class Raw:
 
 
 @asynccontextmanager
-async def serving(*script: bytes | None) -> AsyncIterator[tuple[Raw, Transport, str]]:
+async def serving(
+    *script: bytes | None, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[Raw, Transport, str]]:
     raw = Raw(*script)
-    server = await asyncio.start_server(raw.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(raw.serve, "127.0.0.1", 0, ssl=tls)
     raw.port = server.sockets[0].getsockname()[1]
-    service = graph_service(f"http://127.0.0.1:{raw.port}")
+    service = graph_service(f"{'https' if tls else 'http'}://127.0.0.1:{raw.port}")
     transport = Transport(
         [service], FixedTokens(), clock=SystemClock(), wire=aiohttp_wire(), jitter=lambda: 0.0
     )
@@ -147,6 +152,38 @@ async def test_nothing_on_the_way_reads_a_proxy_from_the_environment(monkeypatch
     async with serving(OK) as (raw, transport, base):
         await transport.send(Call("GET", f"{base}/users/x"))
         assert len(raw.heads) == 1
+
+
+async def test_the_ca_bundle_of_the_settings_is_the_only_trust(tmp_path, monkeypatch) -> None:
+    authority = trustme.CA()
+    bundle = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    async with serving(OK, tls=context) as (raw, _, base):
+        service = graph_service(base)
+        for trusted, heads in ((None, 0), (str(bundle), 1)):
+            transport = Transport(
+                [service], FixedTokens(), clock=SystemClock(), ca_bundle_file=trusted
+            )
+            call = Call("GET", f"{base}/users/x", deadline_seconds=2.0 if trusted else 0.4)
+            if trusted:
+                await transport.send(call)
+            else:
+                with pytest.raises(Unreachable, match=r"(?i)certificate"):
+                    await transport.send(call)
+            assert len(raw.heads) == heads
+            await transport.aclose()
+
+
+def test_a_bundle_that_is_none_names_the_setting(tmp_path) -> None:
+    for content in (None, "no certificate"):
+        file = tmp_path / "bundle.pem"
+        if content:
+            file.write_text(content)
+        with pytest.raises(SettingInvalid, match="CA_BUNDLE_FILE"):
+            trust_of(str(file))
 
 
 class TestBounds:
