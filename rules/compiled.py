@@ -1,0 +1,208 @@
+"""Policies made ready to run: closures for match, rules and exceptions, and the facts they name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rules.catalogue import Reference
+from rules.compiling import compile_all
+from rules.conditions import (
+    AllOf,
+    AnyOf,
+    Condition,
+    Other,
+    Test,
+    Written,
+    denies_transition,
+    references_of,
+    tests_of,
+)
+from rules.messages import Render, compile_message
+from rules.operators import Run
+from rules.policy import Policy, PolicyException, Rule, TablePolicy
+from rules.slots import Slots, View
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledRule:
+    """A rule ready to run. `run` answers None (does not apply), True, False or a Trouble.
+
+    `scannable` is false for a rule that cannot be judged on a row alone.
+    """
+
+    id: str
+    rule: Rule
+    run: Run
+    render: Render
+    scannable: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledException:
+    """An exception ready to be looked up for a rule that failed."""
+
+    exception: PolicyException
+    ends: datetime
+    match: Run | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledPolicy:
+    """One policy on one table, ready to run.
+
+    `triggers` are the columns of which one must differ for `match` to hold; None when the policy
+    may match without. `facts` are the paths of every fact named anywhere in it. `steps` repeats
+    each rule beside its closure, and its id if the policy is enforced: what the hot loop reads.
+    """
+
+    policy: Policy
+    operations: frozenset[str]
+    match: Run | None
+    rules: tuple[CompiledRule, ...]
+    exceptions: tuple[CompiledException, ...]
+    triggers: frozenset[str] | None
+    facts: frozenset[str]
+    scan_facts: frozenset[str]
+    steps: tuple[tuple[Run, str | None, CompiledRule], ...]
+
+
+def compile_policy(policy: Policy, table: TablePolicy, slots: Slots) -> CompiledPolicy:
+    """Return a policy on one table, compiled; rules stand in the order of their ids."""
+    scannable_match = _is_scannable(table.when)
+    rules = tuple(
+        _compile_rule(policy, rule, slots, scannable=scannable_match)
+        for rule in sorted(table.rules, key=lambda rule: rule.id)
+    )
+    exceptions = tuple(
+        CompiledException(one, one.ends, compile_all(one.when, slots))
+        for one in sorted(table.exceptions, key=lambda one: one.name)
+    )
+    enforced = policy.mode == "enforce"
+    facts = frozenset(ref.path for ref in _references(table) if ref.is_fact)
+    return CompiledPolicy(
+        policy=policy,
+        operations=table.operations,
+        match=compile_all(table.when, slots),
+        rules=rules,
+        exceptions=exceptions,
+        triggers=_triggers(table.when),
+        facts=facts,
+        scan_facts=frozenset(p for p in facts if not p.startswith(("actor.", "old."))),
+        steps=tuple((rule.run, rule.id if enforced else None, rule) for rule in rules),
+    )
+
+
+def _compile_rule(policy: Policy, rule: Rule, slots: Slots, *, scannable: bool) -> CompiledRule:
+    return CompiledRule(
+        id=f"{policy.name}/{rule.id}",
+        rule=rule,
+        run=_stages(
+            compile_all(rule.when, slots),
+            compile_all(rule.unless, slots),
+            compile_all(rule.require, slots),
+        ),
+        render=compile_message(rule.message),
+        scannable=scannable and _is_scannable((*rule.when, *rule.unless, *rule.require)),
+    )
+
+
+def _stages(when: Run | None, unless: Run | None, require: Run | None) -> Run:
+    """Return the closure of a rule: when, then unless, then require; an error ends it."""
+    assert require is not None  # noqa: S101 - the loader refuses a rule without it.
+    needed = require
+    if when is None and unless is None:
+        return needed
+    if unless is None:
+        only = when
+        assert only is not None  # noqa: S101 - one of both is there.
+
+        def guarded(v: View) -> Any:
+            answer = only(v)
+            if answer is True:
+                return needed(v)
+            return None if answer is False else answer
+
+        return guarded
+
+    def staged(v: View) -> Any:
+        if when is not None:
+            answer = when(v)
+            if answer is not True:
+                return None if answer is False else answer
+        answer = unless(v)
+        if answer is False:
+            return needed(v)
+        return None if answer is True else answer
+
+    return staged
+
+
+def _references(table: TablePolicy) -> list[Reference]:
+    found: list[Reference] = []
+    trees: list[Condition] = list(table.when)
+    for rule in table.rules:
+        trees += [*rule.when, *rule.unless, *rule.require]
+        found += [piece for piece in rule.message.pieces if isinstance(piece, Reference)]
+    for exception in table.exceptions:
+        trees += exception.when
+    for tree in trees:
+        found += references_of(tree)
+    return found
+
+
+def _is_scannable(trees: tuple[Condition, ...]) -> bool:
+    """Tell whether conditions can be judged on a row without a change.
+
+    What the actor or the request is and what stood there before cannot be known of a row; becomes
+    and changed can, unless they are denied.
+    """
+    for tree in trees:
+        if denies_transition(tree):
+            return False
+        for reference in _own_references(tree):
+            if reference.root in ("actor", "request", "old"):
+                return False
+    return True
+
+
+def _own_references(tree: Condition) -> list[Reference]:
+
+    found: list[Reference] = []
+    for test in tests_of(tree):
+        found.append(test.reference)
+        found += [c.operand.reference for c in test.checks if isinstance(c.operand, Other)]
+    return found
+
+
+def _triggers(when: tuple[Condition, ...]) -> frozenset[str] | None:
+    """Return the smallest set of columns of which one must differ for all of `when` to hold."""
+    found = [keys for keys in map(_condition_triggers, when) if keys is not None]
+    return min(found, key=len) if found else None
+
+
+def _condition_triggers(condition: Condition) -> frozenset[str] | None:
+
+    match condition:
+        case Test():
+            if condition.reference.is_fact:
+                return None
+            for check in condition.checks:
+                if check.operator.name == "becomes":
+                    return frozenset({condition.reference.key})
+                if (
+                    check.operator.name == "changed"
+                    and isinstance(check.operand, Written)
+                    and check.operand.value is True
+                ):
+                    return frozenset({condition.reference.key})
+            return None
+        case AllOf():
+            return _triggers(condition.items)
+        case AnyOf():
+            several = [_condition_triggers(item) for item in condition.items]
+            known = [keys for keys in several if keys is not None]
+            return frozenset().union(*known) if len(known) == len(several) else None
+        case _:
+            return None

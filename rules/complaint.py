@@ -1,0 +1,88 @@
+"""One complaint about a file, with its place, its code and the way to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+CODES: dict[str, str] = {
+    "alias-limit": "Aliases of the file expand to more nodes than are allowed.",
+    "approver-missing": "An exception lacks the person who approved it.",
+    "condition-shape": "A condition is not exactly one of field, allOf, anyOf, not.",
+    "conditions-too-many": "A rule has more conditions than are allowed.",
+    "date-invalid": "A date or time cannot be read.",
+    "entity-unknown": "The catalogue has no such entity.",
+    "environment-unknown": "There is no params file for the chosen environment.",
+    "exception-too-long": "An exception ends more than 180 days ahead.",
+    "field-misplaced": "The field does not exist on every entity that the policy matches.",
+    "field-unknown": "The catalogue has no such field.",
+    "file-too-large": "A file is larger than 64 KiB.",
+    "file-unreadable": "A file cannot be read as UTF-8 text.",
+    "folder-unreadable": "The policy folder does not exist or cannot be read.",
+    "hole-unknown": "A hole of a message names no field and no param.",
+    "key-missing": "A required key is missing.",
+    "key-unknown": "The key is not known here.",
+    "kind-unknown": "The file's kind is not known.",
+    "label-unknown": "The choice has no such label.",
+    "list-unknown": "There is no such named list.",
+    "mode-unknown": "The mode is not off, audit, warn or enforce.",
+    "name-duplicate": "Two files of one kind have the same name.",
+    "name-invalid": "A name is not 3 to 63 small letters, digits or hyphens.",
+    "name-not-file": "A policy's name is not its file's name.",
+    "nesting-too-deep": "Conditions or values are nested deeper than allowed.",
+    "operator-misfit": "The operator does not fit the kind of the field.",
+    "operator-missing": "A condition has a field and no operator.",
+    "operator-unknown": "The operator is not known.",
+    "param-misfit": "The override of a param is of another kind than its default.",
+    "param-reserved": "A param has a name that means something else.",
+    "param-unknown": "The policy has no such param.",
+    "part-misfit": "The part cannot be taken of this field.",
+    "pattern-invalid": "A regular expression cannot be compiled.",
+    "pattern-too-long": "A regular expression is longer than allowed.",
+    "policy-unknown": "There is no such policy.",
+    "rule-duplicate": "Two rules of a policy have the same id.",
+    "rule-unknown": "The policy has no such rule.",
+    "rules-missing": "A policy has no rule.",
+    "table-not-covered": "A rule on one table's address or approval has no counterpart.",
+    "test-unknown": "A test refers to something that is not there.",
+    "type-wrong": "A value is of the wrong kind.",
+    "value-misfit": "A value does not fit the field it is compared with.",
+    "value-unknown": "The value is not one of those allowed here.",
+    "version-unknown": "The apiVersion is not one that is read.",
+    "yaml-duplicate-key": "A mapping has the same key twice.",
+    "yaml-syntax": "The file is not YAML.",
+    "yaml-tag": "A YAML tag is not allowed.",
+}
+"""Every code that a complaint may carry, with what it means."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Complaint:
+    """What is wrong in a file: place, code, text, and the closest right name as a hint.
+
+    Lines and columns count from 1. A complaint of level "warning" does not stop the loading.
+    """
+
+    file: str
+    line: int
+    column: int
+    code: str
+    text: str
+    hint: str | None = None
+    level: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        mend = f" {self.hint}" if self.hint else ""
+        note = "warning: " if self.level == "warning" else ""
+        return f"{self.file}:{self.line}:{self.column}: {note}{self.text}{mend} [{self.code}]"
+
+
+def closest(wanted: str, known: Iterable[str]) -> str | None:
+    """Return a hint that names the known name nearest to the wanted one, or None."""
+    import difflib  # Only a mistake pays for this import.
+
+    names = sorted(known)
+    by_lower = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(wanted[:200].lower(), list(by_lower), n=1, cutoff=0.6)
+    return f"Did you mean `{by_lower[near[0]]}`?" if near else None

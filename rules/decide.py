@@ -1,0 +1,97 @@
+"""A change and its facts become a decision. Pure and total: no clock, no network, no exception.
+
+Every applicable rule is evaluated; there is no first fit. The law of combination stands in
+`rules.decision`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from rules.change import Change, Facts
+from rules.compiled import CompiledPolicy, CompiledRule
+from rules.decision import Decision, Finding, Outcome, combine
+from rules.exceptions import find_exception
+from rules.policy_set import PolicySet
+from rules.slots import View
+from rules.trouble import Trouble
+
+_BY_EFFECT = {"reject": Outcome.REJECT, "hold": Outcome.HOLD}
+
+
+def decide(change: Change, policy_set: PolicySet, facts: Facts, *, now: datetime) -> Decision:
+    """Return the decision on a change, with every finding.
+
+    `now` is the only time that rules can see. An error while matching is an error of every rule
+    of the policy; a false match condition wins over errors of others.
+    """
+    view = View(change, facts)
+    findings: list[Finding] = []
+    evaluated: list[str] = []
+    matched = False
+    for policy in policy_set.index.candidates(change).policies:
+        if policy.match is not None:
+            answer = policy.match(view)
+            if answer is False:
+                continue
+            if answer is not True:
+                matched = True
+                findings += [failing(policy, one, answer, view, now=now) for one in policy.rules]
+                continue
+        matched = True
+        for run, enforced_id, rule in policy.steps:
+            answer = run(view)
+            if answer is None:
+                continue
+            if enforced_id is not None and answer.__class__ is bool:
+                evaluated.append(enforced_id)
+            if answer is not True:
+                findings.append(failing(policy, rule, answer, view, now=now))
+    if not findings:
+        return Decision(Outcome.ALLOW, "rules" if matched else "no-policy", (), tuple(evaluated))
+    return combine(findings, evaluated=tuple(evaluated), matched=matched)
+
+
+def failing(
+    policy: CompiledPolicy, rule: CompiledRule, answer: Any, view: View, *, now: datetime
+) -> Finding:
+    """Return the finding of a rule that answered False or a Trouble."""
+    head, declared = policy.policy, rule.rule
+    exception = error = None
+    unknown: tuple[str, ...] = ()
+    result: Any = "fail"
+    effect: Any = declared.effect if head.mode == "enforce" else head.mode
+    contributes = Outcome.ALLOW
+    if answer.__class__ is Trouble:
+        result, effect, error = "error", "error", answer.text
+        if answer.unknown == answer.paths:
+            unknown = answer.unknown
+        if head.mode == "enforce" and head.on_error == "reject":
+            contributes = Outcome.REJECT
+        message = f"This could not be judged: {answer.text}."
+    else:
+        exception = find_exception(policy.exceptions, declared.id, view=view, now=now)
+        message = rule.render(view.change, view.facts)
+        if exception is not None:
+            result = "excepted"
+        elif head.mode == "enforce":
+            contributes = _BY_EFFECT[declared.effect]
+        elif head.mode == "warn":
+            contributes = Outcome.WARN
+    return Finding(
+        policy=head.name,
+        rule=declared.id,
+        id=rule.id,
+        result=result,
+        mode=head.mode,
+        effect=effect,
+        declared=declared.effect,
+        severity=declared.severity,
+        message=message,
+        help=declared.help,
+        exception=exception,
+        error=error,
+        contributes=contributes,
+        unknown=unknown,
+    )

@@ -1,0 +1,192 @@
+"""A change written as a document, in the shape of a test fixture, becomes a Change with Facts.
+
+    {operation: update, entity: mailbox, old: {...}, new: {...}, actor: {...}, facts: {...}}
+
+`new` is overlaid on `old`, as an update is; what differs counts as sent, unless
+`request: {columns: [...]}` says what was. Choices may be given by label or number, nested
+mappings are dotted names, fields that the catalogue looks up (owner) become facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rules.catalogue import Catalogue, Kind, Reference
+from rules.change import Change, Facts, Value
+from rules.complaint import Complaint, closest
+from rules.errors import ChangeUnreadable
+from rules.nodes import MapNode, Node, read_nodes
+from rules.policy import OPERATIONS
+from rules.reading import Complaints, Keys, moment_from
+
+_RECORD = "00000000-0000-0000-0000-000000000000"
+_KEYS = (
+    "operation", "entity", "table", "record_id", "old", "new", "actor", "facts", "request",
+    "missing", "now",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A change with the facts that were given for it."""
+
+    change: Change
+    facts: Facts
+
+
+class DocumentReader:
+    """Turns plain values into a change, complaining about what the catalogue does not know."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self.problems: list[str] = []
+
+    def read(self, document: Mapping[str, Any]) -> Given:
+        """Return the change; what is wrong is added to `problems`."""
+        table, operation = self._head(document)
+        before: dict[str, Value] = {}
+        sent: dict[str, Value] = {}
+        facts: dict[str, Value] = {}
+        old = document.get("old") if operation != "create" else None
+        for reference, value in self._fields(table, "old", old):
+            if reference.is_fact:
+                facts[reference.path] = facts[f"new.{reference.key}"] = value
+            else:
+                before[reference.key] = value
+        for reference, value in self._fields(table, "new", document.get("new")):
+            if reference.is_fact:
+                facts[reference.path] = value
+            else:
+                sent[reference.key] = value
+        for root in ("actor", "facts"):
+            for reference, value in self._fields(table, root, document.get(root)):
+                facts[reference.path] = value
+        missing = {
+            str(path): str(reason) for path, reason in self._mapping(document, "missing").items()
+        }
+        for path in missing:
+            facts.pop(path, None)
+        request = {
+            reference.key: value
+            for reference, value in self._fields(table, "request", document.get("request"))
+        }
+        change = Change(
+            table=table,
+            operation=operation,
+            record_id=str(document.get("record_id") or _RECORD),
+            before=before,
+            after={**before, **sent},
+            sent=_sent(request.pop("columns", None), before, sent),
+            request=request,
+        )
+        return Given(change, Facts(facts, missing))
+
+    def _head(self, document: Mapping[str, Any]) -> tuple[str, str]:
+        for key in document:
+            if key not in _KEYS:
+                self._problem(f"`{key}` is not a part of a change", closest(str(key), _KEYS))
+        table = str(document.get("entity") or document.get("table") or "mailbox")
+        if table not in self._catalogue.entities:
+            hint = closest(table, self._catalogue.entities)
+            self._problem(f"`{table}` is not an entity of the catalogue", hint)
+        operation = str(document.get("operation") or "update")
+        if operation not in OPERATIONS:
+            hint = closest(operation, OPERATIONS)
+            self._problem(f"`{operation}` is not an operation", hint)
+        return table, operation
+
+    def _mapping(self, document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+        found = document.get(key)
+        if found is None:
+            return {}
+        if isinstance(found, Mapping):
+            return found
+        self._problem(f"`{key}` must be a mapping", None)
+        return {}
+
+    def _fields(self, table: str, root: str, body: Any) -> Iterator[tuple[Reference, Value]]:
+        for path, value in _flat(root, self._mapping({root: body}, root), depth=1):
+            reference = self._catalogue.resolve(table, path)
+            if reference is None:
+                known = [name for name in self._catalogue.paths(table) if name.startswith(root)]
+                self._problem(f"`{path}` is not a field", closest(path, known))
+                continue
+            yield reference, self._value(reference, value)
+
+    def _value(self, reference: Reference, value: Any) -> Value:
+        kind = reference.field.kind
+        if value is None:
+            return None
+        if kind is Kind.CHOICE:
+            if isinstance(value, str) and value in reference.field.labels:
+                return reference.field.labels[value]
+            if type(value) in {type(stored) for stored in reference.field.labels.values()}:
+                return value  # type: ignore[no-any-return]
+            labels = reference.field.labels
+            self._problem(f"`{reference.path}` has no label `{value}`", closest(str(value), labels))
+            return None
+        if kind is Kind.LIST and isinstance(value, list | tuple):
+            return tuple(value)
+        if kind is Kind.DATETIME:
+            moment = moment_from(value)
+            if moment is not None:
+                return moment
+        fits = {
+            Kind.NUMBER: isinstance(value, int | float) and not isinstance(value, bool),
+            Kind.BOOLEAN: isinstance(value, bool),
+            Kind.STRING: isinstance(value, str),
+            Kind.LOOKUP: isinstance(value, str),
+        }.get(kind, False)
+        if fits:
+            return value  # type: ignore[no-any-return]
+        self._problem(f"`{reference.path}` holds a {kind.value}, not {value!r:.60}", None)
+        return None
+
+    def _problem(self, text: str, hint: str | None) -> None:
+        self.problems.append(f"{text}. {hint}" if hint else f"{text}.")
+
+
+def read_change(text: str, catalogue: Catalogue, *, file: str = "change") -> Given:
+    """Return the change of a YAML or JSON document. Raises ChangeUnreadable."""
+    found: list[Complaint] = []
+    root: Node | None = read_nodes(file, text, found)
+    if root is None or not isinstance(root, MapNode):
+        found = found or [Complaint(file, 1, 1, "type-wrong", "A change is a mapping of keys.")]
+        raise ChangeUnreadable(found)
+    reader = DocumentReader(catalogue)
+    given = reader.read(root.value())
+    if not found and not reader.problems:
+        return given
+    complaints = Complaints(file, found)
+    for problem in reader.problems:
+        complaints.add(root, "test-unknown", problem)
+    raise ChangeUnreadable(found)
+
+
+def moment_key(keys: Keys, key: str) -> Any:
+    """Return the moment of a key; None when it is absent or, after a complaint, unreadable."""
+    text = keys.text(key)
+    moment = moment_from(text) if text else None
+    if text and moment is None:
+        keys.complaints.add(
+            keys.node.entries[key], "date-invalid", f"`{text[:40]}` is not a date and time.",
+            hint="Write it as 2026-08-21T10:00:00Z.",
+        )  # fmt: skip
+    return moment
+
+
+def _sent(columns: Value, before: Mapping[str, Value], sent: Mapping[str, Value]) -> frozenset[str]:
+    if isinstance(columns, tuple):
+        return frozenset(str(column) for column in columns)
+    return frozenset(key for key, value in sent.items() if before.get(key) != value)
+
+
+def _flat(prefix: str, body: Mapping[str, Any], *, depth: int) -> Iterator[tuple[str, Any]]:
+    for key, value in body.items():
+        path = f"{prefix}.{key}"
+        if isinstance(value, Mapping) and depth < 6:
+            yield from _flat(path, value, depth=depth + 1)
+        else:
+            yield path, value

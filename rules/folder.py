@@ -1,0 +1,73 @@
+"""A policy folder becomes texts by path; nothing is parsed here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from rules.complaint import Complaint
+from rules.nodes import MOST_BYTES
+
+_ENDINGS: Final = (".yaml", ".yml")
+_TEST_ENDINGS: Final = (".test.yaml", ".test.yml")
+MOST_FILES: Final = 20_000
+
+
+def read_folder(folder: Path, complaints: list[Complaint]) -> dict[str, str]:
+    """Return the text of every YAML file under a folder, by its path with forward slashes.
+
+    Hidden folders are left out. A file that is too large or not UTF-8 becomes a complaint.
+    """
+    if not folder.is_dir():
+        complaints.append(
+            Complaint(
+                str(folder), 1, 1, "folder-unreadable", "There is no such folder.",
+                "Name the root of a policy folder.",
+            )
+        )  # fmt: skip
+        return {}
+    texts: dict[str, str] = {}
+    for path in sorted(folder.rglob("*"))[:MOST_FILES]:
+        inside = path.relative_to(folder)
+        if path.suffix not in _ENDINGS or any(part.startswith(".") for part in inside.parts):
+            continue
+        if not path.is_file():
+            continue
+        text = _read(path, inside.as_posix(), complaints)
+        if text is not None:
+            texts[inside.as_posix()] = text
+    return texts
+
+
+def is_test(path: str) -> bool:
+    """Tell whether a path is that of a test file."""
+    return path.endswith(_TEST_ENDINGS)
+
+
+def without_tests(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return the files that have a part in decisions."""
+    return {path: text for path, text in texts.items() if not is_test(path)}
+
+
+def _read(path: Path, name: str, complaints: list[Complaint]) -> str | None:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            complaints.append(
+                Complaint(
+                    name, 1, 1, "file-too-large", "The file is larger than 64 KiB.", "Split it."
+                )
+            )
+            return None
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        complaints.append(
+            Complaint(name, 1, 1, "file-unreadable", "The file is not UTF-8.", "Save it as UTF-8.")
+        )
+    except OSError as error:
+        complaints.append(
+            Complaint(name, 1, 1, "file-unreadable", f"The file was not read: {error.strerror}.")
+        )
+    return None

@@ -1,0 +1,103 @@
+"""The match index: which policies a change can concern, without evaluating any of them.
+
+Policies are grouped by table and operation, then by the columns of which one must differ for the
+policy to match. Policies for other tables, operations and columns cost nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from rules.change import Change
+from rules.compiled import CompiledPolicy
+
+_MOST_REMEMBERED: Final = 512
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """Policies in the order of their names, and every fact that one of them names."""
+
+    policies: tuple[CompiledPolicy, ...]
+    facts: frozenset[str]
+
+
+def _gather(policies: Iterable[CompiledPolicy]) -> Candidates:
+    ordered = tuple(sorted(set(policies), key=lambda one: one.policy.name))
+    return Candidates(ordered, frozenset().union(*(one.facts for one in ordered)))
+
+
+_NONE: Final = Candidates((), frozenset())
+
+
+class _Bucket:
+    """The policies of one table and operation."""
+
+    __slots__ = ("always", "by_column", "remembered")
+
+    def __init__(self) -> None:
+        self.always: list[CompiledPolicy] = []
+        self.by_column: dict[str, list[CompiledPolicy]] = {}
+        # Which columns differ decides which policies: the same few combinations return for ever.
+        self.remembered: dict[frozenset[str], Candidates] = {}
+
+    def add(self, policy: CompiledPolicy) -> None:
+        if policy.triggers is None:
+            self.always.append(policy)
+        else:
+            for column in policy.triggers:
+                self.by_column.setdefault(column, []).append(policy)
+
+    def find(self, differing: frozenset[str]) -> Candidates:
+        found = self.remembered.get(differing)
+        if found is None:
+            chosen = list(self.always)
+            for column in differing:
+                chosen += self.by_column[column]
+            found = _gather(chosen)
+            if len(self.remembered) >= _MOST_REMEMBERED:
+                self.remembered.clear()
+            self.remembered[differing] = found
+        return found
+
+
+class MatchIndex:
+    """Finds the candidates of a change, and all policies of a table."""
+
+    def __init__(self, policies: Iterable[tuple[str, CompiledPolicy]]) -> None:
+        self._buckets: dict[tuple[str, str], _Bucket] = {}
+        tables: dict[str, list[CompiledPolicy]] = {}
+        for table, policy in policies:
+            tables.setdefault(table, []).append(policy)
+            for operation in policy.operations:
+                self._buckets.setdefault((table, operation), _Bucket()).add(policy)
+        self._tables = {table: _gather(several) for table, several in tables.items()}
+
+    def candidates(self, change: Change) -> Candidates:
+        """Return the policies that can match; the rest have a `match` that is certainly false."""
+        bucket = self._buckets.get((change.table, change.operation))
+        if bucket is None:
+            return _NONE
+        columns = bucket.by_column
+        if not columns:
+            return bucket.find(frozenset())
+        after, before = change.after, change.before
+        # Where nothing but the key is needed, walk over the smaller of the two.
+        names = columns if len(columns) <= len(after) else {*after, *before}
+        differing = []
+        for name in names:
+            a, b = after.get(name), before.get(name)
+            if a is not b and (a != b or a.__class__ is not b.__class__) and name in columns:
+                differing.append(name)
+        return bucket.find(frozenset(differing))
+
+    def of_table(self, table: str) -> Candidates:
+        """Return every policy of a table, whatever its operations."""
+        return self._tables.get(table, _NONE)
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """Return the tables that some policy matches."""
+        return frozenset(self._tables)

@@ -1,0 +1,67 @@
+"""Messages with `{path}` holes: nothing in them can fail, and nothing in them is unbounded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+from rules.catalogue import Kind, Reference
+from rules.change import Change, Facts
+from rules.policy import Message
+from rules.slots import raw_reader
+from rules.trouble import Trouble
+
+HOLE: Final = re.compile(r"\{([^{}\s]{1,200})\}")
+EMPTY: Final = "(empty)"
+_MOST_CHARACTERS: Final = 200
+
+Render = Callable[[Change, Facts], str]
+
+
+def compile_message(message: Message) -> Render:
+    """Return a function that fills the holes from a change and its facts."""
+    pieces = [piece if isinstance(piece, str) else _filler(piece) for piece in message.pieces]
+
+    def render(change: Change, facts: Facts) -> str:
+        return "".join(
+            piece if isinstance(piece, str) else piece(change, facts) for piece in pieces
+        )
+
+    return render
+
+
+def value_words(value: Any, reference: Reference | None = None) -> str:
+    """Return a value as people read it: choices by label, an empty or unknown one as (empty)."""
+    if value is None or value == "" or value.__class__ is Trouble:
+        return EMPTY
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if reference is not None and reference.field.kind is Kind.CHOICE:
+        return reference.field.label_of(value) or _clean(str(value)[:_MOST_CHARACTERS])
+    if isinstance(value, str):
+        return _clean(value[:_MOST_CHARACTERS]) + ("…" if len(value) > _MOST_CHARACTERS else "")
+    if isinstance(value, tuple | list | set | frozenset):
+        shown = [value_words(item) for item, _ in zip(value, range(20), strict=False)]
+        return ", ".join(shown) + (", …" if len(value) > len(shown) else "") or EMPTY
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, int) and abs(value) >= 10**18:
+        return "a very large number"
+    return _clean(str(value)[:_MOST_CHARACTERS])
+
+
+def _filler(reference: Reference) -> Render:
+    raw = raw_reader(reference)
+
+    def fill(change: Change, facts: Facts) -> str:
+        return value_words(raw(change, facts), reference)
+
+    return fill
+
+
+def _clean(text: str) -> str:
+    # Control characters and broken Unicode must not reach a terminal, a mail or a log line.
+    safe = "".join(char if char.isprintable() else "\ufffd" for char in text)
+    return safe.encode("utf-8", "replace").decode()

@@ -1,0 +1,262 @@
+"""Fields of one change, read, checked and folded once however many rules name them.
+
+A Slot is one field read in one way (folded or not, whole or a part). A View holds the values of
+one change: the first reading of a slot computes it, later ones are a dictionary look-up. What
+cannot be compared is a Trouble in the value's place, so that a condition needs a single test.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from rules.catalogue import Kind, Reference
+from rules.change import Change, Facts
+from rules.trouble import Trouble, is_empty, is_misshapen, is_unknown
+
+Normalise = Callable[[Any], Any]
+Raw = Callable[[Change, Facts], Any]
+
+PARTS: Final = ("domain", "local", "length")
+"""What may be taken of a text field instead of the whole."""
+
+
+def fold(text: str) -> str:
+    """Return the text in the form in which caseless values are compared.
+
+    Small letters, NFC; a letter outside ASCII never becomes an ASCII one (the Kelvin sign is not
+    a k), because two addresses that a mail system keeps apart must not be equal here.
+    """
+    if text.isascii():
+        return text.lower()
+    small = (
+        char if not char.isascii() and char.lower().isascii() else char.lower() for char in text
+    )
+    return unicodedata.normalize("NFC", "".join(small))
+
+
+class View(dict["Slot", Any]):
+    """The values of one change, filled as they are read."""
+
+    __slots__ = ("change", "facts", "scanning")
+
+    def __init__(self, change: Change, facts: Facts, *, scanning: bool = False) -> None:
+        super().__init__()
+        self.change = change
+        self.facts = facts
+        self.scanning = scanning
+
+    def __missing__(self, slot: Slot) -> Any:
+        value = slot.read(self.change, self.facts)
+        self[slot] = value
+        return value
+
+
+class Slot:
+    """One field, read in one way; equal only to itself."""
+
+    __slots__ = ("caseless", "kind", "part", "path", "read", "reference")
+
+    def __init__(self, reference: Reference, *, part: str | None, caseless: bool) -> None:
+        self.reference = reference
+        self.part = part
+        self.path = reference.path
+        self.caseless = caseless or part == "domain"
+        self.kind = Kind.NUMBER if part == "length" else reference.field.kind
+        self.read = _reader(reference, part, caseless=self.caseless)
+
+    def __repr__(self) -> str:
+        return f"Slot({self.path!r})"
+
+
+class Slots:
+    """The slots of one policy set: asking twice for the same reading gives the same slot."""
+
+    def __init__(self) -> None:
+        self._slots: dict[tuple[Any, ...], Slot] = {}
+
+    def slot(
+        self, reference: Reference, *, part: str | None = None, caseless: bool = False
+    ) -> Slot:
+        """Return the slot for a field read in that way."""
+        # The kind belongs to the key because one path may differ from table to table.
+        field = reference.field
+        key = (reference.path, part, caseless, field.kind, tuple(field.labels.items()))
+        found = self._slots.get(key)
+        if found is None:
+            found = Slot(reference, part=part, caseless=caseless)
+            self._slots[key] = found
+        return found
+
+
+def raw_reader(reference: Reference) -> Raw:
+    """Return a function that reads a field as it stands; a Trouble when it is not known."""
+    key, path = reference.key, reference.path
+    unknown = is_unknown(path, "it was not looked up")
+    if reference.is_fact:
+        of_old = reference.root == "old"
+
+        def fact(change: Change, facts: Facts) -> Any:
+            try:
+                return facts.values[path]
+            except KeyError:
+                if of_old and not change.before:
+                    return None
+                reason = facts.missing.get(path)
+                return unknown if reason is None else is_unknown(path, str(reason)[:200])
+
+        return fact
+    if reference.root == "request":
+        if key == "columns":
+            return lambda change, facts: change.sent
+        not_said = is_unknown(path, "the request does not say")
+
+        def request(change: Change, facts: Facts) -> Any:
+            return change.request.get(key, not_said)
+
+        return request
+    if reference.root == "old":
+
+        def before(change: Change, facts: Facts) -> Any:
+            return change.before.get(key)
+
+        return before
+
+    def after(change: Change, facts: Facts) -> Any:
+        return change.after.get(key)
+
+    return after
+
+
+def _reader(reference: Reference, part: str | None, *, caseless: bool) -> Raw:
+    raw = raw_reader(reference)
+    empty = is_empty(reference.path)
+    normalise = _normaliser(reference, part, caseless=caseless)
+
+    def read(change: Change, facts: Facts) -> Any:
+        value = raw(change, facts)
+        if value is None or value == "":
+            return empty
+        if value.__class__ is Trouble:
+            return value
+        return normalise(value)
+
+    return read
+
+
+def _normaliser(reference: Reference, part: str | None, *, caseless: bool) -> Normalise:
+    path, field = reference.path, reference.field
+    match field.kind:
+        case Kind.STRING:
+            return (
+                _text(path, caseless=caseless)
+                if part is None
+                else _part(path, part, caseless=caseless)
+            )
+        case Kind.CHOICE:
+            texts = any(isinstance(stored, str) for stored in field.labels.values())
+            return _text(path, caseless=False, wanted="a choice") if texts else _choice(path)
+        case Kind.NUMBER:
+            return _number(path)
+        case Kind.BOOLEAN:
+            return _of_class(path, bool, "true or false")
+        case Kind.DATETIME:
+            return _moment(path)
+        case Kind.LIST:
+            return _members(path, caseless=caseless)
+        case Kind.LOOKUP:
+            return _text(path, caseless=True)
+
+
+def _text(path: str, *, caseless: bool, wanted: str = "text") -> Normalise:
+    trouble = is_misshapen(path, wanted)
+    plain = str
+
+    def folded(value: Any) -> Any:
+        if value.__class__ is plain:
+            return value.lower() if value.isascii() else fold(value)
+        return trouble
+
+    def whole(value: Any) -> Any:
+        return value if value.__class__ is plain else trouble
+
+    return folded if caseless else whole
+
+
+def _part(path: str, part: str, *, caseless: bool) -> Normalise:
+    text = _text(path, caseless=caseless and part != "length")
+    trouble = is_misshapen(path, "an address such as anna@contoso.com")
+
+    def length(value: Any) -> Any:
+        value = text(value)
+        return value if value.__class__ is Trouble else len(value)
+
+    def piece(value: Any) -> Any:
+        value = text(value)
+        if value.__class__ is Trouble:
+            return value
+        local, at, domain = value.rpartition("@")
+        if not at or not local or not domain:
+            return trouble
+        return domain if part == "domain" else local
+
+    return length if part == "length" else piece
+
+
+def _choice(path: str) -> Normalise:
+    trouble = is_misshapen(path, "the number of a choice")
+
+    def number(value: Any) -> Any:
+        return value if value.__class__ is int else trouble
+
+    return number
+
+
+def _number(path: str) -> Normalise:
+    trouble = is_misshapen(path, "a number")
+
+    def number(value: Any) -> Any:
+        # NaN differs from itself and would make every comparison false.
+        return value if value.__class__ in (int, float) and value == value else trouble
+
+    return number
+
+
+def _of_class(path: str, wanted: type, words: str) -> Normalise:
+    trouble = is_misshapen(path, words)
+
+    def exact(value: Any) -> Any:
+        return value if value.__class__ is wanted else trouble
+
+    return exact
+
+
+def _moment(path: str) -> Normalise:
+    trouble = is_misshapen(path, "a date and time")
+
+    def moment(value: Any) -> Any:
+        if value.__class__ is not datetime:
+            return trouble
+        return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+
+    return moment
+
+
+def _members(path: str, *, caseless: bool) -> Normalise:
+    trouble = is_misshapen(path, "a list of texts")
+    text = _text(path, caseless=caseless)
+
+    def members(value: Any) -> Any:
+        if not isinstance(value, tuple | list | frozenset | set):
+            return trouble
+        found = set()
+        for item in value:
+            member = text(item)
+            if member.__class__ is Trouble:
+                return trouble
+            found.add(member)
+        return frozenset(found)
+
+    return members
