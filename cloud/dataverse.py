@@ -23,6 +23,8 @@ Row = dict[str, Any]
 
 LOOKUP_TYPE = "@Microsoft.Dynamics.CRM.lookuplogicalname"
 _IDS_PER_REQUEST = 40
+# "Resource not found for the segment": the table or function is unknown, not the row.
+_NO_SUCH_PATH_CODES = frozenset({"0x80060888", "0x8006088a"})
 _ROLE_SELECT = ("roleid", "name", "_parentrootroleid_value", "_roletemplateid_value")
 
 
@@ -91,13 +93,18 @@ class Dataverse:
         expand: str | None = None,
         reason: str = "read a row",
     ) -> Row | None:
-        """Return the row with `@odata.etag` and the annotations of its lookups; None for none."""
+        """Return the row with `@odata.etag` and the annotations of its lookups; None for none.
+
+        Raises NotThere for a 404 that speaks of the path, or has no code of Dataverse's at all.
+        """
         options = query({"$select": columns_of(select), "$expand": expand})
         try:
             answer = await self._get(
                 f"/{entity_set}({_key(row_id)}){options}", reason=reason, annotated=True
             )
-        except NotThere:
+        except NotThere as error:
+            if not error.service_code or error.service_code.lower() in _NO_SUCH_PATH_CODES:
+                raise
             return None
         return answer.json_object()
 

@@ -99,10 +99,15 @@ class Graph:
     async def user(
         self, key: str, *, select: Sequence[str] = USER_SELECT, reason: str = "read a user"
     ) -> Item | None:
-        """Return the user with that object id or user principal name; None when there is none."""
+        """Return the user with that object id or user principal name; None when there is none.
+
+        Raises NotThere for a 404 without Graph's own code: some proxy's word is no proof.
+        """
         try:
             answer = await self._get(_user_path(key) + _selecting(select), reason=reason)
-        except NotThere:
+        except NotThere as error:
+            if not error.service_code:
+                raise
             return None
         return answer.json_object()
 

@@ -38,6 +38,7 @@ from cloud.errors import (
     TokenUnavailable,
     Unknown,
     Unreachable,
+    WebhookRejected,
 )
 from cloud.origins import Service, origin_of
 from cloud.tokens import Tokens
@@ -51,10 +52,9 @@ from kernel.log import get_logger
 
 USER_AGENT = "MailboxGuard/1"
 ATTEMPTS_MAX = 10
-# After 429 or one of these the same request may succeed; 408 is a gateway's own time-out.
-_PASSING = frozenset({408, 500, 502, 503, 504})
-# The statuses that say the request was not carried out; after the rest of _PASSING one cannot know.
-_NOT_DONE = frozenset({429})
+# After one of these the same request may succeed; 408 is a gateway's own time-out. Only 429 says
+# that the request was not carried out.
+_REPEATABLE = frozenset({408, 429, 500, 502, 503, 504})
 _THROTTLE_WITHOUT_ADVICE_SECONDS = 5.0
 
 _NO_ANSWER_HINT = "Check MAILBOX_GUARD_GRAPH_URL, _DATAVERSE_URL, _CA_BUNDLE_FILE and the network."
@@ -270,9 +270,13 @@ class Transport:
             except TokenUnavailable as error:
                 return self._no_token(progress, error)
             return _Setback("the token was refused and has been renewed", 0.0, answer=answer)
-        if status == 429 or status in _PASSING:
+        if status < 400:
+            raise self._unusable(call, answer)
+        wrong = error_of(call, answer)
+        # A webhook that stops a write rolls it back, whatever the status: that outcome is known.
+        if status in _REPEATABLE and not isinstance(wrong, WebhookRejected):
             return self._passing(call, budget, progress, answer)
-        raise self._unusable(call, answer) if status < 400 else error_of(call, answer)
+        raise wrong
 
     def _passing(self, call: Call, budget: Budget, progress: _Progress, answer: Answer) -> _Setback:
         """Return the setback of a 429 or a 5xx, and raise the fence where the service says so."""
@@ -289,7 +293,7 @@ class Transport:
             f"the service answered {answer.status}",
             wait,
             throttled=answer.status == 429,
-            may_have_happened=answer.status not in _NOT_DONE,
+            may_have_happened=answer.status != 429,
             answer=answer,
         )
 

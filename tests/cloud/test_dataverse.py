@@ -39,6 +39,11 @@ class TestReads:
     async def test_no_such_row_is_none(self) -> None:
         assert await Scripted(problem(404, "0x80040217")).dataverse.get("mailboxes", ROW) is None
 
+    async def test_an_unknown_table_is_not_an_absent_row(self) -> None:
+        for reply in (problem(404, "0x8006088a"), httpx.Response(404, text="no route")):
+            with pytest.raises(NotThere):
+                await Scripted(reply).dataverse.get("mailboxes", ROW)
+
     async def test_a_key_in_braces_and_capitals_is_the_same_key(self) -> None:
         service = Scripted(ok())
         await service.dataverse.get("mailboxes", "{" + ROW.upper() + "}")
@@ -170,6 +175,8 @@ class TestUpdate:
             (problem(404), NotThere),
             (problem(403, "0x80040220"), Refused),
             (problem(400, "0x80050201"), WebhookRejected),
+            (problem(500, "0x80050201"), WebhookRejected),
+            (problem(503, "0x80050202"), WebhookRejected),
         ):
             with pytest.raises(kind):
                 await self.update(Scripted(reply))

@@ -30,6 +30,10 @@ class TestUser:
     async def test_no_such_user_is_none(self) -> None:
         assert await Scripted(problem(404, "Request_ResourceNotFound")).graph.user(USER) is None
 
+    async def test_a_404_of_something_else_on_the_way_proves_nothing(self) -> None:
+        with pytest.raises(NotThere):
+            await Scripted(httpx.Response(404, text="no route")).graph.user(USER)
+
     async def test_odd_names_stay_inside_their_segment(self) -> None:
         service = Scripted(ok({}))
         await service.graph.user("guest_fabrikam.com#EXT#@contoso.com", select=())
