@@ -176,7 +176,7 @@ def test_the_index_names_every_example_with_its_title() -> None:
 def test_rules_that_are_named_exist_in_the_shipped_policies() -> None:
     policies = Path(__file__).parents[2] / "policies"
     known: set[str] = set()
-    for path in policies.glob("*.yaml"):
+    for path in policies.rglob("*.yaml"):
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
         if isinstance(document, dict) and document.get("kind") == "Policy":
             known |= {f"{document['name']}/{rule['id']}" for rule in document["rules"]}
