@@ -165,6 +165,9 @@ SEQUENCES: dict[str, Proof] = {
     "identical-delivery": lambda e: e.expected.same_decision_as in e.after,
     "one-correlation-id": lambda e: e.context is not None,
     "foreign": lambda e: e.context is not None,
+    "law-of-the-guard": lambda e: all(
+        rule.startswith("guard/") for rule in e.expected.rules or "-"
+    ),
 }
 
 SHOWN: dict[str, Proof] = MESSAGES | ENCODINGS | ANSWERS | KEYS | SEQUENCES
