@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from sqlalchemy.engine import make_url
 
+from console import schema
 from kernel.database import Database
 from kernel.failpoints import failpoints_from
 from kernel.log import configure
@@ -41,3 +42,11 @@ def open_database(settings: Settings) -> Iterator[Database]:
         yield database
     finally:
         database.close()
+
+
+@contextmanager
+def open_prepared(settings: Settings) -> Iterator[Database]:
+    """Open the database and make sure of its schema. Raises SchemaOutdated with the mend."""
+    with open_database(settings) as database:
+        schema.prepare(database)
+        yield database

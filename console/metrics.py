@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from cloud.access import Access
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -46,6 +48,11 @@ class Metrics:
             ["kind", "state"],
             registry=self.registry,
         )
+
+    def count_access(self, access: Access) -> None:
+        """Count a request that left for a service."""
+        service = "dataverse" if access.kind == "rows" else "graph"
+        self.accesses.labels(service, "yes" if access.kind == "mailbox" else "no").inc()
 
     def render(self) -> bytes:
         """Return all metrics as Prometheus reads them."""

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from console.output import Output, emit, output_option
 from kernel.errors import InputRefused
 from rules.complaint import Complaint
+from rules.decision import Decision, Outcome
 from rules.errors import PolicySetInvalid
 from rules.loader import load
 from rules.policy_set import PolicySet
 from rules.shipped import shipped_folder
+
+if TYPE_CHECKING:
+    from rules.rehearse import Rehearsal
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -117,10 +121,29 @@ def test(
     """Exit 0 when every case passes, 1 when one fails, 2 when the folder does not load."""
     from rules.rehearse import rehearse
 
-    root = folder or shipped_folder()
-    report = rehearse(root, environment=environment, chosen=chosen)
-    emit(outputs, report.as_json(), text=report.as_text)
-    return 0 if report.passed else 1
+    report = rehearse(folder or shipped_folder(), environment=environment, only=chosen or None)
+    summary = {
+        "cases": len(report.cases),
+        "failed": [
+            {"file": c.file, "line": c.line, "name": c.name, "differences": list(c.differences)}
+            for c in report.failed
+        ],
+        "complaints": [_complaint_json(c) for c in report.complaints],
+    }
+    emit(outputs, summary, text=lambda: _test_text(report))
+    if any(c.level == "error" for c in report.complaints):
+        return 2
+    return 1 if report.failed else 0
+
+
+def _test_text(report: Rehearsal) -> str:
+    lines = [str(complaint) for complaint in report.complaints]
+    for case in report.failed:
+        lines.append(f"FAIL  {case.file}:{case.line}  {case.name}")
+        lines += [f"      {difference}" for difference in case.differences]
+    passed = len(report.cases) - len(report.failed)
+    lines.append(f"{passed} of {len(report.cases)} cases passed.")
+    return "\n".join(lines)
 
 
 @policy.command(help="Decide one change that stands in a file.")
@@ -136,18 +159,18 @@ def check(
     outputs: Sequence[Output],
 ) -> int:
     """Exit 0 when the change is allowed, 1 when it is rejected or held."""
-    from rules.describe import describe_decision
-    from rules.fixture import read_change_document
 
     from kernel.clock import SystemClock
     from rules.decide import decide
+    from rules.document import read_change
 
     policy_set = load(folder or shipped_folder(), environment=environment)
-    document = change.read(1 << 20).decode("utf-8", "replace")
-    read, facts = read_change_document(document, policy_set, source=change.name)
-    decided = decide(read, policy_set, facts, now=_moment(now) if now else SystemClock().now())
-    emit(outputs, _decision_json(decided), text=lambda: describe_decision(decided))
-    return 0 if decided.outcome.rank < 2 else 1
+    text = change.read(1 << 20).decode("utf-8", "replace")
+    given = read_change(text, policy_set.catalogue, file=change.name)
+    at = _moment(now) if now else SystemClock().now()
+    decided = decide(given.change, policy_set, given.facts, now=at)
+    emit(outputs, _decision_json(decided), text=lambda: _decision_text(decided))
+    return 1 if decided.outcome in (Outcome.REJECT, Outcome.HOLD) else 0
 
 
 def _moment(text: str) -> Any:
@@ -162,7 +185,19 @@ def _moment(text: str) -> Any:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _decision_json(decided: Any) -> dict[str, Any]:
+def _decision_text(decided: Decision) -> str:
+    lines = [str(decided.outcome).upper()]
+    for finding in decided.findings:
+        lines.append(f"  {finding.effect:6} {finding.id}  ({finding.severity})")
+        lines.append(f"         {finding.message}")
+        if finding.exception:
+            lines.append(f"         excepted by {finding.exception}")
+        if finding.help and finding.contributes is not Outcome.ALLOW:
+            lines.append(f"         fix: {finding.help}")
+    return "\n".join(lines)
+
+
+def _decision_json(decided: Decision) -> dict[str, Any]:
     return {
         "decision": str(decided.outcome),
         "cause": decided.cause,

@@ -1,0 +1,140 @@
+"""`mailbox-guard decisions`: what was decided, why, and whether the record is unaltered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+
+from console.context import open_prepared, settings_of
+from console.output import Output, emit, output_option, table
+from console.times import PastType
+
+DECISIONS = ("allow", "warn", "hold", "reject")
+
+
+@click.group(help="List, show and verify decisions.")
+def decisions() -> None:
+    """Group the commands that read the ledger."""
+
+
+@decisions.command(name="list", help="List decisions, newest first.")
+@click.option("--since", type=PastType(), help="Only those since then: 2h, 7d, or a date.")
+@click.option("--decision", type=click.Choice(DECISIONS), help="Only those with this answer.")
+@click.option("--table", "table_name", help="Only those on this table, by logical name.")
+@click.option("--record", help="Only those on the record with this id.")
+@click.option("--rule", help="Only those to which this policy/rule contributed.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="How many.")
+@output_option()
+@click.pass_context
+def list_command(
+    ctx: click.Context,
+    since: datetime | None,
+    decision: str | None,
+    table_name: str | None,
+    record: str | None,
+    rule: str | None,
+    limit: int,
+    outputs: Sequence[Output],
+) -> None:
+    """Print the decisions that fit every filter."""
+    from guard.ledger.listing import list_decisions
+
+    with open_prepared(settings_of(ctx)) as database:
+        found = database.read_now(
+            lambda c: list_decisions(
+                c,
+                since=since,
+                decision=decision,
+                table=table_name,
+                record=record,
+                rule=rule,
+                limit=limit,
+            )
+        )
+    emit(outputs, found, text=lambda: _list_text(found))
+
+
+def _list_text(found: Sequence[dict[str, Any]]) -> str:
+    if not found:
+        return "No decision fits."
+    columns = ("decided at", "decision", "cause", "operation", "table", "record", "rules", "id")
+    rows = [
+        (
+            one["decided_at"],
+            one["decision"],
+            one["cause"],
+            one["operation"],
+            one["table"],
+            one["record_id"],
+            ", ".join(one["rules"] or ()),
+            one["id"],
+        )
+        for one in found
+    ]
+    return table(columns, rows)
+
+
+@decisions.command(help="Show one decision whole.")
+@click.argument("decision_id", metavar="ID")
+@output_option()
+@click.pass_context
+def show(ctx: click.Context, decision_id: str, outputs: Sequence[Output]) -> None:
+    """Print the decision with its findings, facts and obligations."""
+    from guard.ledger.listing import get_decision
+
+    with open_prepared(settings_of(ctx)) as database:
+        found = database.read_now(lambda c: get_decision(c, decision_id))
+    emit(outputs, found, text=lambda: _show_text(found))
+
+
+def _show_text(found: dict[str, Any]) -> str:
+    lines = [
+        f"{found['decision'].upper()}  {found['operation']} of {found['table']} "
+        f"{found['record_id']}",
+        f"  decided at {found['decided_at']}, cause {found['cause']}, "
+        f"policy set {str(found['policy_set'])[:12]}",
+        f"  initiated by {found['initiating_user_id']}, correlation {found['correlation_id']}",
+    ]
+    for finding in found.get("findings") or ():
+        lines.append(f"  {finding['effect']:6} {finding['policy']}/{finding['rule']}")
+        lines.append(f"         {finding['message']}")
+        if finding.get("help"):
+            lines.append(f"         fix: {finding['help']}")
+    for one in found["obligations"]:
+        lines.append(f"  then   {one['kind']}: {one['state']}")
+    if found["masked"]:
+        lines.append("  The private part of this record was masked.")
+    return "\n".join(lines)
+
+
+@decisions.command(help="Walk the whole ledger and prove that nothing was altered or cut off.")
+@output_option()
+@click.pass_context
+def verify(ctx: click.Context, outputs: Sequence[Output]) -> int:
+    """Exit 0 when the ledger is whole, 1 with the first bad id when it is not."""
+    from guard.ledger.verify import verify as verify_ledger
+
+    with open_prepared(settings_of(ctx)) as database:
+        verdict = database.read_now(verify_ledger)
+    result = {
+        "whole": verdict.is_whole,
+        "checked": verdict.checked,
+        "chains": verdict.chains,
+        "masked": verdict.masked,
+        "first_bad_id": verdict.first_bad_id,
+        "reason": verdict.reason,
+    }
+
+    def text() -> str:
+        if verdict.is_whole:
+            return (
+                f"Whole: {verdict.checked} decisions in {verdict.chains} chains, "
+                f"{verdict.masked} masked."
+            )
+        return f"Not whole: {verdict.first_bad_id}: {verdict.reason}."
+
+    emit(outputs, result, text=text)
+    return 0 if verdict.is_whole else 1

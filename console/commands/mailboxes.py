@@ -1,0 +1,114 @@
+"""`mailbox-guard mailboxes`: what is held of each mailbox, and what people may tell it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from console.context import open_prepared, settings_of
+from console.output import Output, emit, output_option, table
+from kernel.clock import SystemClock
+
+
+@click.group(help="See and steer the mailboxes.")
+def mailboxes() -> None:
+    """Group the commands on mailboxes."""
+
+
+@mailboxes.command(name="list", help="List every mailbox that was ever approved.")
+@output_option()
+@click.pass_context
+def list_command(ctx: click.Context, outputs: Sequence[Output]) -> None:
+    """Print approval, epoch, state and freshness of each."""
+    from sync.mailboxes import list_mailboxes
+
+    with open_prepared(settings_of(ctx)) as database:
+        found = database.read_now(lambda c: list_mailboxes(c, now=SystemClock().now()))
+    emit(outputs, found, text=lambda: _list_text(found))
+
+
+def _list_text(found: Sequence[dict[str, Any]]) -> str:
+    if not found:
+        return "No mailbox was ever approved."
+    names = ("address", "approved", "epoch", "state", "reason", "fresh_as_of", "id")
+    return table(
+        [name.replace("_", " ") for name in names],
+        [
+            [("yes" if one[n] else "no") if n == "approved" else one[n] for n in names]
+            for one in found
+        ],
+    )
+
+
+@mailboxes.command(help="Show one mailbox with its evidence, tasks and newest accesses.")
+@click.argument("record_id", metavar="ID")
+@output_option()
+@click.pass_context
+def show(ctx: click.Context, record_id: str, outputs: Sequence[Output]) -> None:
+    """Print everything that is held of the mailbox."""
+    from sync.mailboxes import show_mailbox
+
+    with open_prepared(settings_of(ctx)) as database:
+        found = database.read_now(lambda c: show_mailbox(c, record_id, now=SystemClock().now()))
+    emit(outputs, found, text=lambda: _show_text(found))
+
+
+def _show_text(found: dict[str, Any]) -> str:
+    lines: list[str] = []
+    for name, value in found.items():
+        if isinstance(value, list):
+            lines.append(f"{name}: {len(value)}")
+            for one in value:
+                parts = (f"{key} {item}" for key, item in one.items() if item is not None)
+                lines.append("  " + ", ".join(parts))
+        elif isinstance(value, dict):
+            lines.append(f"{name}:")
+            lines += [f"  {key}: {item}" for key, item in value.items()]
+        else:
+            lines.append(f"{name}: {'' if value is None else value}")
+    return "\n".join(lines)
+
+
+@mailboxes.command(help="Let a mailbox rest until it is resumed.")
+@click.argument("record_id", metavar="ID")
+@click.option("--reason", default="Paused by an operator.", show_default=True, help="Why.")
+@click.pass_context
+def pause(ctx: click.Context, record_id: str, reason: str) -> None:
+    """Return when no further access can begin."""
+    from sync.mailboxes import pause as pause_mailbox
+
+    with open_prepared(settings_of(ctx)) as database:
+        asyncio.run(pause_mailbox(database, SystemClock(), record_id, reason=reason))
+    click.echo(f"Mailbox {record_id} is paused.")
+
+
+@mailboxes.command(help="End a pause or a brake.")
+@click.argument("record_id", metavar="ID")
+@click.pass_context
+def resume(ctx: click.Context, record_id: str) -> None:
+    """Let the mailbox be synced again, if it is approved."""
+    from sync.mailboxes import resume as resume_mailbox
+
+    with open_prepared(settings_of(ctx)) as database:
+        asyncio.run(resume_mailbox(database, SystemClock(), record_id))
+    click.echo(f"Mailbox {record_id} is resumed.")
+
+
+@mailboxes.command(help="Withdraw the approval of a mailbox.")
+@click.argument("record_id", metavar="ID")
+@click.option("--reason", required=True, help="Why; it is recorded.")
+@click.pass_context
+def withdraw(ctx: click.Context, record_id: str, reason: str) -> int:
+    """Return when no further access can begin; exit 1 when the mailbox was not approved."""
+    from sync.mailboxes import withdraw as withdraw_mailbox
+
+    with open_prepared(settings_of(ctx)) as database:
+        done = asyncio.run(withdraw_mailbox(database, SystemClock(), record_id, reason=reason))
+    if not done:
+        click.echo(f"Mailbox {record_id} was not approved.")
+        return 1
+    click.echo(f"Mailbox {record_id} is withdrawn; no further access can begin.")
+    return 0

@@ -1,0 +1,65 @@
+"""`mailbox-guard sandbox serve`: Entra, Graph and Dataverse stand-ins with a seeded tenant."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import click
+
+from kernel.errors import InputRefused
+from kernel.log import configure
+from kernel.settings import PREFIX
+
+
+@click.group(help="Stand-ins for Entra, Graph, Dataverse.")
+def sandbox() -> None:
+    """Group the sandbox commands."""
+
+
+@sandbox.command(help="Serve the sandbox until it is interrupted.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    default=0,
+    show_default="free ports",
+    type=click.IntRange(0, 65533),
+    help="First of three ports: Entra, Graph, Dataverse.",
+)
+@click.option(
+    "--register",
+    "register_url",
+    metavar="URL",
+    help="Give the tenant a guard's endpoint and steps; the key is MAILBOX_GUARD_WEBHOOK_KEYS' "
+    "first, or a new one that is printed.",
+)
+def serve(host: str, port: int, register_url: str | None) -> None:
+    """Print the settings of a guard for this sandbox, then serve."""
+    configure(level="warning")
+    if register_url is not None and not register_url.startswith(("http://", "https://")):
+        raise InputRefused(
+            f"--register is not a URL: {register_url}.",
+            hint="Give http://127.0.0.1:8080/webhooks/dataverse.",
+        )
+    asyncio.run(_serve(host, port, register_url))
+
+
+async def _serve(host: str, port: int, register_url: str | None) -> None:
+    import secrets
+
+    from console.serving import stop_on_signals
+    from sandbox.server import Sandbox
+
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    async with Sandbox(host=host, port=port) as running:
+        lines = running.settings_lines()
+        if register_url is not None:
+            given = os.environ.get(f"{PREFIX}WEBHOOK_KEYS", "").split(",")[0].strip()
+            key = given or secrets.token_urlsafe(24)
+            running.register(register_url, key)
+            lines.append(f"{PREFIX}WEBHOOK_KEYS={key}")
+        for line in lines:
+            click.echo(line)
+        click.echo("The sandbox is ready; interrupt it to end it.")
+        await stop.wait()

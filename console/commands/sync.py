@@ -1,0 +1,83 @@
+"""`mailbox-guard sync run`: the sync loop alone, or one full pass."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from console.context import open_prepared, settings_of, sqlite_file
+from console.output import Output, emit, output_option
+from kernel.clock import SystemClock
+from kernel.settings import Settings
+
+
+@click.group(help="Run the sync loop alone.")
+def sync() -> None:
+    """Group the sync commands."""
+
+
+@sync.command(help="Sync approved mailboxes until interrupted, or once.")
+@click.option("--once", is_flag=True, help="Bring every approved mailbox up to date, then end.")
+@output_option()
+@click.pass_context
+def run(ctx: click.Context, once: bool, outputs: Sequence[Output]) -> int:
+    """Exit 0 after a clean pass, 1 when something is quarantined or unresolved."""
+    settings = settings_of(ctx)
+    if not once:
+        asyncio.run(_loop(settings))
+        return 0
+    report = asyncio.run(_once(settings))
+    emit(outputs, report, text=lambda: _text(report))
+    return 1 if report["problems"] else 0
+
+
+async def _once(settings: Settings) -> dict[str, Any]:
+    from console.sync_room import open_sync
+    from sync.once import once
+
+    with open_prepared(settings) as database:
+        room = await open_sync(settings, database, SystemClock())
+        try:
+            report = await once(room.sync)
+        finally:
+            await room.aclose()
+    return report.to_json()
+
+
+async def _loop(settings: Settings) -> None:
+    from console.locks import exclusive
+    from console.serving import stop_on_signals
+    from console.sync_room import open_sync
+    from kernel.runner import AsyncioRunner
+    from sync.loop import Loop
+
+    clock = SystemClock()
+    with exclusive(sqlite_file(settings), "loop"), open_prepared(settings) as database:
+        stop = asyncio.Event()
+        stop_on_signals(stop)
+        room = await open_sync(settings, database, clock)
+        runner, loop = AsyncioRunner(clock), Loop(room.sync)
+        loop.start(runner)
+        click.echo("The sync loop runs; interrupt it to end it.", err=True)
+        try:
+            await stop.wait()
+        finally:
+            await runner.stop()
+            await loop.stop()
+            await room.aclose()
+
+
+def _text(report: dict[str, Any]) -> str:
+    counts = ", ".join(
+        f"{name.replace('_', ' ')} {count}" for name, count in report.items() if name != "problems"
+    )
+    lines = [counts]
+    for problem in report["problems"]:
+        item = f", item {problem['item_id']}" if problem.get("item_id") else ""
+        lines.append(
+            f"{problem['kind']}: mailbox {problem['record_id']}{item}: {problem['reason']}"
+        )
+    return "\n".join(lines)

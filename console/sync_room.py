@@ -1,0 +1,94 @@
+"""The sync of one process, put together from settings: ports over Graph and Dataverse."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from uuid import UUID
+
+from cloud.access import Access
+from console.connections import Connections, connect_sync
+from console.metrics import Metrics
+from kernel.clock import Clock
+from kernel.database import Database
+from kernel.errors import Conflict
+from kernel.failpoints import failpoints_from
+from kernel.settings import Settings
+from sync.crm.dataverse import DataverseCrm
+from sync.exchange.graph import GraphExchange
+from sync.mail_sync import MailSync, Ports
+from sync.meter import Meter
+
+
+class OrganizationDiffers(Conflict):
+    """Dataverse says that it is another organisation than the one that was configured."""
+
+    code = "organization-differs"
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRoom:
+    """The sync and the connections it uses; close them when the process ends."""
+
+    sync: MailSync
+    connections: Connections
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self.connections.aclose()
+
+
+async def open_sync(
+    settings: Settings, database: Database, clock: Clock, *, metrics: Metrics | None = None
+) -> SyncRoom:
+    """Return the sync of this process, its organisation learnt and checked.
+
+    Raises SettingInvalid for what is missing, OrganizationDiffers, CloudError when Dataverse
+    cannot be asked.
+    """
+    meter = Meter()
+
+    def count(access: Access) -> None:
+        meter.add("dataverse_requests" if access.kind == "rows" else "graph_requests")
+        if metrics is not None:
+            metrics.count_access(access)
+
+    connections = connect_sync(
+        settings, clock, on_access=count, failpoints=failpoints_from(settings.failpoint)
+    )
+    try:
+        organization = await learn_organization(settings, connections)
+    except BaseException:
+        await connections.aclose()
+        raise
+    sync = MailSync(
+        database,
+        clock,
+        ports=Ports(GraphExchange(connections.graph), DataverseCrm(connections.dataverse, meter)),
+        organization=UUID(organization),
+        holder=holder_name(),
+        meter=meter,
+        approval_max_age_seconds=settings.approval_max_age_seconds,
+    )
+    return SyncRoom(sync, connections)
+
+
+async def learn_organization(settings: Settings, connections: Connections) -> str:
+    """Return the organisation's id: Dataverse's own word, which must agree with the setting."""
+    who = await connections.dataverse.who_am_i()
+    wanted = settings.organization_id.strip("{}").lower()
+    if wanted and wanted != who.organization_id:
+        raise OrganizationDiffers(
+            f"Dataverse is organisation {who.organization_id}, "
+            f"but MAILBOX_GUARD_ORGANIZATION_ID says {wanted}.",
+            hint="Correct MAILBOX_GUARD_DATAVERSE_URL or MAILBOX_GUARD_ORGANIZATION_ID.",
+        )
+    return who.organization_id
+
+
+def holder_name() -> str:
+    """Return a name for this process that no other has: host, process id, and chance."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"

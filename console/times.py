@@ -1,0 +1,35 @@
+"""Moments on the command line: `2h`, `7d`, a date, or an ISO 8601 moment."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+
+from kernel.clock import SystemClock
+
+_SPAN = re.compile(r"(\d{1,6})([smhdw])\Z")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+class PastType(click.ParamType[datetime]):
+    """A moment, given as a span before now or as itself; without an offset it is UTC."""
+
+    name = "MOMENT"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Parse one moment."""
+        if isinstance(value, datetime):
+            return value
+        span = _SPAN.match(str(value))
+        if span:
+            return SystemClock().now() - timedelta(**{_UNITS[span[2]]: int(span[1])})
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"`{value}` is not a moment; write 2h, 7d, or 2026-11-23T10:00:00Z.")
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
