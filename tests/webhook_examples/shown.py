@@ -151,9 +151,11 @@ ANSWERS: dict[str, Proof] = {
     "answer-200-deferred": _with("create", _answered(200, cause="deferred")),
     "answer-403-reject": _with("synchronous", _answered(403, decision="reject")),
     "answer-403-hold": _with("synchronous", _answered(403, decision="hold")),
-    "answer-403-stripped": _with("stripped", _answered(403)),
+    "answer-403-stripped": _with("stripped", _answered(403, cause="stripped")),
     "answer-403-foreign": _with("foreign", _answered(403, cause="foreign")),
-    "answer-403-undecidable": _answered(403, cause="error"),
+    "answer-403-undecidable": lambda e: (
+        e.expected.status == 403 and e.expected.cause in {"error", "undecidable"}
+    ),
 }
 
 KEYS: dict[str, Proof] = {

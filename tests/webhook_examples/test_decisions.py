@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from guard.errors import Unreadable
 from guard.facts.actor import ActorFacts
 from guard.facts.gather import Gatherer
 from guard.facts.owner import AddressOwnerFacts, OwnerFacts
@@ -37,10 +38,13 @@ AFTER_A_TEST = "17-mailbox-approved-after-test-and-enable"
 def _is_for_the_rules(example: Example) -> bool:
     if example.expected.status not in {200, 403} or BY_OTHER_MEANS & set(example.shows):
         return False
+    if example.expected.cause == "undecidable":
+        return False
     delivery = read_delivery(example.body)
     return is_guarded(delivery.table, delivery.message) and example.name != AFTER_A_TEST
 
 
+UNDECIDABLE = [one for one in all_examples() if one.expected.cause == "undecidable"]
 JUDGED = [example for example in all_examples() if _is_for_the_rules(example)]
 
 
@@ -78,6 +82,12 @@ async def _decision(example: Example, gatherer: Gatherer) -> tuple[Decision, tup
     if delivery.is_synchronous and may_be_deferred(change, facts):
         return set_aside(decision, (OWNER_ROOT,))
     return decision, ()
+
+
+@pytest.mark.parametrize("example", UNDECIDABLE, ids=[example.name for example in UNDECIDABLE])
+def test_an_undecidable_example_says_so_before_any_rule_is_asked(example: Example) -> None:
+    with pytest.raises(Unreadable):
+        change_from(read_delivery(example.body))
 
 
 @pytest.mark.parametrize("example", JUDGED, ids=[example.name for example in JUDGED])
