@@ -23,13 +23,13 @@ from kernel.errors import SettingInvalid, Unavailable
 from kernel.failpoints import NONE, STEPS, Failpoints
 from kernel.outage import as_ours
 from kernel.tables import metadata
-from kernel.writer import Job, Writer
+from kernel.writer import MAX_BATCH_SECONDS, Job, Writer
 
 T = TypeVar("T")
 
 READERS = 4
 # How long a statement waits for a lock that another process holds, on both databases.
-BUSY_MILLISECONDS = 10_000
+BUSY_SECONDS = 10.0
 # How long a silent PostgreSQL server may keep a connection hanging.
 SILENCE_SECONDS = 15
 
@@ -40,12 +40,21 @@ class Database:
     `url` is `sqlite:///path` or `postgresql+psycopg://…` (plain `postgresql://` is understood).
     """
 
-    def __init__(self, url: str, *, failpoints: Failpoints = NONE) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        failpoints: Failpoints = NONE,
+        busy_seconds: float = BUSY_SECONDS,
+        batch_seconds: float = MAX_BATCH_SECONDS,
+    ) -> None:
         self.url = _checked_url(url)
         self.dialect = "sqlite" if self.url.startswith("sqlite") else "postgresql"
-        self._writer_engine = _engine(self.url, pool_size=1)
-        self._reader_engine = _engine(self.url, pool_size=READERS, read_only=True)
-        self._writer = Writer(self._writer_engine, failpoints)
+        self._writer_engine = _engine(self.url, pool_size=1, busy_seconds=busy_seconds)
+        self._reader_engine = _engine(
+            self.url, pool_size=READERS, busy_seconds=busy_seconds, read_only=True
+        )
+        self._writer = Writer(self._writer_engine, failpoints, batch_seconds=batch_seconds)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="database-reader")
         self._opened = False
 
@@ -184,15 +193,20 @@ def _checked_url(url: str) -> str:
 _URL_HINT = "Use sqlite:///path/to/file.db or postgresql://user@host/name."
 
 
-def _engine(url: str, *, pool_size: int, read_only: bool = False) -> Engine:
+def _engine(url: str, *, pool_size: int, busy_seconds: float, read_only: bool = False) -> Engine:
+    busy_milliseconds = int(busy_seconds * 1000)
     if url.startswith("sqlite"):
-        return _sqlite_engine(url, pool_size=pool_size, read_only=read_only)
+        return _sqlite_engine(
+            url, pool_size=pool_size, busy_milliseconds=busy_milliseconds, read_only=read_only
+        )
     engine = create_engine(
         url,
         poolclass=QueuePool,
         pool_size=pool_size,
         max_overflow=0,
         pool_pre_ping=True,
+        # An INSERT whose key the server makes has RETURNING behind it, and would lose its rowcount.
+        execution_options={"preserve_rowcount": True},
         connect_args={
             "connect_timeout": SILENCE_SECONDS,
             "keepalives_idle": SILENCE_SECONDS,
@@ -202,7 +216,7 @@ def _engine(url: str, *, pool_size: int, read_only: bool = False) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: Any) -> None:
-        connection.execute(f"SET lock_timeout = {BUSY_MILLISECONDS}")
+        connection.execute(f"SET lock_timeout = {busy_milliseconds}")
         if read_only:
             connection.execute("SET default_transaction_read_only = on")
         connection.commit()
@@ -210,10 +224,10 @@ def _engine(url: str, *, pool_size: int, read_only: bool = False) -> Engine:
     return engine
 
 
-def _sqlite_engine(url: str, *, pool_size: int, read_only: bool) -> Engine:
+def _sqlite_engine(url: str, *, pool_size: int, busy_milliseconds: int, read_only: bool) -> Engine:
     engine = create_engine(url, poolclass=QueuePool, pool_size=pool_size, max_overflow=0)
     pragmas = [
-        f"busy_timeout={BUSY_MILLISECONDS}",
+        f"busy_timeout={busy_milliseconds}",
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",

@@ -70,8 +70,11 @@ def scratch(connection: Connection) -> dict[str, Any]:
 class Writer:
     """The thread that owns the writing connection."""
 
-    def __init__(self, engine: Engine, failpoints: Failpoints) -> None:
+    def __init__(
+        self, engine: Engine, failpoints: Failpoints, *, batch_seconds: float = MAX_BATCH_SECONDS
+    ) -> None:
         self._engine = engine
+        self._batch_seconds = batch_seconds
         self._failpoints = failpoints
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="database-writer", daemon=True)
@@ -163,10 +166,10 @@ class Writer:
     def _run_jobs(self, waiting: list[Job]) -> tuple[Connection, int]:
         connection = self._connect()
         connection.begin()
-        consumed = _run_together(connection, waiting)
+        consumed = _run_together(connection, waiting, seconds=self._batch_seconds)
         if consumed is None:
             connection.begin()
-            consumed = _run_apart(connection, waiting)
+            consumed = _run_apart(connection, waiting, seconds=self._batch_seconds)
         return connection, consumed
 
     def _reach_after_commit(self, job: Job) -> None:
@@ -192,9 +195,9 @@ class Writer:
             pass
 
 
-def _run_together(connection: Connection, waiting: list[Job]) -> int | None:
+def _run_together(connection: Connection, waiting: list[Job], *, seconds: float) -> int | None:
     """Run jobs until the time of one transaction is used; None when they must be run apart."""
-    until = time.perf_counter() + MAX_BATCH_SECONDS
+    until = time.perf_counter() + seconds
     is_first = True
     for consumed, job in enumerate(waiting, start=1):
         if not job.take():
@@ -216,8 +219,8 @@ def _run_together(connection: Connection, waiting: list[Job]) -> int | None:
     return len(waiting)
 
 
-def _run_apart(connection: Connection, waiting: list[Job]) -> int:
-    until = time.perf_counter() + MAX_BATCH_SECONDS
+def _run_apart(connection: Connection, waiting: list[Job], *, seconds: float) -> int:
+    until = time.perf_counter() + seconds
     for consumed, job in enumerate(waiting, start=1):
         if not job.take():
             continue

@@ -75,8 +75,8 @@ def open_database(database_url: str) -> Iterator[Callable[..., Database]]:
     """Open the test's database, with tables; again after a crash, with other failpoints."""
     opened: list[Database] = []
 
-    def open_one(failpoints: Failpoints = NONE) -> Database:
-        database = Database(database_url, failpoints=failpoints)
+    def open_one(failpoints: Failpoints = NONE, **options: float) -> Database:
+        database = Database(database_url, failpoints=failpoints, **options)
         database.create_tables()
         database.open()
         opened.append(database)

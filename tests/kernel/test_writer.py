@@ -1,0 +1,591 @@
+"""The writer answers every caller once, in batches, and lives through what kills a connection."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Column, Connection, Engine, Integer, Table, create_engine, func, select, text
+
+from kernel.database import Database, insert
+from kernel.errors import Conflict, Unavailable
+from kernel.failpoints import Crash, CrashAt, Failpoints, Trace, step
+from kernel.tables import BigKey, metadata
+from kernel.writer import MAX_BATCH, scratch
+
+STEP = step("tests.row", "A row of the writer's tests.")
+rows = Table(
+    "test_rows",
+    metadata,
+    Column("id", BigKey, primary_key=True, autoincrement=True),
+    Column("number", Integer, nullable=False, unique=True),
+)
+
+
+# Long enough for a slow machine to put into one batch what waits together.
+UNHURRIED = 30.0
+
+
+@pytest.fixture
+def database(open_database: Callable[..., Database]) -> Database:
+    return open_database(batch_seconds=UNHURRIED)
+
+
+def add(number: int) -> Callable[[Connection], int]:
+    def fn(connection: Connection) -> int:
+        connection.execute(insert(connection, rows).values(number=number))
+        return number
+
+    return fn
+
+
+def numbers(database: Database) -> list[int]:
+    return database.read_now(lambda c: list(c.scalars(select(rows.c.number).order_by("number"))))
+
+
+class Held:
+    """A job that keeps the writer busy until it is let go."""
+
+    def __init__(self, database: Database) -> None:
+        self._began, self._go = threading.Event(), threading.Event()
+        self._thread = threading.Thread(
+            target=lambda: database.write_now(self._block, step=STEP), daemon=True
+        )
+
+    def _block(self, connection: Connection) -> None:
+        self._began.set()
+        assert self._go.wait(30)
+
+    def __enter__(self) -> Held:
+        self._thread.start()
+        assert self._began.wait(10)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._go.set()
+        self._thread.join(10)
+
+
+async def queued(database: Database, *fns: Callable[[Connection], Any]) -> list[asyncio.Task[Any]]:
+    tasks = [asyncio.ensure_future(database.write(fn, step=STEP)) for fn in fns]
+    await asyncio.sleep(0)
+    return tasks
+
+
+class Commits(Failpoints):
+    """How many jobs each commit covered."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self._before = 0
+
+    def reach(self, step_name: str, point: str) -> None:
+        if point == "before-commit":
+            self._before += 1
+        elif self._before:
+            self.sizes.append(self._before)
+            self._before = 0
+
+
+class TestBatches:
+    async def test_what_waits_together_is_one_transaction(
+        self, open_database: Callable[..., Database]
+    ) -> None:
+        commits = Commits()
+        database = open_database(commits, batch_seconds=UNHURRIED)
+        with Held(database):
+            tasks = await queued(database, *(add(n) for n in range(10)))
+        assert await asyncio.gather(*tasks) == list(range(10))
+        assert commits.sizes == [1, 10]
+
+    async def test_no_transaction_takes_more_than_its_share(
+        self, open_database: Callable[..., Database]
+    ) -> None:
+        commits = Commits()
+        database = open_database(commits, batch_seconds=0.1)
+
+        def slow(connection: Connection) -> None:
+            threading.Event().wait(0.12)
+
+        with Held(database):
+            tasks = await queued(database, slow, slow, add(1), add(2))
+        await asyncio.gather(*tasks)
+        assert commits.sizes == [1, 1, 1, 2]
+
+    async def test_a_batch_is_bounded(self, open_database: Callable[..., Database]) -> None:
+        commits = Commits()
+        database = open_database(commits, batch_seconds=UNHURRIED)
+        with Held(database):
+            tasks = await queued(database, *([lambda c: None] * (MAX_BATCH + 1)))
+        await asyncio.gather(*tasks)
+        assert commits.sizes == [1, MAX_BATCH, 1]
+
+    async def test_those_that_raise_fail_alone_wherever_they_stand(
+        self, database: Database
+    ) -> None:
+        with Held(database):
+            tasks = await queued(
+                database, add(1), add(1), add(2), _refuse, _refuse, add(3), add(2), add(4)
+            )
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(end).__name__ for end in ends] == [
+            "int", "IntegrityError", "int", "Conflict", "Conflict", "int", "IntegrityError", "int",
+        ]  # fmt: skip
+        assert numbers(database) == [1, 2, 3, 4]
+
+    async def test_the_first_that_raises_takes_nobody_back(self, database: Database) -> None:
+        runs = 0
+
+        def counted(connection: Connection) -> int:
+            nonlocal runs
+            runs += 1
+            return add(7)(connection)
+
+        with Held(database):
+            tasks = await queued(database, _refuse, counted)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert (runs, numbers(database)) == (1, [7])
+
+    async def test_what_is_remembered_for_a_failed_write_is_forgotten(
+        self, database: Database
+    ) -> None:
+        def count_up(connection: Connection) -> int:
+            found = scratch(connection)
+            if "head" not in found:
+                found["head"] = connection.scalar(select(func.count()).select_from(rows))
+            found["head"] += 1
+            add(found["head"])(connection)
+            head: int = found["head"]
+            return head
+
+        def count_up_and_refuse(connection: Connection) -> None:
+            count_up(connection)
+            raise Conflict("not this one")
+
+        with Held(database):
+            tasks = await queued(database, count_up, count_up_and_refuse, count_up, count_up)
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [end for end in ends if isinstance(end, int)] == [1, 2, 3]
+        assert numbers(database) == [1, 2, 3]
+
+
+def _refuse(connection: Connection) -> None:
+    connection.execute(insert(connection, rows).values(number=999))
+    raise Conflict("not this one")
+
+
+class TestAnswers:
+    async def test_a_caller_that_is_cancelled_before_its_turn_leaves_nothing(
+        self, database: Database
+    ) -> None:
+        with Held(database):
+            given_up, kept = await queued(database, add(1), add(2))
+            given_up.cancel()
+            await asyncio.sleep(0)
+        assert await kept == 2
+        with pytest.raises(asyncio.CancelledError):
+            await given_up
+        assert numbers(database) == [2]
+
+    async def test_a_caller_that_is_cancelled_too_late_harms_nobody(
+        self, database: Database
+    ) -> None:
+        began, go = threading.Event(), threading.Event()
+
+        def fn(connection: Connection) -> None:
+            add(1)(connection)
+            began.set()
+            go.wait(10)
+
+        task = asyncio.ensure_future(database.write(fn, step=STEP))
+        await asyncio.to_thread(began.wait, 10)
+        task.cancel()
+        await asyncio.sleep(0)
+        go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await database.write(add(2), step=STEP) == 2
+        assert numbers(database) == [1, 2]
+
+    async def test_a_deadline_that_passes_during_the_work_is_no_deadline(
+        self, database: Database
+    ) -> None:
+        def slow(connection: Connection) -> str:
+            threading.Event().wait(0.1)
+            return "done"
+
+        assert await database.write(slow, step=STEP, deadline_seconds=0.02) == "done"
+
+    async def test_a_cancelled_caller_with_a_deadline_leaves_nothing_either(
+        self, database: Database
+    ) -> None:
+        with Held(database):
+            task = asyncio.ensure_future(database.write(add(1), step=STEP, deadline_seconds=60))
+            await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        await database.write(add(2), step=STEP)
+        assert numbers(database) == [2]
+
+    def test_callers_of_two_loops_and_of_none_are_all_answered(self, database: Database) -> None:
+        answers: list[int] = []
+
+        async def many(start: int) -> None:
+            answers.extend(
+                await asyncio.gather(
+                    *(database.write(add(n), step=STEP) for n in range(start, start + 50))
+                )
+            )
+
+        threads = [threading.Thread(target=asyncio.run, args=(many(n),)) for n in (0, 100)]
+        threads.append(
+            threading.Thread(
+                target=lambda: answers.extend(
+                    database.write_now(add(n), step=STEP) for n in range(200, 220)
+                )
+            )
+        )
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert sorted(answers) == [*range(50), *range(100, 150), *range(200, 220)]
+
+    async def test_a_loop_that_was_closed_meanwhile_stops_nobody(self, database: Database) -> None:
+        with Held(database):
+            loop = asyncio.new_event_loop()
+            task = loop.create_task(database.write(add(1), step=STEP))
+            thread = threading.Thread(target=_run_briefly, args=(loop, task))
+            thread.start()
+            thread.join()
+            (waiting,) = await queued(database, add(2))
+        assert await waiting == 2
+
+    def test_a_function_that_runs_out_of_items_is_answered_too(self, database: Database) -> None:
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            database.write_now(lambda c: next(iter([])), step=STEP)
+
+    async def test_an_awaited_function_that_runs_out_of_items_is_answered_too(
+        self, database: Database
+    ) -> None:
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            await database.write(lambda c: next(iter([])), step=STEP)
+
+
+def _run_briefly(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
+    """Let the task begin to wait, then close the loop under it."""
+    loop.run_until_complete(asyncio.sleep(0.01))
+    loop.close()
+
+
+class TestOpening:
+    def test_a_database_that_was_never_opened_refuses(self, tmp_path: Path) -> None:
+        database = Database(f"sqlite:///{tmp_path}/x.db")
+        with pytest.raises(Unavailable, match="closed"):
+            database.write_now(lambda c: None, step=STEP)
+        database.close()
+
+    def test_what_waits_is_written_before_it_closes(
+        self, open_database: Callable[..., Database]
+    ) -> None:
+        database = open_database()
+        answers: list[int] = []
+
+        async def write() -> None:
+            with Held(database):
+                tasks = await queued(database, *(add(n) for n in range(20)))
+                closing = threading.Thread(target=database.close)
+                closing.start()
+            answers.extend(await asyncio.gather(*tasks))
+            await asyncio.to_thread(closing.join)
+
+        asyncio.run(write())
+        assert answers == list(range(20))
+        assert numbers(open_database()) == list(range(20))
+
+    def test_nobody_is_left_waiting_by_a_close_in_the_middle(
+        self, open_database: Callable[..., Database]
+    ) -> None:
+        database = open_database()
+        ends: list[str] = []
+
+        def write(start: int) -> None:
+            for number in range(start, start + 5000):
+                try:
+                    database.write_now(add(number), step=STEP)
+                except Unavailable as error:
+                    ends.append(error.message)
+                    return
+
+        threads = [threading.Thread(target=write, args=(n * 10_000,)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        threading.Event().wait(0.2)
+        database.close()
+        for thread in threads:
+            thread.join(10)
+        assert ends == ["The database is closed."] * 4
+
+    def test_a_directory_that_is_not_there_is_named_as_the_reason(self, tmp_path: Path) -> None:
+        database = Database(f"sqlite:///{tmp_path}/nowhere/x.db")
+        with pytest.raises(Unavailable, match="unable to open") as caught:
+            database.open()
+        assert caught.value.hint is not None
+        assert "MAILBOX_GUARD_DATA_DIR" in caught.value.hint
+        database.close()
+
+
+def test_an_insert_says_how_many_rows_it_made(database: Database) -> None:
+    """Also where the server makes the key, and the statement therefore returns it."""
+
+    def fn(connection: Connection) -> list[int]:
+        statement = insert(connection, rows).values(number=1).on_conflict_do_nothing()
+        return [connection.execute(statement).rowcount for _ in range(2)]
+
+    assert database.write_now(fn, step=STEP) == [1, 0]
+
+
+async def test_a_reading_connection_cannot_write(database: Database) -> None:
+    with pytest.raises(Exception, match=r"read-?only"):
+        await database.read(add(1))
+
+
+def test_a_table_that_is_not_there_yet_is_an_outage_on_both(database: Database) -> None:
+    for act in (
+        lambda: database.read_now(lambda c: c.execute(text("SELECT * FROM nowhere"))),
+        lambda: database.write_now(lambda c: c.execute(text("DELETE FROM nowhere")), step=STEP),
+    ):
+        with pytest.raises(Unavailable, match="nowhere") as caught:
+            act()
+        assert "db upgrade" in str(caught.value.hint)
+
+
+class TestCrashes:
+    async def test_a_crash_takes_the_whole_batch_and_its_memory_with_it(
+        self, open_database: Callable[..., Database]
+    ) -> None:
+        points = CrashAt(f"{STEP}:before-commit", occurrence=3)
+        database = open_database(points, batch_seconds=UNHURRIED)
+
+        def remember(connection: Connection) -> None:
+            scratch(connection)["head"] = 1
+
+        with Held(database):
+            tasks = await queued(database, add(1), remember, add(3))
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(end) for end in ends] == [Crash] * 3
+        assert numbers(open_database()) == []
+        points.crashed = False
+        assert await database.write(lambda c: dict(scratch(c)), step=STEP) == {}
+
+    async def test_a_crash_inside_a_function_is_one_of_the_process(
+        self, database: Database
+    ) -> None:
+        def die(connection: Connection) -> None:
+            raise Crash("inside")
+
+        with Held(database):
+            tasks = await queued(database, add(1), die)
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(end) for end in ends] == [Crash] * 2
+        assert numbers(database) == []
+
+    async def test_points_are_reached_once_for_each_job_though_it_runs_twice(
+        self, open_database: Callable[..., Database]
+    ) -> None:
+        trace = Trace()
+        database = open_database(trace, batch_seconds=UNHURRIED)
+        with Held(database):
+            tasks = await queued(database, add(1), _refuse, add(2))
+        await asyncio.gather(*tasks, return_exceptions=True)
+        before, after = f"{STEP}:before-commit", f"{STEP}:after-commit"
+        assert trace.reached == [before, after, before, before, after, after]
+
+
+@pytest.fixture
+def admin(postgres_url: str) -> Any:
+    engine = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    yield engine
+    engine.dispose()
+
+
+def kill_others(admin: Engine) -> None:
+    with admin.connect() as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+
+
+@pytest.mark.postgres
+class TestLostConnections:
+    @pytest.fixture
+    def server_database(self, postgres_url: str) -> Any:
+        database = Database(postgres_url, batch_seconds=UNHURRIED)
+        database.create_tables()
+        database.open()
+        yield database
+        database.close()
+
+    async def test_a_connection_lost_while_idle_goes_unnoticed(
+        self, server_database: Database, admin: Engine
+    ) -> None:
+        await server_database.write(add(1), step=STEP)
+        await server_database.read(lambda c: None)
+        kill_others(admin)
+        assert await server_database.write(add(2), step=STEP) == 2
+        kill_others(admin)
+        assert await server_database.read(lambda c: c.scalar(select(func.count(rows.c.id)))) == 2
+
+    async def test_a_connection_lost_before_the_commit_is_made_good(
+        self, server_database: Database, admin: Engine
+    ) -> None:
+        runs = 0
+
+        def killed_once(connection: Connection) -> int:
+            nonlocal runs
+            runs += 1
+            add(2)(connection)
+            if runs == 1:
+                kill_others(admin)
+            return add(3)(connection)
+
+        with Held(server_database):
+            tasks = await queued(server_database, add(1), killed_once, add(4))
+        assert await asyncio.gather(*tasks) == [1, 3, 4]
+        assert (runs, numbers(server_database)) == (2, [1, 2, 3, 4])
+
+    async def test_a_connection_lost_at_the_commit_is_told_and_the_next_write_works(
+        self, server_database: Database, admin: Engine
+    ) -> None:
+        def killed_at_the_end(connection: Connection) -> None:
+            add(1)(connection)
+            kill_others(admin)
+
+        with pytest.raises(Unavailable, match="cannot be written"):
+            await server_database.write(killed_at_the_end, step=STEP)
+        assert await server_database.write(add(2), step=STEP) == 2
+        assert numbers(server_database) == [2]
+
+    async def test_a_connection_lost_twice_is_told(
+        self, server_database: Database, admin: Engine
+    ) -> None:
+        def always_killed(connection: Connection) -> None:
+            add(1)(connection)
+            kill_others(admin)
+            add(2)(connection)
+
+        with Held(server_database):
+            tasks = await queued(server_database, add(9), always_killed)
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(end) for end in ends] == [Unavailable, Unavailable]
+        assert await server_database.write(add(3), step=STEP) == 3
+
+    def test_a_server_that_is_not_there_is_named_as_the_reason(self) -> None:
+        database = Database("postgresql://anna:hidden-word@127.0.0.1:1/none")
+        with pytest.raises(Unavailable, match="cannot be opened") as caught:
+            database.open()
+        assert "hidden-word" not in str(caught.value) + repr(caught.value.__cause__)
+        database.close()
+
+    async def test_a_lock_that_is_not_given_is_an_outage(self, postgres_url: str) -> None:
+        one, other = (Database(postgres_url, busy_seconds=0.05) for _ in range(2))
+        one.create_tables()
+        one.open()
+        other.open()
+        await one.write(add(1), step=STEP)
+        began, go = threading.Event(), threading.Event()
+
+        def lock(connection: Connection) -> None:
+            connection.execute(select(rows).with_for_update())
+            began.set()
+            go.wait(10)
+
+        locking = asyncio.ensure_future(one.write(lock, step=STEP))
+        await asyncio.to_thread(began.wait, 10)
+        with pytest.raises(Unavailable, match="lock timeout"):
+            await other.write(lambda c: c.execute(select(rows).with_for_update()), step=STEP)
+        go.set()
+        await locking
+        await other.write(lambda c: c.execute(select(rows).with_for_update()), step=STEP)
+        one.close()
+        other.close()
+
+
+HOLDER = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+sys.stdin.readline()
+connection.execute("COMMIT")
+print("free", flush=True)
+"""
+
+
+class TestALockedFile:
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        return tmp_path / "x.db"
+
+    @pytest.fixture
+    def locked(self, path: Path) -> Any:
+        """Another process holds the write lock until a line is sent to it."""
+        with sqlite3.connect(path) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+        connection.close()
+        with subprocess.Popen(
+            [sys.executable, "-c", HOLDER, str(path)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        ) as process:  # fmt: skip
+            assert process.stdout is not None
+            assert process.stdout.readline() == "locked\n"
+            yield process
+            process.kill()
+
+    async def test_longer_than_the_busy_time_is_an_outage_and_then_it_works(
+        self, path: Path, locked: Any
+    ) -> None:
+        database = Database(f"sqlite:///{path}", busy_seconds=0.05)
+        database.open()
+        ends = await asyncio.gather(
+            *(database.write(lambda c: None, step=STEP) for _ in range(3)), return_exceptions=True
+        )
+        assert [type(end) for end in ends] == [Unavailable] * 3
+        assert "locked" in str(ends[0])
+        locked.stdin.write("\n")
+        locked.stdin.flush()
+        assert locked.stdout.readline() == "free\n"
+        assert await database.write(lambda c: 5, step=STEP) == 5
+        database.close()
+
+    async def test_who_has_a_deadline_does_not_wait_for_the_lock(
+        self, path: Path, locked: Any
+    ) -> None:
+        database = Database(f"sqlite:///{path}")
+        database.open()
+        with pytest.raises(Unavailable, match="within"):
+            await asyncio.wait_for(
+                database.write(
+                    lambda c: c.exec_driver_sql("CREATE TABLE t (a)"),
+                    step=STEP,
+                    deadline_seconds=0.1,
+                ),
+                5,
+            )
+        locked.stdin.write("\n")
+        locked.stdin.flush()
+        assert await database.write(lambda c: "after", step=STEP) == "after"
+        names = database.read_now(lambda c: list(c.scalars(text("SELECT name FROM sqlite_master"))))
+        assert names == []
+        database.close()
