@@ -56,7 +56,9 @@ class AccessLog:
         return watched
 
     def _note(self, scope: Scope, origin: str, status: int) -> None:
-        headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
+        headers = {
+            key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]
+        }
         state = scope["state"]
         self.entries.append(
             Access(

@@ -51,9 +51,7 @@ def thumbprints(certificate: Certificate) -> set[str]:
 class Entra:
     """The tenant's sign-in service."""
 
-    def __init__(
-        self, directory: Directory, tokens: Tokens, *, origin: str, clock: Clock
-    ) -> None:
+    def __init__(self, directory: Directory, tokens: Tokens, *, origin: str, clock: Clock) -> None:
         self._directory = directory
         self._tokens = tokens
         self._origin = origin
@@ -150,7 +148,9 @@ class Entra:
         if grant == "password":
             return self._for_person(application, form)
         raise _Refused(
-            "unsupported_grant_type", 70003, f"The app requested an unsupported grant type '{grant}'."
+            "unsupported_grant_type",
+            70003,
+            f"The app requested an unsupported grant type '{grant}'.",
         )
 
     def _application(self, form: Mapping[str, str]) -> Application:
@@ -269,7 +269,9 @@ class Entra:
             f"{self._directory.domain}.",
         )
 
-    def _for_application(self, application: Application, scope: str, *, method: str) -> dict[str, Any]:
+    def _for_application(
+        self, application: Application, scope: str, *, method: str
+    ) -> dict[str, Any]:
         audience, kind = self._audience(scope)
         claims: dict[str, Any] = {
             "appid": application.client_id,
@@ -296,7 +298,9 @@ class Entra:
             password.encode(), person.password.encode()
         ):
             raise _Refused(
-                "invalid_grant", 50126, "Error validating credentials due to invalid username or password."
+                "invalid_grant",
+                50126,
+                "Error validating credentials due to invalid username or password.",
             )
         if not person.account_enabled:
             raise _Refused("invalid_grant", 50057, "The user account is disabled.")
@@ -310,9 +314,7 @@ class Entra:
             )
         return answer
 
-    def person_claims(
-        self, application: Application, person: Person, kind: str
-    ) -> dict[str, Any]:
+    def person_claims(self, application: Application, person: Person, kind: str) -> dict[str, Any]:
         """Return what a token says about a person who signed in to a resource of this kind."""
         claims: dict[str, Any] = {
             "appid": application.client_id,

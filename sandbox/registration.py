@@ -1,7 +1,8 @@
-"""The guard's endpoint and steps in the sample organisation, as an administrator would make them."""
+"""The guard's endpoint and steps in the sample organisation, as an administrator makes them."""
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from xml.sax.saxutils import quoteattr
 
 from sandbox.dataverse.organization import Dataverse
@@ -36,6 +37,15 @@ GUARDED: dict[str, tuple[str, ...]] = {
 }
 _SYNCHRONOUS, _ASYNCHRONOUS = 0, 1
 _HIGHEST_RANK = 2_147_483_647
+
+
+def split_key(url: str) -> tuple[str, str | None]:
+    """Return the URL without its `code`, and that code: a webhook key written into the URL."""
+    parts = urlsplit(url)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    key = next((value for name, value in query if name == "code"), None)
+    rest = urlencode([(name, value) for name, value in query if name != "code"])
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, rest, "")), key
 
 
 def register(dataverse: Dataverse, url: str, key: str, *, style: str = "header") -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kernel.clock import Clock, SystemClock
-from sandbox import people, registration, tenant
+from sandbox import people, registration, seed_mail, tenant
 from sandbox.access import Access, AccessLog
 from sandbox.certificates import Certificates
 from sandbox.dataverse.organization import Dataverse
@@ -18,6 +18,10 @@ from sandbox.dataverse.rows import Row
 from sandbox.dataverse.webapi import WebApi
 from sandbox.entra import Entra
 from sandbox.faults import FaultPlan
+from sandbox.graph.app import Graph
+from sandbox.graph.delta import StreamFaults
+from sandbox.graph.mailboxes import Arrival, Exchange, Mailbox
+from sandbox.graph.messages import Message
 from sandbox.origin import Origin
 from sandbox.tokens import Tokens
 
@@ -31,7 +35,7 @@ class Identity:
 
 
 class Sandbox:
-    """A running stand-in for the tenant's cloud. `start` it inside an event loop, `stop` it there."""
+    """A running stand-in for the tenant's cloud; `start` and `stop` it in one event loop."""
 
     def __init__(
         self,
@@ -67,12 +71,17 @@ class Sandbox:
         tenant.furnish(self.dataverse)
         self._webapi = WebApi(self.dataverse, self.tokens, self.faults)
         self._webapi.audiences = frozenset({self.dataverse_url})
+        self.exchange = Exchange(self.directory.domain)
+        seed_mail.furnish(self.exchange, self.clock.now())
+        self.graph = Graph(self.directory, self.exchange, self.tokens, self.faults, self.clock)
+        self.graph.audiences = frozenset({self.graph_url})
         self.entra.serve_resource(self.graph_url, "graph")
         self.entra.serve_resource(self.dataverse_url, "dataverse")
 
     async def start(self) -> None:
         """Serve all three origins."""
         await self._entra_origin.start(self._access.watch(self.entra.app(), origin="entra"))
+        await self._graph_origin.start(self._access.watch(self.graph.app(), origin="graph"))
         await self._dataverse_origin.start(
             self._access.watch(self._webapi.app(), origin="dataverse")
         )
@@ -167,6 +176,40 @@ class Sandbox:
             self.directory.applications[people.PUBLIC_CLIENT_ID], person, "dataverse"
         )
         return self.tokens.issue(resource or self.dataverse_url, claims)
+
+    def mailbox(self, alias: str) -> Mailbox:
+        """Return the Exchange mailbox of one of the people."""
+        return self.exchange.mailboxes[people.BY_ALIAS[alias].object_id]
+
+    def deliver_mail(
+        self,
+        alias: str,
+        *,
+        subject: str,
+        sender: str = "customer@fabrikam.com",
+        text: str = "",
+        html: str | None = None,
+        files: tuple[tuple[str, bytes], ...] = (),
+        cc: tuple[str, ...] = (),
+        folder: str = "inbox",
+        message_id: str | None = None,
+    ) -> Message:
+        """Let a mail arrive in somebody's mailbox."""
+        mail = Arrival(
+            subject=subject,
+            sender=sender,
+            text=text,
+            html=html,
+            cc=cc,
+            folder=folder,
+            message_id=message_id,
+            attachments=tuple(seed_mail.attachment(name, data) for name, data in files),
+        )
+        return self.exchange.deliver(self.mailbox(alias), mail, now=self.clock.now())
+
+    def stream_faults(self, alias: str) -> StreamFaults:
+        """Return the switches by which somebody's delta streams misbehave."""
+        return self.graph.mail.faults_of(people.BY_ALIAS[alias].object_id)
 
     async def settle(self) -> None:
         """Return when no asynchronous delivery is under way."""

@@ -67,8 +67,12 @@ _EVENTS = {
 }
 _CREATE_MESSAGE_ID = "9ebdbb1b-ea3e-db11-86a7-000a3a5473e8"
 
-GUARD_GRAPH_ROLES = ("User.Read.All", "Directory.Read.All", "GroupMember.Read.All",
-                     "MailboxSettings.Read")
+GUARD_GRAPH_ROLES = (
+    "User.Read.All",
+    "Directory.Read.All",
+    "GroupMember.Read.All",
+    "MailboxSettings.Read",
+)
 SYNC_GRAPH_ROLES = ("User.Read.All", "Mail.ReadWrite", "Mail.Send", "MailboxSettings.Read")
 
 
@@ -141,9 +145,7 @@ def furnish(dataverse: Dataverse) -> None:
 
 
 def _furnish_ground(dataverse: Dataverse) -> None:
-    dataverse.insert(
-        "businessunit", {"businessunitid": people.BUSINESS_UNIT_ID, "name": "contoso"}
-    )
+    dataverse.insert("businessunit", {"businessunitid": people.BUSINESS_UNIT_ID, "name": "contoso"})
     dataverse.insert(
         "organization", {"organizationid": people.ORGANIZATION_ID, "name": "unqcontososandbox"}
     )
@@ -170,9 +172,7 @@ def _furnish_ground(dataverse: Dataverse) -> None:
 
 def _furnish_roles(dataverse: Dataverse) -> None:
     for name in _ALL_PRIVILEGES:
-        dataverse.insert(
-            "privilege", {"privilegeid": stable_id(f"privilege/{name}"), "name": name}
-        )
+        dataverse.insert("privilege", {"privilegeid": stable_id(f"privilege/{name}"), "name": name})
     dataverse.insert(
         "roletemplate",
         {"roletemplateid": SYSTEM_ADMINISTRATOR_TEMPLATE, "name": people.SYSTEM_ADMINISTRATOR},

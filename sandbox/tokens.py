@@ -90,11 +90,17 @@ class Tokens:
                 self._key.public_key(),
                 algorithms=["RS256"],
                 issuer=self.issuer,
-                options={"verify_aud": False, "verify_exp": False, "verify_nbf": False,
-                         "verify_iat": False},
+                options={
+                    "verify_aud": False,
+                    "verify_exp": False,
+                    "verify_nbf": False,
+                    "verify_iat": False,
+                },
             )
         except jwt.PyJWTError as error:
-            raise TokenRefused("CompactToken validation failed with reason code: 80049228.") from error
+            raise TokenRefused(
+                "CompactToken validation failed with reason code: 80049228."
+            ) from error
         if claims["exp"] <= self._clock.now().timestamp():
             raise TokenRefused("Lifetime validation failed, the token is expired.")
         if claims["aud"] not in audiences:

@@ -100,7 +100,7 @@ def entity(
 
 
 def image(table: Table, row: Row, names: list[str], view: View) -> dict[str, Any]:
-    """Return an image of a row: only the registered columns, and of them only those with a value."""
+    """Return an image of a row: the registered columns, and of them only those with a value."""
     wanted = names or [name for name, column in table.columns.items() if not column.write_only]
     values = {name: row[name] for name in wanted if row.get(name) is not None}
     values[table.key] = row[table.key]

@@ -39,7 +39,9 @@ def who_am_i(caller: Caller, organization: Organization, base: str) -> dict[str,
     }
 
 
-def _privileges(held: list[Held], organization: Organization, base: str, name: str) -> dict[str, Any]:
+def _privileges(
+    held: list[Held], organization: Organization, base: str, name: str
+) -> dict[str, Any]:
     return {
         "@odata.context": f"{base}/$metadata#Microsoft.Dynamics.CRM.{name}Response",
         "RolePrivileges": [
@@ -77,8 +79,7 @@ def call(
         return {
             "@odata.context": f"{base}/$metadata#roles",
             "value": [
-                {"roleid": role["roleid"], "name": role["name"]}
-                for role in roles_of(view, user_id)
+                {"roleid": role["roleid"], "name": role["name"]} for role in roles_of(view, user_id)
             ],
         }
     raise Fault(404, BAD_QUERY, f"Resource not found for the segment '{name}'.")

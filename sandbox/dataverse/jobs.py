@@ -34,8 +34,10 @@ class Jobs:
         forgets_success: bool,
     ) -> None:
         """Queue a job; its row tells how it went."""
-        self._write(job_id, {**values, "statecode": _READY, "statuscode": _WAITING,
-                             "createdon": self._clock.now()})
+        self._write(
+            job_id,
+            {**values, "statecode": _READY, "statuscode": _WAITING, "createdon": self._clock.now()},
+        )
         delay = self._random.uniform(0, self.longest_delay_seconds)
         self._start(self._carry_out(job_id, work, delay, forgets_success=forgets_success))
 
@@ -65,7 +67,11 @@ class Jobs:
         await asyncio.gather(*running, return_exceptions=True)
 
     async def _carry_out(
-        self, job_id: str, work: Callable[[], Awaitable[None]], delay: float, *,
+        self,
+        job_id: str,
+        work: Callable[[], Awaitable[None]],
+        delay: float,
+        *,
         forgets_success: bool,
     ) -> None:
         await asyncio.sleep(delay)
@@ -101,8 +107,16 @@ class Jobs:
         transaction.commit()
 
 
-def job_values(step_id: str, *, name: str, message: str, table: str, record_id: str,
-               correlation_id: str, depth: int) -> dict[str, Any]:
+def job_values(
+    step_id: str,
+    *,
+    name: str,
+    message: str,
+    table: str,
+    record_id: str,
+    correlation_id: str,
+    depth: int,
+) -> dict[str, Any]:
     """Return the columns of the job that carries out a step."""
     return {
         "name": name,

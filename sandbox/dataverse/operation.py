@@ -63,7 +63,9 @@ class Operation:
     def __post_init__(self) -> None:
         self.sent = dict(self.target)
 
-    def beneath_it(self, message: str, table: str, record_id: str, target: dict[str, Any]) -> Operation:
+    def beneath_it(
+        self, message: str, table: str, record_id: str, target: dict[str, Any]
+    ) -> Operation:
         """Return a nested operation: same request, same transaction, one deeper."""
         return Operation(
             message=message,

@@ -258,9 +258,7 @@ class Pipeline:
             shared={"IsAutoTransact": True, **operation.shared},
         )
 
-    def _images(
-        self, operation: Operation, step: Step
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _images(self, operation: Operation, step: Step) -> tuple[dict[str, Any], dict[str, Any]]:
         table, view = TABLES[operation.table], operation.transaction
         before: dict[str, Any] = {}
         after: dict[str, Any] = {}

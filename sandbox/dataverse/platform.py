@@ -140,14 +140,16 @@ class NativePlatform:
     async def _redirect(self, operation: Operation, owner: Ref, pipeline: Pipeline) -> None:
         """Change the user or queue instead; the mailbox then shows what that row holds."""
         sent, before = operation.sent, operation.before or {}
-        if "emailaddress" in sent and self.switches.address_edit is AddressEdit.REFUSE:
-            if not _same(sent["emailaddress"], before.get("emailaddress")):
-                raise Fault(
-                    400,
-                    MAILBOX_ADDRESS_FIXED,
-                    "The email address of a mailbox that is associated with a user or queue "
-                    "cannot be updated.",
-                )
+        moves = "emailaddress" in sent and not _same(
+            sent["emailaddress"], before.get("emailaddress")
+        )
+        if moves and self.switches.address_edit is AddressEdit.REFUSE:
+            raise Fault(
+                400,
+                MAILBOX_ADDRESS_FIXED,
+                "The email address of a mailbox that is associated with a user or queue "
+                "cannot be updated.",
+            )
         target: dict[str, Any] = {}
         if "emailaddress" in sent:
             target[ADDRESS_COLUMN[owner.table]] = sent["emailaddress"]
@@ -169,7 +171,11 @@ class NativePlatform:
         """Refuse an approval by somebody who may not give it. Raises Fault."""
         wanted = operation.sent.get(_APPROVAL)
         created_empty = operation.message == "Create" and wanted in (None, EMPTY, PENDING)
-        if _APPROVAL not in operation.sent or created_empty or not self.switches.approval_is_checked:
+        if (
+            _APPROVAL not in operation.sent
+            or created_empty
+            or not self.switches.approval_is_checked
+        ):
             return
         if operation.by_platform and operation.parent is None:
             return

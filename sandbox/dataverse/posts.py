@@ -49,7 +49,11 @@ class Poster:
         self.timeout_seconds = timeout_seconds
         self.deliveries: list[Delivery] = []
         self._client = httpx.AsyncClient(
-            verify=trust, trust_env=False, follow_redirects=False, timeout=None
+            verify=trust,
+            trust_env=False,
+            follow_redirects=False,
+            # The deadline is kept by `_attempt`, over the whole attempt.
+            timeout=httpx.Timeout(None),
         )
 
     async def close(self) -> None:

@@ -103,7 +103,9 @@ def _settings(authvalue: str, code: str) -> dict[str, str]:
             raise ValueError("not <settings>")
         return {entry.attrib["name"]: entry.attrib["value"] for entry in root.iter("setting")}
     except (ET.ParseError, KeyError, ValueError) as error:
-        raise Fault(400, code, "The webhook call failed because of an invalid authvalue.") from error
+        raise Fault(
+            400, code, "The webhook call failed because of an invalid authvalue."
+        ) from error
 
 
 def addressed(endpoint: Row) -> tuple[str, dict[str, str]]:

@@ -253,9 +253,7 @@ trackingprefix string:256
 """
 
 _ALL = (
-    describe(
-        "mailbox", "mailboxes", _MAILBOX + _OWNED + _STATE, choices=CHOICES, type_code=9606
-    ),
+    describe("mailbox", "mailboxes", _MAILBOX + _OWNED + _STATE, choices=CHOICES, type_code=9606),
     describe(
         "systemuser",
         "systemusers",
@@ -264,10 +262,20 @@ _ALL = (
         choices=CHOICES,
         type_code=8,
         relations=(
-            Relation("systemuserroles_association", "role", between="systemuserroles",
-                     near="systemuserid", far="roleid"),
-            Relation("teammembership_association", "team", between="teammembership",
-                     near="systemuserid", far="teamid"),
+            Relation(
+                "systemuserroles_association",
+                "role",
+                between="systemuserroles",
+                near="systemuserid",
+                far="roleid",
+            ),
+            Relation(
+                "teammembership_association",
+                "team",
+                between="teammembership",
+                near="systemuserid",
+                far="teamid",
+            ),
         ),
     ),
     describe(
@@ -275,7 +283,9 @@ _ALL = (
         "queues",
         "name string:200\ndescription string\nemailaddress string:100\n"
         "incomingemailfilteringmethod int =0\nqueueviewtype choice:queueview =0"
-        + _ROUTING + _OWNED + _STATE,
+        + _ROUTING
+        + _OWNED
+        + _STATE,
         choices=CHOICES,
         type_code=2020,
     ),
@@ -289,8 +299,7 @@ _ALL = (
         type_code=4202,
         relations=(
             Relation("email_activity_parties", "activityparty", lookup="activityid"),
-            Relation("email_activity_mime_attachment", "activitymimeattachment",
-                     lookup="objectid"),
+            Relation("email_activity_mime_attachment", "activitymimeattachment", lookup="objectid"),
         ),
     ),
     describe(
@@ -314,11 +323,22 @@ _ALL = (
         choices=CHOICES,
         type_code=1001,
     ),
-    describe("contact", "contacts", "fullname string:160\nemailaddress1 string:100\n"
-             "emailaddress2 string:100\nemailaddress3 string:100" + _OWNED + _STATE,
-             name_column="fullname", choices=CHOICES, type_code=2),
-    describe("account", "accounts", "name string:160\nemailaddress1 string:100" + _OWNED + _STATE,
-             choices=CHOICES, type_code=1),
+    describe(
+        "contact",
+        "contacts",
+        "fullname string:160\nemailaddress1 string:100\n"
+        "emailaddress2 string:100\nemailaddress3 string:100" + _OWNED + _STATE,
+        name_column="fullname",
+        choices=CHOICES,
+        type_code=2,
+    ),
+    describe(
+        "account",
+        "accounts",
+        "name string:160\nemailaddress1 string:100" + _OWNED + _STATE,
+        choices=CHOICES,
+        type_code=1,
+    ),
     describe(
         "role",
         "roles",
@@ -327,12 +347,23 @@ _ALL = (
         choices=CHOICES,
         type_code=1036,
         relations=(
-            Relation("systemuserroles_association", "systemuser", between="systemuserroles",
-                     near="roleid", far="systemuserid"),
-            Relation("teamroles_association", "team", between="teamroles", near="roleid",
-                     far="teamid"),
-            Relation("roleprivileges_association", "privilege", between="roleprivileges",
-                     near="roleid", far="privilegeid"),
+            Relation(
+                "systemuserroles_association",
+                "systemuser",
+                between="systemuserroles",
+                near="roleid",
+                far="systemuserid",
+            ),
+            Relation(
+                "teamroles_association", "team", between="teamroles", near="roleid", far="teamid"
+            ),
+            Relation(
+                "roleprivileges_association",
+                "privilege",
+                between="roleprivileges",
+                near="roleid",
+                far="privilegeid",
+            ),
         ),
     ),
     describe("roletemplate", "roletemplates", "name string:100", type_code=1037),
@@ -344,27 +375,55 @@ _ALL = (
         choices=CHOICES,
         type_code=9,
         relations=(
-            Relation("teammembership_association", "systemuser", between="teammembership",
-                     near="teamid", far="systemuserid"),
-            Relation("teamroles_association", "role", between="teamroles", near="teamid",
-                     far="roleid"),
+            Relation(
+                "teammembership_association",
+                "systemuser",
+                between="teammembership",
+                near="teamid",
+                far="systemuserid",
+            ),
+            Relation(
+                "teamroles_association", "role", between="teamroles", near="teamid", far="roleid"
+            ),
         ),
     ),
-    describe("systemuserroles", "systemuserrolescollection",
-             "systemuserid guid\nroleid guid", key="systemuserroleid", type_code=15),
-    describe("teammembership", "teammemberships",
-             "systemuserid guid\nteamid guid", type_code=23),
-    describe("teamroles", "teamrolescollection", "teamid guid\nroleid guid",
-             key="teamroleid", type_code=40),
+    describe(
+        "systemuserroles",
+        "systemuserrolescollection",
+        "systemuserid guid\nroleid guid",
+        key="systemuserroleid",
+        type_code=15,
+    ),
+    describe("teammembership", "teammemberships", "systemuserid guid\nteamid guid", type_code=23),
+    describe(
+        "teamroles",
+        "teamrolescollection",
+        "teamid guid\nroleid guid",
+        key="teamroleid",
+        type_code=40,
+    ),
     describe("privilege", "privileges", "name string:100\naccessright int", type_code=1023),
-    describe("roleprivileges", "roleprivilegescollection",
-             "roleid guid\nprivilegeid guid\nprivilegedepthmask int",
-             key="roleprivilegeid", type_code=12),
-    describe("businessunit", "businessunits",
-             "name string:160\nparentbusinessunitid lookup:businessunit", type_code=10),
+    describe(
+        "roleprivileges",
+        "roleprivilegescollection",
+        "roleid guid\nprivilegeid guid\nprivilegedepthmask int",
+        key="roleprivilegeid",
+        type_code=12,
+    ),
+    describe(
+        "businessunit",
+        "businessunits",
+        "name string:160\nparentbusinessunitid lookup:businessunit",
+        type_code=10,
+    ),
     describe("organization", "organizations", _ORGANIZATION, type_code=1019),
-    describe("emailserverprofile", "emailserverprofiles", _PROFILE + _OWNED + _STATE,
-             choices=CHOICES, type_code=9605),
+    describe(
+        "emailserverprofile",
+        "emailserverprofiles",
+        _PROFILE + _OWNED + _STATE,
+        choices=CHOICES,
+        type_code=9605,
+    ),
     describe(
         "serviceendpoint",
         "serviceendpoints",
@@ -372,12 +431,16 @@ _ALL = (
         choices=CHOICES,
         type_code=4618,
         relations=(
-            Relation("serviceendpoint_sdkmessageprocessingstep", "sdkmessageprocessingstep",
-                     lookup="eventhandler"),
+            Relation(
+                "serviceendpoint_sdkmessageprocessingstep",
+                "sdkmessageprocessingstep",
+                lookup="eventhandler",
+            ),
         ),
     ),
-    describe("sdkmessage", "sdkmessages", "name string:256\ncategoryname string:25",
-             type_code=4606),
+    describe(
+        "sdkmessage", "sdkmessages", "name string:256\ncategoryname string:25", type_code=4606
+    ),
     describe(
         "sdkmessagefilter",
         "sdkmessagefilters",
@@ -400,8 +463,13 @@ _ALL = (
             ),
         ),
     ),
-    describe("sdkmessageprocessingstepimage", "sdkmessageprocessingstepimages", _IMAGE,
-             choices=CHOICES, type_code=4615),
+    describe(
+        "sdkmessageprocessingstepimage",
+        "sdkmessageprocessingstepimages",
+        _IMAGE,
+        choices=CHOICES,
+        type_code=4615,
+    ),
     describe("asyncoperation", "asyncoperations", _JOB, choices=CHOICES, type_code=4700),
 )
 

@@ -25,8 +25,8 @@ from sandbox.dataverse.rows import Ref, Row
 from sandbox.dataverse.schema import Table
 from sandbox.dataverse.tables import SETS, TABLES
 from sandbox.dataverse.values import etag, is_guid, lookup_named
-from sandbox.odata import QueryRefused, parse_filter, parse_prefer, split_outside
 from sandbox.faults import FaultPlan
+from sandbox.odata import QueryRefused, parse_filter, parse_prefer, split_outside
 from sandbox.routes import mark, route
 from sandbox.tokens import TokenRefused, Tokens
 

@@ -170,7 +170,9 @@ class Sender:
     ) -> Operation:
         store = self._dataverse.store
         # The platform ignores columns that only it writes; it does not refuse them.
-        values = {name: value for name, value in values.items() if not table.columns[name].read_only}
+        values = {
+            name: value for name, value in values.items() if not table.columns[name].read_only
+        }
         for value in values.values():
             if isinstance(value, Ref) and store.get(value.table, value.id) is None:
                 raise not_found(value.table, value.id)

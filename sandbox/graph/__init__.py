@@ -1,0 +1,1 @@
+"""Microsoft Graph: directory and mail, as its documentation describes them."""

@@ -1,0 +1,286 @@
+"""The directory through Graph: users, their roles and groups, the tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sandbox.directory import Directory, DirectoryRole, Group, Person
+from sandbox.graph.asking import Answer, Ask, Served, demand, serve
+from sandbox.graph.mailboxes import Exchange
+from sandbox.graph.messages import graph_time
+from sandbox.graph.problems import Problem, no_such_object, unsupported
+from sandbox.odata import QueryRefused, parse_filter, sort_key, split_outside
+
+_READ = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
+_READ_ROLES = ("RoleManagement.Read.Directory", "Directory.Read.All", "Directory.ReadWrite.All")
+_DEFAULT = (
+    "businessPhones",
+    "displayName",
+    "givenName",
+    "jobTitle",
+    "mail",
+    "mobilePhone",
+    "officeLocation",
+    "preferredLanguage",
+    "surname",
+    "userPrincipalName",
+    "id",
+)
+_ADVANCED = (" ne ", "endswith(", "not ", "not(")
+_LARGEST_PAGE = 999
+
+
+def person_json(person: Person) -> dict[str, Any]:
+    """Return every property of a user."""
+    return {
+        "businessPhones": [],
+        "displayName": person.display_name,
+        "givenName": None,
+        "jobTitle": person.display_name,
+        "mail": person.mail,
+        "mobilePhone": None,
+        "officeLocation": None,
+        "preferredLanguage": None,
+        "surname": None,
+        "userPrincipalName": person.upn,
+        "id": person.id,
+        "accountEnabled": person.account_enabled,
+        "proxyAddresses": list(person.proxy_addresses),
+        "otherMails": list(person.other_mails),
+        "userType": person.user_type,
+        "assignedLicenses": [],
+        "assignedPlans": [],
+        "identities": [
+            {
+                "signInType": "userPrincipalName",
+                "issuer": person.upn.rpartition("@")[2],
+                "issuerAssignedId": person.upn,
+            }
+        ],
+        "onPremisesSyncEnabled": None,
+        "onPremisesImmutableId": None,
+        "createdDateTime": graph_time(person.created_at),
+        "deletedDateTime": None,
+        "creationType": None,
+        "externalUserState": None,
+        "mailNickname": person.upn.partition("@")[0],
+    }
+
+
+def role_json(role: DirectoryRole) -> dict[str, Any]:
+    """Return a directory role."""
+    return {
+        "id": role.id,
+        "deletedDateTime": None,
+        "description": role.description,
+        "displayName": role.display_name,
+        "roleTemplateId": role.template_id,
+    }
+
+
+def group_json(group: Group) -> dict[str, Any]:
+    """Return a group."""
+    return {
+        "id": group.id,
+        "deletedDateTime": None,
+        "displayName": group.display_name,
+        "mailEnabled": False,
+        "mailNickname": group.display_name.replace(" ", ""),
+        "securityEnabled": True,
+        "isAssignableToRole": bool(group.role_template_ids),
+    }
+
+
+def _chosen(body: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    wanted = {name.casefold() for name in names}
+    kept = {name: value for name, value in body.items() if name.casefold() in wanted}
+    return {"id": body["id"], **kept} if names and "id" in body else kept
+
+
+class Users:
+    """Handlers of the directory."""
+
+    def __init__(self, directory: Directory, exchange: Exchange) -> None:
+        self._directory, self._exchange = directory, exchange
+
+    def routes(self) -> list[Served]:
+        """Return what is served here."""
+        user = "/users/{user}"
+        return [
+            serve("GET", "/users", self._list),
+            serve("GET", user, self._get),
+            serve("GET", f"{user}/transitiveMemberOf", self._member_of),
+            serve("GET", f"{user}/transitiveMemberOf/directoryRole", self._roles),
+            serve("GET", f"{user}/transitiveMemberOf/group", self._groups),
+            serve("GET", f"{user}/memberOf", self._member_of),
+            serve("GET", f"{user}/mailboxSettings", self._mailbox_settings),
+            serve("GET", "/directoryRoles", self._all_roles),
+            serve("GET", "/directoryRoles/{role}", self._role),
+            serve("GET", "/directoryRoles/{role}/members", self._role_members),
+            serve("GET", "/organization", self._organization),
+        ]
+
+    def _person(self, ask: Ask) -> Person:
+        key = ask.variables["user"]
+        person = self._directory.person(key)
+        if person is None:
+            raise no_such_object(key)
+        return person
+
+    def _get(self, ask: Ask) -> Answer:
+        demand(ask.bearer, *_READ, directory=True)
+        body = _chosen(person_json(self._person(ask)), ask.select() or _DEFAULT)
+        select = ask.options.get("$select")
+        part = f"users({select})" if select else "users"
+        return Answer({"@odata.context": f"{ask.base}/$metadata#{part}/$entity", **body})
+
+    def _list(self, ask: Ask) -> Answer:
+        demand(ask.bearer, *_READ, directory=True)
+        people = [person_json(person) for person in self._directory.people.values()]
+        text = ask.options.get("$filter", "")
+        eventual = ask.headers.get("consistencylevel", "").casefold() == "eventual"
+        counting = ask.options.get("$count", "").casefold() == "true"
+        lowered = f" {text.lower()}"
+        if any(word in lowered for word in _ADVANCED) and not (eventual and counting):
+            raise unsupported("Unsupported Query: ConsistencyLevel and $count are required.")
+        if counting and not eventual:
+            raise Problem(400, "Request_BadRequest", "$count is not currently supported.")
+        if text:
+            try:
+                wanted = parse_filter(text)
+                people = [one for one in people if wanted(one.get)]
+            except QueryRefused as error:
+                raise Problem(400, "BadRequest", f"Invalid filter clause: {error}") from error
+        for part in reversed(split_outside(ask.options.get("$orderby", ""), ",")):
+            name, _, way = part.partition(" ")
+            people.sort(
+                key=lambda one, name=name: sort_key(one.get(name)),  # type: ignore[misc]
+                reverse=way.strip().lower() == "desc",
+            )
+        return self._page(ask, people, "users", _DEFAULT, count=counting)
+
+    def _page(
+        self,
+        ask: Ask,
+        objects: list[dict[str, Any]],
+        context: str,
+        default: Iterable[str] = (),
+        *,
+        count: bool = False,
+    ) -> Answer:
+        size = min(ask.whole("$top", default=100), _LARGEST_PAGE)
+        start = ask.whole("$skiptoken", default=0)
+        select = ask.options.get("$select")
+        body: dict[str, Any] = {
+            "@odata.context": f"{ask.base}/$metadata#{context}" + (f"({select})" if select else "")
+        }
+        if count:
+            body["@odata.count"] = len(objects)
+        if start + size < len(objects):
+            kept = {k: v for k, v in ask.options.items() if k.lower() != "$skiptoken"}
+            query = "&".join(f"{key}={value}" for key, value in kept.items())
+            link = f"{ask.base}/{ask.path}?{query}&$skiptoken={start + size}"
+            body["@odata.nextLink"] = link.replace(" ", "%20").replace("?&", "?")
+        names = ask.select() or list(default)
+        page = objects[start : start + size]
+        body["value"] = [
+            {
+                **{key: value for key, value in one.items() if key.startswith("@")},
+                **_chosen(one, names or one),
+            }
+            for one in page
+        ]
+        return Answer(body)
+
+    def _memberships(self, ask: Ask) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        demand(ask.bearer, *_READ, directory=True)
+        person = self._person(ask)
+        # Without a directory permission Graph gives the objects, but keeps their names to itself.
+        told = bool(ask.bearer.roles & {"Directory.Read.All", "RoleManagement.Read.Directory"})
+        roles = [role_json(role) for role in self._directory.roles_of(person)]
+        groups = [group_json(self._directory.groups[one]) for one in sorted(person.group_ids)]
+        if not told:
+            hidden = ("displayName", "description", "roleTemplateId")
+            roles = [{k: (None if k in hidden else v) for k, v in r.items()} for r in roles]
+        return roles, groups
+
+    def _member_of(self, ask: Ask) -> Answer:
+        roles, groups = self._memberships(ask)
+        objects = [{"@odata.type": "#microsoft.graph.directoryRole", **role} for role in roles]
+        objects += [{"@odata.type": "#microsoft.graph.group", **group} for group in groups]
+        return self._page(ask, objects, "directoryObjects")
+
+    def _roles(self, ask: Ask) -> Answer:
+        return self._page(ask, self._memberships(ask)[0], "directoryRoles")
+
+    def _groups(self, ask: Ask) -> Answer:
+        return self._page(ask, self._memberships(ask)[1], "groups")
+
+    def _all_roles(self, ask: Ask) -> Answer:
+        demand(ask.bearer, *_READ_ROLES, directory=True)
+        roles = [role_json(role) for role in self._directory.roles.values()]
+        return self._page(ask, roles, "directoryRoles")
+
+    def _find_role(self, ask: Ask) -> DirectoryRole:
+        demand(ask.bearer, *_READ_ROLES, directory=True)
+        key = ask.variables["role"]
+        template = key.strip("()").removeprefix("roleTemplateId=").strip("'")
+        for role in self._directory.roles.values():
+            if key == role.id or (key.startswith("(") and template == role.template_id):
+                return role
+        raise no_such_object(key)
+
+    def _role(self, ask: Ask) -> Answer:
+        body = role_json(self._find_role(ask))
+        return Answer({"@odata.context": f"{ask.base}/$metadata#directoryRoles/$entity", **body})
+
+    def _role_members(self, ask: Ask) -> Answer:
+        role = self._find_role(ask)
+        members = [
+            {"@odata.type": "#microsoft.graph.user", **_chosen(person_json(person), _DEFAULT)}
+            for person in self._directory.people.values()
+            if role.template_id in person.role_template_ids
+        ]
+        return self._page(ask, members, "directoryObjects")
+
+    def _mailbox_settings(self, ask: Ask) -> Answer:
+        demand(ask.bearer, "MailboxSettings.Read", "MailboxSettings.ReadWrite")
+        person = self._person(ask)
+        mailbox = self._exchange.mailboxes.get(person.id)
+        if mailbox is None:
+            raise no_mailbox()
+        return Answer(
+            {
+                "@odata.context": f"{ask.base}/$metadata#users('{person.id}')/mailboxSettings",
+                "archiveFolder": mailbox.folder("archive") and mailbox.folder("archive").id,  # type: ignore[union-attr]
+                "timeZone": "UTC",
+                "userPurpose": mailbox.purpose,
+            }
+        )
+
+    def _organization(self, ask: Ask) -> Answer:
+        demand(ask.bearer, "Organization.Read.All", *_READ, directory=True)
+        tenant = {
+            "id": self._directory.tenant_id,
+            "displayName": "Contoso",
+            "verifiedDomains": [
+                {
+                    "capabilities": "Email",
+                    "isDefault": True,
+                    "isInitial": False,
+                    "name": self._directory.domain,
+                    "type": "Managed",
+                }
+            ],
+        }
+        return self._page(ask, [tenant], "organization")
+
+
+def no_mailbox() -> Problem:
+    """Return the problem of a user without a mailbox in the cloud."""
+    return Problem(
+        404,
+        "MailboxNotEnabledForRESTAPI",
+        "The mailbox is either inactive, soft-deleted, or is hosted on-premise.",
+    )
