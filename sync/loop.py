@@ -22,12 +22,12 @@ from sync.kinds import KINDS
 from sync.mail_sync import MailSync
 from sync.report import PassReport, Problem
 from sync.standing import Ground, Standing
+from sync.standings import REVIEW_AGAIN_SECONDS
 from sync.steps import PASS_ANSWER
 from sync.store import passes
 from sync.tables import mailboxes
 
 TICK_SECONDS = 0.5
-REVIEW_AGAIN_SECONDS = 5.0
 LEFTOVER_SECONDS = 5.0
 
 log = get_logger("sync")

@@ -91,6 +91,7 @@ class MailSync:
                 clock,
                 exchange=ports.exchange,
                 permits=permits,
+                standings=self.standings,
                 leases=self.leases,
                 workers=self.workers,
                 judge=judge,
@@ -100,7 +101,6 @@ class MailSync:
             leases=self.leases,
             freshness=self.freshness,
             meter=meter,
-            max_age_seconds=approval_max_age_seconds,
         )
 
     async def full_pass(self, shards: Collection[int]) -> PassReport:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 
 from kernel import runner
+from kernel.errors import GuardError
 from kernel.ids import new_id
-from kernel.runner import HEARTBEAT_SECONDS, LEASE_SECONDS, SHARDS, AsyncioRunner
+from kernel.log import get_logger
+from kernel.runner import HEARTBEAT_SECONDS, LEASE_SECONDS, SHARDS
 from sync.errors import PassUnanswered
 from sync.mail_sync import MailSync
 from sync.report import PassReport, together
@@ -16,6 +19,8 @@ from sync.store import passes
 POLL_SECONDS = 0.25
 CLAIM_AGAIN_SECONDS = 2.0
 
+log = get_logger("sync")
+
 
 async def once(sync: MailSync, *, patience_seconds: float = 3600.0) -> PassReport:
     """Return the report of a full pass over every approved mailbox.
@@ -23,7 +28,8 @@ async def once(sync: MailSync, *, patience_seconds: float = 3600.0) -> PassRepor
     What another living process holds is asked of it, through the database, and waited for.
     Raises PassUnanswered when it holds on to its shards and never answers.
     """
-    heart = AsyncioRunner(sync.clock)
+    stopping = asyncio.Event()
+    heart: asyncio.Task[None] | None = None
     try:
         held = await sync.leases.claim()
         others = sorted(set(range(SHARDS)) - set(held))
@@ -35,14 +41,29 @@ async def once(sync: MailSync, *, patience_seconds: float = 3600.0) -> PassRepor
             )
         reports = []
         if held:
-            heart.every(HEARTBEAT_SECONDS, sync.leases.beat, name="heartbeat of a pass")
+            heart = asyncio.create_task(_beat(sync, stopping), name="heartbeat of a pass")
             reports.append(await sync.full_pass(held))
         if others:
             reports += await _others(sync, pass_id, patience_seconds=patience_seconds)
         return together(reports)
     finally:
-        await heart.stop()
+        stopping.set()
+        if heart is not None:
+            await heart
         await sync.leases.release()
+
+
+async def _beat(sync: MailSync, stopping: asyncio.Event) -> None:
+    """Keep the leases while the pass takes its time; a beat that fails is tried again."""
+    while not stopping.is_set():
+        # A real wait on purpose: a clock that is only advanced has no need of a heart.
+        try:
+            await asyncio.wait_for(stopping.wait(), HEARTBEAT_SECONDS)
+        except TimeoutError:
+            try:
+                await sync.leases.beat()
+            except GuardError as error:
+                log.warning("heartbeat_failed", error_code=error.code, error=error.message)
 
 
 async def _others(sync: MailSync, pass_id: str, *, patience_seconds: float) -> list[PassReport]:

@@ -65,7 +65,6 @@ class Passes:
         leases: Leases,
         freshness: Freshness,
         meter: Meter,
-        max_age_seconds: float = 900.0,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -74,8 +73,6 @@ class Passes:
         self._leases = leases
         self._freshness = freshness
         self._meter = meter
-        # Read again well before the reading is too old to be used.
-        self._refresh_seconds = max_age_seconds / 3
         self._remembered: dict[str, _Remembered] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
 
@@ -119,9 +116,7 @@ class Passes:
     ) -> tuple[Visit, tuple[str, str] | None]:
         record_id = standing.approval.record_id
         try:
-            await self._standings.refresh(
-                self._leases.shards, older_than_seconds=self._refresh_seconds
-            )
+            await self._standings.refresh(self._leases.shards)
             standing = self._standings.of(record_id)
             if standing.ground is not Ground.OURS:
                 return Visit(record_id), None

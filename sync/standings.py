@@ -30,6 +30,10 @@ from sync.store.mailboxes import MailboxState
 
 log = get_logger("sync")
 
+# A reading is renewed well before it is too old to be used.
+REFRESH_SHARE = 1 / 3
+REVIEW_AGAIN_SECONDS = 5.0
+
 _OWNER_TABLES = {"user": "systemuser", "systemuser": "systemuser", "queue": "queue"}
 # A mailbox that leaves one of these grounds waits for its next look.
 _LEAVABLE = (mailboxes.MICROSOFT_SYNC, mailboxes.WITHDRAWN, mailboxes.PAUSED)
@@ -47,6 +51,7 @@ class Standings:
         self._max_age_seconds = max_age_seconds
         self._standings: dict[str, Standing] = {}
         self._checked_at: float | None = None
+        self._review_not_before = 0.0
         self._reviewing = asyncio.Lock()
         self.states: dict[str, MailboxState] = {}
         self.book: AddressBook = {}
@@ -81,11 +86,27 @@ class Standings:
                 hint="Check that Dataverse can be reached; the sync goes on by itself.",
             )
 
-    async def refresh(self, shards: Collection[int], *, older_than_seconds: float) -> None:
-        """Review unless that was done recently; concurrent callers share one reading."""
+    async def refresh(self, shards: Collection[int]) -> None:
+        """Review when the last reading is getting old; concurrent callers share one.
+
+        A reading that fails is no harm while the last one may still be used; afterwards it is
+        raised.
+        """
+        if self.age_seconds <= self._max_age_seconds * REFRESH_SHARE:
+            return
         async with self._reviewing:
-            if self.age_seconds > older_than_seconds:
+            now = self._clock.monotonic()
+            may_use = self.age_seconds <= self._max_age_seconds
+            is_fresh = self.age_seconds <= self._max_age_seconds * REFRESH_SHARE
+            if is_fresh or (may_use and now < self._review_not_before):
+                return
+            try:
                 await self._review(shards)
+            except CloudError as error:
+                self._review_not_before = now + REVIEW_AGAIN_SECONDS
+                if not may_use:
+                    raise
+                log.warning("review_failed", error_code=error.code, error=error.message)
 
     async def review(self, shards: Collection[int]) -> None:
         """Read Dataverse, withdraw what it no longer backs, and write down what changed."""

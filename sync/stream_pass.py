@@ -28,6 +28,7 @@ from sync.meter import Meter
 from sync.pages import PageWork
 from sync.permits import Permits
 from sync.standing import Standing
+from sync.standings import Standings
 from sync.steps import EPOCH, PAGE, PAYLOADS, RESET
 from sync.store import links, payloads, streams
 from sync.store.streams import Stream
@@ -59,6 +60,7 @@ class StreamPass:
         *,
         exchange: Exchange,
         permits: Permits,
+        standings: Standings,
         leases: Leases,
         workers: Workers,
         judge: Judge,
@@ -68,6 +70,7 @@ class StreamPass:
         self._clock = clock
         self._exchange = exchange
         self._permits = permits
+        self._standings = standings
         self._leases = leases
         self._workers = workers
         self._judge = judge
@@ -86,6 +89,8 @@ class StreamPass:
         link = stream.page_cursor or self._newer_links.get(stream.stream_id) or stream.cursor
         item_count, empty_answers, resets = 0, 0, 0
         while True:
+            # A back-fill may take hours, and what Dataverse said may not get older than allowed.
+            await self._standings.refresh(self._leases.shards)
             asked_at = self._clock.now()
             try:
                 page = await self._exchange.page(

@@ -1,0 +1,443 @@
+"""What goes wrong on the way, and that nothing is lost, doubled or stopped by it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from cloud.errors import (
+    Refused,
+    RequestRejected,
+    Throttled,
+    Unknown,
+    Unreachable,
+    WebhookRejected,
+)
+from sync.link import Link, LinkState, Place
+from sync.mailboxes import list_mailboxes
+from sync.mapping.keys import email_key, other_email_key
+from sync.once import once
+from sync.store import access, links, quarantine, verdicts
+from sync.verdict import Fate
+from tests.sync.builders import (
+    ANNA_OBJECT,
+    ANNA_RECORD,
+    BEN_OBJECT,
+    ORGANIZATION,
+    World,
+    a_message,
+    a_recipient,
+)
+
+FILE: dict[str, Any] = {
+    "@odata.type": "#microsoft.graph.fileAttachment",
+    "id": "att-1",
+    "name": "order.txt",
+    "contentType": "text/plain",
+    "size": 5,
+    "_bytes": b"order",
+}
+
+
+def link(world: World, number: int = 1, object_id: str = ANNA_OBJECT) -> Link:
+    item_id = a_message(number)["id"]
+    found = world.database.read_now(lambda c: links.find(c, object_id, item_id))
+    assert found is not None
+    return found
+
+
+def state(world: World) -> tuple[str, str]:
+    everyone = world.database.read_now(lambda c: list_mailboxes(c, now=world.clock.now()))
+    return everyone[0]["state"], everyone[0]["reason"]
+
+
+class TestAttachments:
+    async def test_each_one_is_a_row_and_the_mail_is_completed_after_them(
+        self, world: World
+    ) -> None:
+        world.approve_anna()
+        attached = [
+            FILE,
+            FILE | {"id": "att-2", "name": "copy.txt"},
+            {"@odata.type": "#microsoft.graph.itemAttachment", "id": "att-3", "name": "A mail"}
+            | {"_bytes": b"MIME"},
+            {"@odata.type": "#microsoft.graph.referenceAttachment", "id": "att-4", "name": "link"},
+        ]
+        world.exchange.deliver(ANNA_OBJECT, a_message(hasAttachments=True), attachments=attached)
+
+        report = await once(world.sync)
+
+        names = sorted(row["filename"] for row in world.crm.attachments.values())
+        assert names == ["A mail.eml", "copy.txt", "order.txt"]
+        [row] = world.crm.emails.values()
+        assert (row["statecode"], row["statuscode"]) == (1, 4)
+        assert "notifications" not in row
+        assert report.is_clean
+
+    async def test_inline_pictures_come_though_graph_says_there_is_nothing(
+        self, world: World
+    ) -> None:
+        world.approve_anna()
+        body = {"contentType": "html", "content": '<img src="cid:logo">'}
+        world.exchange.deliver(
+            ANNA_OBJECT, a_message(body=body), attachments=[FILE | {"isInline": True}]
+        )
+
+        await once(world.sync)
+
+        assert len(world.crm.attachments) == 1
+
+    async def test_one_that_is_too_large_or_refused_is_named_in_the_row(self, world: World) -> None:
+        world.approve_anna()
+        for number, changes in enumerate(({"size": 9_000_000}, {"name": "virus.exe"})):
+            world.exchange.deliver(
+                ANNA_OBJECT,
+                a_message(number, hasAttachments=True),
+                attachments=[FILE | changes],
+            )
+        world.crm.fail_next("create_attachment", RequestRejected("Blocked.", status=400))
+
+        report = await once(world.sync)
+
+        assert world.crm.attachments == {}
+        assert {row["notifications"] for row in world.crm.emails.values()} == {1}
+        assert report.is_clean
+
+
+class TestTheSameMail:
+    async def test_in_two_mailboxes_is_one_row(self, world: World) -> None:
+        world.approve_anna()
+        world.approve_ben()
+        world.exchange.deliver(ANNA_OBJECT, a_message(hasAttachments=True), attachments=[FILE])
+        world.exchange.deliver(BEN_OBJECT, a_message(hasAttachments=True), attachments=[FILE])
+
+        report = await once(world.sync)
+
+        assert len(world.crm.emails) == len(world.crm.attachments) == 1
+        assert link(world).row_id == link(world, object_id=BEN_OBJECT).row_id
+        assert report.is_clean
+        assert (report.counts["tracked"], report.counts["created"]) == (2, 1)
+
+    async def test_with_a_forged_message_id_is_another_mail(self, world: World) -> None:
+        world.approve_anna()
+        world.approve_ben()
+        forged = a_message(1, **{"from": a_recipient("mallory@example.com")})
+        world.exchange.deliver(ANNA_OBJECT, forged)
+        await once(world.sync)
+        world.exchange.deliver(BEN_OBJECT, a_message(1))
+
+        await once(world.sync)
+
+        assert set(world.crm.emails) == {
+            email_key(ORGANIZATION, forged),
+            other_email_key(ORGANIZATION, a_message(1)),
+        }
+
+
+class TestPoison:
+    async def test_a_mail_that_dataverse_refuses_is_set_aside_and_the_others_come(
+        self, world: World
+    ) -> None:
+        world.approve_anna()
+        for number in range(3):
+            world.exchange.deliver(ANNA_OBJECT, a_message(number))
+        world.crm.refused_subjects.add("Order 1")
+
+        report = await once(world.sync)
+        again = await once(world.another_process())
+
+        assert world.subjects() == ["Order 0", "Order 2"]
+        assert report.counts["quarantined"] == again.counts["quarantined"] == 1
+        assert [one.item_id for one in report.problems] == [a_message(1)["id"]]
+        assert link(world, 1).state is LinkState.SET_ASIDE
+        [kept] = world.database.read_now(lambda c: quarantine.list_for(c, [ANNA_RECORD]))
+        assert kept.reason == "The subject is refused."
+
+    async def test_an_entry_that_makes_no_sense_is_set_aside_in_the_pages_transaction(
+        self, world: World
+    ) -> None:
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, a_message(1, receivedDateTime="tomorrow"))
+        world.exchange.deliver(ANNA_OBJECT, a_message(2))
+
+        report = await once(world.sync)
+
+        assert world.subjects() == ["Order 2"]
+        assert [one.kind for one in report.problems] == ["quarantined"]
+
+    async def test_a_mail_that_cannot_be_mapped_is_set_aside(self, world: World) -> None:
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, a_message(1, toRecipients=5))
+
+        report = await once(world.sync)
+
+        assert [one.kind for one in report.problems] == ["quarantined"]
+        assert world.crm.emails == {}
+
+    async def test_a_webhook_that_stops_the_row_is_tried_again(self, world: World) -> None:
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, a_message())
+        world.crm.fail_next("create_email", WebhookRejected("Plug-in down.", status=400))
+
+        report = await once(world.sync)
+
+        assert world.subjects() == ["Order 1"]
+        assert report.is_clean
+
+
+class TestWaiting:
+    async def test_a_throttled_mailbox_waits_as_long_as_it_was_told(self, world: World) -> None:
+        world.approve_anna()
+        world.approve_ben()
+        world.exchange.deliver(BEN_OBJECT, a_message(2))
+        until = world.clock.now() + timedelta(minutes=7)
+        world.exchange.fail_next(ANNA_OBJECT, Throttled("Slow down.", until=until))
+
+        report = await once(world.sync)
+
+        assert world.exchange.requests[ANNA_OBJECT] == 1
+        assert world.subjects() == ["Order 2"]
+        assert state(world) == ("throttled", "Slow down.")
+        assert world.sync.passes.due_at(ANNA_RECORD) == until
+        assert [one.kind for one in report.problems] == ["unresolved"]
+
+    async def test_a_throttled_row_is_made_once_its_wait_is_over(self, world: World) -> None:
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, a_message())
+        started = world.clock.now()
+        until = started + timedelta(seconds=30)
+        world.crm.fail_next("create_email", Throttled("Slow down.", until=until))
+
+        report = await once(world.sync)
+
+        assert world.clock.now() >= until
+        assert world.crm.requests["create_email"] == 2
+        assert report.is_clean
+
+    async def test_an_unknown_outcome_is_looked_up_by_the_rows_own_key(self, world: World) -> None:
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, a_message())
+        world.crm.fail_next("complete_email", Unknown("No answer.", until=world.clock.now()))
+
+        report = await once(world.sync)
+
+        assert len(world.crm.emails) == 1
+        [row] = world.crm.emails.values()
+        assert row["statecode"] == 1
+        assert report.is_clean
+
+    @pytest.mark.parametrize(
+        "error", [Refused("No access.", status=403), KeyError("surprise")], ids=["403", "bug"]
+    )
+    async def test_the_trouble_of_one_mailbox_stops_no_other_and_ends_by_itself(
+        self, world: World, error: Any
+    ) -> None:
+        world.approve_anna()
+        world.approve_ben()
+        world.exchange.deliver(ANNA_OBJECT, a_message(1))
+        world.exchange.deliver(BEN_OBJECT, a_message(2))
+        world.exchange.fail_next(ANNA_OBJECT, error)
+
+        report = await once(world.sync)
+        assert world.subjects() == ["Order 2"]
+        assert state(world)[0] == "failing"
+        assert not report.is_clean
+
+        await once(world.sync)
+        assert world.subjects() == ["Order 1", "Order 2"]
+        assert state(world) == ("synced", "")
+
+    async def test_an_unreachable_exchange_leaves_the_cursor_where_it_was(
+        self, world: World
+    ) -> None:
+        world.approve_anna()
+        for number in range(25):
+            world.exchange.deliver(ANNA_OBJECT, a_message(number))
+        away = Unreachable("Down.", until=world.clock.now())
+        sync = world.sync
+        await sync.leases.claim()
+        await sync.standings.review(sync.leases.shards)
+        [standing] = sync.standings.list_all()
+        original = world.exchange.page
+
+        calls = []
+
+        class Flaky:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(world.exchange, name)
+
+            async def page(self, *args: Any, **options: Any) -> Any:
+                calls.append(options["link"])
+                if len(calls) == 2:
+                    raise away
+                return await original(*args, **options)
+
+        flaky = World(world.database, world.clock)
+        flaky.exchange, flaky.crm = Flaky(), world.crm  # type: ignore[assignment]
+        await sync.leases.release()
+        await once(flaky.another_process())
+        assert len(world.crm.emails) == 10
+
+        await once(flaky.another_process())
+        assert len(world.crm.emails) == 25
+        assert calls[2] == calls[1]
+        assert standing.approval.record_id == ANNA_RECORD
+
+
+class TestRemovals:
+    async def test_a_deleted_mail_keeps_its_row(self, world: World) -> None:
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, a_message())
+        await once(world.sync)
+        world.exchange.delete(ANNA_OBJECT, a_message()["id"])
+
+        report = await once(world.sync)
+
+        assert world.subjects() == ["Order 1"]
+        assert link(world).place is Place.GONE
+        assert report.counts["removed"] == 1
+        assert report.is_clean
+
+    async def test_a_moved_mail_is_not_gone_and_may_come_back(self, world: World) -> None:
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, a_message())
+        await once(world.sync)
+        world.exchange.move(ANNA_OBJECT, a_message()["id"], "archive-id")
+
+        report = await once(world.sync)
+        assert report.counts["removed"] == 0
+        assert link(world).place is Place.ELSEWHERE
+
+        world.exchange.move(ANNA_OBJECT, a_message()["id"], "inbox-folder-id")
+        await once(world.sync)
+        assert link(world).place is Place.HERE
+        assert len(world.crm.emails) == 1
+
+    async def test_too_many_at_once_stop_and_ask_a_person(self, world: World) -> None:
+        world.approve_anna()
+        for number in range(30):
+            world.exchange.deliver(ANNA_OBJECT, a_message(number))
+        await once(world.sync)
+        for number in range(30):
+            world.exchange.delete(ANNA_OBJECT, a_message(number)["id"])
+
+        report = await once(world.sync)
+
+        assert report.counts["removed"] == 20
+        assert len(report.problems) == 10
+        assert len(world.crm.emails) == 30
+
+    async def test_a_mail_that_is_gone_before_it_is_read_is_dropped(self, world: World) -> None:
+        world.approve_anna()
+        message = a_message()
+        del message["body"]  # Then the page alone is not enough, and the mail is read apart.
+        world.exchange.deliver(ANNA_OBJECT, message)
+        item_id = message["id"]
+
+        class Gone:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(world.exchange, name)
+
+            async def message(self, *_: Any, permit: Any) -> None:
+                await permit()
+
+        other = World(world.database, world.clock)
+        other.exchange, other.crm = Gone(), world.crm  # type: ignore[assignment]
+        report = await once(other.another_process())
+
+        assert world.crm.emails == {}
+        found = world.database.read_now(lambda c: links.find(c, ANNA_OBJECT, item_id))
+        assert found is not None
+        assert found.state is LinkState.DROPPED
+        assert report.is_clean
+
+
+class TestLostCursors:
+    async def test_a_full_round_keeps_the_links_and_makes_nothing_twice(self, world: World) -> None:
+        world.approve_anna()
+        for number in range(25):
+            world.exchange.deliver(ANNA_OBJECT, a_message(number))
+        await once(world.sync)
+        world.exchange.lose_cursors()
+        world.exchange.deliver(ANNA_OBJECT, a_message(25))
+
+        report = await once(world.sync)
+
+        assert len(world.crm.emails) == 26
+        assert world.crm.requests["create_email"] == 26
+        assert report.counts["created"] == 1
+        assert report.is_clean
+
+    async def test_what_a_full_round_does_not_list_is_verified(self, world: World) -> None:
+        world.approve_anna()
+        for number in range(5):
+            world.exchange.deliver(ANNA_OBJECT, a_message(number))
+        await once(world.sync)
+        world.exchange.lose_cursors()
+        world.exchange.delete(ANNA_OBJECT, a_message(3)["id"])
+
+        report = await once(world.sync)
+
+        assert link(world, 3).place is Place.GONE
+        assert report.counts["removed"] == 1
+
+    async def test_an_emptied_folder_pulls_the_brake(self, world: World) -> None:
+        world.approve_anna()
+        for number in range(5):
+            world.exchange.deliver(ANNA_OBJECT, a_message(number))
+        await once(world.sync)
+        world.exchange.lose_cursors()
+        for number in range(5):
+            world.exchange.delete(ANNA_OBJECT, a_message(number)["id"])
+
+        report = await once(world.sync)
+
+        assert state(world)[0] == "brake"
+        assert report.counts["removed"] == 0
+        assert not report.is_clean
+
+
+class TestWhatIsWrittenDown:
+    async def test_drafts_are_skipped_with_a_verdict(self, world: World) -> None:
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, a_message(isDraft=True))
+
+        report = await once(world.sync)
+
+        verdict = world.database.read_now(
+            lambda c: verdicts.find(c, ANNA_OBJECT, a_message()["id"])
+        )
+        assert verdict is not None
+        assert (verdict.fate, verdict.reason) == (Fate.SKIP, "draft")
+        assert world.crm.emails == {}
+        assert report.counts["skipped"] == 1
+
+    async def test_an_answer_with_items_is_logged_and_an_empty_one_is_not(
+        self, world: World
+    ) -> None:
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, a_message(hasAttachments=True), attachments=[FILE])
+        await once(world.sync)
+        await once(world.sync)
+
+        logged = world.database.read_now(lambda c: access.list_for(c, ANNA_RECORD))
+
+        assert [(one.operation, one.item_count) for one in logged] == [
+            ("attachments", 1),
+            ("messages delta", 1),
+        ]
+
+    async def test_a_mail_without_attachments_costs_two_requests_and_a_page_fifty_mails(
+        self, world: World
+    ) -> None:
+        world = World(world.database, world.clock, page_size=50)
+        world.approve_anna()
+        for number in range(100):
+            world.exchange.deliver(ANNA_OBJECT, a_message(number))
+
+        report = await once(world.sync)
+
+        assert report.counts["dataverse_requests"] == 1 + 2 * 100
+        assert report.counts["graph_requests"] / report.counts["listed"] <= 0.05
