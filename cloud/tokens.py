@@ -19,6 +19,8 @@ from kernel.clock import Clock
 _UNUSABLE_BEFORE_END_SECONDS = 60.0
 _RENEW_AFTER_SHARE = 0.7
 _FAILURE_KEPT_SECONDS = 5.0
+# A service that refuses every token must not turn each of its refusals into a request to Entra.
+_RENEW_AGAIN_AFTER_SECONDS = 10.0
 
 
 class Tokens(Protocol):
@@ -59,6 +61,7 @@ class _Held:
     """What is known for one scope: the token and its times, or the failure and until when."""
 
     token: str = ""
+    fetched_at: float = 0.0
     renew_at: float = 0.0
     unusable_at: float = 0.0
     failure: CloudError | None = None
@@ -89,8 +92,14 @@ class MsalTokens:
         return await self._fetched(scope, held)
 
     async def renew(self, scope: str) -> str:
-        """Fetch a token anew; many calls that were refused together cause one fetch."""
+        """Fetch a token anew, unless the one at hand is younger than ten seconds.
+
+        So many calls that were refused together cause one fetch.
+        """
         held = self._held.setdefault(scope, _Held())
+        age = self._clock.monotonic() - held.fetched_at
+        if held.token and age < _RENEW_AGAIN_AFTER_SECONDS:
+            return held.token
         if held.fetch is None:
             held.token = ""
         return await self._fetched(scope, held)
@@ -137,6 +146,7 @@ class MsalTokens:
             _seconds(result.get("refresh_in"), seconds), seconds * _RENEW_AFTER_SHARE
         )
         held.token = token
+        held.fetched_at = now
         held.renew_at = now + renew_seconds
         held.unusable_at = now + max(seconds - _UNUSABLE_BEFORE_END_SECONDS, seconds / 2)
         held.failure = None

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from urllib.parse import unquote, urlsplit
 
 import httpx
 
@@ -81,6 +82,7 @@ class _Setback:
     wait_seconds: float
     throttled: bool = False
     may_have_happened: bool = False
+    final: bool = False
     answer: Answer | None = None
 
 
@@ -168,11 +170,11 @@ class Transport:
         except TokenUnavailable as error:
             return self._no_token(progress, error)
         if token is None:
-            return _Setback("no token came in time", 0.0)
+            return _Setback("no token came in time", 0.0, final=True)
         connect_seconds = await self._permitted(permit, progress)
         left = progress.give_up_at - self._clock.monotonic()
-        if left <= 0.0:
-            return _Setback("the deadline came before the request could start", 0.0)
+        if left <= 0.0 or connect_seconds <= 0.0:
+            return _Setback("the deadline came before the request could start", 0.0, final=True)
         progress.attempts += 1
         request_id = self._new_request_id()
         request = self._request(call, token, request_id, min(connect_seconds, left), left)
@@ -234,7 +236,11 @@ class Transport:
             return progress.give_up_at - self._clock.monotonic()
         while True:
             asked_at = self._clock.monotonic()
-            await permit()
+            try:
+                async with asyncio.timeout(max(0.0, progress.give_up_at - asked_at)):
+                    await permit()
+            except TimeoutError:
+                return 0.0
             left = PERMIT_SECONDS - (self._clock.monotonic() - asked_at)
             if left > 0.0 or self._clock.monotonic() >= progress.give_up_at:
                 return left
@@ -305,7 +311,7 @@ class Transport:
         progress.unsure = progress.unsure or (is_write and setback.may_have_happened)
         now = self._clock.monotonic()
         repeatable = call.call_class is not CallClass.SEND and progress.attempts < ATTEMPTS_MAX
-        if not repeatable or now + setback.wait_seconds >= progress.give_up_at:
+        if setback.final or not repeatable or now + setback.wait_seconds >= progress.give_up_at:
             raise self._postponed(call, budget, progress, setback)
         if setback.wait_seconds > 0.0:
             await self._clock.sleep(setback.wait_seconds)
@@ -369,13 +375,14 @@ class Transport:
 
     def _service_of(self, call: Call) -> Service:
         """Return the service that the URL belongs to; its origin and scope must be configured."""
-        origin = origin_of(call.url)
+        origin = _origin_on_the_wire(call.url)
         same = [service for service in self._services if service.origin == origin]
         inside = [s for s in same if call.url.lower().startswith(s.base_url.lower() + "/")]
         found = (inside or same)[:1]
         if not found:
             raise ForeignLink(
-                f"{call.reason or call.method}: {origin or 'this URL'} is no configured service.",
+                f"{call.reason or call.method}: {origin or 'this URL'} is no configured service, "
+                "or its path climbs.",
                 hint="No token leaves for another origin; check the URL settings.",
             )
         if call.scope and call.scope != found[0].scope:
@@ -385,3 +392,17 @@ class Transport:
 
 def _waiting(seconds: float) -> _Setback:
     return _Setback("the service asks to wait", seconds, throttled=True)
+
+
+def _origin_on_the_wire(url: str) -> str:
+    """Return the origin as the HTTP client reads the URL; empty for one that is not to be sent.
+
+    A path that climbs is judged as one mailbox here and, once httpx has resolved it, is another.
+    """
+    try:
+        parsed = httpx.URL(url)
+        path = unquote(urlsplit(url).path)
+    except (httpx.InvalidURL, ValueError):
+        return ""
+    climbs = any(part in (".", "..") for part in path.split("/"))
+    return "" if climbs else origin_of(str(parsed))

@@ -38,11 +38,13 @@ class TestUser:
         service = Scripted(ok({}))
         await service.graph.user("guest_fabrikam.com#EXT#@contoso.com", select=())
         await service.graph.user("$a'b@contoso.com", select=())
-        await service.graph.user("../groups?x", select=())
+        await service.graph.user("a/groups?x", select=())
+        with pytest.raises(ForeignLink):
+            await service.graph.user("../groups", select=())
         assert [r.url.raw_path.decode() for r in service.requests] == [
             "/v1.0/users/guest_fabrikam.com%23EXT%23@contoso.com",
             "/v1.0/users(%27%24a%27%27b%40contoso.com%27)",
-            "/v1.0/users/..%2Fgroups%3Fx",
+            "/v1.0/users/a%2Fgroups%3Fx",
         ]
 
 

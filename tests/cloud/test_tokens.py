@@ -20,12 +20,13 @@ class CountingApp:
         self.expires_in = expires_in
         self.failure: CloudError | None = None
         self.closed = False
+        self.answer: Mapping[str, Any] | None = None
 
     def fetch(self, scope: str) -> Mapping[str, Any]:
         self.fetched += 1
         if self.failure is not None:
             raise self.failure
-        return {"access_token": f"t{self.fetched}", "expires_in": self.expires_in}
+        return self.answer or {"access_token": f"t{self.fetched}", "expires_in": self.expires_in}
 
     def close(self) -> None:
         self.closed = True
@@ -73,11 +74,31 @@ async def test_a_token_at_its_end_is_not_handed_out(tokens, frozen) -> None:
     assert await tokens.get(SCOPE) == "t2"
 
 
-async def test_a_refused_token_is_fetched_anew_once_for_all(tokens, app) -> None:
+async def test_a_refused_token_is_fetched_anew_once_for_all(tokens, app, frozen) -> None:
     await tokens.get(SCOPE)
+    frozen.advance(10.0)
     assert set(await asyncio.gather(*[tokens.renew(SCOPE) for _ in range(5)])) == {"t2"}
     assert await tokens.get(SCOPE) == "t2"
+    assert await tokens.renew(SCOPE) == "t2"
     assert app.fetched == 2
+
+
+async def test_a_renewal_that_fails_leaves_no_refused_token_behind(tokens, app, frozen) -> None:
+    await tokens.get(SCOPE)
+    frozen.advance(10.0)
+    app.failure = TokenRefused("no")
+    for _ in range(2):
+        with pytest.raises(TokenRefused):
+            await tokens.renew(SCOPE)
+    app.failure = None
+    frozen.advance(5.0)
+    assert await tokens.get(SCOPE) == "t3"
+
+
+async def test_an_answer_without_a_token_is_a_refusal(tokens, app) -> None:
+    app.answer = {"expires_in": "soon"}
+    with pytest.raises(TokenRefused):
+        await tokens.get(SCOPE)
 
 
 async def test_a_failure_is_kept_for_five_seconds_and_then_forgotten(tokens, app, frozen) -> None:

@@ -300,6 +300,15 @@ class TestPermits:
             await service.transport.send(a_mail_read(deadline_seconds=10), permit=permit)
         assert service.requests == []
 
+    async def test_a_permit_that_hangs_ends_at_the_deadline_without_a_request(self) -> None:
+        async def permit() -> None:
+            await asyncio.sleep(60)
+
+        service = Scripted(ok())
+        with pytest.raises(Unreachable):
+            await service.transport.send(a_mail_read(deadline_seconds=0.05), permit=permit)
+        assert service.requests == []
+
     async def test_the_connection_may_take_no_longer_than_the_permit_lasts(self) -> None:
         async def permit() -> None:
             service.clock.advance(0.4)
@@ -365,6 +374,10 @@ class TestWhereTokensGo:
             "https://graph.example.com@evil.example.net/v1.0/users",
             "https://user:pass@graph.example.com/v1.0/users",
             "//graph.example.com/v1.0/users",
+            "https://graph.example.com\\@evil.example.net/v1.0/users",
+            "https://graph.example.com/v1.0/users\r\nX: y",
+            "https://graph.example.com/v1.0/users('a')/messages/../../users('b')/messages",
+            "https://graph.example.com/v1.0/users/a/%2e%2e/b",
         ],
     )
     async def test_no_request_leaves_for_an_origin_that_is_not_configured(self, url) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ import trustme
 
 from cloud.call import Call
 from cloud.errors import BadAnswer, Unknown, Unreachable
+from cloud.graph import Graph
 from cloud.origins import graph_service
 from cloud.tokens import FixedTokens
 from cloud.transport import Transport
@@ -145,6 +147,15 @@ async def test_an_opaque_link_keeps_its_meaning_on_the_wire() -> None:
         await transport.send(Call("GET", link))
         sent = raw.heads[0].split(" ")[1]
         assert httpx.URL(f"http://x{sent}").params["$skiptoken"] == "a+b c&d%3D/"
+
+
+async def test_odd_names_stay_one_segment_on_the_wire() -> None:
+    async with serving(OK) as (raw, transport, base):
+        graph = Graph(transport, graph_service(base))
+        for name in ("guest#EXT#@contoso.com", "a/b?c&d@contoso.com", "o'hara+x@contoso.com"):
+            await graph.user(name, select=())
+            path = raw.heads[-1].split(" ")[1]
+            assert [unquote(part) for part in path.split("/")] == ["", "v1.0", "users", name]
 
 
 async def test_nothing_on_the_way_reads_a_proxy_from_the_environment(monkeypatch) -> None:
