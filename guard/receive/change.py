@@ -5,7 +5,7 @@ Presence is not change (law 4): a column in Target may be unchanged, so `before`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from guard.columns import TABLES
 from guard.errors import Unreadable
@@ -58,7 +58,7 @@ def change_from(delivery: Delivery, *, mirrored: Mapping[str, Value] | None = No
         before=before,
         after=overlaid(before, delivery.target),
         sent=_sent(delivery),
-        request=_request(delivery),
+        request=request_of(delivery),
     )
 
 
@@ -68,9 +68,9 @@ def needs_mirror(delivery: Delivery) -> bool:
         return False
     if delivery.before is None:
         return True
-    known = delivery.before.keys() | delivery.target.keys()
-    return not known.issuperset(
-        name for name in _EXPECTED[delivery.table] if name != "applicationid"
+    return any(
+        name not in delivery.before and name not in delivery.target
+        for name in _EXPECTED[delivery.table]
     )
 
 
@@ -85,21 +85,24 @@ def _sent(delivery: Delivery) -> frozenset[str]:
     return frozenset(names)
 
 
-def _request(delivery: Delivery) -> dict[str, Value]:
+def request_of(delivery: Delivery) -> dict[str, Value]:
+    """Return what rules may ask about the request itself, by the catalogue's names."""
     return {
-        "message": delivery.message,
-        "mode": delivery.mode,
-        "stage": delivery.stage,
+        "columns": base_names(delivery.target),
         "depth": delivery.depth,
-        "organizationId": delivery.organization_id,
-        "correlationId": delivery.correlation_id,
-        "operationId": delivery.operation_id,
-        "requestId": delivery.request_id,
-        "userId": delivery.user_id,
+        "stage": delivery.stage,
+        "mode": delivery.mode,
+        "userAgent": delivery.user_agent,
     }
 
 
-_EXPECTED: Mapping[str, tuple[str, ...]] = {
-    name: tuple(column for column in table.flat if column.split(".", 1)[0] in _WHOSE)
+def base_names(columns: Iterable[str]) -> tuple[str, ...]:
+    """Return the logical names of columns, lookups once."""
+    return tuple(sorted({name.split(".", 1)[0] for name in columns}))
+
+
+_EXPECTED: Mapping[str, frozenset[str]] = {
+    name: frozenset(column for column in table.flat if column.split(".", 1)[0] in _WHOSE)
+    - {"applicationid"}
     for name, table in TABLES.items()
 }

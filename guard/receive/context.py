@@ -75,6 +75,7 @@ class Context(msgspec.Struct, rename="pascal"):
     request_id: Text = None
     correlation_id: Text = None
     initiating_user_id: Text = None
+    initiating_user_agent: Text = None
     user_id: Text = None
     initiating_user_azure_active_directory_object_id: Text = None
     operation_created_on: Text = None

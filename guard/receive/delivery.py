@@ -68,6 +68,7 @@ class Delivery:
     step_id: str | None
     initiating_user_id: str | None
     initiating_object_id: str | None
+    user_agent: str | None
     user_id: str | None
     created_at: datetime | None
     tag: str | None
@@ -275,6 +276,7 @@ def _delivery(context: Context, table: str, message: str, parts: _Parts) -> Deli
         initiating_object_id=guid_from(
             text_of(context.initiating_user_azure_active_directory_object_id)
         ),
+        user_agent=text_of(context.initiating_user_agent) or None,
         user_id=guid_from(text_of(context.user_id)),
         created_at=created_at,
         tag=_tag_of(context.shared_variables),

@@ -1,0 +1,81 @@
+"""What is to be decided, and by which way it came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from guard.receive.delivery import ASYNCHRONOUS, SYNCHRONOUS, Delivery
+
+FROM_DELIVERY = "delivery"
+FROM_RECONCILIATION = "reconciliation"
+FROM_EXAMINATION = "examination"
+FROM_GRANT = "grant"
+FROM_SCAN = "scan"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One thing to decide; `changed_at` orders changes of the same row."""
+
+    table: str
+    record_id: str
+    operation: str | None
+    mode: int
+    stage: int
+    initiating_user_id: str | None
+    organization_id: str | None = None
+    operation_id: str | None = None
+    request_id: str | None = None
+    correlation_id: str | None = None
+    message: str | None = None
+    key: str | None = None
+    changed_at: datetime | None = None
+    source: str = FROM_DELIVERY
+
+    @property
+    def is_synchronous(self) -> bool:
+        """Return whether the change waits for the answer."""
+        return self.mode == SYNCHRONOUS
+
+
+def case_of(delivery: Delivery) -> Case:
+    """Return the case that a delivery brings."""
+    modified = delivery.target.get("modifiedon")
+    return Case(
+        table=delivery.table,
+        record_id=delivery.record_id or "",
+        operation=delivery.operation,
+        mode=delivery.mode,
+        stage=delivery.stage,
+        initiating_user_id=delivery.initiating_user_id,
+        organization_id=delivery.organization_id,
+        operation_id=delivery.operation_id,
+        request_id=delivery.request_id,
+        correlation_id=delivery.correlation_id,
+        message=delivery.message,
+        key=delivery.key,
+        changed_at=modified if isinstance(modified, datetime) else delivery.created_at,
+    )
+
+
+def late_case(
+    table: str,
+    record_id: str,
+    *,
+    operation: str,
+    source: str,
+    changed_at: datetime,
+    actor_id: str | None = None,
+) -> Case:
+    """Return the case of a committed row that is judged without a delivery."""
+    return Case(
+        table=table,
+        record_id=record_id,
+        operation=operation,
+        mode=ASYNCHRONOUS,
+        stage=40,
+        initiating_user_id=actor_id,
+        changed_at=changed_at,
+        source=source,
+    )

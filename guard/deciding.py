@@ -1,0 +1,205 @@
+"""A judged change becomes a recorded decision with its effects: the one place that does so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from guard import consequences
+from guard.answers import recorded_finding
+from guard.case import Case
+from guard.judge import Judged
+from guard.ledger.entry import NO_EFFECTS, Effects, Entry, MirrorRow, Recorded
+from guard.ledger.port import Ledger
+from guard.metrics import Metrics
+from kernel.clock import Clock
+from kernel.ids import new_id
+from rules.change import Change
+from rules.decision import Decision, Outcome
+from rules.policy_set import PolicySet
+
+ENFORCE = "enforce"
+OBSERVE = "observe"
+_ALLOWING = (Outcome.ALLOW, Outcome.WARN)
+_NOTHING: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What was decided, ready to be recorded; `effects` belong to it in enforcement."""
+
+    decision: Decision
+    cause: str
+    policy_set: PolicySet | None = None
+    private: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    public: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+
+
+class Decider:
+    """Records decisions.
+
+    With `enforcement` observe every answer is 200 and nothing is reverted or granted; approvals
+    are still withdrawn, because what was observed is no longer what was approved.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        enforcement: str = ENFORCE,
+        ledger_deadline_seconds: float = 10.0,
+    ) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._metrics = metrics
+        self._enforcement = enforcement
+        self._ledger_deadline_seconds = ledger_deadline_seconds
+
+    @property
+    def enforces(self) -> bool:
+        """Return whether decisions are carried out."""
+        return self._enforcement == ENFORCE
+
+    async def judged(
+        self,
+        case: Case,
+        change: Change,
+        judged: Judged,
+        *,
+        now: datetime,
+        cause: str | None = None,
+        **public: Any,
+    ) -> Recorded:
+        """Record the decision on a change, with what must follow."""
+        self._count(judged)
+        cause = cause or (
+            "deferred"
+            if judged.deferred and judged.decision.outcome in _ALLOWING
+            else judged.decision.cause
+        )
+        conclusion = Conclusion(
+            judged.decision,
+            cause,
+            judged.policy_set,
+            private={
+                "before": change.before,
+                "after": change.after,
+                "sent": sorted(change.sent),
+                "request": change.request,
+                "facts": judged.facts.values,
+                "missing": judged.facts.missing,
+                "sources": judged.sources,
+            },
+            public={
+                **({"deferred": list(judged.deferred)} if judged.deferred else {}),
+                **({"attributed_to": judged.attributed_to} if judged.attributed_to else {}),
+                **public,
+            },
+        )
+        decision_id = new_id(now)
+        effects = self._effects(case, change, judged.decision.outcome, decision_id, now)
+        return await self.record(
+            case, conclusion, now=now, effects=effects, decision_id=decision_id
+        )
+
+    async def record(
+        self,
+        case: Case,
+        conclusion: Conclusion,
+        *,
+        now: datetime,
+        effects: Effects = NO_EFFECTS,
+        decision_id: str | None = None,
+    ) -> Recorded:
+        """Make a conclusion durable and return it, or what was recorded for the same delivery."""
+        decision = conclusion.decision
+        contributing = sorted(
+            (f for f in decision.findings if f.contributes is not Outcome.ALLOW),
+            key=lambda f: -f.contributes.rank,
+        )
+        policy_set = conclusion.policy_set
+        entry = Entry(
+            id=decision_id or new_id(now),
+            decided_at=now,
+            decision=decision.outcome.value,
+            cause=conclusion.cause,
+            table=case.table,
+            record_id=case.record_id,
+            status=self._status(case, decision.outcome),
+            key=case.key,
+            public={
+                "operation": case.operation,
+                "message": case.message,
+                "mode": case.mode,
+                "stage": case.stage,
+                "source": case.source,
+                "organization_id": case.organization_id,
+                "operation_id": case.operation_id,
+                "request_id": case.request_id,
+                "correlation_id": case.correlation_id,
+                "initiating_user_id": case.initiating_user_id,
+                "rules": [finding.id for finding in contributing],
+                "policy_set": policy_set.digest if policy_set is not None else None,
+                "enforcement": self._enforcement,
+                "obliged": bool(effects.tasks),
+                **conclusion.public,
+            },
+            private={
+                "findings": [recorded_finding(finding) for finding in decision.findings],
+                "evaluated": list(decision.evaluated),
+                **conclusion.private,
+            },
+        )
+        return await self._ledger.record(
+            entry,
+            effects=effects,
+            policy_set=policy_set,
+            deadline_seconds=self._ledger_deadline_seconds,
+        )
+
+    def _status(self, case: Case, outcome: Outcome) -> int:
+        if not case.is_synchronous or not self.enforces or outcome in _ALLOWING:
+            return 200
+        return 403
+
+    def _effects(
+        self, case: Case, change: Change, outcome: Outcome, decision_id: str, now: datetime
+    ) -> Effects:
+        """Nothing follows from a synchronous decision: a later step may still roll it back."""
+        if case.is_synchronous or not change.record_id:
+            return NO_EFFECTS
+        changed_at = case.changed_at or now
+        if outcome in _ALLOWING:
+            return consequences.of_allowed(
+                case,
+                change,
+                decision_id=decision_id,
+                grants=self.enforces,
+                changed_at=changed_at,
+            )
+        effects = consequences.of_refused(
+            change, outcome, decision_id=decision_id, reverts=self.enforces
+        )
+        if self.enforces:
+            return effects
+        # Nobody will put the row back, so what was observed is what is known from now on.
+        seen = MirrorRow(change.table, change.record_id, change.after, changed_at, decision_id)
+        return Effects(effects.tasks, effects.withdrawals, seen)
+
+    def now(self) -> datetime:
+        """Return the present moment."""
+        return self._clock.now()
+
+    def new_id(self, now: datetime) -> str:
+        """Return the id of a decision about to be recorded."""
+        return new_id(now)
+
+    def _count(self, judged: Judged) -> None:
+        for path in judged.facts.missing:
+            self._metrics.fact_missing(path)
+        for finding in judged.decision.findings:
+            self._metrics.rule_failed(finding.id, finding.result)

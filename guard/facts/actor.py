@@ -1,0 +1,184 @@
+"""Facts about who made a change.
+
+`actor.kind` is user, application, system or guard. Roles count by id (law 15): a role is a system
+administrator's when its template says so, never by its name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from guard.facts.directory import Directory
+from guard.facts.question import Findings, Question
+from guard.facts.rows import HeldRole, Rows, UserRow
+from guard.own import Own
+from kernel.errors import GuardError
+from rules.change import Value
+
+ROOT = "actor."
+SYSTEM_ADMINISTRATOR = "627090ff-40a3-4053-8790-584edc5be201"
+APPROVE_PRIVILEGE = "prvApproveRejectEmailAddress"
+SUPPORT_USER = 3
+
+ROLE_FACTS = frozenset(
+    {"roles", "roleIds", "roleTemplates", "isSystemAdministrator", "isDelegatedApprover"}
+)
+ROW_FACTS = frozenset({"kind", "upn", "objectId", "entraRoles"})
+FROM_DATAVERSE = "dataverse"
+FROM_ENTRA = "entra"
+FROM_DELIVERY = "delivery"
+NO_SUCH_USER = "Dataverse has no such user"
+
+Kind = Literal["user", "application", "system", "guard"]
+
+
+@dataclass(frozen=True, slots=True)
+class ActorFacts:
+    """Looks up the actor; `delegated_role_id` names the role Delegated Mailbox Approver."""
+
+    rows: Rows
+    directory: Directory
+    own: Own
+    delegated_role_id: str | None = None
+
+    async def gather(self, question: Question, found: Findings) -> None:
+        """Look up what is needed of `actor`, in two waves at most."""
+        needed = question.needs(ROOT)
+        if not needed:
+            return
+        actor_id = question.actor_id
+        if actor_id is None:
+            for name in needed:
+                found.lack(ROOT + name, "the delivery names no actor")
+            return
+        found.know(ROOT + "id", actor_id, FROM_DELIVERY)
+        waves = []
+        if needed & ROW_FACTS:
+            waves.append(self._row(question, actor_id, needed, found))
+        if needed & ROLE_FACTS:
+            waves.append(self._roles(actor_id, found))
+        if "canApproveEmail" in needed:
+            waves.append(self._privilege(actor_id, found))
+        await asyncio.gather(*waves)
+
+    async def _row(
+        self, question: Question, actor_id: str, needed: frozenset[str], found: Findings
+    ) -> None:
+        user, source = await self._user(question, actor_id, found)
+        if user is None:
+            return
+        kind = kind_of(user, own=self.own)
+        found.know(ROOT + "kind", kind, source)
+        found.know(ROOT + "upn", user.upn, source)
+        found.know(ROOT + "objectId", user.object_id, source)
+        if "entraRoles" in needed:
+            await self._entra_roles(user, kind, found)
+
+    async def _user(
+        self, question: Question, actor_id: str, found: Findings
+    ) -> tuple[UserRow | None, str]:
+        change = question.change
+        if (
+            question.is_synchronous
+            and change.table == "systemuser"
+            and change.record_id == actor_id
+        ):
+            # The row is being written by this very transaction: what it says stands in the change.
+            if change.after.get("domainname") is None and change.after.get("applicationid") is None:
+                _lack_row(found, "the actor's own row is being changed and doesn't name its UPN")
+                return None, ""
+            return user_from(actor_id, change.after), FROM_DELIVERY
+        try:
+            user = await self.rows.user(actor_id)
+        except GuardError as error:
+            _lack_row(found, reason_of(error))
+            return None, ""
+        if user is None:
+            _lack_row(found, NO_SUCH_USER)
+        return user, FROM_DATAVERSE
+
+    async def _entra_roles(self, user: UserRow, kind: Kind, found: Findings) -> None:
+        path = ROOT + "entraRoles"
+        if kind != "user" or user.object_id is None:
+            # Only people hold directory roles that count; who has no Entra object holds none.
+            found.know(path, (), FROM_DATAVERSE)
+            return
+        try:
+            roles = await self.directory.directory_roles(user.object_id)
+        except GuardError as error:
+            found.lack(path, reason_of(error))
+            return
+        found.know(path, tuple(roles), FROM_ENTRA)
+
+    async def _roles(self, actor_id: str, found: Findings) -> None:
+        try:
+            direct, through_teams = await asyncio.gather(
+                self.rows.roles_of(actor_id), self.rows.team_roles_of(actor_id)
+            )
+        except GuardError as error:
+            # Half of the roles would let "has not this role" pass: all or none.
+            for name in ROLE_FACTS:
+                found.lack(ROOT + name, reason_of(error))
+            return
+        for name, value in self._role_facts([*direct, *through_teams]).items():
+            found.know(ROOT + name, value, FROM_DATAVERSE)
+
+    def _role_facts(self, held: list[HeldRole]) -> dict[str, Value]:
+        ids = {one for role in held for one in (role.role_id, role.root_id) if one}
+        templates = {role.template_id for role in held if role.template_id}
+        wanted = (self.delegated_role_id or "").lower()
+        return {
+            "roles": tuple(sorted({role.name for role in held})),
+            "roleIds": tuple(sorted(ids)),
+            "roleTemplates": tuple(sorted(templates)),
+            "isSystemAdministrator": SYSTEM_ADMINISTRATOR in templates,
+            "isDelegatedApprover": bool(wanted) and wanted in ids,
+        }
+
+    async def _privilege(self, actor_id: str, found: Findings) -> None:
+        path = ROOT + "canApproveEmail"
+        try:
+            held = await self.rows.has_privilege(actor_id, APPROVE_PRIVILEGE)
+        except GuardError as error:
+            found.lack(path, reason_of(error))
+            return
+        found.know(path, held, FROM_DATAVERSE)
+
+
+def kind_of(user: UserRow, *, own: Own) -> Kind:
+    """Return what an actor is: the guard itself, an application, the platform, or a person."""
+    if user.id == own.user_id:
+        return "guard"
+    if user.application_id is not None:
+        return "application"
+    if user.access_mode == SUPPORT_USER or (user.upn is None and user.object_id is None):
+        return "system"
+    return "user"
+
+
+def user_from(user_id: str, columns: Mapping[str, Value]) -> UserRow:
+    """Return the user that the columns of a systemuser row describe."""
+
+    texts = {
+        name: value if isinstance(value := columns.get(name), str) and value else None
+        for name in ("domainname", "azureactivedirectoryobjectid", "applicationid")
+    }
+    return UserRow(
+        id=user_id,
+        upn=texts["domainname"],
+        object_id=texts["azureactivedirectoryobjectid"],
+        application_id=texts["applicationid"],
+    )
+
+
+def reason_of(error: GuardError) -> str:
+    """Return why a look-up failed, short enough for a finding."""
+    return error.message[:200]
+
+
+def _lack_row(found: Findings, reason: str) -> None:
+    for name in ROW_FACTS:
+        found.lack(ROOT + name, reason)

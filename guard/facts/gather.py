@@ -1,0 +1,68 @@
+"""Gathering: only what is needed, all at once, in two waves at most, within a deadline.
+
+What has not come in by the deadline is a missing fact with that reason; nothing waits longer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from guard.facts.actor import ActorFacts
+from guard.facts.owner import AddressOwnerFacts, OwnerFacts
+from guard.facts.question import Findings, Question
+from kernel.log import get_logger
+
+log = get_logger("guard")
+SIDES = ("new", "old")
+
+
+@dataclass(frozen=True, slots=True)
+class Gatherer:
+    """Looks up facts; `deadline_seconds` bounds the whole of one decision's look-ups."""
+
+    actor: ActorFacts
+    owner: OwnerFacts
+    address_owner: AddressOwnerFacts
+    deadline_seconds: float = 5.0
+
+    async def gather(self, question: Question) -> Findings:
+        """Return what could be learnt and, for all else that is needed, why not."""
+        found = Findings()
+        waves = self._waves(question, found)
+        if waves and await self._are_late(waves):
+            late = f"it did not come within {self.deadline_seconds:g} seconds"
+            found.complete(question.needed, reason=late)
+        found.complete(question.needed, reason="nothing supplies this fact")
+        return found
+
+    def _waves(self, question: Question, found: Findings) -> list[Coroutine[Any, Any, None]]:
+        waves: list[Coroutine[Any, Any, None]] = []
+        if question.needs("actor."):
+            waves.append(self.actor.gather(question, found))
+        for side in SIDES:
+            if question.needs(f"{side}.owner."):
+                waves.append(self.owner.gather(question, side, found))
+            if question.needs(f"{side}.addressOwner."):
+                waves.append(self.address_owner.gather(question, side, found))
+        return waves
+
+    async def _are_late(self, waves: list[Coroutine[Any, Any, None]]) -> bool:
+        """Run the waves; return whether some had to be given up at the deadline."""
+        tasks = [asyncio.ensure_future(wave) for wave in waves]
+        try:
+            done, late = await asyncio.wait(tasks, timeout=self.deadline_seconds)
+        finally:
+            for task in tasks:
+                task.cancel()
+        if late:
+            # A cancelled look-up must have ended before its findings are read.
+            await asyncio.wait(late)
+        for task in done:
+            error = task.exception()
+            if error is not None:
+                # Our own fault; its facts stay unknown, so the rules that read them err.
+                log.error("fact_look_up_failed", exc_info=error)
+        return bool(late)

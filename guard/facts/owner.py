@@ -1,0 +1,215 @@
+"""Facts about whose mailbox a row is, and about who holds its address in Entra.
+
+The owner of a mailbox is its regarding user or queue, else its owner; of a systemuser the user, of
+a queue the queue (design §7). Queues and teams have no UPN and no Entra object: known to be empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from guard.columns import TABLES
+from guard.facts.actor import (
+    FROM_DATAVERSE,
+    FROM_DELIVERY,
+    FROM_ENTRA,
+    reason_of,
+    user_from,
+)
+from guard.facts.directory import Directory, Person
+from guard.facts.question import UNREADABLE_OWNER, Findings, Question
+from guard.facts.rows import Rows, UserRow
+from guard.ledger.entry import MirrorRow
+from kernel.errors import GuardError
+from rules.change import Value
+
+FROM_MIRROR = "mirror"
+ROW_FACTS = frozenset({"upn", "objectId", "entraUpn"})
+ENTRA_FACTS = frozenset({"objectId", "entraUpn"})
+_TYPES = {"systemuser": "user", "queue": "queue", "team": "team"}
+
+Mirrored = Callable[[str, str], Awaitable[MirrorRow | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose row it is; `type` is None when the row names an id alone."""
+
+    id: str
+    type: str | None
+
+
+def owner_of(table: str, record_id: str, columns: Mapping[str, Value]) -> Owner | None:
+    """Return the owner that the columns of a row name."""
+    if table == "systemuser":
+        return Owner(record_id, "user")
+    if table == "queue":
+        return Owner(record_id, "queue")
+    for column in ("regardingobjectid", "ownerid"):
+        identity = columns.get(f"{column}.id")
+        if isinstance(identity, str) and identity:
+            kind = columns.get(f"{column}.type")
+            return Owner(identity, _TYPES.get(kind) if isinstance(kind, str) else None)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerFacts:
+    """Looks up the owner on one side of a change (`new.owner.` or `old.owner.`)."""
+
+    rows: Rows
+    directory: Directory
+    mirrored: Mirrored
+
+    async def gather(self, question: Question, side: str, found: Findings) -> None:
+        """Look up what is needed of the owner, in two waves at most."""
+        root = f"{side}.owner."
+        needed = question.needs(root)
+        if not needed:
+            return
+        change = question.change
+        columns = change.after if side == "new" else change.before
+        owner = owner_of(change.table, change.record_id, columns) if columns else None
+        if owner is None:
+            for name in needed:
+                if side == "old" and not columns:
+                    found.know(root + name, None, FROM_DELIVERY)
+                else:
+                    found.lack(root + name, "the row names no owner")
+            return
+        found.know(root + "id", owner.id, FROM_DELIVERY)
+        if owner.type is not None:
+            found.know(root + "type", owner.type, FROM_DELIVERY)
+        if owner.type in ("queue", "team"):
+            for name in ROW_FACTS:
+                found.know(root + name, None, FROM_DELIVERY)
+        elif needed & ROW_FACTS or owner.type is None:
+            await self._user(question, owner, columns, root, needed, found)
+
+    async def _user(
+        self,
+        question: Question,
+        owner: Owner,
+        columns: Mapping[str, Value],
+        root: str,
+        needed: frozenset[str],
+        found: Findings,
+    ) -> None:
+        user, source = await self._row(question, owner, columns, root, found)
+        if user is None:
+            return
+        found.know(root + "type", "user", source)
+        found.know(root + "upn", user.upn, source)
+        if needed & ENTRA_FACTS:
+            await self._entra(user, root, found)
+
+    async def _row(
+        self,
+        question: Question,
+        owner: Owner,
+        columns: Mapping[str, Value],
+        root: str,
+        found: Findings,
+    ) -> tuple[UserRow | None, str]:
+        """Return the owner's row, from the transaction itself where it may not be read."""
+        if question.is_synchronous:
+            user, source, is_final = await self._unread(question, owner, columns)
+            if user is not None:
+                return user, source
+            if is_final:
+                for name in (*ROW_FACTS, *(() if owner.type else ("type",))):
+                    found.lack(root + name, UNREADABLE_OWNER)
+                return None, ""
+        try:
+            user = await self.rows.user(owner.id)
+        except GuardError as error:
+            for name in ROW_FACTS:
+                found.lack(root + name, reason_of(error))
+            return None, ""
+        if user is None:
+            if owner.type is None:
+                # An id alone that is no user is a queue or a team: neither has a UPN.
+                for name in ROW_FACTS:
+                    found.know(root + name, None, FROM_DATAVERSE)
+                found.know(root + "type", "queue", FROM_DATAVERSE)
+            else:
+                for name in ROW_FACTS:
+                    found.lack(root + name, "Dataverse has no such user")
+        return user, FROM_DATAVERSE
+
+    async def _unread(
+        self, question: Question, owner: Owner, columns: Mapping[str, Value]
+    ) -> tuple[UserRow | None, str, bool]:
+        """Return what is known of the owner without reading its row, and whether that is all."""
+        change = question.change
+        is_primary = change.table == "systemuser"
+        if is_primary and columns.get("domainname"):
+            return user_from(owner.id, columns), FROM_DELIVERY, True
+        sent = question.ancestor("systemuser", owner.id)
+        if not is_primary and change.operation != "create" and sent is None:
+            return None, "", False
+        known = await self.mirrored("systemuser", owner.id)
+        together = {**(known.columns if known else {}), **(sent or {})}
+        if not together.get("domainname"):
+            return None, "", True
+        return user_from(owner.id, together), FROM_DELIVERY if sent else FROM_MIRROR, True
+
+    async def _entra(self, user: UserRow, root: str, found: Findings) -> None:
+        try:
+            person = await person_of(self.directory, user)
+        except GuardError as error:
+            for name in ENTRA_FACTS:
+                found.lack(root + name, reason_of(error))
+            return
+        found.know(root + "objectId", person.object_id if person else None, FROM_ENTRA)
+        found.know(root + "entraUpn", person.upn if person else None, FROM_ENTRA)
+
+
+async def person_of(directory: Directory, user: UserRow) -> Person | None:
+    """Return the Entra object of a Dataverse user: by object id, else by UPN."""
+    key = user.object_id or user.upn
+    return None if key is None else await directory.person(key)
+
+
+@dataclass(frozen=True, slots=True)
+class AddressOwnerFacts:
+    """Looks up which Entra objects hold the address on one side of a change."""
+
+    directory: Directory
+
+    async def gather(self, question: Question, side: str, found: Findings) -> None:
+        """Look up what is needed of `<side>.addressOwner`, in one wave."""
+        root = f"{side}.addressOwner."
+        needed = question.needs(root)
+        if not needed:
+            return
+        change = question.change
+        columns = change.after if side == "new" else change.before
+        address = columns.get(TABLES[change.table].address)
+        if not isinstance(address, str) or not address.strip():
+            for name in needed:
+                found.know(root + name, 0 if name == "count" else None, FROM_DELIVERY)
+            return
+        try:
+            holders = await self.directory.holders_of(address.strip())
+        except GuardError as error:
+            for name in needed:
+                found.lack(root + name, reason_of(error))
+            return
+        for name, value in _holder_facts(list(holders)).items():
+            found.know(root + name, value, FROM_ENTRA)
+
+
+def _holder_facts(holders: list[Person]) -> dict[str, Value]:
+    only = holders[0] if len(holders) == 1 else None
+    return {
+        "count": len(holders),
+        "ids": tuple(person.object_id for person in holders),
+        "upns": tuple(person.upn for person in holders if person.upn),
+        "id": only.object_id if only else None,
+        "objectId": only.object_id if only else None,
+        "upn": only.upn if only else None,
+        "isEnabled": only.is_enabled if only else None,
+        "userType": only.kind if only else None,
+    }

@@ -1,0 +1,170 @@
+"""A delivery comes in, a recorded decision goes out: every row of design §7's answer table.
+
+Order: not guarded, foreign, stripped or undecidable, own write, then the rules. A committed change
+(mode 1) is first held against the decision that allowed it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from guard.case import Case, case_of
+from guard.confirming import decision_confirmed_by
+from guard.deciding import Conclusion, Decider
+from guard.errors import Unreadable
+from guard.judge import Judge, Judged, built_in
+from guard.ledger.entry import NO_EFFECTS, Effects, MirrorRow, Recorded
+from guard.ledger.port import Ledger
+from guard.own import Own
+from guard.receive import Delivery, change_from, is_guarded
+from guard.receive.ancestors import ancestors_of
+from guard.receive.change import needs_mirror
+from guard.recognition import is_own_write
+from guard.watch.late import LateJudge
+from kernel.errors import Unavailable
+from kernel.log import get_logger
+from rules.change import Change, Facts
+from rules.decision import Decision, Finding, Outcome
+
+NOT_GUARDED = "not-guarded"
+FOREIGN = "foreign"
+STRIPPED = "stripped"
+UNDECIDABLE = "undecidable"
+OWN_WRITE = "own-write"
+
+log = get_logger("guard")
+_ALLOW = Decision(Outcome.ALLOW, "no-policy")
+
+
+class Intake:
+    """Decides deliveries."""
+
+    def __init__(
+        self, decider: Decider, judge: Judge, ledger: Ledger, own: Own, late: LateJudge
+    ) -> None:
+        self._decider = decider
+        self._judge = judge
+        self._ledger = ledger
+        self._own = own
+        self._late = late
+
+    async def take(self, delivery: Delivery) -> Recorded:
+        """Return the recorded decision on a delivery.
+
+        Raises Unavailable when it could not be recorded; then nothing was decided.
+        """
+        case, now = case_of(delivery), self._decider.now()
+        if not is_guarded(delivery.table, delivery.message):
+            return await self._plainly(case, _ALLOW, NOT_GUARDED, now)
+        if self._own.is_foreign(delivery.organization_id):
+            log.warning("foreign_delivery_received", organization_id=delivery.organization_id)
+            refusal = built_in("foreign", "The delivery comes from another organisation.")
+            return await self._plainly(case, refusal, FOREIGN, now)
+        try:
+            change = await self._change(delivery)
+        except Unreadable as error:
+            return await self._unread(case, delivery, error, now)
+        try:
+            return await self._decide(case, delivery, change, now)
+        except Unavailable:
+            raise
+        except Exception as error:
+            # Our own fault, and still an answer: what can't be decided is not allowed (law 1).
+            log.error("delivery_not_decided", record_id=case.record_id, exc_info=error)
+            fault = Unreadable("The guard failed to decide; its log says why.")
+            return await self._unread(case, delivery, fault, now)
+
+    async def _change(self, delivery: Delivery) -> Change:
+        mirrored = None
+        if needs_mirror(delivery) and delivery.record_id is not None:
+            known = await self._ledger.mirrored(delivery.table, delivery.record_id)
+            mirrored = known.columns if known is not None else None
+        return change_from(delivery, mirrored=mirrored)
+
+    async def _decide(
+        self, case: Case, delivery: Delivery, change: Change, now: datetime
+    ) -> Recorded:
+        if await is_own_write(delivery, change, own=self._own, ledger=self._ledger):
+            return await self._own_write(case, change, now)
+        if not delivery.is_synchronous:
+            confirmed = await decision_confirmed_by(
+                change, actor_id=delivery.initiating_user_id, ledger=self._ledger, now=now
+            )
+            if confirmed is not None:
+                return await self._confirmed(case, change, confirmed, now)
+        judged = await self._judge.judge(
+            change,
+            actor_id=delivery.initiating_user_id,
+            is_synchronous=delivery.is_synchronous,
+            now=now,
+            ancestors=ancestors_of(delivery),
+        )
+        return await self._decider.judged(case, change, judged, now=now)
+
+    async def _plainly(
+        self,
+        case: Case,
+        decision: Decision,
+        cause: str,
+        now: datetime,
+        *,
+        effects: Effects = NO_EFFECTS,
+        **public: Any,
+    ) -> Recorded:
+        conclusion = Conclusion(decision, cause, public=public)
+        return await self._decider.record(case, conclusion, now=now, effects=effects)
+
+    async def _own_write(self, case: Case, change: Change, now: datetime) -> Recorded:
+        effects = NO_EFFECTS
+        if not case.is_synchronous:
+            written = MirrorRow(
+                change.table, change.record_id, change.after, case.changed_at or now
+            )
+            effects = Effects(mirror=written)
+        return await self._plainly(case, _ALLOW, OWN_WRITE, now, effects=effects)
+
+    async def _confirmed(
+        self, case: Case, change: Change, confirmed: Recorded, now: datetime
+    ) -> Recorded:
+        """Record that an allowed change was committed; its decision is not made a second time."""
+        findings = tuple(finding_from(one) for one in (confirmed.private or {}).get("findings", ()))
+        decision = Decision(Outcome(confirmed.decision), "rules", findings)
+        judged = Judged(decision, Facts(), self._judge.policy_set)
+        more = {"confirms": confirmed.id, "decided_by": confirmed.public.get("policy_set")}
+        return await self._decider.judged(
+            case, change, judged, now=now, cause=confirmed.cause, **more
+        )
+
+    async def _unread(
+        self, case: Case, delivery: Delivery, error: Unreadable, now: datetime
+    ) -> Recorded:
+        """Answer a delivery that can't be decided from itself.
+
+        Before the commit it is refused. Afterwards the committed row is read and judged instead.
+        """
+        cause = STRIPPED if delivery.stripped else UNDECIDABLE
+        refusal = built_in(cause, error.message, is_error=True)
+        if delivery.is_synchronous:
+            return await self._plainly(case, refusal, cause, now)
+        return await self._late.examine(case, refusal=refusal, cause=cause, now=now)
+
+
+def finding_from(stated: dict[str, Any]) -> Finding:
+    """Return the finding that a record holds."""
+    return Finding(
+        policy=stated["policy"],
+        rule=stated["rule"],
+        id=f"{stated['policy']}/{stated['rule']}",
+        result=stated["result"],
+        mode=stated["mode"],
+        effect=stated["effect"],
+        declared="hold" if stated["effect"] == "hold" else "reject",
+        severity=stated["severity"],
+        message=stated["message"],
+        help=stated["help"],
+        exception=stated["exception"],
+        error=stated["error"],
+        contributes=Outcome(stated["contributes"]),
+        unknown=tuple(stated["unknown"]),
+    )

@@ -1,0 +1,190 @@
+"""POST /webhooks/dataverse as a bare ASGI callable: the answer table of design §7.
+
+Checked in the order size, key, readability. Never 3xx, never another 5xx than 503. The console
+mounts it; no web framework is imported here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from guard.answers import JSON, PROBLEM, answer_of, problem
+from guard.errors import Unreadable
+from guard.intake import Intake
+from guard.keys import Keys
+from guard.ledger.codec import text_of
+from guard.ledger.entry import Recorded
+from guard.metrics import Metrics
+from guard.receive import Delivery, read_delivery
+from kernel.errors import Unavailable
+from kernel.log import get_logger
+
+MOST_BYTES = 1024 * 1024
+BODY_SECONDS = 30.0
+SIZE_EXCEEDED = b"x-ms-dynamics-msg-size-exceeded"
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Readiness = Callable[[], str | None]
+
+log = get_logger("guard")
+
+
+def always_ready() -> str | None:
+    """Say that nothing stands in the way."""
+    return None
+
+
+class _TooLarge(Exception):
+    """The body is over the limit; the rest of it is not read."""
+
+
+class _TooSlow(Exception):
+    """The body doesn't come; whoever drips it gets no more of our time."""
+
+
+class _Disconnected(Exception):
+    """The caller is gone; nobody waits for an answer."""
+
+
+class Webhook:
+    """The receiver.
+
+    `readiness` returns why the guard can't decide now, or None. `enforcement` observe answers 200
+    to whatever is authenticated and readable.
+    """
+
+    def __init__(
+        self,
+        keys: Keys,
+        intake: Intake,
+        metrics: Metrics,
+        *,
+        readiness: Readiness = always_ready,
+        observes: bool = False,
+    ) -> None:
+        self._keys = keys
+        self._intake = intake
+        self._metrics = metrics
+        self._readiness = readiness
+        self._observes = observes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        began = time.perf_counter()
+        try:
+            recorded, answer = await self._answer(scope, receive)
+        except _Disconnected:
+            return
+        status, kind, body = answer
+        await _send(send, status, kind, body)
+        self._metrics.answered(
+            status=status,
+            decision=recorded.decision if recorded else "",
+            cause=recorded.cause if recorded else "",
+            seconds=time.perf_counter() - began,
+        )
+
+    async def _answer(
+        self, scope: Scope, receive: Receive
+    ) -> tuple[Recorded | None, tuple[int, bytes, bytes]]:
+        if scope["method"] != "POST":
+            return None, _refusal(405, None)
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        try:
+            body = await _body_of(headers, receive)
+        except _TooLarge:
+            return None, _refusal(413, "A delivery may hold 1 MiB.")
+        except _TooSlow:
+            return None, _refusal(400, f"The body did not come within {BODY_SECONDS:g} seconds.")
+        if not self._keys.accept(scope["query_string"], headers):
+            return None, _refusal(401, "Give the key as ?code=, as x-guard-key or as ?guard-key=.")
+        try:
+            delivery = read_delivery(
+                body, size_exceeded=any(name == SIZE_EXCEEDED for name, _ in headers)
+            )
+        except Unreadable as error:
+            return None, _refusal(400, error.message)
+        return await self._decided(delivery)
+
+    async def _decided(
+        self, delivery: Delivery
+    ) -> tuple[Recorded | None, tuple[int, bytes, bytes]]:
+        reason = self._readiness()
+        if reason is None:
+            try:
+                recorded = await self._intake.take(delivery)
+            except Unavailable as error:
+                reason = error.message
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                log.error("delivery_not_recorded", record_id=delivery.record_id, exc_info=error)
+                reason = "The decision could not be recorded."
+            else:
+                return recorded, answer_of(recorded)
+        log.error("delivery_not_decided", record_id=delivery.record_id, reason=reason)
+        if self._observes:
+            # Observing must never stand in anybody's way; nothing was decided, and it says so.
+            nothing: dict[str, Any] = {
+                "decision": None,
+                "decision_id": None,
+                "findings": [],
+                "enforcement": "observe",
+                "reason": reason,
+            }
+            return None, (200, JSON, text_of(nothing).encode())
+        return None, _refusal(503, reason)
+
+
+async def _body_of(headers: list[tuple[bytes, bytes]], receive: Receive) -> bytes:
+    """Return the body; no more of it is read than the limit allows."""
+    for name, value in headers:
+        if name == b"content-length" and (len(value) > 12 or int(value) > MOST_BYTES):
+            raise _TooLarge
+    message = await receive()
+    _check(message)
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        if len(body) > MOST_BYTES:
+            raise _TooLarge
+        return body
+    parts, size = [body], len(body)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while message.get("more_body", False):
+                message = await receive()
+                _check(message)
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+                if size > MOST_BYTES:
+                    raise _TooLarge
+    except TimeoutError:
+        raise _TooSlow from None
+    return b"".join(parts)
+
+
+def _check(message: MutableMapping[str, Any]) -> None:
+    if message["type"] == "http.disconnect":
+        raise _Disconnected
+
+
+def _refusal(status: int, detail: str | None) -> tuple[int, bytes, bytes]:
+    return status, PROBLEM, problem(status, detail)
+
+
+async def _send(send: Send, status: int, kind: bytes, body: bytes) -> None:
+    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+    if status in (400, 413):
+        # The rest of a body may still be on the wire: the connection can't be used again.
+        headers.append((b"connection", b"close"))
+    if status == 405:
+        headers.append((b"allow", b"POST"))
+    if status == 503:
+        headers.append((b"retry-after", b"1"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,245 @@
+"""A whole guard over its twins: what wiring does in production, small enough for a test."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from guard.deciding import Decider
+from guard.facts.actor import SYSTEM_ADMINISTRATOR, ActorFacts
+from guard.facts.directory import MemoryDirectory, Person
+from guard.facts.gather import Gatherer
+from guard.facts.owner import AddressOwnerFacts, OwnerFacts
+from guard.facts.rows import HeldRole, MemoryRows, Myself, UserRow
+from guard.intake import Intake
+from guard.judge import Judge
+from guard.keys import Keys
+from guard.ledger.port import Ledger, MemoryLedger
+from guard.metrics import CountingMetrics
+from guard.own import Own
+from guard.policies import PolicyHolder
+from guard.watch.late import LateJudge
+from guard.webhook import Webhook
+from kernel.clock import FrozenClock
+from rules.loader import load_documents
+from tests.guard.builders import (
+    ADMIN_ID,
+    ADMIN_OBJECT_ID,
+    CEO_OBJECT_ID,
+    GUARD_ID,
+    MAILBOX_ID,
+    OBJECT_ID,
+    ORGANIZATION,
+    USER_ID,
+)
+
+KEY = "secret-key"
+APPROVER_ROLE = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
+GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
+SYSTEM_ID = "cccccccc-cccc-4ccc-8ccc-cccccccccccc"
+
+OWN_ADDRESS = """
+apiVersion: guard/v1
+kind: Policy
+name: own-address
+title: A user's mailbox uses the sign-in name
+severity: high
+mode: enforce
+match: {entity: [mailbox, systemuser], operations: [create, update]}
+rules:
+  - id: same-as-upn
+    when: [{field: address, changed: true}]
+    require: [{field: address, equals: {field: owner.upn}}]
+    unless: [{field: owner.type, in: [queue, team]}]
+    message: "{address} is not the sign-in name of the owner ({owner.upn})."
+    help: Use the owner's sign-in name.
+"""
+VIP = """
+apiVersion: guard/v1
+kind: Policy
+name: vip
+title: The address of a VIP waits for a person
+severity: critical
+mode: enforce
+match: {entity: [mailbox, systemuser, queue], operations: [create, update]}
+rules:
+  - id: held
+    effect: hold
+    when: [{field: address, changed: true}]
+    require: [{field: address, notEquals: vip@contoso.com}]
+    message: "{address} belongs to a VIP."
+"""
+APPROVER = """
+apiVersion: guard/v1
+kind: Policy
+name: approver
+title: Only the qualified approve
+severity: high
+mode: enforce
+match:
+  entity: [mailbox, systemuser, queue]
+  operations: [create, update]
+  when: [{field: approval, becomes: approved}]
+rules:
+  - id: qualified
+    require:
+      - {field: actor.isSystemAdministrator, equals: true}
+      - anyOf:
+          - {field: actor.entraRoles, contains: 62e90394-69f5-4237-9190-012177145e10}
+          - {field: actor.isDelegatedApprover, equals: true}
+    message: "{actor.upn} may not approve mailboxes."
+"""
+ADVICE = """
+apiVersion: guard/v1
+kind: Policy
+name: advice
+title: Outlook delivery is discouraged
+severity: low
+mode: warn
+match: {entity: mailbox, operations: [update]}
+rules:
+  - id: no-outlook
+    require: [{field: incomingemaildeliverymethod, notEquals: outlook}]
+    message: Delivery by Outlook is discouraged.
+"""
+POLICIES = {
+    "policies/own-address.yaml": OWN_ADDRESS,
+    "policies/vip.yaml": VIP,
+    "policies/approver.yaml": APPROVER,
+    "policies/advice.yaml": ADVICE,
+}
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[bytes, bytes]
+    body: dict[str, Any]
+
+
+@dataclass
+class House:
+    clock: FrozenClock
+    ledger: Any
+    rows: MemoryRows
+    directory: MemoryDirectory
+    own: Own
+    judge: Judge
+    decider: Decider
+    late: LateJudge
+    intake: Intake
+    webhook: Webhook
+    metrics: CountingMetrics
+    policies: PolicyHolder
+
+    async def post(self, body: bytes, **named: Any) -> Answer:
+        return await post(self.webhook, body, **named)
+
+
+def a_house(
+    clock: FrozenClock,
+    *,
+    ledger: Ledger | None = None,
+    enforcement: str = "enforce",
+    documents: dict[str, str] | None = None,
+    deadline_seconds: float = 5.0,
+    readiness: Any = lambda: None,
+) -> House:
+    ledger = ledger if ledger is not None else MemoryLedger()
+    rows = MemoryRows(Myself(ORGANIZATION, GUARD_ID))
+    rows.users = {
+        USER_ID: UserRow(USER_ID, "Anna@contoso.com", OBJECT_ID),
+        ADMIN_ID: UserRow(ADMIN_ID, "admin@contoso.com", ADMIN_OBJECT_ID),
+        GUARD_ID: UserRow(GUARD_ID, None, None, "dddddddd-dddd-4ddd-8ddd-dddddddddddd"),
+        SYSTEM_ID: UserRow(SYSTEM_ID),
+    }
+    rows.roles = {
+        ADMIN_ID: [HeldRole("r1", "Administrador", SYSTEM_ADMINISTRATOR, "r0")],
+    }
+    rows.put(
+        "mailbox",
+        MAILBOX_ID,
+        emailaddress="anna@contoso.com",
+        emailrouteraccessapproval=2,
+        statecode=0,
+        ownerid__id=USER_ID,
+        ownerid__type="systemuser",
+        regardingobjectid__id=USER_ID,
+        regardingobjectid__type="systemuser",
+    )
+    directory = MemoryDirectory(
+        [
+            Person(OBJECT_ID, "anna@contoso.com", "anna@contoso.com", ("SMTP:anna@contoso.com",)),
+            Person(CEO_OBJECT_ID, "ceo@contoso.com", "ceo@contoso.com", ("smtp:boss@contoso.com",)),
+            Person(ADMIN_OBJECT_ID, "admin@contoso.com", "admin@contoso.com"),
+        ]
+    )
+    directory.roles = {ADMIN_OBJECT_ID: (GLOBAL_ADMINISTRATOR,)}
+    own = Own(ORGANIZATION, GUARD_ID)
+    metrics = CountingMetrics()
+    policies = PolicyHolder(load_documents(documents or POLICIES))
+    gatherer = Gatherer(
+        ActorFacts(rows, directory, own, APPROVER_ROLE),
+        OwnerFacts(rows, directory, ledger.mirrored),
+        AddressOwnerFacts(directory),
+        deadline_seconds=deadline_seconds,
+    )
+    judge = Judge(policies, gatherer, ledger)
+    decider = Decider(ledger, clock, metrics, enforcement=enforcement)
+    late = LateJudge(rows, ledger, judge, decider, deadline_seconds=deadline_seconds)
+    intake = Intake(decider, judge, ledger, own, late)
+    webhook = Webhook(
+        Keys((KEY, "next-key")),
+        intake,
+        metrics,
+        readiness=readiness,
+        observes=enforcement == "observe",
+    )
+    return House(
+        clock,
+        ledger,
+        rows,
+        directory,
+        own,
+        judge,
+        decider,
+        late,
+        intake,
+        webhook,
+        metrics,
+        policies,
+    )
+
+
+async def post(
+    webhook: Webhook,
+    body: bytes,
+    *,
+    key: str | None = KEY,
+    headers: list[tuple[bytes, bytes]] | None = None,
+    chunks: list[bytes] | None = None,
+    length: int | None = None,
+    method: str = "POST",
+) -> Answer:
+    """Post to the ASGI callable and return what it sent."""
+    given = list(headers or [])
+    if length is not None:
+        given.append((b"content-length", str(length).encode()))
+    parts = list(chunks if chunks is not None else [body])
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        assert parts, "the body was read further than it goes"
+        part = parts.pop(0)
+        return {"type": "http.request", "body": part, "more_body": bool(parts)}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    query = f"code={key}".encode() if key is not None else b""
+    await webhook(
+        {"type": "http", "method": method, "query_string": query, "headers": given}, receive, send
+    )
+    start, end = sent
+    return Answer(start["status"], dict(start["headers"]), json.loads(end["body"]))
