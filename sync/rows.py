@@ -56,8 +56,7 @@ class RowMaker:
         first = email_key(self._organization, message)
         async with self._alone(first):
             for row_id in (first, other_email_key(self._organization, message)):
-                is_created = await self._crm.create_email(row_id, values.columns)
-                existing = None if is_created else await self._crm.email(row_id)
+                is_created, existing = await self._create(row_id, values)
                 if existing is not None and not is_same_mail(existing, values.columns):
                     continue
                 is_open = existing is None or existing.is_open
@@ -65,6 +64,19 @@ class RowMaker:
                     await self._finish(row_id, values, attached)
                 return MadeRow(row_id, is_created, is_open, has_weak_key(message))
         raise ItemUnreadable("Other mails already have every row that this mail could have.")
+
+    async def _create(self, row_id: UUID, values: EmailValues) -> tuple[bool, EmailRow | None]:
+        """Create the row; return whether that was new, and else what is there already."""
+        try:
+            if await self._crm.create_email(row_id, values.columns):
+                return True, None
+        except RequestRejected:
+            # Parties beneath an existing row may be refused before its existence is told (412).
+            existing = await self._crm.email(row_id)
+            if existing is None:
+                raise
+            return False, existing
+        return False, await self._crm.email(row_id)
 
     async def _finish(self, row_id: UUID, values: EmailValues, attached: list[Attached]) -> None:
         is_missing = False

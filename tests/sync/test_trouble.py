@@ -120,6 +120,20 @@ class TestTheSameMail:
         assert report.is_clean
         assert (report.counts["tracked"], report.counts["created"]) == (2, 1)
 
+    async def test_is_found_also_where_its_parties_are_refused_first(self, world: World) -> None:
+        world.approve_anna()
+        world.approve_ben()
+        world.exchange.deliver(ANNA_OBJECT, a_message())
+        await once(world.sync)
+        world.exchange.deliver(BEN_OBJECT, a_message())
+        world.crm.fail_next("create_email", RequestRejected("No deep update.", status=400))
+
+        report = await once(world.sync)
+
+        assert report.is_clean
+        assert len(world.crm.emails) == 1
+        assert link(world, object_id=BEN_OBJECT).row_id == link(world).row_id
+
     async def test_with_a_forged_message_id_is_another_mail(self, world: World) -> None:
         world.approve_anna()
         world.approve_ben()
