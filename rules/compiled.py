@@ -22,7 +22,7 @@ from rules.conditions import (
 from rules.messages import Render, compile_message
 from rules.operators import Run
 from rules.policy import Policy, PolicyException, Rule, TablePolicy
-from rules.slots import Slots, View
+from rules.slots import Slot, Slots, View
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +54,8 @@ class CompiledPolicy:
 
     `triggers` are the columns of which one must differ for `match` to hold; None when the policy
     may match without. `facts` are the paths of every fact named anywhere in it. `steps` repeats
-    each rule beside its closure, and its id if the policy is enforced: what the hot loop reads.
+    each rule beside its closure, and its id if the policy is enforced: what the hot loop reads;
+    `slots` are the fields that match and rules read.
     """
 
     policy: Policy
@@ -66,15 +67,19 @@ class CompiledPolicy:
     facts: frozenset[str]
     scan_facts: frozenset[str]
     steps: tuple[tuple[Run, str | None, CompiledRule], ...]
+    slots: tuple[Slot, ...]
 
 
 def compile_policy(policy: Policy, table: TablePolicy, slots: Slots) -> CompiledPolicy:
     """Return a policy on one table, compiled; rules stand in the order of their ids."""
     scannable_match = _is_scannable(table.when)
+    slots = slots.sharing()
     rules = tuple(
         _compile_rule(policy, rule, slots, scannable=scannable_match)
         for rule in sorted(table.rules, key=lambda rule: rule.id)
     )
+    match = compile_all(table.when, slots)
+    used = slots.used
     exceptions = tuple(
         CompiledException(one, one.ends, compile_all(one.when, slots))
         for one in sorted(table.exceptions, key=lambda one: one.name)
@@ -84,13 +89,14 @@ def compile_policy(policy: Policy, table: TablePolicy, slots: Slots) -> Compiled
     return CompiledPolicy(
         policy=policy,
         operations=table.operations,
-        match=compile_all(table.when, slots),
+        match=match,
         rules=rules,
         exceptions=exceptions,
         triggers=_triggers(table.when),
         facts=facts,
         scan_facts=frozenset(p for p in facts if not p.startswith(("actor.", "old."))),
         steps=tuple((rule.run, rule.id if enforced else None, rule) for rule in rules),
+        slots=used,
     )
 
 

@@ -7,14 +7,15 @@ Every applicable rule is evaluated; there is no first fit. The law of combinatio
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from rules.change import Change, Facts
 from rules.compiled import CompiledPolicy, CompiledRule
 from rules.decision import Decision, Finding, Outcome, combine
 from rules.exceptions import find_exception
+from rules.index import Candidates
 from rules.policy_set import PolicySet
-from rules.slots import View
+from rules.slots import View, view_of
 from rules.trouble import Trouble
 
 _BY_EFFECT = {"reject": Outcome.REJECT, "hold": Outcome.HOLD}
@@ -26,11 +27,14 @@ def decide(change: Change, policy_set: PolicySet, facts: Facts, *, now: datetime
     `now` is the only time that rules can see. An error while matching is an error of every rule
     of the policy; a false match condition wins over errors of others.
     """
-    view = View(change, facts)
+    candidates = policy_set.index.candidates(change)
+    view = view_of(change, facts)
+    for slot, read in candidates.readers:
+        view[slot] = read(change, facts)
     findings: list[Finding] = []
     evaluated: list[str] = []
     matched = False
-    for policy in policy_set.index.candidates(change).policies:
+    for policy in candidates.policies:
         if policy.match is not None:
             answer = policy.match(view)
             if answer is False:
@@ -42,15 +46,31 @@ def decide(change: Change, policy_set: PolicySet, facts: Facts, *, now: datetime
         matched = True
         for run, enforced_id, rule in policy.steps:
             answer = run(view)
-            if answer is None:
-                continue
-            if enforced_id is not None and answer.__class__ is bool:
-                evaluated.append(enforced_id)
-            if answer is not True:
+            if answer is True:
+                if enforced_id is not None:
+                    evaluated.append(enforced_id)
+            elif answer is not None:
+                if enforced_id is not None and answer is False:
+                    evaluated.append(enforced_id)
                 findings.append(failing(policy, rule, answer, view, now=now))
-    if not findings:
-        return Decision(Outcome.ALLOW, "rules" if matched else "no-policy", (), tuple(evaluated))
-    return combine(findings, evaluated=tuple(evaluated), matched=matched)
+    if findings:
+        return combine(findings, evaluated=tuple(evaluated), matched=matched)
+    if not matched:
+        return _NO_POLICY
+    return _allowed(candidates, tuple(evaluated))
+
+
+_NO_POLICY: Final = Decision(Outcome.ALLOW, "no-policy")
+_MOST_REMEMBERED: Final = 256
+
+
+def _allowed(candidates: Candidates, evaluated: tuple[str, ...]) -> Decision:
+    decision = candidates.allowed.get(evaluated)
+    if decision is None:
+        decision = Decision(Outcome.ALLOW, "rules", (), evaluated)
+        if len(candidates.allowed) < _MOST_REMEMBERED:
+            candidates.allowed[evaluated] = decision
+    return decision
 
 
 def failing(

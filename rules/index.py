@@ -8,28 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import is_
 from typing import Final
 
 from rules.change import Change
 from rules.compiled import CompiledPolicy
+from rules.decision import Decision
+from rules.slots import Raw, Slot
 
 _MOST_REMEMBERED: Final = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """Policies in the order of their names, and every fact that one of them names."""
+    """Policies in the order of their names, and every fact that one of them names.
+
+    `readers` are the fields that they read, to be read at once. `allowed` remembers decisions
+    without findings by the rules that were evaluated: they are the same value each time.
+    """
 
     policies: tuple[CompiledPolicy, ...]
     facts: frozenset[str]
+    readers: tuple[tuple[Slot, Raw], ...]
+    allowed: dict[tuple[str, ...], Decision]
 
 
 def _gather(policies: Iterable[CompiledPolicy]) -> Candidates:
     ordered = tuple(sorted(set(policies), key=lambda one: one.policy.name))
-    return Candidates(ordered, frozenset().union(*(one.facts for one in ordered)))
+    slots = {slot: slot.read for one in ordered for slot in one.slots}
+    facts: frozenset[str] = frozenset().union(*(one.facts for one in ordered))
+    return Candidates(ordered, facts, tuple(slots.items()), {})
 
 
-_NONE: Final = Candidates((), frozenset())
+_NONE: Final = _gather(())
 
 
 class _Bucket:
@@ -63,6 +74,14 @@ class _Bucket:
         return found
 
 
+_UNCHANGED: Final[frozenset[str]] = frozenset()
+
+
+def _differ(a: object, b: object) -> bool:
+    # True equals 1 in Python; as columns they are two things.
+    return a is not b and (a != b or a.__class__ is not b.__class__)
+
+
 class MatchIndex:
     """Finds the candidates of a change, and all policies of a table."""
 
@@ -84,14 +103,16 @@ class MatchIndex:
         if not columns:
             return bucket.find(frozenset())
         after, before = change.after, change.before
-        # Where nothing but the key is needed, walk over the smaller of the two.
-        names = columns if len(columns) <= len(after) else {*after, *before}
-        differing = []
-        for name in names:
-            a, b = after.get(name), before.get(name)
-            if a is not b and (a != b or a.__class__ is not b.__class__) and name in columns:
-                differing.append(name)
-        return bucket.find(frozenset(differing))
+        now, earlier = after.get, before.get
+        if len(columns) <= len(after):
+            if all(map(is_, map(now, columns), map(earlier, columns))):
+                return bucket.find(_UNCHANGED)
+            names = [name for name in columns if now(name) is not earlier(name)]
+        else:
+            # Walk over the smaller of the two; what is only in `before` was emptied.
+            names = [name for name in {*after, *before} if name in columns]
+        differing = [name for name in names if _differ(now(name), earlier(name))]
+        return bucket.find(frozenset(differing) if differing else _UNCHANGED)
 
     def of_table(self, table: str) -> Candidates:
         """Return every policy of a table, whatever its operations."""

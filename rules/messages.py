@@ -63,5 +63,6 @@ def _filler(reference: Reference) -> Render:
 
 def _clean(text: str) -> str:
     # Control characters and broken Unicode must not reach a terminal, a mail or a log line.
-    safe = "".join(char if char.isprintable() else "\ufffd" for char in text)
-    return safe.encode("utf-8", "replace").decode()
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)

@@ -301,9 +301,15 @@ class Exists(Operator):
             a = v[subject]
             if a.__class__ is Trouble:
                 return not wanted if a.empty else a
-            return wanted if a != frozenset() else not wanted
+            return wanted
 
-        return exists
+        def has_members(v: View) -> Any:
+            a = v[subject]
+            if a.__class__ is Trouble:
+                return not wanted if a.empty else a
+            return wanted if a else not wanted
+
+        return has_members if subject.kind is Kind.LIST else exists
 
 
 class Becomes(Operator):

@@ -16,7 +16,7 @@ from rules.compiled import CompiledPolicy
 from rules.decide import failing
 from rules.decision import Finding, Outcome, strongest
 from rules.policy_set import PolicySet
-from rules.slots import View
+from rules.slots import View, view_of
 from rules.trouble import Trouble
 
 Result = Literal["pass", "warn", "hold", "fail", "error"]
@@ -58,7 +58,7 @@ def judge_row(
     now: datetime,
 ) -> Judgement:
     """Return the judgement of every policy of the table on one row."""
-    view = View(row_change(table, record_id, row), facts, scanning=True)
+    view = view_of(row_change(table, record_id, row), facts, scanning=True)
     findings: list[Finding] = []
     evaluated: list[str] = []
     skipped: list[str] = []

@@ -38,20 +38,26 @@ def fold(text: str) -> str:
 
 
 class View(dict["Slot", Any]):
-    """The values of one change, filled as they are read."""
+    """The values of one change, filled as they are read; made by `view_of`."""
 
     __slots__ = ("change", "facts", "scanning")
 
-    def __init__(self, change: Change, facts: Facts, *, scanning: bool = False) -> None:
-        super().__init__()
-        self.change = change
-        self.facts = facts
-        self.scanning = scanning
+    change: Change
+    facts: Facts
+    scanning: bool
 
     def __missing__(self, slot: Slot) -> Any:
-        value = slot.read(self.change, self.facts)
-        self[slot] = value
+        value = self[slot] = slot.read(self.change, self.facts)
         return value
+
+
+def view_of(change: Change, facts: Facts, *, scanning: bool = False) -> View:
+    """Return the view of a change; in a scan the row stands alone, without a change."""
+    view = View()
+    view.change = change
+    view.facts = facts
+    view.scanning = scanning
+    return view
 
 
 class Slot:
@@ -74,8 +80,18 @@ class Slot:
 class Slots:
     """The slots of one policy set: asking twice for the same reading gives the same slot."""
 
-    def __init__(self) -> None:
-        self._slots: dict[tuple[Any, ...], Slot] = {}
+    def __init__(self, shared: dict[tuple[Any, ...], Slot] | None = None) -> None:
+        self._slots: dict[tuple[Any, ...], Slot] = {} if shared is None else shared
+        self._used: dict[Slot, None] = {}
+
+    def sharing(self) -> Slots:
+        """Return slots that are the same ones, and count anew what is used."""
+        return Slots(self._slots)
+
+    @property
+    def used(self) -> tuple[Slot, ...]:
+        """Return the slots asked for so far, each once."""
+        return tuple(self._used)
 
     def slot(
         self, reference: Reference, *, part: str | None = None, caseless: bool = False
@@ -88,6 +104,7 @@ class Slots:
         if found is None:
             found = Slot(reference, part=part, caseless=caseless)
             self._slots[key] = found
+        self._used[found] = None
         return found
 
 
@@ -134,6 +151,8 @@ def _reader(reference: Reference, part: str | None, *, caseless: bool) -> Raw:
     raw = raw_reader(reference)
     empty = is_empty(reference.path)
     normalise = _normaliser(reference, part, caseless=caseless)
+    if part is None and reference.field.kind is Kind.STRING and caseless:
+        return _folded_text(reference, raw, empty)
 
     def read(change: Change, facts: Facts) -> Any:
         value = raw(change, facts)
@@ -144,6 +163,39 @@ def _reader(reference: Reference, part: str | None, *, caseless: bool) -> Raw:
         return normalise(value)
 
     return read
+
+
+def _folded_text(reference: Reference, raw: Raw, empty: Trouble) -> Raw:
+    """Return the reader of most fields there are, with nothing called on its usual way."""
+    key, path = reference.key, reference.path
+    misshapen = is_misshapen(path, "text")
+
+    def settle(value: Any) -> Any:
+        if value is None or value == "":
+            return empty
+        if value.__class__ is str:
+            return fold(value)
+        return value if value.__class__ is Trouble else misshapen
+
+    if reference.is_fact:
+
+        def fact(change: Change, facts: Facts) -> Any:
+            value = facts.values.get(path)
+            if value.__class__ is str and value.isascii() and value:  # type: ignore[union-attr]
+                return value.lower()  # type: ignore[union-attr]
+            return settle(raw(change, facts))
+
+        return fact
+    if reference.root != "new":
+        return lambda change, facts: settle(raw(change, facts))
+
+    def column(change: Change, facts: Facts) -> Any:
+        value = change.after.get(key)
+        if value.__class__ is str and value.isascii() and value:  # type: ignore[union-attr]
+            return value.lower()  # type: ignore[union-attr]
+        return settle(value)
+
+    return column
 
 
 def _normaliser(reference: Reference, part: str | None, *, caseless: bool) -> Normalise:
@@ -193,14 +245,14 @@ def _part(path: str, part: str, *, caseless: bool) -> Normalise:
         value = text(value)
         return value if value.__class__ is Trouble else len(value)
 
+    index = 2 if part == "domain" else 0
+
     def piece(value: Any) -> Any:
         value = text(value)
         if value.__class__ is Trouble:
             return value
-        local, at, domain = value.rpartition("@")
-        if not at or not local or not domain:
-            return trouble
-        return domain if part == "domain" else local
+        pieces = value.rpartition("@")
+        return pieces[index] if pieces[0] and pieces[2] else trouble
 
     return length if part == "length" else piece
 
