@@ -1,12 +1,7 @@
-"""Pages of the reference that are made from the code, so that they cannot fall behind it.
-
-Each function returns the whole text of a page under docs/; a test holds that the committed page is
-that text. `python -m console.reference` prints the settings page.
-"""
+"""docs/settings.md: every setting as it is declared."""
 
 from __future__ import annotations
 
-import sys
 from dataclasses import Field
 from pathlib import Path
 from typing import Any
@@ -23,7 +18,7 @@ _TYPES = {
     "bool": "`true` or `false`",
 }
 
-_SETTINGS_HEAD = f"""\
+_HEAD = f"""\
 # Settings
 
 Every setting can be given as `{PREFIX}<NAME>` in the environment, or under its name in lower case
@@ -43,7 +38,7 @@ def settings_page() -> str:
         f"| {declaration.doc} |\n"
         for name, (item, declaration) in declarations().items()
     ]
-    return _SETTINGS_HEAD + "".join(rows)
+    return _HEAD + "".join(rows)
 
 
 def _value(item: Field[Any], declaration: Declaration) -> str:
@@ -69,7 +64,3 @@ def _default(item: Field[Any], declaration: Declaration) -> str:
         case _:
             # Only empty defaults are left, among them every secret's.
             return "none"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(settings_page())

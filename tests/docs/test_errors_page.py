@@ -1,0 +1,77 @@
+"""docs/errors.md lists every code; a code means one thing."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+
+from console.reference.errors import error_classes
+from console.reference.rooms import is_ours, modules
+from kernel.errors import GuardError
+from rules.complaint import CODES
+from tests.docs.pages import DOCS, first_cells, page
+
+CODE = re.compile(r"[a-z]+(-[a-z]+)*")
+
+
+def _all_classes() -> list[type[GuardError]]:
+    for _ in modules():
+        pass
+    found, waiting = [], list(GuardError.__subclasses__())
+    while waiting:
+        each = waiting.pop()
+        waiting += each.__subclasses__()
+        if is_ours(each.__module__):
+            found.append(each)
+    return found
+
+
+def test_every_code_stands_in_the_page_once() -> None:
+    listed = [cell.strip("`") for cell in first_cells(page("errors.md"), "code")]
+    assert sorted(listed) == sorted({each.code for each in _all_classes()} | set(CODES))
+
+
+def test_two_unrelated_errors_never_share_a_code() -> None:
+    """Only a class and one derived from it may, where both are the same situation to a person."""
+    holders: dict[str, set[type[GuardError]]] = defaultdict(set)
+    for each in _all_classes():
+        holders[each.code].add(each)
+    shared = {
+        code: classes
+        for code, classes in holders.items()
+        if not any(all(issubclass(one, first) for one in classes) for first in classes)
+    }
+    assert shared == {}
+
+
+def test_an_error_has_a_code_of_its_own() -> None:
+    """A class that inherits its code says nothing new: a more exact code is what it is for."""
+    silent = [
+        each.__name__
+        for each in _all_classes()
+        if "code" not in vars(each) and not each.__name__.startswith("_")
+    ]
+    assert silent == []
+
+
+def test_codes_are_small_words_joined_by_hyphens() -> None:
+    codes = [each.code for each in error_classes()] + list(CODES)
+    assert [code for code in codes if not CODE.fullmatch(code)] == []
+
+
+def test_an_error_answers_every_surface() -> None:
+    for each in error_classes():
+        assert 400 <= each.http_status < 600, each
+        assert each.exit_code in (1, 2, 3), each
+        assert (each.__doc__ or "").strip(), each
+
+
+def test_every_complaint_of_the_loader_has_a_listed_code() -> None:
+    """Wherever the rules complain, the code is one of those that the page explains."""
+    used = set()
+    for path in (DOCS.parent / "rules").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg == "code":
+                used |= {one.value for one in ast.walk(node.value) if isinstance(one, ast.Constant)}
+    assert {one for one in used if isinstance(one, str) and one} <= set(CODES)
