@@ -22,7 +22,7 @@ from rules.conditions import (
 from rules.messages import Render, compile_message
 from rules.operators import Run
 from rules.policy import Policy, PolicyException, Rule, TablePolicy
-from rules.slots import Slot, Slots, View
+from rules.slots import Readers, Slots, View
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +46,7 @@ class CompiledException:
     exception: PolicyException
     ends: datetime
     match: Run | None
+    readers: Readers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +56,7 @@ class CompiledPolicy:
     `triggers` are the columns of which one must differ for `match` to hold; None when the policy
     may match without. `facts` are the paths of every fact named anywhere in it. `steps` repeats
     each rule beside its closure, and its id if the policy is enforced: what the hot loop reads;
-    `slots` are the fields that match and rules read.
+    `readers` read the fields that match and rules name.
     """
 
     policy: Policy
@@ -67,7 +68,7 @@ class CompiledPolicy:
     facts: frozenset[str]
     scan_facts: frozenset[str]
     steps: tuple[tuple[Run, str | None, CompiledRule], ...]
-    slots: tuple[Slot, ...]
+    readers: Readers
 
 
 def compile_policy(policy: Policy, table: TablePolicy, slots: Slots) -> CompiledPolicy:
@@ -81,7 +82,7 @@ def compile_policy(policy: Policy, table: TablePolicy, slots: Slots) -> Compiled
     match = compile_all(table.when, slots)
     used = slots.used
     exceptions = tuple(
-        CompiledException(one, one.ends, compile_all(one.when, slots))
+        _compile_exception(one, slots.sharing())
         for one in sorted(table.exceptions, key=lambda one: one.name)
     )
     enforced = policy.mode == "enforce"
@@ -96,8 +97,13 @@ def compile_policy(policy: Policy, table: TablePolicy, slots: Slots) -> Compiled
         facts=facts,
         scan_facts=frozenset(p for p in facts if not p.startswith(("actor.", "old."))),
         steps=tuple((rule.run, rule.id if enforced else None, rule) for rule in rules),
-        slots=used,
+        readers=used,
     )
+
+
+def _compile_exception(exception: PolicyException, slots: Slots) -> CompiledException:
+    match = compile_all(exception.when, slots)
+    return CompiledException(exception, exception.ends, match, slots.used)
 
 
 def _compile_rule(policy: Policy, rule: Rule, slots: Slots, *, scannable: bool) -> CompiledRule:

@@ -15,7 +15,7 @@ from rules.decision import Decision, Finding, Outcome, combine
 from rules.exceptions import find_exception
 from rules.index import Candidates
 from rules.policy_set import PolicySet
-from rules.slots import View, view_of
+from rules.slots import View
 from rules.trouble import Trouble
 
 _BY_EFFECT = {"reject": Outcome.REJECT, "hold": Outcome.HOLD}
@@ -28,9 +28,9 @@ def decide(change: Change, policy_set: PolicySet, facts: Facts, *, now: datetime
     of the policy; a false match condition wins over errors of others.
     """
     candidates = policy_set.index.candidates(change)
-    view = view_of(change, facts)
-    for slot, read in candidates.readers:
-        view[slot] = read(change, facts)
+    view = candidates.blank.copy()
+    for index, read in candidates.readers:
+        view[index] = read(change, facts)
     findings: list[Finding] = []
     evaluated: list[str] = []
     matched = False
@@ -41,7 +41,10 @@ def decide(change: Change, policy_set: PolicySet, facts: Facts, *, now: datetime
                 continue
             if answer is not True:
                 matched = True
-                findings += [failing(policy, one, answer, view, now=now) for one in policy.rules]
+                findings += [
+                    failing(policy, one, answer, (change, facts, view), now=now)
+                    for one in policy.rules
+                ]
                 continue
         matched = True
         for run, enforced_id, rule in policy.steps:
@@ -52,7 +55,7 @@ def decide(change: Change, policy_set: PolicySet, facts: Facts, *, now: datetime
             elif answer is not None:
                 if enforced_id is not None and answer is False:
                     evaluated.append(enforced_id)
-                findings.append(failing(policy, rule, answer, view, now=now))
+                findings.append(failing(policy, rule, answer, (change, facts, view), now=now))
     if findings:
         return combine(findings, evaluated=tuple(evaluated), matched=matched)
     if not matched:
@@ -74,9 +77,15 @@ def _allowed(candidates: Candidates, evaluated: tuple[str, ...]) -> Decision:
 
 
 def failing(
-    policy: CompiledPolicy, rule: CompiledRule, answer: Any, view: View, *, now: datetime
+    policy: CompiledPolicy,
+    rule: CompiledRule,
+    answer: Any,
+    seen: tuple[Change, Facts, View],
+    *,
+    now: datetime,
 ) -> Finding:
     """Return the finding of a rule that answered False or a Trouble."""
+    change, facts, view = seen
     head, declared = policy.policy, rule.rule
     exception = error = None
     unknown: tuple[str, ...] = ()
@@ -91,8 +100,10 @@ def failing(
             contributes = Outcome.REJECT
         message = f"This could not be judged: {answer.text}."
     else:
-        exception = find_exception(policy.exceptions, declared.id, view=view, now=now)
-        message = rule.render(view.change, view.facts)
+        exception = find_exception(
+            policy.exceptions, declared.id, view=view, change=change, facts=facts, now=now
+        )
+        message = rule.render(change, facts)
         if exception is not None:
             result = "excepted"
         elif head.mode == "enforce":

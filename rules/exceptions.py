@@ -11,20 +11,30 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
+from rules.change import Change, Facts
 from rules.compiled import CompiledException
-from rules.slots import View
+from rules.slots import View, fill
 
 LONGEST: Final = timedelta(days=180)
 
 
 def find_exception(
-    exceptions: Iterable[CompiledException], rule_id: str, *, view: View, now: datetime
+    exceptions: Iterable[CompiledException],
+    rule_id: str,
+    *,
+    view: View,
+    change: Change,
+    facts: Facts,
+    now: datetime,
 ) -> str | None:
     """Return the name of the first exception that lets the rule's failure pass; None without."""
     for one in exceptions:
         if rule_id not in one.exception.rules or not is_current(one.ends, now):
             continue
-        if one.match is None or one.match(view) is True:
+        if one.match is None:
+            return one.exception.name
+        fill(view, one.readers, change, facts)
+        if one.match(view) is True:
             return one.exception.name
     return None
 

@@ -14,7 +14,7 @@ from typing import Final
 from rules.change import Change
 from rules.compiled import CompiledPolicy
 from rules.decision import Decision
-from rules.slots import Raw, Slot
+from rules.slots import Readers, View
 
 _MOST_REMEMBERED: Final = 512
 
@@ -23,32 +23,35 @@ _MOST_REMEMBERED: Final = 512
 class Candidates:
     """Policies in the order of their names, and every fact that one of them names.
 
-    `readers` are the fields that they read, to be read at once. `allowed` remembers decisions
-    without findings by the rules that were evaluated: they are the same value each time.
+    `readers` read the fields that they name into a copy of `blank`, an empty view. `allowed`
+    remembers decisions without findings by the rules that were evaluated: they are the same value
+    each time.
     """
 
     policies: tuple[CompiledPolicy, ...]
     facts: frozenset[str]
-    readers: tuple[tuple[Slot, Raw], ...]
+    readers: Readers
+    blank: View
     allowed: dict[tuple[str, ...], Decision]
 
 
-def _gather(policies: Iterable[CompiledPolicy]) -> Candidates:
+def _gather(policies: Iterable[CompiledPolicy], size: int) -> Candidates:
     ordered = tuple(sorted(set(policies), key=lambda one: one.policy.name))
-    slots = {slot: slot.read for one in ordered for slot in one.slots}
+    readers = {index: read for one in ordered for index, read in one.readers}
     facts: frozenset[str] = frozenset().union(*(one.facts for one in ordered))
-    return Candidates(ordered, facts, tuple(slots.items()), {})
+    return Candidates(ordered, facts, tuple(readers.items()), [False] + [None] * size, {})
 
 
-_NONE: Final = _gather(())
+_NONE: Final = _gather((), 0)
 
 
 class _Bucket:
     """The policies of one table and operation."""
 
-    __slots__ = ("always", "by_column", "remembered")
+    __slots__ = ("always", "by_column", "remembered", "size")
 
-    def __init__(self) -> None:
+    def __init__(self, size: int) -> None:
+        self.size = size
         self.always: list[CompiledPolicy] = []
         self.by_column: dict[str, list[CompiledPolicy]] = {}
         # Which columns differ decides which policies: the same few combinations return for ever.
@@ -67,7 +70,7 @@ class _Bucket:
             chosen = list(self.always)
             for column in differing:
                 chosen += self.by_column[column]
-            found = _gather(chosen)
+            found = _gather(chosen, self.size)
             if len(self.remembered) >= _MOST_REMEMBERED:
                 self.remembered.clear()
             self.remembered[differing] = found
@@ -85,14 +88,14 @@ def _differ(a: object, b: object) -> bool:
 class MatchIndex:
     """Finds the candidates of a change, and all policies of a table."""
 
-    def __init__(self, policies: Iterable[tuple[str, CompiledPolicy]]) -> None:
+    def __init__(self, policies: Iterable[tuple[str, CompiledPolicy]], *, size: int) -> None:
         self._buckets: dict[tuple[str, str], _Bucket] = {}
         tables: dict[str, list[CompiledPolicy]] = {}
         for table, policy in policies:
             tables.setdefault(table, []).append(policy)
             for operation in policy.operations:
-                self._buckets.setdefault((table, operation), _Bucket()).add(policy)
-        self._tables = {table: _gather(several) for table, several in tables.items()}
+                self._buckets.setdefault((table, operation), _Bucket(size)).add(policy)
+        self._tables = {table: _gather(several, size) for table, several in tables.items()}
 
     def candidates(self, change: Change) -> Candidates:
         """Return the policies that can match; the rest have a `match` that is certainly false."""

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Final, Literal
 
 from rules.catalogue import Kind
 from rules.patterns import Pattern
-from rules.slots import Slot, View
+from rules.slots import SCANNING, Slot, View
 from rules.trouble import Trouble, is_misshapen
 
 Run = Callable[[View], Any]
@@ -81,11 +81,12 @@ def _example(field: str, value: Any, holds: Any, fails: Any, *, name: str, **mor
 
 def _compared(subject: Slot, against: Against, test: Callable[[Any, Any], bool]) -> Run:
     """Return a closure for any test of two values that are both there."""
+    index = subject.index
     if isinstance(against, Slot):
-        other = against
+        other = against.index
 
         def fields(v: View) -> Any:
-            a, b = v[subject], v[other]
+            a, b = v[index], v[other]
             if a.__class__ is Trouble:
                 return a.joined(b) if b.__class__ is Trouble else a
             return b if b.__class__ is Trouble else test(a, b)
@@ -94,7 +95,7 @@ def _compared(subject: Slot, against: Against, test: Callable[[Any, Any], bool])
     value = against.value
 
     def constant(v: View) -> Any:
-        a = v[subject]
+        a = v[index]
         return a if a.__class__ is Trouble else test(a, value)
 
     return constant
@@ -115,10 +116,10 @@ class Equals(Operator):
         """Return the closure; the commonest one, so it calls nothing."""
         if isinstance(against, Slot):
             return _compared(subject, against, operator.eq)
-        value = against.value
+        index, value = subject.index, against.value
 
         def equals(v: View) -> Any:
-            a = v[subject]
+            a = v[index]
             return a if a.__class__ is Trouble else a == value
 
         return equals
@@ -160,10 +161,10 @@ class In(Operator):
         """Return the closure."""
         if isinstance(against, Slot):
             return _compared(subject, against, _is_member)
-        members = against.value
+        index, members = subject.index, against.value
 
         def is_in(v: View) -> Any:
-            a = v[subject]
+            a = v[index]
             return a if a.__class__ is Trouble else a in members
 
         return is_in
@@ -266,12 +267,13 @@ class Matches(Operator):
     def compile(self, subject: Slot, old: Slot | None, against: Against) -> Run:
         """Return the closure; a text that is not Unicode is a Trouble."""
         assert isinstance(against, Constant)  # noqa: S101 - the loader allows nothing else.
-        pattern: Pattern = against.value
+        index, pattern = subject.index, against.value
+        assert isinstance(pattern, Pattern)  # noqa: S101 - the loader allows nothing else.
         trouble = is_misshapen(subject.path, "Unicode text")
         fits = pattern.fits
 
         def matches(v: View) -> Any:
-            a = v[subject]
+            a = v[index]
             if a.__class__ is Trouble:
                 return a
             try:
@@ -295,16 +297,16 @@ class Exists(Operator):
     def compile(self, subject: Slot, old: Slot | None, against: Against) -> Run:
         """Return the closure; an empty list does not exist."""
         assert isinstance(against, Constant)  # noqa: S101 - the loader allows nothing else.
-        wanted = against.value
+        index, wanted = subject.index, against.value
 
         def exists(v: View) -> Any:
-            a = v[subject]
+            a = v[index]
             if a.__class__ is Trouble:
                 return not wanted if a.empty else a
             return wanted
 
         def has_members(v: View) -> Any:
-            a = v[subject]
+            a = v[index]
             if a.__class__ is Trouble:
                 return not wanted if a.empty else a
             return wanted if a else not wanted
@@ -329,9 +331,8 @@ class Becomes(Operator):
     def compile(self, subject: Slot, old: Slot | None, against: Against) -> Run:
         """Return the closure; an empty side is a value that differs from every other."""
         assert old is not None  # noqa: S101 - the loader gives both sides.
-        before = old
         now = Equals().compile(subject, None, against)
-        earlier = Equals().compile(before, None, against)
+        earlier = Equals().compile(old, None, against)
 
         def becomes(v: View) -> Any:
             a = now(v)
@@ -364,12 +365,12 @@ class Changed(Operator):
         """Return the closure; in a scan an unchanged column cannot be told, so `false` holds."""
         assert old is not None  # noqa: S101 - the loader gives both sides.
         assert isinstance(against, Constant)  # noqa: S101 - the loader allows nothing else.
-        before, wanted = old, against.value
+        index, before, wanted = subject.index, old.index, against.value
 
         def changed(v: View) -> Any:
-            if not wanted and v.scanning:
+            if not wanted and v[SCANNING]:
                 return True
-            a, b = v[subject], v[before]
+            a, b = v[index], v[before]
             if a.__class__ is Trouble and not a.empty:
                 return a
             if b.__class__ is Trouble and not b.empty:

@@ -62,9 +62,10 @@ class PolicySet:
 def build_index(policies: tuple[Policy, ...]) -> MatchIndex:
     """Compile the policies that are not off and index them."""
     slots = Slots()
-    return MatchIndex(
+    compiled = [
         (table, compile_policy(policy, resolved, slots))
         for policy in policies
         if policy.mode != "off"
         for table, resolved in policy.tables.items()
-    )
+    ]
+    return MatchIndex(compiled, size=slots.size)

@@ -16,7 +16,7 @@ from rules.compiled import CompiledPolicy
 from rules.decide import failing
 from rules.decision import Finding, Outcome, strongest
 from rules.policy_set import PolicySet
-from rules.slots import View, view_of
+from rules.slots import SCANNING, View, fill
 from rules.trouble import Trouble
 
 Result = Literal["pass", "warn", "hold", "fail", "error"]
@@ -58,12 +58,17 @@ def judge_row(
     now: datetime,
 ) -> Judgement:
     """Return the judgement of every policy of the table on one row."""
-    view = view_of(row_change(table, record_id, row), facts, scanning=True)
+    change = row_change(table, record_id, row)
+    candidates = policy_set.index.of_table(table)
+    view = candidates.blank.copy()
+    view[SCANNING] = True
+    fill(view, candidates.readers, change, facts)
+    seen = (change, facts, view)
     findings: list[Finding] = []
     evaluated: list[str] = []
     skipped: list[str] = []
-    for policy in policy_set.index.of_table(table).policies:
-        _judge(policy, view, findings, evaluated, skipped, now=now)
+    for policy in candidates.policies:
+        _judge(policy, seen, findings, evaluated, skipped, now=now)
     findings.sort(key=lambda finding: finding.id)
     outcome = strongest(findings)
     making = [f for f in findings if f.contributes is outcome and outcome is not Outcome.ALLOW]
@@ -78,7 +83,7 @@ def judge_row(
 
 def _judge(
     policy: CompiledPolicy,
-    view: View,
+    seen: tuple[Change, Facts, View],
     findings: list[Finding],
     evaluated: list[str],
     skipped: list[str],
@@ -89,6 +94,7 @@ def _judge(
     skipped += [rule.id for rule in policy.rules if not rule.scannable]
     if not scannable:
         return
+    view = seen[2]
     matched = policy.match(view) if policy.match is not None else True
     if matched is False:
         return
@@ -99,7 +105,7 @@ def _judge(
         if policy.policy.mode == "enforce" and answer.__class__ is not Trouble:
             evaluated.append(rule.id)
         if answer is not True:
-            findings.append(failing(policy, rule, answer, view, now=now))
+            findings.append(failing(policy, rule, answer, seen, now=now))
 
 
 def _result(outcome: Outcome, making: list[Finding]) -> Result:

@@ -95,7 +95,7 @@ def _policy(catalogue: Catalogue) -> Schema:
             "require": {
                 **conditions, "minItems": 1, "description": "All of these must hold.",
             },
-            "unless": {**conditions, "description": "The rule does not apply if all of these hold."},
+            "unless": {**conditions, "description": "The rule is skipped if all of these hold."},
             "message": {**_TEXT, "description": "Text for people, with {path} holes."},
             "help": {**_TEXT, "description": "How to mend it."},
         },

@@ -1,8 +1,8 @@
 """Fields of one change, read, checked and folded once however many rules name them.
 
-A Slot is one field read in one way (folded or not, whole or a part). A View holds the values of
-one change: the first reading of a slot computes it, later ones are a dictionary look-up. What
-cannot be compared is a Trouble in the value's place, so that a condition needs a single test.
+A Slot is one field read in one way (folded or not, whole or a part), with its own place in a View,
+the list of the values of one change. What cannot be compared is a Trouble in the value's place, so
+that a condition needs a single test.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from rules.catalogue import Kind, Reference
 from rules.change import Change, Facts
@@ -37,35 +37,31 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(small))
 
 
-class View(dict["Slot", Any]):
-    """The values of one change, filled as they are read; made by `view_of`."""
+View: TypeAlias = list[Any]
+"""The values of one change by the index of their slots; a Trouble where there is none."""
 
-    __slots__ = ("change", "facts", "scanning")
+SCANNING: Final = 0
+"""The place in a view that says whether a row stands alone, without a change."""
 
-    change: Change
-    facts: Facts
-    scanning: bool
-
-    def __missing__(self, slot: Slot) -> Any:
-        value = self[slot] = slot.read(self.change, self.facts)
-        return value
+Readers: TypeAlias = "tuple[tuple[int, Raw], ...]"
+"""What to read into a view, and where to put it."""
 
 
-def view_of(change: Change, facts: Facts, *, scanning: bool = False) -> View:
-    """Return the view of a change; in a scan the row stands alone, without a change."""
-    view = View()
-    view.change = change
-    view.facts = facts
-    view.scanning = scanning
-    return view
+def fill(view: View, readers: Readers, change: Change, facts: Facts) -> None:
+    """Read these fields of a change into a view."""
+    for index, read in readers:
+        view[index] = read(change, facts)
 
 
 class Slot:
     """One field, read in one way; equal only to itself."""
 
-    __slots__ = ("caseless", "kind", "part", "path", "read", "reference")
+    __slots__ = ("caseless", "index", "kind", "part", "path", "read", "reference")
 
-    def __init__(self, reference: Reference, *, part: str | None, caseless: bool) -> None:
+    def __init__(
+        self, index: int, reference: Reference, *, part: str | None, caseless: bool
+    ) -> None:
+        self.index = index
         self.reference = reference
         self.part = part
         self.path = reference.path
@@ -89,9 +85,14 @@ class Slots:
         return Slots(self._slots)
 
     @property
-    def used(self) -> tuple[Slot, ...]:
-        """Return the slots asked for so far, each once."""
-        return tuple(self._used)
+    def used(self) -> Readers:
+        """Return the readers of the slots asked for so far, each once."""
+        return tuple((slot.index, slot.read) for slot in self._used)
+
+    @property
+    def size(self) -> int:
+        """Return how long a view must be."""
+        return len(self._slots) + 1
 
     def slot(
         self, reference: Reference, *, part: str | None = None, caseless: bool = False
@@ -102,7 +103,7 @@ class Slots:
         key = (reference.path, part, caseless, field.kind, tuple(field.labels.items()))
         found = self._slots.get(key)
         if found is None:
-            found = Slot(reference, part=part, caseless=caseless)
+            found = Slot(len(self._slots) + 1, reference, part=part, caseless=caseless)
             self._slots[key] = found
         self._used[found] = None
         return found
@@ -181,8 +182,8 @@ def _folded_text(reference: Reference, raw: Raw, empty: Trouble) -> Raw:
 
         def fact(change: Change, facts: Facts) -> Any:
             value = facts.values.get(path)
-            if value.__class__ is str and value.isascii() and value:  # type: ignore[union-attr]
-                return value.lower()  # type: ignore[union-attr]
+            if value.__class__ is str and value.isascii() and value:
+                return value.lower()
             return settle(raw(change, facts))
 
         return fact
@@ -191,8 +192,8 @@ def _folded_text(reference: Reference, raw: Raw, empty: Trouble) -> Raw:
 
     def column(change: Change, facts: Facts) -> Any:
         value = change.after.get(key)
-        if value.__class__ is str and value.isascii() and value:  # type: ignore[union-attr]
-            return value.lower()  # type: ignore[union-attr]
+        if value.__class__ is str and value.isascii() and value:
+            return value.lower()
         return settle(value)
 
     return column
