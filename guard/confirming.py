@@ -8,12 +8,14 @@ an old edit past the synchronous step is judged anew.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from guard.ledger.codec import values_from
 from guard.ledger.entry import Recorded
 from guard.ledger.mirror import is_same
 from guard.ledger.port import ALLOWED, Ledger
 from rules.change import Change
+from rules.decision import Decision, Finding, Outcome
 
 CONFIRMED_WITHIN = timedelta(hours=24)
 _JUDGED = ("rules", "no-policy", "error")
@@ -42,3 +44,35 @@ def _allowed(one: Recorded, change: Change, *, actor_id: str | None) -> bool:
     if actor_id is None or stated.get("initiating_user_id") != actor_id:
         return False
     return is_same(change.table, values_from(one.private.get("after") or {}), change.after)
+
+
+def decision_of(recorded: Recorded) -> Decision:
+    """Return the decision that a record holds, to be followed without being made again."""
+    findings = tuple(finding_from(one) for one in (recorded.private or {}).get("findings", ()))
+    return Decision(Outcome(recorded.decision), "rules", findings)
+
+
+def actor_of(recorded: Recorded) -> str | None:
+    """Return who made the change that a record is about."""
+    actor = recorded.public.get("initiating_user_id")
+    return actor if isinstance(actor, str) else None
+
+
+def finding_from(stated: dict[str, Any]) -> Finding:
+    """Return the finding that a record holds."""
+    return Finding(
+        policy=stated["policy"],
+        rule=stated["rule"],
+        id=f"{stated['policy']}/{stated['rule']}",
+        result=stated["result"],
+        mode=stated["mode"],
+        effect=stated["effect"],
+        declared="hold" if stated["effect"] == "hold" else "reject",
+        severity=stated["severity"],
+        message=stated["message"],
+        help=stated["help"],
+        exception=stated["exception"],
+        error=stated["error"],
+        contributes=Outcome(stated["contributes"]),
+        unknown=tuple(stated["unknown"]),
+    )

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from guard.case import Case, case_of
-from guard.confirming import decision_confirmed_by
+from guard.confirming import decision_confirmed_by, decision_of
 from guard.deciding import Conclusion, Decider
 from guard.errors import Unreadable
 from guard.judge import Judge, Judged, built_in
@@ -25,7 +25,7 @@ from guard.watch.late import LateJudge
 from kernel.errors import Unavailable
 from kernel.log import get_logger
 from rules.change import Change, Facts
-from rules.decision import Decision, Finding, Outcome
+from rules.decision import Decision, Outcome
 
 NOT_GUARDED = "not-guarded"
 FOREIGN = "foreign"
@@ -128,9 +128,7 @@ class Intake:
         self, case: Case, change: Change, confirmed: Recorded, now: datetime
     ) -> Recorded:
         """Record that an allowed change was committed; its decision is not made a second time."""
-        findings = tuple(finding_from(one) for one in (confirmed.private or {}).get("findings", ()))
-        decision = Decision(Outcome(confirmed.decision), "rules", findings)
-        judged = Judged(decision, Facts(), self._judge.policy_set)
+        judged = Judged(decision_of(confirmed), Facts(), self._judge.policy_set)
         more = {"confirms": confirmed.id, "decided_by": confirmed.public.get("policy_set")}
         return await self._decider.judged(
             case, change, judged, now=now, cause=confirmed.cause, **more
@@ -148,23 +146,3 @@ class Intake:
         if delivery.is_synchronous:
             return await self._plainly(case, refusal, cause, now)
         return await self._late.examine(case, refusal=refusal, cause=cause, now=now)
-
-
-def finding_from(stated: dict[str, Any]) -> Finding:
-    """Return the finding that a record holds."""
-    return Finding(
-        policy=stated["policy"],
-        rule=stated["rule"],
-        id=f"{stated['policy']}/{stated['rule']}",
-        result=stated["result"],
-        mode=stated["mode"],
-        effect=stated["effect"],
-        declared="hold" if stated["effect"] == "hold" else "reject",
-        severity=stated["severity"],
-        message=stated["message"],
-        help=stated["help"],
-        exception=stated["exception"],
-        error=stated["error"],
-        contributes=Outcome(stated["contributes"]),
-        unknown=tuple(stated["unknown"]),
-    )

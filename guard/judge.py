@@ -25,6 +25,7 @@ from rules.decide import decide
 from rules.decision import Decision, Finding, Outcome, set_aside
 from rules.needs import needs
 from rules.policy_set import PolicySet
+from rules.scanning import Judgement, judge_row, row_change, scan_needs
 
 SCHEDULED_WITHIN = timedelta(hours=24)
 TEST_SCHEDULED = "testemailconfigurationscheduled"
@@ -102,6 +103,18 @@ class Judge:
         if is_synchronous and may_be_deferred(change, facts):
             decision, deferred = set_aside(decision, (OWNER_ROOT,))
         return Judged(decision, facts, policy_set, found.sources, deferred, attributed_to)
+
+    async def judge_row(
+        self, table: str, record_id: str, columns: Mapping[str, Value], *, now: datetime
+    ) -> Judgement:
+        """Return what a committed row is worth by every policy of its table, whoever changed it."""
+        policy_set = self._policies.current
+        needed = scan_needs(table, policy_set)
+        change = row_change(table, record_id, columns)
+        found = await self._gatherer.gather(Question(change, needed, None, is_synchronous=False))
+        return judge_row(
+            table, record_id, columns, policy_set=policy_set, facts=found.facts(needed), now=now
+        )
 
     async def _who_scheduled(self, change: Change, now: datetime) -> str | None:
         """Return who made the newest allowed change that scheduled the mailbox's test."""

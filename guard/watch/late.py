@@ -30,7 +30,12 @@ log = get_logger("guard")
 
 
 def late_change(row: StoredRow, *, before: Mapping[str, Value], operation: str) -> Change:
-    """Return the change that leads from the last known copy to the row as it is."""
+    """Return the change that leads from the last known copy to the row as it is.
+
+    A column that the copy doesn't know counts as unchanged; without a copy nothing does.
+    """
+    if before:
+        before = {**row.columns, **before}
     return Change(
         table=row.table,
         operation=operation,
