@@ -68,8 +68,7 @@ def application(
 
     @rest.get("/metrics")
     async def metrics_page() -> Response:
-        for (kind, state), count in (await count_tasks()).items():
-            metrics.tasks.labels(kind, state).set(count)
+        metrics.show_tasks(await count_tasks())
         return Response(metrics.render(), media_type=CONTENT_TYPE)
 
     return Front(webhook, rest)

@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 from console import schema
 from kernel.database import Database
 from kernel.failpoints import failpoints_from
-from kernel.log import configure
+from kernel.log import conceal, configure
 from kernel.settings import Settings, load
 
 
@@ -21,7 +21,14 @@ def settings_of(ctx: click.Context) -> Settings:
     """Read the settings once for a command and set the log up."""
     settings = load(os.environ, ctx.find_root().obj)
     configure(level=settings.log_level)
+    conceal(_secrets_of(settings))
     return settings
+
+
+def _secrets_of(settings: Settings) -> list[str]:
+    secrets = [settings.client_secret, settings.sync_client_secret, *settings.webhook_keys]
+    password = make_url(settings.database_url).password
+    return [secret.reveal() for secret in secrets if secret] + ([str(password)] if password else [])
 
 
 def sqlite_file(settings: Settings) -> Path | None:

@@ -7,52 +7,105 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from cloud.access import Access
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class Metrics:
-    """Every metric of one process, on a registry of its own."""
+    """Every metric of one process, on a registry of its own; the guard's port among others."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.deliveries = Counter(
+        self._deliveries = Counter(
             "mailbox_guard_deliveries",
-            "Webhook deliveries by answer and decision.",
-            ["status", "decision"],
+            "Webhook deliveries by HTTP status, decision and cause.",
+            ["status", "decision", "cause"],
             registry=self.registry,
         )
-        self.decision_seconds = Histogram(
-            "mailbox_guard_decision_seconds",
-            "Time from the last byte of a delivery to its answer, in seconds.",
-            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+        self._seconds = Histogram(
+            "mailbox_guard_delivery_seconds",
+            "Time from the first byte of a delivery to its answer, in seconds.",
+            buckets=_SECONDS,
             registry=self.registry,
         )
-        self.policy_set_loaded = Gauge(
+        self._missing_facts = Counter(
+            "mailbox_guard_missing_facts",
+            "Facts that a decision needed and did not get, by path.",
+            ["path"],
+            registry=self.registry,
+        )
+        self._findings = Counter(
+            "mailbox_guard_findings",
+            "Findings by rule and result.",
+            ["rule", "result"],
+            registry=self.registry,
+        )
+        self._watched = Counter(
+            "mailbox_guard_watched",
+            "What confirmation and reconciliation found, by event.",
+            ["event"],
+            registry=self.registry,
+        )
+        self._policy_set_loaded = Gauge(
             "mailbox_guard_policy_set_loaded_timestamp_seconds",
             "When the current policy set was loaded, in seconds since 1970.",
             registry=self.registry,
         )
-        self.policy_set_rejected = Counter(
-            "mailbox_guard_policy_set_rejected",
-            "Changed policy folders that were not accepted.",
+        self._policy_set_refused = Gauge(
+            "mailbox_guard_policy_set_refused",
+            "1 while the policy folder holds a newer set that was refused, else 0.",
             registry=self.registry,
         )
-        self.accesses = Counter(
+        self._requests = Counter(
             "mailbox_guard_requests",
             "Requests to Microsoft's services by service and whether they reach into a mailbox.",
             ["service", "mailbox"],
             registry=self.registry,
         )
-        self.tasks = Gauge(
+        self._tasks = Gauge(
             "mailbox_guard_tasks",
             "Tasks by kind and state, counted when the metrics are read.",
             ["kind", "state"],
             registry=self.registry,
         )
+        # A label lookup costs more than a count, so the children of the hot path are kept.
+        self._answered: dict[tuple[int, str, str], Counter] = {}
+
+    def answered(self, *, status: int, decision: str, cause: str, seconds: float) -> None:
+        """Count an answer of the webhook."""
+        key = (status, decision, cause)
+        counter = self._answered.get(key)
+        if counter is None:
+            counter = self._answered[key] = self._deliveries.labels(str(status), decision, cause)
+        counter.inc()
+        self._seconds.observe(seconds)
+
+    def fact_missing(self, path: str) -> None:
+        """Count a fact that a decision needed and did not get."""
+        self._missing_facts.labels(path).inc()
+
+    def rule_failed(self, rule: str, result: str) -> None:
+        """Count a finding of a rule."""
+        self._findings.labels(rule, result).inc()
+
+    def watched(self, event: str) -> None:
+        """Count what the watch found."""
+        self._watched.labels(event).inc()
 
     def count_access(self, access: Access) -> None:
         """Count a request that left for a service."""
         service = "dataverse" if access.kind == "rows" else "graph"
-        self.accesses.labels(service, "yes" if access.kind == "mailbox" else "no").inc()
+        self._requests.labels(service, "yes" if access.kind == "mailbox" else "no").inc()
+
+    def show_policy_set(self, *, loaded_at: float, is_refused: bool) -> None:
+        """Say when the current policy set was loaded and whether a newer one was refused."""
+        self._policy_set_loaded.set(loaded_at)
+        self._policy_set_refused.set(1 if is_refused else 0)
+
+    def show_tasks(self, counts: dict[tuple[str, str], int]) -> None:
+        """Say how many tasks there are; kinds and states that are gone are forgotten."""
+        self._tasks.clear()
+        for (kind, state), count in counts.items():
+            self._tasks.labels(kind, state).set(count)
 
     def render(self) -> bytes:
         """Return all metrics as Prometheus reads them."""

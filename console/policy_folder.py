@@ -10,6 +10,7 @@ import asyncio
 from datetime import datetime
 from pathlib import Path
 
+from guard.policies import PolicyHolder
 from kernel.clock import Clock
 from kernel.errors import GuardError, PolicyInvalid
 from kernel.log import get_logger
@@ -33,8 +34,13 @@ class PolicyFolder:
         self._clock = clock
         self._fingerprint = _fingerprint(folder)
         self.refused: list[str] = []
-        self.current: PolicySet = self._load()
+        self.holder = PolicyHolder(self._load())
         self.loaded_at: datetime = clock.now()
+
+    @property
+    def current(self) -> PolicySet:
+        """The set that decides now."""
+        return self.holder.current
 
     @classmethod
     def of(cls, settings: Settings, clock: Clock) -> PolicyFolder:
@@ -66,7 +72,7 @@ class PolicyFolder:
         if loaded.digest == self.current.digest:
             return False
         log.info("policy_set_swapped", before=self.current.digest, after=loaded.digest)
-        self.current = loaded
+        self.holder.swap(loaded)
         self.loaded_at = self._clock.now()
         return True
 

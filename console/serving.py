@@ -20,7 +20,7 @@ GRACE_SECONDS = 10
 def listen(host: str, port: int) -> socket.socket:
     """Return a listening socket. Raises InputRefused when the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((host, port))
@@ -45,7 +45,8 @@ class Serving(uvicorn.Server):
             ws="none",
             lifespan="off",
             access_log=False,
-            log_level="warning",
+            # uvicorn logs through the standard library, which kernel.log has redirected.
+            log_config=None,
             server_header=False,
             date_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,

@@ -8,7 +8,6 @@ import socket
 from dataclasses import dataclass
 from uuid import UUID
 
-from cloud.access import Access
 from console.connections import Connections, connect_sync
 from console.metrics import Metrics
 from kernel.clock import Clock
@@ -49,16 +48,13 @@ async def open_sync(
     Raises SettingInvalid for what is missing, OrganizationDiffers, CloudError when Dataverse
     cannot be asked.
     """
-    meter = Meter()
-
-    def count(access: Access) -> None:
-        meter.add("dataverse_requests" if access.kind == "rows" else "graph_requests")
-        if metrics is not None:
-            metrics.count_access(access)
-
     connections = connect_sync(
-        settings, clock, on_access=count, failpoints=failpoints_from(settings.failpoint)
+        settings,
+        clock,
+        on_access=metrics.count_access if metrics else None,
+        failpoints=failpoints_from(settings.failpoint),
     )
+    meter = Meter()
     try:
         organization = await learn_organization(settings, connections)
     except BaseException:

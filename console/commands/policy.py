@@ -13,7 +13,7 @@ from kernel.errors import InputRefused
 from rules.complaint import Complaint
 from rules.decision import Decision, Outcome
 from rules.errors import PolicySetInvalid
-from rules.loader import load
+from rules.loader import load, load_documents
 from rules.policy_set import PolicySet
 from rules.shipped import shipped_folder
 
@@ -63,7 +63,8 @@ def validate(
     if schema:
         from rules.schema_pass import schema_complaints
 
-        complaints = (*complaints, *schema_complaints(root))
+        catalogue = (loaded or load_documents({})).catalogue
+        complaints = (*complaints, *schema_complaints(root, catalogue))
     valid = loaded is not None and not any(c.level == "error" for c in complaints)
     summary = {
         "folder": str(root),

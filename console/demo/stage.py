@@ -1,0 +1,144 @@
+"""The stage of the demo: a sandbox in this process, the guard as a process of its own.
+
+The guard is started and asked by its own command line, so that the demo shows what an operator
+would type.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from kernel.errors import GuardError, Unavailable
+from kernel.settings import PREFIX
+from sandbox import people
+from sandbox.server import Sandbox
+
+START_SECONDS = 30.0
+STOP_SECONDS = 15.0
+
+
+class DemoFailed(GuardError):
+    """A step of the demo did not end as the product promises."""
+
+    code = "demo-failed"
+    exit_code = 1
+
+
+class Stage:
+    """The sandbox, the guard beside it, and its command line."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.sandbox = Sandbox()
+        self.key = secrets.token_urlsafe(24)
+        self.port = _free_port()
+        self._guard: asyncio.subprocess.Process | None = None
+
+    @property
+    def webhook_url(self) -> str:
+        """Where the sandbox's Dataverse posts its changes."""
+        return f"http://127.0.0.1:{self.port}/webhooks/dataverse"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Everything that is set for the guard; all else has its default."""
+        return {
+            **self.sandbox.settings(),
+            f"{PREFIX}WEBHOOK_KEYS": self.key,
+            f"{PREFIX}DATA_DIR": str(self.folder),
+            f"{PREFIX}DELEGATED_APPROVER_ROLE_ID": people.role_id(people.DELEGATED_APPROVER),
+        }
+
+    async def open(self) -> None:
+        """Start both sides and introduce them. Raises DemoFailed when the guard does not start."""
+        await self.sandbox.start()
+        self.sandbox.register(self.webhook_url, self.key)
+        log = (self.folder / "guard.log").open("wb")
+        self._guard = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "console",
+            "serve",
+            "--port",
+            str(self.port),
+            env=self._environment(),
+            stdout=log,
+            stderr=log,
+        )
+        log.close()
+        await self.until(self._is_ready, "the guard to be ready", seconds=START_SECONDS)
+
+    async def close(self) -> None:
+        """Stop both sides."""
+        if self._guard is not None and self._guard.returncode is None:
+            self._guard.terminate()
+            try:
+                await asyncio.wait_for(self._guard.wait(), STOP_SECONDS)
+            except TimeoutError:
+                self._guard.kill()
+        await self.sandbox.stop()
+
+    async def command(self, *arguments: str) -> Any:
+        """Run a command of the product with `--output json` and return what it printed."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "console",
+            *arguments,
+            env=self._environment(),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+        if process.returncode not in (0, 1):
+            raise DemoFailed(
+                f"`mailbox-guard {' '.join(arguments)}` ended with {process.returncode}: "
+                f"{err.decode(errors='replace').strip()}"
+            )
+        return json.loads(out) if "json" in arguments else out.decode()
+
+    async def until(
+        self, condition: Callable[[], Awaitable[bool]], what: str, *, seconds: float = 20.0
+    ) -> None:
+        """Wait for something that must come. Raises DemoFailed when it does not."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not await condition():  # noqa: ASYNC110 - it happens in another process.
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise DemoFailed(
+                f"The demo waited {seconds:g} seconds for {what}.",
+                hint=f"The guard's log is in {self.folder / 'guard.log'}.",
+            ) from None
+
+    async def _is_ready(self) -> bool:
+        import httpx
+
+        if self._guard is not None and self._guard.returncode is not None:
+            log = (self.folder / "guard.log").read_text("utf-8", errors="replace")
+            raise Unavailable(f"The guard did not start:\n{log.strip()}")
+        try:
+            async with httpx.AsyncClient(trust_env=False) as client:
+                answer = await client.get(f"http://127.0.0.1:{self.port}/readyz")
+        except httpx.HTTPError:
+            return False
+        return answer.status_code == httpx.codes.OK
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(PREFIX)}
+        return {**inherited, **self.settings}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

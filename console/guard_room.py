@@ -1,0 +1,120 @@
+"""The guard of one process, put together: receiver, judge, ledger, obligations, watch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from console.connections import Connections
+from console.metrics import Metrics
+from guard.actions.grant import Granter
+from guard.actions.revert import Reverter
+from guard.consequences import EXAMINE, GRANT, REVERT
+from guard.deciding import OBSERVE, Decider
+from guard.facts.actor import ActorFacts
+from guard.facts.dataverse import DataverseRows
+from guard.facts.directory import Directory, GraphDirectory, MemoryDirectory
+from guard.facts.gather import Gatherer
+from guard.facts.owner import AddressOwnerFacts, OwnerFacts
+from guard.facts.rows import MemoryRows, Myself, Rows
+from guard.intake import Intake
+from guard.judge import Judge
+from guard.keys import Keys
+from guard.ledger.port import Ledger, MemoryLedger
+from guard.ledger.stored import StoredLedger
+from guard.own import Own
+from guard.policies import PolicyHolder
+from guard.watch.late import LateJudge
+from guard.webhook import Readiness, Webhook
+from kernel.clock import Clock
+from kernel.database import Database
+from kernel.log import get_logger
+from kernel.settings import Settings
+from kernel.workers import Handler, Workers
+
+log = get_logger("guard")
+
+
+@dataclass(frozen=True, slots=True)
+class GuardRoom:
+    """What `serve` drives: the receiver, the obligations, and what is repeated."""
+
+    webhook: Webhook
+    workers: Workers
+    ledger: Ledger
+    own: Own
+    rows: Rows
+
+    async def introduce(self) -> None:
+        """Learn organisation and own user from Dataverse, unless both are known."""
+        if self.own.user_id is not None and self.own.organization_id is not None:
+            return
+        myself = await self.rows.myself()
+        if self.own.organization_id is None:
+            self.own.organization_id = myself.organization_id
+        self.own.user_id = myself.user_id
+        log.info("organization_learnt", organization_id=self.own.organization_id)
+
+    async def make_checkpoint(self) -> None:
+        """Let the ledger write down the heads of its chains."""
+        if isinstance(self.ledger, StoredLedger):
+            await self.ledger.make_checkpoint()
+
+
+def open_guard(
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    *,
+    policies: PolicyHolder,
+    metrics: Metrics,
+    connections: Connections | None,
+    readiness: Readiness,
+) -> GuardRoom:
+    """Return the guard of this process.
+
+    Without connections nothing can be looked up: every fact is missing, so that the rules that
+    need one err, and nothing is ever granted.
+    """
+    rows: Rows
+    directory: Directory
+    if connections is None:
+        rows, directory = _out_of_reach()
+    else:
+        rows = DataverseRows(connections.dataverse)
+        directory = GraphDirectory(connections.graph)
+    ledger: Ledger = (
+        MemoryLedger(keep=False) if settings.unsafe_without_store else StoredLedger(database, clock)
+    )
+    own = Own(organization_id=settings.organization_id.strip("{}").lower() or None)
+    gatherer = Gatherer(
+        ActorFacts(rows, directory, own, settings.delegated_approver_role_id.lower() or None),
+        OwnerFacts(rows, directory, ledger.mirrored),
+        AddressOwnerFacts(directory),
+        deadline_seconds=settings.decision_deadline_seconds,
+    )
+    judge = Judge(policies, gatherer, ledger)
+    decider = Decider(ledger, clock, metrics, enforcement=settings.enforcement)
+    late = LateJudge(
+        rows, ledger, judge, decider, deadline_seconds=settings.decision_deadline_seconds
+    )
+    granter = Granter(database, rows, directory, judge, decider, own)
+    handlers: dict[str, Handler] = {
+        GRANT: granter.carry_out,
+        REVERT: Reverter(database, rows, ledger, decider).carry_out,
+        EXAMINE: late.carry_out,
+    }
+    webhook = Webhook(
+        Keys([key.reveal() for key in settings.webhook_keys]),
+        Intake(decider, judge, ledger, own, late),
+        metrics,
+        readiness=readiness,
+        observes=settings.enforcement == OBSERVE,
+    )
+    return GuardRoom(webhook, Workers(database, clock, handlers), ledger, own, rows)
+
+
+def _out_of_reach() -> tuple[Rows, Directory]:
+    """Return sides that answer nothing: what is not configured cannot be asked."""
+    directory = MemoryDirectory()
+    directory.is_down = True
+    return MemoryRows(Myself("", ""), is_down=True), directory

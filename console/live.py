@@ -1,0 +1,156 @@
+"""The live parts of `serve`, started and stopped in their order."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Any
+
+from console.application import Front, application
+from console.connections import Connections, connect_guard
+from console.guard_room import open_guard
+from console.metrics import Metrics
+from console.policy_folder import PolicyFolder
+from console.sync_room import SyncRoom, open_sync
+from kernel import work
+from kernel.clock import Clock
+from kernel.database import Database
+from kernel.errors import GuardError
+from kernel.failpoints import failpoints_from
+from kernel.log import get_logger
+from kernel.runner import AsyncioRunner
+from kernel.settings import Settings
+from sync.loop import Loop
+
+POLICIES_SECONDS = 1.0
+OBLIGATIONS_SECONDS = 0.5
+CHECKPOINT_SECONDS = 60.0
+INTRODUCTION_SECONDS = 10.0
+
+log = get_logger("serve")
+
+
+class Live:
+    """Everything that runs in a serving process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        clock: Clock,
+        policies: PolicyFolder,
+        *,
+        syncs: bool,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._clock = clock
+        self._policies = policies
+        self._syncs = syncs
+        self._metrics = Metrics()
+        self._runner = AsyncioRunner(clock)
+        self._loop: Loop | None = None
+        self._sync: SyncRoom | None = None
+        self._ending: str | None = None
+        self._connections: Connections | None = None
+        if settings.dataverse_url:
+            self._connections = connect_guard(
+                settings,
+                clock,
+                on_access=self._metrics.count_access,
+                failpoints=failpoints_from(settings.failpoint),
+            )
+        self._guard = open_guard(
+            settings,
+            database,
+            clock,
+            policies=policies.holder,
+            metrics=self._metrics,
+            connections=self._connections,
+            readiness=lambda: self._ending,
+        )
+        self.application: Front = application(
+            self._guard.webhook,
+            readiness=self._readiness,
+            metrics=self._metrics,
+            count_tasks=lambda: database.read(work.count_by_state),
+        )
+
+    async def start(self) -> None:
+        """Begin what is repeated. What Dataverse must answer first is tried until it does."""
+        self._show_policies()
+        self._runner.every(POLICIES_SECONDS, self._refresh_policies, name="policy folder")
+        self._runner.every(OBLIGATIONS_SECONDS, self._guard.workers.run_due, name="obligations")
+        self._runner.every(CHECKPOINT_SECONDS, self._guard.make_checkpoint, name="checkpoint")
+        if self._connections is not None:
+            self._runner.every(INTRODUCTION_SECONDS, self._introduce, name="introduction")
+
+    async def stop(self) -> None:
+        """End what is repeated, let obligations under way end, close the connections."""
+        self._ending = "The guard is stopping."
+        await self._runner.stop()
+        if self._loop is not None:
+            await self._loop.stop()
+        try:
+            await self._guard.make_checkpoint()
+        except GuardError as error:
+            log.error("checkpoint_not_made", error=error.message)
+        if self._sync is not None:
+            await self._sync.aclose()
+        if self._connections is not None:
+            await self._connections.aclose()
+
+    def reload_on_hangup(self) -> None:
+        """Read the policy folder again on SIGHUP."""
+        loop = asyncio.get_running_loop()
+        reloads: set[asyncio.Task[Any]] = set()
+
+        def reload() -> None:
+            task = loop.create_task(self._policies.reload())
+            reloads.add(task)
+            task.add_done_callback(reloads.discard)
+
+        loop.add_signal_handler(signal.SIGHUP, reload)
+
+    async def _refresh_policies(self) -> None:
+        await self._policies.refresh()
+        self._show_policies()
+
+    def _show_policies(self) -> None:
+        self._metrics.show_policy_set(
+            loaded_at=self._policies.loaded_at.timestamp(), is_refused=bool(self._policies.refused)
+        )
+
+    async def _introduce(self) -> None:
+        """Learn who we are; then, once, begin to sync."""
+        try:
+            await self._guard.introduce()
+            if self._syncs and self._sync is None:
+                self._sync = await open_sync(
+                    self._settings, self._database, self._clock, metrics=self._metrics
+                )
+                self._loop = Loop(self._sync.sync)
+                self._loop.start(self._runner)
+        except GuardError as error:
+            log.warning("dataverse_not_reached", error_code=error.code, error=error.message)
+
+    async def _readiness(self) -> dict[str, Any]:
+        problem = self._ending
+        if problem is None:
+            try:
+                await self._database.read(work.count_by_state)
+            except GuardError as error:
+                problem = error.message
+        return {
+            "ready": problem is None,
+            "problem": problem,
+            "enforcement": self._settings.enforcement,
+            "organization_id": self._guard.own.organization_id,
+            "syncs": self._loop is not None,
+            "policy_set": {
+                "digest": self._policies.current.digest,
+                "loaded_at": self._policies.loaded_at.isoformat(),
+                "policies": len(self._policies.current.policies),
+                "refused": self._policies.refused,
+            },
+        }
