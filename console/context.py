@@ -11,6 +11,7 @@ import click
 from sqlalchemy.engine import make_url
 
 from console import schema
+from console.locks import make_directory
 from kernel.database import Database
 from kernel.failpoints import failpoints_from
 from kernel.log import conceal, configure
@@ -42,7 +43,7 @@ def open_database(settings: Settings) -> Iterator[Database]:
     """Open the database of the settings; its directory is made when it is missing."""
     file = sqlite_file(settings)
     if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_directory(file)
     database = Database(settings.database_url, failpoints=failpoints_from(settings.failpoint))
     database.open()
     try:

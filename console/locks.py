@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kernel.errors import Conflict
+from kernel.errors import Conflict, SettingInvalid
 
 
 class AlreadyRunning(Conflict):
@@ -20,6 +20,17 @@ class AlreadyRunning(Conflict):
 
     code = "already-running"
     exit_code = 2
+
+
+def make_directory(database_file: Path) -> None:
+    """Make the directory of a database file, for its owner alone, when it is missing.
+
+    Raises SettingInvalid when it cannot be had.
+    """
+    try:
+        database_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise _unusable(database_file.parent, error) from error
 
 
 @contextmanager
@@ -31,9 +42,12 @@ def exclusive(database_file: Path | None, role: str) -> Iterator[None]:
     if database_file is None:
         yield
         return
-    database_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_directory(database_file)
     path = database_file.with_name(f"{database_file.name}.{role}.lock")
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise _unusable(database_file.parent, error) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -65,3 +79,10 @@ def is_held(database_file: Path | None, role: str) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def _unusable(directory: Path, error: OSError) -> SettingInvalid:
+    return SettingInvalid(
+        f"The data directory {directory} cannot be used: {error.strerror}.",
+        hint="Set MAILBOX_GUARD_DATA_DIR to a directory that this user may write.",
+    )

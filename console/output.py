@@ -11,7 +11,10 @@ from typing import Any
 
 import click
 
+from kernel.errors import InputRefused
+
 FORMATS = ("text", "json")
+_PIPE_WIDTH = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,17 @@ def emit(
         if output.file is None:
             click.echo(rendered)
         else:
-            output.file.write_text(rendered + "\n", encoding="utf-8")
+            _write(output.file, rendered + "\n")
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputRefused(
+            f"The result was not written to {file}: {error.strerror}.",
+            hint="Give --output FORMAT=FILE a file that can be written.",
+        ) from error
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> str:
@@ -85,7 +98,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: st
         shown.add_column(column, overflow="fold")
     for row in rows:
         shown.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-    width = None if sys.stdout.isatty() else 160
+    # Into a pipe or a file each row is one line, so that it can be searched and cut.
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
     console = Console(width=width, color_system=None, highlight=False)
     with console.capture() as capture:
         console.print(shown)

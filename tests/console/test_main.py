@@ -11,12 +11,6 @@ from console import main as console_main
 from console.main import COMMANDS, cli, main
 
 
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MAILBOX_GUARD_DATA_DIR", str(tmp_path / "data"))
-
-
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     out = capsys.readouterr().out

@@ -1,0 +1,264 @@
+"""`mailbox-guard decisions` reads the ledger that a server wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from guard.ledger.entry import Effects, Entry, NewTask
+from guard.ledger.stored import StoredLedger, mask
+from kernel.clock import FrozenClock
+from kernel.database import Database
+from kernel.ids import new_id
+from tests.console.conftest import TEST, Run
+
+ANNAS = "11111111-1111-4111-8111-111111111111"
+QUEUE = "55555555-5555-4555-8555-555555555555"
+FIELDS = {
+    "id", "decided_at", "decision", "cause", "table", "record_id", "operation", "mode", "stage",
+    "correlation_id", "initiating_user_id", "rules", "policy_set", "obligations",
+}  # fmt: skip
+FINDING = {
+    "policy": "own-address-only",
+    "rule": "same-as-owner",
+    "effect": "reject",
+    "severity": "high",
+    "message": "The address is not the owner's own.",
+    "help": "Use the owner's address.",
+}
+
+
+@pytest.fixture
+async def ledger(guard_database: Database, clock: FrozenClock) -> list[str]:
+    """Two decisions: one allowed on a mailbox, one rejected on a queue; their ids, oldest first."""
+    written = StoredLedger(guard_database, clock)
+    allowed = Entry(
+        id=new_id(clock.now()),
+        decided_at=clock.now(),
+        decision="allow",
+        cause="rules",
+        table="mailbox",
+        record_id=ANNAS,
+        status=200,
+        key=None,
+        public={
+            "operation": "update",
+            "mode": 0,
+            "stage": 20,
+            "rules": [],
+            "correlation_id": "c1",
+            "initiating_user_id": "u1",
+            "policy_set": "abc",
+        },
+        private={"after": {"emailaddress": "anna@contoso.com"}, "findings": []},
+    )
+    await written.record(allowed)
+    clock.advance(3600)
+    rejected = replace(
+        allowed,
+        id=new_id(clock.now()),
+        decided_at=clock.now(),
+        decision="reject",
+        table="queue",
+        record_id=QUEUE,
+        status=200,
+        public={
+            **allowed.public,
+            "mode": 1,
+            "stage": 40,
+            "rules": ["own-address-only/same-as-owner"],
+            "obliged": True,
+        },
+        private={"after": {"emailaddress": "ceo@contoso.com"}, "findings": [FINDING]},
+    )
+    await written.record(rejected, effects=Effects(tasks=(NewTask("revert", rejected.id, {}),)))
+    await written.make_checkpoint()
+    return [allowed.id, rejected.id]
+
+
+def listed(run: Run, *options: str) -> list[dict[str, Any]]:
+    done = run("decisions", "list", "--output", "json", *options)
+    assert done.code == 0
+    found: list[dict[str, Any]] = json.loads(done.out)
+    return found
+
+
+@pytest.mark.usefixtures("guard_database")
+def test_an_empty_ledger_lists_nothing_and_is_whole(run: Run) -> None:
+    assert run("decisions", "list").out == "No decision fits.\n"
+    assert listed(run) == []
+    done = run("decisions", "verify")
+    assert done.code == 0
+    assert done.out.startswith("Whole: 0 decisions")
+
+
+def test_a_first_command_makes_the_database_for_its_owner_alone(run: Run, tmp_path: Path) -> None:
+    assert run("decisions", "list").code == 0
+    assert (tmp_path / "data" / "mailbox-guard.db").is_file()
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+
+
+def test_decisions_are_listed_newest_first_with_every_promised_field(
+    run: Run, ledger: list[str]
+) -> None:
+    found = listed(run)
+    assert [one["id"] for one in found] == ledger[::-1]
+    assert all(one.keys() >= FIELDS for one in found)
+    newest = found[0]
+    assert (newest["decision"], newest["table"], newest["operation"]) == (
+        "reject",
+        "queue",
+        "update",
+    )
+    assert (newest["mode"], newest["stage"]) == (1, 40)
+    assert [(one["kind"], one["state"]) for one in newest["obligations"]] == [("revert", "queued")]
+    assert datetime.fromisoformat(newest["decided_at"]).utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--decision", "reject"),
+        ("--table", "queue"),
+        ("--record", QUEUE),
+        ("--record", "{" + QUEUE.upper() + "}"),
+        ("--rule", "own-address-only/same-as-owner"),
+        ("--since", "2026-11-23T12:30:00Z"),
+        ("--since", "2026-11-23T12:30:00"),
+        ("--limit", "1"),
+    ],
+)
+def test_a_filter_leaves_what_fits(run: Run, ledger: list[str], option: str, value: str) -> None:
+    assert [one["id"] for one in listed(run, option, value)] == ledger[1:]
+
+
+@pytest.mark.usefixtures("ledger")
+def test_filters_that_contradict_leave_nothing(run: Run) -> None:
+    assert listed(run, "--decision", "allow", "--table", "queue") == []
+
+
+def test_a_span_counts_back_from_now(run: Run, ledger: list[str]) -> None:
+    days = (datetime.now(UTC) - datetime(2026, 11, 23, tzinfo=UTC)).days  # noqa: TID251
+    assert len(listed(run, "--since", f"{abs(days) + 2}d")) == len(ledger)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--decision", "perhaps"),
+        ("--since", "yesterday"),
+        ("--limit", "0"),
+        ("--output", "xml"),
+        ("--frobnicate",),
+    ],
+)
+def test_an_unusable_option_is_a_usage_error_that_names_it(
+    run: Run, options: tuple[str, ...]
+) -> None:
+    done = run("decisions", "list", *options)
+    assert (done.code, done.out) == (2, "")
+    assert options[-1] in done.err
+
+
+def test_the_text_shows_a_row_for_each_decision(run: Run, ledger: list[str]) -> None:
+    out = run("decisions", "list").out
+    assert all(one in out for one in ledger)
+    assert "own-address-only/same-as-owner" in out
+
+
+def test_results_can_go_to_files_and_stdout_at_once(
+    run: Run, ledger: list[str], tmp_path: Path
+) -> None:
+    done = run("decisions", "list", "--output", "json=found.json", "--output", "text")
+    assert done.code == 0
+    assert ledger[0] in done.out
+    assert [one["id"] for one in json.loads((tmp_path / "found.json").read_text())] == ledger[::-1]
+    assert run("decisions", "list", "--output", "json=other.json").out == ""
+
+
+@pytest.mark.usefixtures("ledger")
+def test_a_file_that_cannot_be_written_is_named(run: Run) -> None:
+    done = run("decisions", "list", "--output", "json=missing/found.json")
+    assert done.code == 2
+    assert "missing/found.json" in done.err
+
+
+def test_one_decision_is_shown_whole(run: Run, ledger: list[str]) -> None:
+    done = run("decisions", "show", ledger[1])
+    assert done.code == 0
+    assert done.out.startswith(f"REJECT  update of queue {QUEUE}")
+    assert "The address is not the owner's own." in done.out
+    assert "fix: Use the owner's address." in done.out
+    assert "then   revert: queued" in done.out
+    shown = json.loads(run("decisions", "show", ledger[1].upper(), "--output", "json").out)
+    assert shown["id"] == ledger[1]
+    assert shown["findings"] == [FINDING]
+    assert shown["private"]["after"] == {"emailaddress": "ceo@contoso.com"}
+
+
+@pytest.mark.usefixtures("ledger")
+def test_an_unknown_decision_is_a_no_with_a_mend(run: Run) -> None:
+    done = run("decisions", "show", "nonsense")
+    assert (done.code, done.out) == (1, "")
+    assert "error: No decision has the id nonsense." in done.err
+    assert "hint: `mailbox-guard decisions list`" in done.err
+
+
+def test_a_whole_ledger_is_proven(run: Run, ledger: list[str]) -> None:
+    done = run("decisions", "verify", "--output", "json")
+    assert done.code == 0
+    verdict = json.loads(done.out)
+    assert verdict["whole"] is True
+    assert verdict["checked"] == len(ledger)
+    assert verdict["first_bad_id"] is None
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE guard_decisions SET decision = 'allow' WHERE id = :id",
+        "UPDATE guard_decisions SET public = replace(public, '\"reject\"', '\"allow\"') "
+        "WHERE id = :id",
+        "UPDATE guard_decisions SET private = replace(private, 'ceo', 'anna') WHERE id = :id",
+        "UPDATE guard_decisions SET record_id = 'x' WHERE id = :id",
+        "DELETE FROM guard_decisions WHERE id = :id",
+    ],
+)
+def test_an_alteration_is_found(
+    run: Run, ledger: list[str], guard_database: Database, statement: str
+) -> None:
+    guard_database.write_now(
+        lambda c: c.execute(text(statement), {"id": ledger[1]}), step=TEST
+    )
+    done = run("decisions", "verify")
+    assert done.code == 1
+    assert done.out.startswith("Not whole: ")
+    if statement.startswith("UPDATE"):
+        verdict = json.loads(run("decisions", "verify", "--output", "json").out)
+        assert verdict["first_bad_id"] == ledger[1]
+
+
+def test_a_masked_record_is_shown_as_such_and_is_no_alteration(
+    run: Run, ledger: list[str], guard_database: Database
+) -> None:
+    guard_database.write_now(lambda c: mask(c, ledger[1]), step=TEST)
+    assert run("decisions", "verify").code == 0
+    out = run("decisions", "show", ledger[1]).out
+    assert "masked" in out
+    assert "ceo@contoso.com" not in out
+
+
+def test_a_locked_out_directory_is_a_could_not_be_done(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file where a directory should be")
+    done = run("decisions", "list")
+    assert done.code == 2
+    assert str(tmp_path / "data") in done.err
+    assert os.linesep not in done.err.split("hint:")[0].strip()

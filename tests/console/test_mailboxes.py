@@ -1,0 +1,116 @@
+"""`mailbox-guard mailboxes` shows what is held approved, and steers it."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from kernel import approvals
+from kernel.approvals import PERMIT_SECONDS
+from kernel.database import Database
+from tests.console.conftest import TEST, Run
+
+ANNAS = "11111111-1111-4111-8111-111111111111"
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+FIELDS = {
+    "id", "address", "object_id", "owner", "approved", "epoch", "state", "reason", "fresh_as_of",
+    "next_at",
+}  # fmt: skip
+
+
+@pytest.fixture
+def approved(guard_database: Database) -> Database:
+    """Anna's mailbox is held approved."""
+    guard_database.write_now(
+        lambda c: approvals.grant(
+            c,
+            record_id=ANNAS,
+            address="anna@contoso.com",
+            object_id="77777777-7777-4777-8777-777777777777",
+            owner_id="22222222-2222-4222-8222-222222222222",
+            owner_type="user",
+            evidence={"decision": "d1"},
+            now=NOW,
+        ),
+        step=TEST,
+    )
+    return guard_database
+
+
+@pytest.mark.usefixtures("guard_database")
+def test_without_an_approval_there_is_no_mailbox(run: Run) -> None:
+    assert run("mailboxes", "list").out == "No mailbox was ever approved.\n"
+    assert json.loads(run("mailboxes", "list", "--output", "json").out) == []
+
+
+@pytest.mark.usefixtures("approved")
+def test_an_approved_mailbox_is_listed_with_every_promised_field(run: Run) -> None:
+    (one,) = json.loads(run("mailboxes", "list", "--output", "json").out)
+    assert one.keys() >= FIELDS
+    assert (one["id"], one["address"], one["approved"]) == (ANNAS, "anna@contoso.com", True)
+    assert "anna@contoso.com" in run("mailboxes", "list").out
+
+
+@pytest.mark.usefixtures("approved")
+def test_one_mailbox_is_shown_with_its_evidence(run: Run) -> None:
+    done = run("mailboxes", "show", ANNAS.upper())
+    assert done.code == 0
+    assert "decision: d1" in done.out
+    shown = json.loads(run("mailboxes", "show", ANNAS, "--output", "json").out)
+    assert shown["evidence"] == {"decision": "d1"}
+
+
+@pytest.mark.usefixtures("approved")
+@pytest.mark.parametrize(
+    "command",
+    [("show",), ("pause",), ("resume",), ("withdraw", "--reason", "a test")],
+    ids=lambda one: one[0],
+)
+def test_an_unknown_mailbox_is_a_no_with_a_mend(run: Run, command: tuple[str, ...]) -> None:
+    done = run("mailboxes", command[0], "nonsense", *command[1:])
+    assert (done.code, done.out) == (1, "")
+    assert "Mailbox nonsense was never approved." in done.err
+    assert "hint: `mailbox-guard mailboxes list`" in done.err
+
+
+@pytest.mark.usefixtures("approved")
+def test_a_withdrawal_needs_a_reason(run: Run) -> None:
+    done = run("mailboxes", "withdraw", ANNAS)
+    assert done.code == 2
+    assert "--reason" in done.err
+
+
+def test_a_withdrawal_ends_the_approval_and_waits_until_no_access_can_begin(
+    run: Run, approved: Database
+) -> None:
+    began = time.monotonic()
+    done = run("mailboxes", "withdraw", ANNAS, "--reason", "She left.")
+    assert done.code == 0
+    assert "no further access can begin" in done.out
+    assert time.monotonic() - began >= PERMIT_SECONDS
+    held = approved.read_now(lambda c: approvals.find(c, ANNAS))
+    assert held is not None
+    assert (held.state, held.reason, held.epoch) == ("withdrawn", "She left.", 2)
+    (one,) = json.loads(run("mailboxes", "list", "--output", "json").out)
+    assert (one["approved"], one["reason"]) == (False, "She left.")
+
+
+@pytest.mark.usefixtures("approved")
+def test_a_second_withdrawal_is_a_no(run: Run) -> None:
+    run("mailboxes", "withdraw", ANNAS, "--reason", "She left.")
+    done = run("mailboxes", "withdraw", ANNAS, "--reason", "Again.")
+    assert done.code == 1
+    assert "was not approved" in done.out
+
+
+@pytest.mark.usefixtures("approved")
+def test_a_paused_mailbox_stays_approved_and_rests_until_it_is_resumed(run: Run) -> None:
+    assert run("mailboxes", "pause", ANNAS, "--reason", "On leave.").code == 0
+    (one,) = json.loads(run("mailboxes", "list", "--output", "json").out)
+    assert (one["approved"], one["state"], one["reason"]) == (True, "paused", "On leave.")
+    assert run("mailboxes", "resume", ANNAS).code == 0
+    (one,) = json.loads(run("mailboxes", "list", "--output", "json").out)
+    assert one["state"] != "paused"
