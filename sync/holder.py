@@ -11,13 +11,19 @@ import socket
 import uuid
 from pathlib import Path
 
+LOOP, ONCE = "loop", "once"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NAMESPACE = Path("/proc/self/ns/pid")
 
 
-def new_holder() -> str:
-    """Return a name for this process; two calls give two names."""
-    return f"{_machine()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
+def new_holder(kind: str = ONCE) -> str:
+    """Return a name for this process, `loop` or `once`; two calls give two names."""
+    return f"{_machine()}/{os.getpid()}/{uuid.uuid4().hex[:8]}/{kind}"
+
+
+def is_looping(holder: str) -> bool:
+    """Return whether a holder loops, so that no other loop may start beside it on SQLite."""
+    return holder.endswith(f"/{LOOP}")
 
 
 def is_surely_dead(holder: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -23,6 +24,7 @@ from sync.link import Link, LinkState, Place
 from sync.mapping.attachment import bytes_in, is_reference
 from sync.mapping.description import has_inline_attachments
 from sync.mapping.email import EmailValues, email_values
+from sync.mapping.parties import AddressBook
 from sync.meter import Meter
 from sync.outcome import Outcome, Read
 from sync.permits import Permits
@@ -70,8 +72,7 @@ class Intents:
         """Make the row of one mail; a mail that can never have one is set aside."""
         target = Target.from_payload(task.payload)
         try:
-            await self._permits.check(target.record_id, epoch=target.epoch)
-            return await self._create(task, target)
+            return await self._create(target)
         except NotOurs as error:
             return Again(error.message)
         except WebhookRejected as error:
@@ -109,7 +110,7 @@ class Intents:
         self._meter.add("removed")
         return outcome
 
-    async def _create(self, task: Task, target: Target) -> TaskOutcome:
+    async def _create(self, target: Target) -> TaskOutcome:
         link, message = await self._database.read(
             lambda c: (
                 links.find(c, target.object_id, target.item_id),
@@ -126,7 +127,8 @@ class Intents:
                 values = {"state": LinkState.DROPPED, "place": Place.GONE}
                 return await self._finish(target, Outcome(values), "gone before it was read")
             reads.append(Read(self._clock.now(), "message"))
-        item, values_of_row = _mapped(message, self._standings, link)
+        # Cleaning a large body takes milliseconds, which the event loop owes to the webhook.
+        item, values_of_row = await asyncio.to_thread(_mapped, message, self._standings.book, link)
         if item.is_draft:
             values = {"state": LinkState.DROPPED}
             return await self._finish(target, Outcome(values, reads), "a draft")
@@ -220,12 +222,13 @@ class Intents:
         return is_brake(gone + 1, gone + here)
 
 
-def _mapped(
-    message: Mapping[str, Any], standings: Standings, link: Link
-) -> tuple[Item, EmailValues]:
+def _mapped(message: Mapping[str, Any], book: AddressBook, link: Link) -> tuple[Item, EmailValues]:
     """Return the item and its row's columns. Raises ItemUnreadable whatever is wrong with it."""
     try:
-        values = email_values(message, standings.book, is_metadata_only=link.is_metadata_only)
+        values = email_values(message, book, is_metadata_only=link.is_metadata_only)
         return item_from_message(message), values
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ItemUnreadable(f"The mail cannot be understood: {error}.") from error
+        # The error's own text may hold a piece of the mail.
+        raise ItemUnreadable(
+            f"The mail cannot be understood ({type(error).__name__} while its row was mapped)."
+        ) from error

@@ -104,7 +104,7 @@ def moment_from_text(text: str | None) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ItemUnreadable(f"`{text[:40]}` is no date and time.") from error
+        raise ItemUnreadable("A time of the mail is no date and time.") from error
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

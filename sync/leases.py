@@ -12,10 +12,10 @@ from kernel.clock import Clock
 from kernel.database import Database
 from kernel.errors import FenceLost
 from kernel.runner import Lease, shard_of
-from sync.holder import is_surely_dead
+from sync.holder import is_looping, is_surely_dead
 from sync.kinds import KINDS
 from sync.steps import TAKE_OVER
-from sync.store import payloads
+from sync.store import passes, payloads
 
 PAYLOAD_DAYS = 7
 
@@ -57,6 +57,7 @@ class Leases:
             leases = runner.claim_shards(connection, holder=self.holder, now=now, wanted=numbers)
             queue_again(connection, [one.shard for one in leases if one.shard not in held])
             payloads.forget_older(connection, now - timedelta(days=PAYLOAD_DAYS))
+            passes.forget_older(connection, now - timedelta(days=1))
             return leases
 
         for lease in await self._database.write(take, step=TAKE_OVER):
@@ -80,6 +81,16 @@ class Leases:
         await self._database.write(
             lambda c: runner.release(c, holder=self.holder, now=now), step=runner.RELEASE
         )
+
+    async def other_loops(self) -> list[str]:
+        """Return the names of other living processes that loop over these mailboxes."""
+        now = self._clock.now()
+        holders = await self._database.read(lambda c: runner.holders(c, now=now))
+        return [
+            one
+            for one in holders
+            if one != self.holder and is_looping(one) and not is_surely_dead(one)
+        ]
 
     def lose(self, shard: int) -> None:
         """Forget a shard whose fence has risen."""

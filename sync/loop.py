@@ -120,10 +120,14 @@ class Loop:
                 self._visiting[record_id] = visit
 
     async def _visit(self, standing: Standing) -> None:
+        record_id = standing.approval.record_id
         try:
             await self._sync.passes.visit(standing)
+        except Exception as error:
+            # Not even the state could be written; the next visit is due at once.
+            log.error("visit_not_recorded", record_id=record_id, exc_info=error)
         finally:
-            self._visiting.pop(standing.approval.record_id, None)
+            self._visiting.pop(record_id, None)
 
     async def _answer(self, pass_id: str, shards: list[int]) -> None:
         """Do the full pass that another process asked for; visits under way end first."""

@@ -176,11 +176,15 @@ def _next_due(connection: Connection, owners: Collection[str]) -> tuple[datetime
 
 
 def _problems(connection: Connection, ours: Collection[Standing]) -> list[Problem]:
-    epochs = {one.approval.record_id: one.approval.epoch for one in ours}
+    everyone = {one.approval.record_id for one in ours}
     found = [
         Problem(one.record_id, "quarantined", one.reason, one.item_id)
-        for one in quarantine.list_for(connection, epochs.keys())
+        for one in quarantine.list_for(connection, everyone)
     ]
+    # What waits for a mailbox that is paused, or another's, is not for this pass to resolve.
+    epochs = {
+        one.approval.record_id: one.approval.epoch for one in ours if one.ground is Ground.OURS
+    }
     tasks = work.tasks
     statement = (
         select(tasks.c.owner, tasks.c.state, tasks.c.result, tasks.c.payload)

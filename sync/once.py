@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 
-from kernel import runner
 from kernel.errors import GuardError
 from kernel.ids import new_id
 from kernel.log import get_logger
@@ -30,10 +29,10 @@ async def once(sync: MailSync, *, patience_seconds: float = 3600.0) -> PassRepor
     """
     stopping = asyncio.Event()
     heart: asyncio.Task[None] | None = None
+    pass_id = new_id(sync.clock.now())
     try:
         held = await sync.leases.claim()
         others = sorted(set(range(SHARDS)) - set(held))
-        pass_id = new_id(sync.clock.now())
         if others:
             now = sync.clock.now()
             await sync.database.write(
@@ -46,6 +45,9 @@ async def once(sync: MailSync, *, patience_seconds: float = 3600.0) -> PassRepor
         if others:
             reports += await _others(sync, pass_id, patience_seconds=patience_seconds)
         return together(reports)
+    except Exception:
+        await _take_back(sync, pass_id, None)
+        raise
     finally:
         stopping.set()
         if heart is not None:
@@ -74,7 +76,6 @@ async def _others(sync: MailSync, pass_id: str, *, patience_seconds: float) -> l
     while waiting := await sync.database.read(lambda c: passes.list_open(c, pass_id)):
         elapsed = sync.clock.monotonic() - started
         if elapsed > max(patience_seconds, LEASE_SECONDS):
-            await _take_back(sync, pass_id, None)
             raise PassUnanswered(
                 "The process that holds the mailboxes did not answer the request for a pass.",
                 hint="Look at its log, or stop it and run the command again.",
@@ -104,10 +105,3 @@ async def _take_back(sync: MailSync, pass_id: str, shards: Collection[int] | Non
     await sync.database.write(
         lambda c: passes.take_back(c, pass_id, shards=shards), step=PASS_REQUEST
     )
-
-
-async def is_held_by_another(sync: MailSync) -> bool:
-    """Return whether another living process holds any shard."""
-    now = sync.clock.now()
-    holders = await sync.database.read(lambda c: runner.holders(c, now=now))
-    return any(holder != sync.leases.holder for holder in holders)

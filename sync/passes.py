@@ -28,7 +28,7 @@ from sync.standings import Standings
 from sync.steps import STANDING
 from sync.store import mailboxes
 from sync.store.mailboxes import BRAKE, FAILING, SYNCED, THROTTLED
-from sync.stream_pass import StreamPass
+from sync.stream_pass import Look, StreamPass
 
 AT_ONCE = 16
 GRACE_SECONDS = 120.0
@@ -100,7 +100,7 @@ class Passes:
         record_id = standing.approval.record_id
         remembered = self._of(record_id)
         async with self._slots, remembered.alone:
-            visit, state = await self._visit(standing, grace_seconds=grace_seconds)
+            visit, state, look = await self._visit(standing, grace_seconds=grace_seconds)
             if state is not None:
                 await self._write_state(record_id, state)
         now = self._clock.now()
@@ -109,51 +109,50 @@ class Passes:
             remembered.rhythm = after_look(rhythm, now=now, item_count=visit.item_count)
         else:
             remembered.rhythm = after_failure(rhythm, now=now, until=visit.until)
+        if look is not None:
+            self._freshness.note(
+                look.stream,
+                fresh_as_of=look.fresh_as_of,
+                next_at=remembered.rhythm.due_at,
+                empty=look.empty_answers,
+            )
         return visit
 
     async def _visit(
         self, standing: Standing, *, grace_seconds: float
-    ) -> tuple[Visit, tuple[str, str] | None]:
+    ) -> tuple[Visit, tuple[str, str] | None, Look | None]:
         record_id = standing.approval.record_id
         try:
             await self._standings.refresh(self._leases.shards)
             standing = self._standings.of(record_id)
             if standing.ground is not Ground.OURS:
-                return Visit(record_id), None
+                return Visit(record_id), None, None
             look = await self._stream_pass.run(standing, grace_seconds=grace_seconds)
         except (ApprovalWithdrawn, NotOurs) as error:
             # The next review of the standings writes the state; here we only stop.
             log.info("visit_stopped", record_id=record_id, reason=error.message)
-            return Visit(record_id), None
+            return Visit(record_id), None, None
         except FenceLost as error:
             self._leases.lose(self._shard_of(error))
-            return Visit(record_id, trouble=error.message), None
+            return Visit(record_id, trouble=error.message), None, None
         except Throttled as error:
-            return Visit(record_id, trouble=error.message, until=error.until), (
-                THROTTLED,
-                error.message,
-            )
+            visit = Visit(record_id, trouble=error.message, until=error.until)
+            return visit, (THROTTLED, error.message), None
         except GuardError as error:
             log.warning(
                 "visit_failed", record_id=record_id, error_code=error.code, error=error.message
             )
             until = getattr(error, "until", None)
             reason = f"{error.code}: {error.message}"
-            return Visit(record_id, trouble=reason, until=until), (FAILING, reason)
+            return Visit(record_id, trouble=reason, until=until), (FAILING, reason), None
         except Exception as error:
             log.error("visit_raised", record_id=record_id, exc_info=error)
             reason = f"bug: {type(error).__name__}"
-            return Visit(record_id, trouble=reason), (FAILING, reason)
+            return Visit(record_id, trouble=reason), (FAILING, reason), None
         self._meter.add("mailboxes")
-        self._freshness.note(
-            look.stream,
-            fresh_as_of=look.fresh_as_of,
-            next_at=self.due_at(record_id),
-            empty=look.empty_answers,
-        )
         brake = look.stream.brake
         state = (SYNCED, "") if brake is None else (BRAKE, brake)
-        return Visit(record_id, item_count=look.item_count, trouble=brake), state
+        return Visit(record_id, item_count=look.item_count, trouble=brake), state, look
 
     async def _write_state(self, record_id: str, state: tuple[str, str]) -> None:
         """Write a state that changed; the same one again writes nothing (law 10)."""

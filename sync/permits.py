@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from kernel import approvals
 from kernel.clock import Clock
@@ -22,6 +22,8 @@ from sync.meter import Meter
 from sync.standing import Ground
 from sync.standings import Standings
 from sync.store import mailboxes
+
+_FENCE = select(shards.c.fence).where(shards.c.shard == bindparam("number"))
 
 
 class Permits:
@@ -72,7 +74,7 @@ def _check(
 ) -> None:
     approvals.permit(connection, record_id, epoch=epoch, now=now)
     # Only read here: `check_fence` would lock the row, which a reading connection may not.
-    fence = connection.scalar(select(shards.c.fence).where(shards.c.shard == lease.shard))
+    fence = connection.scalar(_FENCE, {"number": lease.shard})
     if fence != lease.fence:
         raise FenceLost(f"Shard {lease.shard} has another holder.", shard=lease.shard)
     state = mailboxes.find(connection, record_id)

@@ -106,7 +106,9 @@ class RowMaker:
         content = await read()
         if content is None or len(content) > self._max_attachment_bytes:
             return False
-        attachment_id, columns = attachment_row(row_id, attachment, content)
+        attachment_id, columns = await asyncio.to_thread(
+            attachment_row, row_id, attachment, content
+        )
         try:
             await self._crm.create_attachment(attachment_id, columns)
         except RequestRejected:

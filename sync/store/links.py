@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from kernel.database import insert
 from sync.link import Link, LinkState, Place
@@ -15,10 +15,16 @@ from sync.tables import links
 
 _CHANGING = ("state", "place", "row_id", "is_metadata_only", "has_weak_key", "round", "changed_at")
 
+# Asked for every mail, so it is built once.
+_FIND = select(links).where(
+    links.c.object_id == bindparam("object"), links.c.item_id == bindparam("item")
+)
+
 
 def find(connection: Connection, object_id: str, item_id: str) -> Link | None:
     """Return the link of one item, if it has one."""
-    return find_many(connection, object_id, [item_id]).get(item_id)
+    row = connection.execute(_FIND, {"object": object_id, "item": item_id}).first()
+    return None if row is None else _link_from_row(row)
 
 
 def find_many(connection: Connection, object_id: str, ids: Collection[str]) -> dict[str, Link]:
@@ -45,12 +51,12 @@ def save(connection: Connection, stream: Stream, found: Iterable[Link], *, now: 
     ]
     if not values:
         return
-    statement = insert(connection, links).values(values)
+    statement = insert(connection, links)
     statement = statement.on_conflict_do_update(
         index_elements=["object_id", "item_id"],
         set_={name: statement.excluded[name] for name in _CHANGING},
     )
-    connection.execute(statement)
+    connection.execute(statement, values)
 
 
 def mark_seen(connection: Connection, stream: Stream, ids: Collection[str]) -> None:

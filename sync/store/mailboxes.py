@@ -21,6 +21,8 @@ THROTTLED = "throttled"
 FAILING = "failing"
 BRAKE = "brake"
 
+_FIND = select(mailboxes).where(mailboxes.c.record_id == bindparam("record"))
+
 
 @dataclass(frozen=True, slots=True)
 class MailboxState:
@@ -43,7 +45,7 @@ def list_all(connection: Connection) -> dict[str, MailboxState]:
 
 def find(connection: Connection, record_id: str) -> MailboxState | None:
     """Return the state of one mailbox, if it has one."""
-    row = connection.execute(select(mailboxes).where(mailboxes.c.record_id == record_id)).first()
+    row = connection.execute(_FIND, {"record": record_id}).first()
     return None if row is None else _from_row(row)
 
 

@@ -84,3 +84,8 @@ def take_back(
     if shards is not None:
         statement = statement.where(passes.c.shard.in_(shards))
     connection.execute(statement)
+
+
+def forget_older(connection: Connection, before: datetime) -> None:
+    """Take away what nobody waits for any more."""
+    connection.execute(delete(passes).where(passes.c.requested_at < before))

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from kernel.database import insert
 from kernel.digest import canonical_json
@@ -23,6 +23,11 @@ from sync.tables import payloads
 
 # A larger mail is read again by its task: the database is no store for mails.
 MAX_BYTES = 1_000_000
+
+# Asked for every mail, so they are built once.
+_ITEM = (payloads.c.object_id == bindparam("object"), payloads.c.item_id == bindparam("item"))
+_FIND = select(payloads.c.body).where(*_ITEM)
+_FORGET = delete(payloads).where(*_ITEM)
 
 
 def packed(message: Mapping[str, Any]) -> bytes | None:
@@ -34,33 +39,35 @@ def packed(message: Mapping[str, Any]) -> bytes | None:
     return body if len(body) <= MAX_BYTES else None
 
 
+def packed_all(messages: Mapping[str, Mapping[str, Any]]) -> dict[str, bytes]:
+    """Return these messages packed, by item id, without those too large to keep."""
+    bodies = {item_id: packed(message) for item_id, message in messages.items()}
+    return {item_id: body for item_id, body in bodies.items() if body is not None}
+
+
 def store(
     connection: Connection, object_id: str, bodies: Mapping[str, bytes], *, now: datetime
 ) -> None:
     """Keep the packed mails of a mailbox, by item id."""
     if not bodies:
         return
-    statement = insert(connection, payloads).values(
-        [
-            {"object_id": object_id, "item_id": item_id, "body": body, "stored_at": now}
-            for item_id, body in bodies.items()
-        ]
-    )
+    values = [
+        {"object_id": object_id, "item_id": item_id, "body": body, "stored_at": now}
+        for item_id, body in bodies.items()
+    ]
+    statement = insert(connection, payloads)
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["object_id", "item_id"],
             set_={name: statement.excluded[name] for name in ("body", "stored_at")},
-        )
+        ),
+        values,
     )
 
 
 def find(connection: Connection, object_id: str, item_id: str) -> dict[str, Any] | None:
     """Return the mail as it was in its page, if it is still kept."""
-    body = connection.scalar(
-        select(payloads.c.body).where(
-            payloads.c.object_id == object_id, payloads.c.item_id == item_id
-        )
-    )
+    body = connection.scalar(_FIND, {"object": object_id, "item": item_id})
     if body is None:
         return None
     message: dict[str, Any] = json.loads(zlib.decompress(body))
@@ -69,9 +76,7 @@ def find(connection: Connection, object_id: str, item_id: str) -> dict[str, Any]
 
 def forget(connection: Connection, object_id: str, item_id: str) -> None:
     """Take one mail away."""
-    connection.execute(
-        delete(payloads).where(payloads.c.object_id == object_id, payloads.c.item_id == item_id)
-    )
+    connection.execute(_FORGET, {"object": object_id, "item": item_id})
 
 
 def forget_mailbox(connection: Connection, object_id: str) -> None:

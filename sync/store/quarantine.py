@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select
+from sqlalchemy import Connection, Row, bindparam, delete, select
 
 from kernel.database import insert
 from sync.tables import quarantine
 
 MAX_REASON = 500
+
+_LET_GO = delete(quarantine).where(
+    quarantine.c.object_id == bindparam("object"), quarantine.c.item_id == bindparam("item")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +62,7 @@ def put(
 
 def let_go(connection: Connection, object_id: str, item_id: str) -> None:
     """Forget that an item was set aside, because it has its row now."""
-    connection.execute(
-        delete(quarantine).where(
-            quarantine.c.object_id == object_id, quarantine.c.item_id == item_id
-        )
-    )
+    connection.execute(_LET_GO, {"object": object_id, "item": item_id})
 
 
 def list_for(connection: Connection, records: Collection[str]) -> list[Quarantined]:

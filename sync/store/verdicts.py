@@ -22,26 +22,26 @@ def save(
     """Write the newest verdict of each item; an unchanged one keeps its time."""
     if not found:
         return
-    statement = insert(connection, verdicts).values(
-        [
-            {
-                "object_id": object_id,
-                "item_id": item_id,
-                "fate": verdict.fate,
-                "reason": verdict.reason,
-                "rule": verdict.rule,
-                "decided_at": now,
-            }
-            for item_id, verdict in found
-        ]
-    )
+    values = [
+        {
+            "object_id": object_id,
+            "item_id": item_id,
+            "fate": verdict.fate,
+            "reason": verdict.reason,
+            "rule": verdict.rule,
+            "decided_at": now,
+        }
+        for item_id, verdict in found
+    ]
+    statement = insert(connection, verdicts)
     changed = statement.excluded
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["object_id", "item_id"],
             set_={name: changed[name] for name in ("fate", "reason", "rule", "decided_at")},
             where=(verdicts.c.fate != changed.fate) | (verdicts.c.reason != changed.reason),
-        )
+        ),
+        values,
     )
 
 

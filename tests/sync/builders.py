@@ -12,7 +12,7 @@ from kernel.failpoints import step
 from sync.crm.memory import MemoryCrm
 from sync.crm.port import MailboxRow
 from sync.exchange.memory import MemoryExchange
-from sync.holder import new_holder
+from sync.holder import LOOP, new_holder
 from sync.mail_sync import MailSync, Ports
 from sync.meter import Meter
 
@@ -109,7 +109,7 @@ class World:
             self.clock,
             ports=Ports(self.exchange, self.crm),
             organization=ORGANIZATION,
-            holder=new_holder(),
+            holder=new_holder(LOOP),
             meter=self.meter,
         )
 

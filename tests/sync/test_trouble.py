@@ -16,7 +16,7 @@ from cloud.errors import (
     WebhookRejected,
 )
 from sync.link import Link, LinkState, Place
-from sync.mailboxes import list_mailboxes
+from sync.mailboxes import list_mailboxes, withdraw
 from sync.mapping.keys import email_key, other_email_key
 from sync.once import once
 from sync.store import access, links, quarantine, verdicts
@@ -270,10 +270,6 @@ class TestWaiting:
         for number in range(25):
             world.exchange.deliver(ANNA_OBJECT, a_message(number))
         away = Unreachable("Down.", until=world.clock.now())
-        sync = world.sync
-        await sync.leases.claim()
-        await sync.standings.review(sync.leases.shards)
-        [standing] = sync.standings.list_all()
         original = world.exchange.page
 
         calls = []
@@ -290,14 +286,34 @@ class TestWaiting:
 
         flaky = World(world.database, world.clock)
         flaky.exchange, flaky.crm = Flaky(), world.crm  # type: ignore[assignment]
-        await sync.leases.release()
         await once(flaky.another_process())
         assert len(world.crm.emails) == 10
 
         await once(flaky.another_process())
         assert len(world.crm.emails) == 25
         assert calls[2] == calls[1]
-        assert standing.approval.record_id == ANNA_RECORD
+
+
+class TestWithdrawal:
+    async def test_what_waits_is_not_carried_out_until_a_new_approval(self, world: World) -> None:
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, a_message())
+        later = world.clock.now() + timedelta(hours=1)
+        world.crm.fail_next("create_email", Throttled("Slow down.", until=later))
+        await once(world.sync)
+        await withdraw(world.database, world.clock, ANNA_RECORD, reason="to be checked")
+        requests = world.exchange.requests[ANNA_OBJECT]
+        world.clock.advance(7200)
+
+        await once(world.sync)
+        await world.sync.workers.run_due()
+        assert world.crm.emails == {}
+        assert world.exchange.requests[ANNA_OBJECT] == requests
+
+        world.approve_anna()
+        report = await once(world.sync)
+        assert world.subjects() == ["Order 1"]
+        assert report.is_clean
 
 
 class TestRemovals:
