@@ -25,6 +25,7 @@ class Access:
     caller: str | None
     user_agent: str
     client_request_id: str | None
+    answer: bytes | None = None
 
 
 class AccessLog:
@@ -33,6 +34,8 @@ class AccessLog:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.entries: list[Access] = []
+        # Answers are kept only for those who check their shape.
+        self.keeps_answers = False
 
     def watch(self, app: ASGIApp, *, origin: str) -> ASGIApp:
         """Return the application with every request written down."""
@@ -42,20 +45,23 @@ class AccessLog:
                 await app(scope, receive, send)
                 return
             scope.setdefault("state", {})
-            status = 0
+            status, answer = 0, b""
 
             async def sending(message: Message) -> None:
-                nonlocal status
+                nonlocal status, answer
                 if message["type"] == "http.response.start":
                     status = message["status"]
-                    self._note(scope, origin, status)
+                elif self.keeps_answers:
+                    answer += message.get("body", b"")
+                if message["type"] == "http.response.body" and not message.get("more_body"):
+                    self._note(scope, origin, status, answer)
                 await send(message)
 
             await app(scope, receive, sending)
 
         return watched
 
-    def _note(self, scope: Scope, origin: str, status: int) -> None:
+    def _note(self, scope: Scope, origin: str, status: int, answer: bytes) -> None:
         headers = {
             key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]
         }
@@ -72,5 +78,6 @@ class AccessLog:
                 caller=state.get("caller"),
                 user_agent=headers.get("user-agent", ""),
                 client_request_id=headers.get("client-request-id"),
+                answer=answer if self.keeps_answers else None,
             )
         )

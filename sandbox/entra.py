@@ -214,7 +214,8 @@ class Entra:
             header = jwt.get_unverified_header(assertion)
         except jwt.PyJWTError as error:
             raise wrong from error
-        named = {header.get("x5t#S256"), header.get("x5t")} - {None}
+        # Some clients leave the padding of base64 on.
+        named = {str(header.get(name)).rstrip("=") for name in ("x5t#S256", "x5t")}
         for certificate in application.certificates:
             if named & thumbprints(certificate):
                 break

@@ -25,7 +25,7 @@ class Origin:
     """A bound socket at once, a running server from `start` to `stop`."""
 
     def __init__(self, host: str, port: int, *, context: ssl.SSLContext) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind((host, port))
         self._context = context
@@ -75,5 +75,18 @@ class Origin:
         """Stop serving and free the port."""
         if self._server is not None and self._task is not None:
             self._server.should_exit = True
+            while not self._task.done():
+                await asyncio.sleep(0.02)
+                _abandon_idle(self._server)
             await self._task
+            for connection in list(self._server.server_state.connections):
+                connection.transport.abort()
         self._socket.close()
+
+
+def _abandon_idle(server: uvicorn.Server) -> None:
+    """Drop kept-alive connections: a client that is not asking anything is not waited for."""
+    for connection in list(server.server_state.connections):
+        cycle = getattr(connection, "cycle", None)
+        if cycle is None or cycle.response_complete:
+            connection.transport.abort()

@@ -51,7 +51,7 @@ class Sandbox:
         self.ca_bundle_file = self.certificates.write_bundle(Path(self._folder.name) / "ca.pem")
         self.directory = tenant.directory()
         self.faults = FaultPlan()
-        self._access = AccessLog(self.clock)
+        self.accesses = AccessLog(self.clock)
         context = self.certificates.server_context()
         self._entra_origin, self._graph_origin, self._dataverse_origin = (
             Origin(host, port + number if port else 0, context=context) for number in range(3)
@@ -80,10 +80,10 @@ class Sandbox:
 
     async def start(self) -> None:
         """Serve all three origins."""
-        await self._entra_origin.start(self._access.watch(self.entra.app(), origin="entra"))
-        await self._graph_origin.start(self._access.watch(self.graph.app(), origin="graph"))
+        await self._entra_origin.start(self.accesses.watch(self.entra.app(), origin="entra"))
+        await self._graph_origin.start(self.accesses.watch(self.graph.app(), origin="graph"))
         await self._dataverse_origin.start(
-            self._access.watch(self._webapi.app(), origin="dataverse")
+            self.accesses.watch(self._webapi.app(), origin="dataverse")
         )
 
     async def stop(self) -> None:
@@ -163,7 +163,7 @@ class Sandbox:
 
     def access_log(self) -> list[Access]:
         """Return every request to every origin, oldest first."""
-        return list(self._access.entries)
+        return list(self.accesses.entries)
 
     def webhook_log(self) -> list[Delivery]:
         """Return every delivery to a webhook, oldest first."""
