@@ -14,14 +14,13 @@ from sqlalchemy import Connection
 
 from guard.actions.grant import hold_refused, newest_decision, why_not
 from guard.actions.resolve import Resolved, Unresolved, resolve
-from guard.columns import TABLES
+from guard.columns import APPROVAL, APPROVED, TABLES
 from guard.deciding import Decider
 from guard.facts.directory import Directory
 from guard.facts.owner import owner_of
 from guard.facts.rows import Rows, StoredRow
 from guard.judge import Judge
-from guard.ledger.effects import withdraw
-from guard.ledger.entry import Withdrawal, iso
+from guard.ledger.entry import iso
 from guard.own import Own
 from kernel import approvals
 from kernel.database import Database
@@ -71,6 +70,22 @@ class Applied:
     granted: list[str] = field(default_factory=list)
     withdrawn: list[str] = field(default_factory=list)
     left: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is to be done about one mailbox: exactly one of the three is given."""
+
+    scanned: ScannedRow
+    seen: str | None
+    left: str | None = None
+    refused: str | None = None
+    resolved: Resolved | None = None
+
+    @property
+    def record_id(self) -> str:
+        """Return the mailbox record."""
+        return self.scanned.row.record_id
 
 
 class Scanner:
@@ -123,112 +138,129 @@ class Scanner:
                 "The organisation is not known yet, so nothing is granted.",
                 hint="Set MAILBOX_GUARD_ORGANIZATION_ID or check the Dataverse settings.",
             )
-        mailboxes = [one for one in scanned if one.row.table == "mailbox"]
         owners = {
             one.row.record_id: one.judgement.result for one in scanned if one.row.table != "mailbox"
         }
-        withdrawing = await self._withdrawing(mailboxes, owners)
-        await self._check_brake(withdrawing, withdrawals_allowed)
+        mailboxes = [one for one in scanned if one.row.table == "mailbox"]
+        plans = [await self._plan(one, owners) for one in mailboxes]
+        await self._check_brake(plans, withdrawals_allowed)
         applied = Applied()
-        for one in mailboxes:
-            record_id = one.row.record_id
-            if record_id in withdrawing:
-                await self._withdraw(record_id, withdrawing[record_id])
-                applied.withdrawn.append(record_id)
-            else:
-                seen = await self._database.read(newest_decision(record_id))
-                reason = await self._grant(one, owners, seen)
-                if reason is None:
-                    applied.granted.append(record_id)
-                else:
-                    applied.left[record_id] = reason
+        for plan in plans:
+            await self._carry_out(plan, applied)
         return applied
 
-    async def _withdrawing(
-        self, mailboxes: list[ScannedRow], owners: Mapping[str, str]
-    ) -> dict[str, str]:
-        """Return the approved mailboxes that are to be withdrawn, with the reason."""
-        now = self._decider.now()
-        held = await self._database.read(lambda c: approvals.list_approved(c, now=now))
-        approved = {one.record_id: one for one in held}
-        reasons: dict[str, str] = {}
-        for one in mailboxes:
-            if one.row.record_id not in approved:
-                continue
-            if one.judgement.result in BAD:
-                rules = ", ".join(one.judgement.rules)
-                reasons[one.row.record_id] = f"The scan found: {rules}."
-            elif owners.get(_owner_id(one.row)) in BAD:
-                reasons[one.row.record_id] = "The scan found a policy against the owner's row."
-        return reasons
-
-    async def _check_brake(self, withdrawing: Mapping[str, str], allowed: int | None) -> None:
-        now = self._decider.now()
-        held = await self._database.read(lambda c: len(approvals.list_approved(c, now=now)))
-        limit = max(BRAKE_COUNT, BRAKE_SHARE * held)
-        if len(withdrawing) > limit and (allowed is None or allowed < len(withdrawing)):
-            raise BrakePulled(
-                f"{len(withdrawing)} approvals would be withdrawn at once: "
-                f"{', '.join(sorted(withdrawing))}.",
-                hint=f"Look at them; `--yes-withdraw {len(withdrawing)}` does it.",
-                withdrawing=sorted(withdrawing),
-            )
-
-    async def _withdraw(self, record_id: str, reason: str) -> None:
-        now = self._decider.now()
-        withdrawal = Withdrawal(reason, record_id=record_id)
-        await self._database.write(lambda c: withdraw(c, withdrawal, now=now), step=SCAN_WITHDRAWN)
-
-    async def _grant(
-        self, one: ScannedRow, owners: Mapping[str, str], seen: str | None
-    ) -> str | None:
-        """Grant a mailbox that Dataverse holds approved; return why not, if not."""
+    async def _plan(self, one: ScannedRow, owners: Mapping[str, str]) -> _Plan:
+        """Return what is to be done about a mailbox, before anything is written."""
+        record_id = one.row.record_id
+        seen = await self._database.read(newest_decision(record_id))
+        reason = against(one, owners)
+        if reason is not None:
+            return _Plan(one, seen, refused=reason)
         reason = _why_left(one, owners)
         if reason is not None:
-            if one.judgement.result in BAD and why_not(one.row, one.address) is None:
-                return await self._refuse(one.row, reason)
-            return reason
-        # The scan may have taken long: the row is read again right before.
-        row = await self._rows.row("mailbox", one.row.record_id)
-        if row is None:
-            return "The row is no longer there."
-        reason = why_not(row, one.address)
-        if reason is not None:
-            return reason
+            return _Plan(one, seen, left=reason)
+        # The scan may have taken long: the row is read again.
+        row = await self._rows.row("mailbox", record_id)
+        if row is None or row.columns != one.row.columns:
+            return _Plan(one, seen, left="The row changed during the scan.")
         try:
             resolved = await resolve(row, one.address, rows=self._rows, directory=self._directory)
         except GuardError as error:
-            return error.message
-        now = self._decider.now()
+            return _Plan(one, seen, left=error.message)
         if isinstance(resolved, Unresolved):
-            unresolved = resolved.reason
-            await self._database.write(
-                lambda c: hold_refused(c, row, unresolved, now=now), step=SCAN_WITHDRAWN
-            )
-            return unresolved
-        await self._database.write(lambda c: self._write_grant(c, one, resolved), step=SCAN_GRANTED)
-        return None
+            return _Plan(one, seen, refused=resolved.reason)
+        return _Plan(one, seen, resolved=resolved)
 
-    def _write_grant(self, connection: Connection, one: ScannedRow, resolved: Resolved) -> int:
+    async def _check_brake(self, plans: list[_Plan], allowed: int | None) -> None:
         now = self._decider.now()
-        return approvals.grant(
-            connection,
-            record_id=one.row.record_id,
-            address=one.address,
-            object_id=resolved.person.object_id,
-            owner_id=resolved.owner.id,
-            owner_type=resolved.owner.type or "user",
-            evidence={
-                "pre_existing": True,
-                "approved_by": None,
-                "read_at": iso(now),
-                "object_upn": resolved.person.upn,
-                "owner_upn": resolved.owner_upn,
-                "policy_set": self._judge.policy_set.digest,
-                "rules": list(one.judgement.evaluated),
-            },
-            now=now,
+        held = await self._database.read(lambda c: approvals.list_approved(c, now=now))
+        approved = {one.record_id for one in held}
+        ending = sorted(
+            plan.record_id for plan in plans if plan.refused and plan.record_id in approved
         )
+        limit = max(BRAKE_COUNT, BRAKE_SHARE * len(held))
+        if len(ending) > limit and (allowed is None or allowed < len(ending)):
+            raise BrakePulled(
+                f"{len(ending)} approvals would be withdrawn at once: {', '.join(ending)}.",
+                hint=f"Look at them; `--yes-withdraw {len(ending)}` does it.",
+                withdrawing=ending,
+            )
+
+    async def _carry_out(self, plan: _Plan, applied: Applied) -> None:
+        if plan.left is not None:
+            applied.left[plan.record_id] = plan.left
+        elif plan.refused is not None:
+            if await self._refuse(plan.scanned.row, plan.refused):
+                applied.withdrawn.append(plan.record_id)
+            else:
+                applied.left[plan.record_id] = plan.refused
+        elif await self._grant(plan):
+            applied.granted.append(plan.record_id)
+        else:
+            applied.left[plan.record_id] = "A change of the row was decided meanwhile."
+
+    async def _refuse(self, row: StoredRow, reason: str) -> bool:
+        """Withdraw, and return whether an approval ended.
+
+        What Dataverse holds approved is held refused here, so that its reason is shown.
+        """
+        now = self._decider.now()
+
+        def write(connection: Connection) -> bool:
+            held = approvals.find(connection, row.record_id)
+            if row.columns.get(APPROVAL) == APPROVED:
+                hold_refused(connection, row, reason, now=now)
+            else:
+                approvals.withdraw(connection, record_id=row.record_id, reason=reason, now=now)
+            return held is not None and held.state == approvals.APPROVED
+
+        return await self._database.write(write, step=SCAN_WITHDRAWN)
+
+    async def _grant(self, plan: _Plan) -> bool:
+        """Hold a mailbox approved unless a decision was made since it was read."""
+        now, one, resolved = self._decider.now(), plan.scanned, plan.resolved
+        if resolved is None:
+            return False
+        evidence = {
+            "pre_existing": True,
+            "approved_by": None,
+            "read_at": iso(now),
+            "object_upn": resolved.person.upn,
+            "owner_upn": resolved.owner_upn,
+            "policy_set": self._judge.policy_set.digest,
+            "rules": list(one.judgement.evaluated),
+        }
+
+        def write(connection: Connection) -> bool:
+            if newest_decision(plan.record_id)(connection) != plan.seen:
+                return False
+            approvals.grant(
+                connection,
+                record_id=plan.record_id,
+                address=one.address,
+                object_id=resolved.person.object_id,
+                owner_id=resolved.owner.id,
+                owner_type=resolved.owner.type or "user",
+                evidence=evidence,
+                now=now,
+            )
+            return True
+
+        return await self._database.write(write, step=SCAN_GRANTED)
+
+
+def against(one: ScannedRow, owners: Mapping[str, str]) -> str | None:
+    """Return the reason to withdraw a mailbox, if its row or its owner's row gives one.
+
+    A row that can't be judged changes nothing.
+    """
+    if one.judgement.result == "error":
+        return None
+    if one.judgement.result in BAD:
+        return f"The scan found: {', '.join(one.judgement.rules)}."
+    if owners.get(_owner_id(one.row)) in BAD:
+        return "The scan found a policy against the owner's row."
+    return why_not(one.row, one.address)
 
 
 def _owner_id(row: StoredRow) -> str:
@@ -245,4 +277,4 @@ def _why_left(one: ScannedRow, owners: Mapping[str, str]) -> str | None:
     owner_result = owners.get(_owner_id(one.row), "pass")
     if owner_result not in GOOD:
         return f"The owner's row has the result {owner_result}."
-    return why_not(one.row, one.address)
+    return None

@@ -6,6 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from guard.actions.grant import Granter
+from guard.actions.revert import Reverter
+from guard.actions.withdraw import Withdrawer
 from guard.deciding import Decider
 from guard.facts.actor import SYSTEM_ADMINISTRATOR, ActorFacts
 from guard.facts.directory import MemoryDirectory, Person
@@ -15,13 +18,22 @@ from guard.facts.rows import HeldRole, MemoryRows, Myself, UserRow
 from guard.intake import Intake
 from guard.judge import Judge
 from guard.keys import Keys
+from guard.ledger.listing import list_decisions
 from guard.ledger.port import Ledger, MemoryLedger
+from guard.ledger.stored import StoredLedger
+from guard.ledger.verify import verify
 from guard.metrics import CountingMetrics
 from guard.own import Own
 from guard.policies import PolicyHolder
 from guard.watch.late import LateJudge
+from guard.watch.reconcile import Reconciler
+from guard.watch.scan import Scanner
 from guard.webhook import Webhook
+from kernel import approvals
+from kernel.approvals import Approval
 from kernel.clock import FrozenClock
+from kernel.database import Database
+from kernel.workers import Workers
 from rules.loader import load_documents
 from tests.guard.builders import (
     ADMIN_ID,
@@ -32,6 +44,7 @@ from tests.guard.builders import (
     OBJECT_ID,
     ORGANIZATION,
     USER_ID,
+    body,
 )
 
 KEY = "secret-key"
@@ -243,3 +256,53 @@ async def post(
     )
     start, end = sent
     return Answer(start["status"], dict(start["headers"]), json.loads(end["body"]))
+
+
+@dataclass
+class Worked:
+    """A house on a real database, with its obligations carried out on demand."""
+
+    house: House
+    database: Database
+    workers: Workers
+    granter: Granter
+    reverter: Reverter
+    reconciler: Reconciler
+    scanner: Scanner
+
+    async def deliver(self, *args: Any, **named: Any) -> Answer:
+        """Post a delivery, then carry out what follows."""
+        answer = await self.house.post(body(*args, **named))
+        await self.workers.run_due()
+        return answer
+
+    def approval(self, record_id: str = MAILBOX_ID) -> Approval | None:
+        return self.database.read_now(lambda c: approvals.find(c, record_id))
+
+    def decisions(self, **filters: Any) -> list[dict[str, Any]]:
+        return self.database.read_now(lambda c: list_decisions(c, **filters))
+
+    def is_whole(self) -> bool:
+        return self.database.read_now(verify).is_whole
+
+
+def a_worked_house(database: Database, clock: FrozenClock, **named: Any) -> Worked:
+    ledger = StoredLedger(database, clock)
+    house = a_house(clock, ledger=ledger, **named)
+    granter = Granter(database, house.rows, house.directory, house.judge, house.decider, house.own)
+    reverter = Reverter(database, house.rows, ledger, house.decider)
+    handlers = {
+        "grant": granter.carry_out,
+        "revert": reverter.carry_out,
+        "examine": house.late.carry_out,
+        "withdraw": Withdrawer(database, clock).carry_out,
+    }
+    return Worked(
+        house,
+        database,
+        Workers(database, clock, handlers),
+        granter,
+        reverter,
+        Reconciler(database, house.rows, ledger, house.judge, house.decider, house.metrics),
+        Scanner(database, house.rows, house.directory, house.judge, house.decider, house.own),
+    )
