@@ -94,7 +94,7 @@ class PolicyFolder:
 
 def _fingerprint(folder: Path) -> Fingerprint:
     found: list[tuple[str, int, int]] = []
-    for path in sorted(folder.rglob("*.yaml")):
+    for path in sorted(folder.rglob("*.y*ml")):
         try:
             status = path.stat()
         except FileNotFoundError:
