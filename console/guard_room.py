@@ -1,4 +1,4 @@
-"""The guard of one process, put together: receiver, judge, ledger, obligations, watch."""
+"""The guard of one process, put together: receiver, judge, ledger, obligations, watch, scan."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ from guard.ledger.stored import StoredLedger
 from guard.own import Own
 from guard.policies import PolicyHolder
 from guard.watch.late import LateJudge
+from guard.watch.reconcile import Reconciler
+from guard.watch.scan import Scanner
 from guard.webhook import Readiness, Webhook
 from kernel.clock import Clock
 from kernel.database import Database
@@ -43,6 +45,8 @@ class GuardRoom:
     ledger: Ledger
     own: Own
     rows: Rows
+    reconciler: Reconciler
+    scanner: Scanner
 
     async def introduce(self) -> None:
         """Learn organisation and own user from Dataverse, unless both are known."""
@@ -110,7 +114,15 @@ def open_guard(
         readiness=readiness,
         observes=settings.enforcement == OBSERVE,
     )
-    return GuardRoom(webhook, Workers(database, clock, handlers), ledger, own, rows)
+    return GuardRoom(
+        webhook=webhook,
+        workers=Workers(database, clock, handlers),
+        ledger=ledger,
+        own=own,
+        rows=rows,
+        reconciler=Reconciler(database, rows, ledger, judge, decider, metrics),
+        scanner=Scanner(database, rows, directory, judge, decider, own),
+    )
 
 
 def _out_of_reach() -> tuple[Rows, Directory]:

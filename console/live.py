@@ -84,6 +84,9 @@ class Live:
         self._runner.every(CHECKPOINT_SECONDS, self._guard.make_checkpoint, name="checkpoint")
         if self._connections is not None:
             self._runner.every(INTRODUCTION_SECONDS, self._introduce, name="introduction")
+            self._runner.every(
+                self._settings.reconcile_seconds, self._reconcile, name="reconciliation"
+            )
 
     async def stop(self) -> None:
         """End what is repeated, let obligations under way end, close the connections."""
@@ -133,6 +136,13 @@ class Live:
                 self._loop.start(self._runner)
         except GuardError as error:
             log.warning("dataverse_not_reached", error_code=error.code, error=error.message)
+
+    async def _reconcile(self) -> None:
+        try:
+            await self._guard.introduce()
+            await self._guard.reconciler.run()
+        except GuardError as error:
+            log.warning("reconciliation_failed", error_code=error.code, error=error.message)
 
     async def _readiness(self) -> dict[str, Any]:
         problem = self._ending

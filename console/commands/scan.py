@@ -1,0 +1,101 @@
+"""`mailbox-guard scan`: every existing address against every policy of its table."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from console.context import open_prepared, settings_of
+from console.output import Output, emit, output_option, table
+from kernel.settings import Settings
+
+if TYPE_CHECKING:
+    from guard.watch.scan import Applied
+
+_NOES = ("fail", "error")
+
+
+@click.command(help="Check what Dataverse already holds.")
+@click.option("--apply", "applies", is_flag=True, help="Grant what passes, withdraw what fails.")
+@click.option(
+    "--yes-withdraw",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Allow that N approvals are withdrawn at once, after looking at the list.",
+)
+@output_option()
+@click.pass_context
+def scan(
+    ctx: click.Context, applies: bool, yes_withdraw: int | None, outputs: Sequence[Output]
+) -> int:
+    """Exit 1 when anything fails or errs, or the brake was pulled."""
+    listed, applied = asyncio.run(
+        _scan(settings_of(ctx), applies=applies, yes_withdraw=yes_withdraw)
+    )
+    emit(outputs, listed, text=lambda: _text(listed))
+    if applied is not None:
+        click.echo(
+            f"Granted {len(applied.granted)}, withdrew {len(applied.withdrawn)}, "
+            f"left {len(applied.left)}.",
+            err=True,
+        )
+        for record_id, reason in applied.left.items():
+            click.echo(f"  left {record_id}: {reason}", err=True)
+    return 1 if any(one["result"] in _NOES for one in listed) else 0
+
+
+async def _scan(
+    settings: Settings, *, applies: bool, yes_withdraw: int | None
+) -> tuple[list[dict[str, Any]], Applied | None]:
+    from console.connections import connect_guard
+    from console.guard_room import open_guard
+    from console.metrics import Metrics
+    from console.policy_folder import PolicyFolder
+    from kernel.clock import SystemClock
+    from kernel.failpoints import failpoints_from
+
+    clock = SystemClock()
+    policies = PolicyFolder.of(settings, clock)
+    with open_prepared(settings) as database:
+        connections = connect_guard(settings, clock, failpoints=failpoints_from(settings.failpoint))
+        try:
+            guard = open_guard(
+                settings,
+                database,
+                clock,
+                policies=policies.holder,
+                metrics=Metrics(),
+                connections=connections,
+                readiness=lambda: None,
+            )
+            await guard.introduce()
+            scanned = await guard.scanner.scan()
+            applied = None
+            if applies:
+                applied = await guard.scanner.apply(scanned, withdrawals_allowed=yes_withdraw)
+        finally:
+            await connections.aclose()
+    return [one.listed() for one in scanned], applied
+
+
+def _text(listed: Sequence[dict[str, Any]]) -> str:
+    counts = Counter(one["result"] for one in listed)
+    told = ", ".join(f"{result} {count}" for result, count in sorted(counts.items()))
+    summary = f"{len(listed)} addresses: {told or 'none'}."
+    if not listed:
+        return summary
+    rows = [
+        (
+            one["result"],
+            one["table"],
+            one["address"],
+            ", ".join(one["rules"]),
+            one["record_id"],
+        )
+        for one in listed
+    ]
+    return table(("result", "table", "address", "rules", "record"), rows) + "\n" + summary
