@@ -32,13 +32,15 @@ class Freshness:
         self._database = database
         self._clock = clock
         self._noted: dict[str, _Noted] = {}
+        self._written: dict[str, datetime] = {}
 
     def note(
         self, stream: Stream, *, fresh_as_of: datetime, next_at: datetime | None, empty: int
     ) -> None:
         """Remember one look at a stream; `stream` is as the database has it."""
         before = self._noted.get(stream.stream_id)
-        stored = stream.fresh_as_of
+        known = (stream.fresh_as_of, self._written.get(stream.stream_id))
+        stored = max((at for at in known if at is not None), default=None)
         self._noted[stream.stream_id] = _Noted(
             stream.record_id,
             fresh_as_of,
@@ -64,3 +66,4 @@ class Freshness:
             )
 
         await self._database.write(save, step=FRESHNESS)
+        self._written |= {stream_id: one.fresh_as_of for stream_id, one in noted.items()}

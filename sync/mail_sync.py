@@ -29,7 +29,7 @@ from sync.standing import Ground, Standing
 from sync.standings import Standings
 from sync.steps import TAKE_OVER
 from sync.store import quarantine
-from sync.stream_pass import StreamPass
+from sync.stream_pass import TASKS_AT_ONCE, StreamPass
 from sync.verdict import Judge, track_incoming
 
 # organization.maxuploadfilesize by default.
@@ -117,7 +117,7 @@ class MailSync:
         visits = await self.passes.visit_all(
             [one for one in ours if one.ground is Ground.OURS], grace_seconds=0.0
         )
-        await self._settle(ours)
+        await self._settle(ours, shards)
         await self.freshness.flush(gain_seconds=FLUSH_SECONDS)
         problems = [
             Problem(visit.record_id, "unresolved", visit.trouble)
@@ -134,7 +134,7 @@ class MailSync:
         counts["quarantined"] = sum(one.kind == "quarantined" for one in problems)
         return PassReport(counts, tuple(problems))
 
-    async def _settle(self, ours: Collection[Standing]) -> None:
+    async def _settle(self, ours: Collection[Standing], shards: Collection[int]) -> None:
         """Carry out what still waits for these mailboxes, as long as patience lasts."""
         owners = [one.approval.record_id for one in ours if one.ground is Ground.OURS]
         if not owners:
@@ -153,8 +153,7 @@ class MailSync:
                 return
             if wait:
                 await self.clock.sleep(wait)
-            for owner in owners:
-                await self.workers.run_due(kinds=KINDS, owner=owner)
+            await self.workers.run_due(kinds=KINDS, shards=sorted(shards), limit=TASKS_AT_ONCE)
 
     async def _end_grace(self, owners: Collection[str], now: datetime) -> None:
         await self.database.write(

@@ -79,6 +79,7 @@ class StreamPass:
         self._judge = judge
         self._meter = meter
         self._newer_links: dict[str, str] = {}
+        self._known: dict[str, tuple[Lease, Stream]] = {}
 
     async def run(self, standing: Standing, *, grace_seconds: float) -> Look:
         """Bring the Inbox of a mailbox up to date and carry out what its pages planned.
@@ -114,15 +115,21 @@ class StreamPass:
                 stream = await self._commit(
                     stream, page, lease=lease, epoch=epoch, asked_at=asked_at, grace=grace_seconds
                 )
-            await self._carry_out(stream.record_id)
+                await self._carry_out(stream.record_id)
             if page.delta_link is not None:
+                self._known[stream.stream_id] = (lease, stream)
                 return Look(stream, asked_at, item_count, empty_answers)
             link = page.next_link
 
     async def _begin(self, standing: Standing, lease: Lease) -> Stream:
         approval = standing.approval
         fresh = streams.new_stream(approval.record_id, approval.object_id)
-        stream = await self._database.read(lambda c: streams.find(c, fresh.stream_id))
+        # While the fence is the same, nobody else moves a stream; only a brake is let go by others.
+        known_under, known_stream = self._known.pop(fresh.stream_id, (None, None))
+        if known_under == lease and known_stream is not None and known_stream.brake is None:
+            stream: Stream | None = known_stream
+        else:
+            stream = await self._database.read(lambda c: streams.find(c, fresh.stream_id))
         if stream is None or stream.epoch == approval.epoch:
             return stream or fresh
         known, now = stream, self._clock.now()

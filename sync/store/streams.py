@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, bindparam, case, select, update
 
 from kernel.database import insert
 from sync.tables import streams
@@ -69,10 +69,16 @@ def list_all(connection: Connection) -> list[Stream]:
 
 
 def save(connection: Connection, stream: Stream) -> None:
-    """Write the stream as it now is."""
+    """Write the stream as it now is; but it never gets older than it was said to be."""
     values = {column.name: getattr(stream, column.name) for column in streams.columns}
     statement = insert(connection, streams).values(**values)
-    statement = statement.on_conflict_do_update(index_elements=["stream_id"], set_=values)
+    newer = statement.excluded.fresh_as_of
+    fresh_as_of = case(
+        (newer.is_(None) | (streams.c.fresh_as_of > newer), streams.c.fresh_as_of), else_=newer
+    )
+    statement = statement.on_conflict_do_update(
+        index_elements=["stream_id"], set_={**values, "fresh_as_of": fresh_as_of}
+    )
     connection.execute(statement)
 
 

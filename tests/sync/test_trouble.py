@@ -16,7 +16,7 @@ from cloud.errors import (
     WebhookRejected,
 )
 from sync.link import Link, LinkState, Place
-from sync.mailboxes import list_mailboxes, withdraw
+from sync.mailboxes import list_mailboxes, resume, withdraw
 from sync.mapping.keys import email_key, other_email_key
 from sync.once import once
 from sync.store import access, links, quarantine, verdicts
@@ -427,6 +427,11 @@ class TestLostCursors:
         assert state(world)[0] == "brake"
         assert report.counts["removed"] == 0
         assert not report.is_clean
+
+        await resume(world.database, world.clock, ANNA_RECORD)
+        assert (await once(world.sync)).is_clean
+        assert state(world) == ("synced", "")
+        assert len(world.crm.emails) == 5
 
 
 class TestWhatIsWrittenDown:
