@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from guard.columns import TABLES
 from kernel.errors import Conflict, GuardError, Unavailable
 from rules.change import Value
 
@@ -194,7 +195,7 @@ class MemoryRows:
             table,
             record_id,
             f'W/"{held.version}"',
-            dict(held.columns),
+            {**_all_empty(table), **held.columns},
             held.modified_at,
             held.created_at,
         )
@@ -259,3 +260,14 @@ class MemoryRows:
         held.columns.update(columns)
         held.version += 1
         self.written.append(Written(table, record_id, dict(columns), tag))
+
+
+def _all_empty(table: str) -> dict[str, Value]:
+    """Return every guarded column empty: a row that is read has them all."""
+    columns: dict[str, Value] = {}
+    for name, kind in TABLES[table].columns.items():
+        if kind == "lookup":
+            columns[f"{name}.id"] = columns[f"{name}.type"] = None
+        else:
+            columns[name] = None
+    return columns

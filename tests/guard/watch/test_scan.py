@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from guard.facts.directory import Person
+from guard.facts.rows import UserRow
+from guard.watch.scan import BrakePulled
+from kernel.clock import FrozenClock
+from kernel.database import Database
+from kernel.errors import Unavailable
+from tests.guard.builders import MAILBOX_ID, OBJECT_ID, USER_ID
+from tests.guard.house import Worked, a_worked_house
+
+
+@pytest.fixture
+def worked(database: Database, clock: FrozenClock) -> Worked:
+    worked = a_worked_house(database, clock)
+    worked.house.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
+    return worked
+
+
+async def scanned(worked: Worked) -> list[dict[str, Any]]:
+    return [one.listed() for one in await worked.scanner.scan()]
+
+
+async def applied(worked: Worked, **named: Any) -> Any:
+    return await worked.scanner.apply(await worked.scanner.scan(), **named)
+
+
+async def test_every_address_is_judged_by_every_policy_of_its_table(worked: Worked) -> None:
+    worked.house.rows.put("queue", USER_ID, emailaddress="vip@contoso.com", statecode=0)
+    worked.house.rows.put("systemuser", USER_ID, internalemailaddress="x@contoso.com")
+    rows = {one["table"]: one for one in await scanned(worked)}
+    assert rows["mailbox"] == {
+        "table": "mailbox",
+        "record_id": MAILBOX_ID,
+        "address": "anna@contoso.com",
+        "result": "pass",
+        "rules": [],
+        "not_evaluable": ["approver/qualified"],
+    }
+    assert (rows["queue"]["result"], rows["queue"]["rules"]) == ("hold", ["vip/held"])
+    assert rows["systemuser"]["result"] == "fail"
+
+
+async def test_a_fact_that_is_missing_is_an_error(worked: Worked) -> None:
+    worked.house.rows.users.clear()
+    (row,) = await scanned(worked)
+    assert (row["result"], row["rules"]) == ("error", ["own-address/same-as-upn"])
+
+
+async def test_a_scan_alone_writes_nothing(worked: Worked) -> None:
+    await scanned(worked)
+    assert worked.approval() is None
+
+
+async def test_apply_grants_what_dataverse_holds_approved_and_passes(worked: Worked) -> None:
+    result = await applied(worked)
+    assert result.granted == [MAILBOX_ID]
+    held = worked.approval()
+    assert held is not None
+    assert (held.state, held.object_id) == ("approved", OBJECT_ID)
+    assert held.evidence["pre_existing"] is True
+    assert held.evidence["approved_by"] is None
+
+
+async def test_apply_does_not_grant_what_dataverse_does_not_hold_approved(worked: Worked) -> None:
+    worked.house.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=2)
+    assert not (await applied(worked)).granted
+    assert worked.approval() is None
+
+
+async def test_apply_grants_nothing_that_no_enforced_rule_judged(
+    database: Database, clock: FrozenClock
+) -> None:
+    from tests.guard.house import ADVICE, APPROVER
+
+    documents = {"a.yaml": ADVICE, "b.yaml": APPROVER}
+    worked = a_worked_house(database, clock, documents=documents)
+    worked.house.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
+    result = await applied(worked)
+    assert "No enforced rule" in result.left[MAILBOX_ID]
+
+
+async def test_apply_withdraws_what_fails(worked: Worked) -> None:
+    await applied(worked)
+    worked.house.rows.users[USER_ID] = UserRow(USER_ID, "someone@contoso.com", OBJECT_ID)
+    assert (await applied(worked)).withdrawn == [MAILBOX_ID]
+    held = worked.approval()
+    assert held is not None
+    assert (held.state, held.epoch) == ("withdrawn", 2)
+    assert "own-address/same-as-upn" in held.reason
+
+
+async def test_apply_withdraws_what_dataverse_withdrew(worked: Worked) -> None:
+    await applied(worked)
+    worked.house.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=2)
+    assert (await applied(worked)).withdrawn == [MAILBOX_ID]
+
+
+async def test_an_error_changes_nothing(worked: Worked) -> None:
+    await applied(worked)
+    worked.house.rows.users.clear()
+    result = await applied(worked)
+    assert MAILBOX_ID in result.left
+    held = worked.approval()
+    assert held is not None
+    assert held.state == "approved"
+
+
+async def test_an_owner_whose_row_fails_has_no_approved_mailbox(worked: Worked) -> None:
+    await applied(worked)
+    worked.house.rows.put("systemuser", USER_ID, internalemailaddress="ceo@contoso.com")
+    assert (await applied(worked)).withdrawn == [MAILBOX_ID]
+
+
+async def test_too_many_withdrawals_stop_before_the_first(worked: Worked) -> None:
+    ids = [str(uuid.uuid4()) for _ in range(21)]
+    for number, record_id in enumerate(ids):
+        address, object_id = f"u{number}@contoso.com", str(uuid.uuid4())
+        user_id = str(uuid.uuid4())
+        worked.house.rows.users[user_id] = UserRow(user_id, address, object_id)
+        worked.house.directory.people[object_id] = Person(object_id, address)
+        worked.house.rows.put(
+            "mailbox",
+            record_id,
+            emailaddress=address,
+            emailrouteraccessapproval=1,
+            statecode=0,
+            regardingobjectid__id=user_id,
+            regardingobjectid__type="systemuser",
+        )
+    assert len((await applied(worked)).granted) == 22
+    for record_id in ids:
+        worked.house.rows.put("mailbox", record_id, emailaddress="vip@contoso.com")
+    with pytest.raises(BrakePulled) as pulled:
+        await applied(worked)
+    assert len(pulled.value.context["withdrawing"]) == 21
+    with pytest.raises(BrakePulled):
+        await applied(worked, withdrawals_allowed=20)
+    held = worked.approval(ids[0])
+    assert held is not None
+    assert held.state == "approved"
+    assert len((await applied(worked, withdrawals_allowed=21)).withdrawn) == 21
+
+
+async def test_while_the_organisation_is_unknown_nothing_is_applied(worked: Worked) -> None:
+    worked.house.own.organization_id = None
+    with pytest.raises(Unavailable):
+        await applied(worked)
