@@ -91,7 +91,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A table, or a shared root such as actor, with its fields and the names that stand for them."""
+    """A table, or a shared root such as actor, with its fields and their aliases."""
 
     name: str
     fields: Mapping[str, Field]

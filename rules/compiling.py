@@ -49,7 +49,7 @@ def _against(subject: Slot, check: Check, slots: Slots) -> Against:
         case "pattern":
             return Constant(Pattern(value, caseless=subject.caseless))
         case "many":
-            return Constant(frozenset(_folded(subject, item) for item in value))
+            return Constant(slots.members(value, caseless=subject.caseless))
         case _:
             return Constant(_folded(subject, value))
 

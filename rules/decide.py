@@ -41,26 +41,20 @@ def decide(change: Change, policy_set: PolicySet, facts: Facts, *, now: datetime
                 continue
             if answer is not True:
                 matched = True
-                findings += [
-                    failing(policy, one, answer, (change, facts, view), now=now)
-                    for one in policy.rules
-                ]
+                findings += unmatched(policy, answer, (change, facts, view), now=now)
                 continue
         matched = True
         for run, enforced_id, rule in policy.steps:
             answer = run(view)
-            if answer is True:
-                if enforced_id is not None:
-                    evaluated.append(enforced_id)
-            elif answer is not None:
-                if enforced_id is not None and answer is False:
-                    evaluated.append(enforced_id)
+            if answer is None:
+                continue
+            if enforced_id is not None and answer.__class__ is bool:
+                evaluated.append(enforced_id)
+            if answer is not True:
                 findings.append(failing(policy, rule, answer, (change, facts, view), now=now))
     if findings:
         return combine(findings, evaluated=tuple(evaluated), matched=matched)
-    if not matched:
-        return _NO_POLICY
-    return _allowed(candidates, tuple(evaluated))
+    return _allowed(candidates, tuple(evaluated)) if matched else _NO_POLICY
 
 
 _NO_POLICY: Final = Decision(Outcome.ALLOW, "no-policy")
@@ -74,6 +68,13 @@ def _allowed(candidates: Candidates, evaluated: tuple[str, ...]) -> Decision:
         if len(candidates.allowed) < _MOST_REMEMBERED:
             candidates.allowed[evaluated] = decision
     return decision
+
+
+def unmatched(
+    policy: CompiledPolicy, trouble: Trouble, seen: tuple[Change, Facts, View], *, now: datetime
+) -> list[Finding]:
+    """Return the findings of a policy whose match erred: an error of each of its rules."""
+    return [failing(policy, rule, trouble, seen, now=now) for rule in policy.rules]
 
 
 def failing(

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from operator import attrgetter
 from typing import Literal
 
 
@@ -36,6 +37,8 @@ class Outcome(StrEnum):
 
 
 _RANK = {Outcome.ALLOW: 0, Outcome.WARN: 1, Outcome.HOLD: 2, Outcome.REJECT: 3}
+
+_by_id = attrgetter("id")
 
 Cause = Literal["rules", "error", "no-policy"]
 
@@ -88,23 +91,23 @@ class Decision:
 
 def strongest(findings: Iterable[Finding]) -> Outcome:
     """Return the strongest contribution; allow when there is none."""
-    outcome, rank = Outcome.ALLOW, 0
-    for finding in findings:
-        if _RANK[finding.contributes] > rank:
-            outcome, rank = finding.contributes, _RANK[finding.contributes]
-    return outcome
+    contributions = [finding.contributes for finding in findings]
+    for outcome in (Outcome.REJECT, Outcome.HOLD, Outcome.WARN):
+        # By identity, because comparing and hashing members of an enum is slow.
+        for contribution in contributions:
+            if contribution is outcome:
+                return outcome
+    return Outcome.ALLOW
 
 
 def combine(findings: Iterable[Finding], *, evaluated: tuple[str, ...], matched: bool) -> Decision:
     """Return the decision that the findings make by the law above."""
-    ordered = tuple(sorted(findings, key=lambda finding: finding.id))
+    ordered = tuple(sorted(findings, key=_by_id))
     outcome = strongest(ordered)
-    making = [f for f in ordered if f.contributes is outcome and outcome is not Outcome.ALLOW]
-    cause: Cause = "rules"
-    if making and all(finding.result == "error" for finding in making):
-        cause = "error"
-    elif not matched:
-        cause = "no-policy"
+    cause: Cause = "rules" if matched else "no-policy"
+    if outcome is not Outcome.ALLOW:
+        made_by = {f.result for f in ordered if f.contributes is outcome}
+        cause = "error" if made_by == {"error"} else "rules"
     return Decision(outcome, cause, ordered, evaluated)
 
 

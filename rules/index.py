@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from operator import is_
 from typing import Final
 
 from rules.change import Change
@@ -108,9 +107,9 @@ class MatchIndex:
         after, before = change.after, change.before
         now, earlier = after.get, before.get
         if len(columns) <= len(after):
-            if all(map(is_, map(now, columns), map(earlier, columns))):
-                return bucket.find(_UNCHANGED)
             names = [name for name in columns if now(name) is not earlier(name)]
+            if not names:
+                return bucket.find(_UNCHANGED)
         else:
             # Walk over the smaller of the two; what is only in `before` was emptied.
             names = [name for name in {*after, *before} if name in columns]

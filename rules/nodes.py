@@ -137,7 +137,8 @@ def read_nodes(file: str, text: str, complaints: list[Complaint]) -> Node | None
     builder = _Builder(file, complaints)
     try:
         # Events carry no tags that could build anything; the safe C loader only parses here.
-        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        parser = yaml.CSafeLoader(text)
+        while (event := parser.get_event()) is not None:
             builder.take(event)
     except _Refused as refused:
         builder.complain(refused.mark, refused.code, refused.text, refused.hint)
@@ -171,15 +172,16 @@ class _Builder:
         self._complaints.append(Complaint(self._file, line, column, code, text, hint))
 
     def take(self, event: yaml.Event) -> None:
-        if isinstance(event, yaml.ScalarEvent):
+        kind = event.__class__
+        if kind is yaml.ScalarEvent:
             self._add(self._scalar(event), event)
-        elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+        elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
             self._begin(event)
-        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+        elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
             self._end(event)
-        elif isinstance(event, yaml.AliasEvent):
+        elif kind is yaml.AliasEvent:
             self._alias(event)
-        elif isinstance(event, yaml.DocumentStartEvent):
+        elif kind is yaml.DocumentStartEvent:
             self._documents += 1
             if self._documents > 1:
                 raise _Refused(event.start_mark, "yaml-syntax", "A file holds one document only.")

@@ -143,20 +143,7 @@ def _test(body: MapNode, scope: Scope) -> Condition | None:
     reference = scope.reference(body.entries["field"], path) if path else None
     part = keys.choice("part", PARTS, default="") or None
     case_sensitive = keys.flag("caseSensitive")
-    named = [(key, OPERATORS[key], body.keys[key]) for key in body.entries if key in OPERATORS]
-    for key, mark in body.keys.items():
-        if key not in OPERATORS and key not in ("field", "part", "caseSensitive"):
-            complaints.add(
-                mark,
-                "operator-unknown",
-                f"`{key[:80]}` is not an operator.",
-                hint=closest(key, [*OPERATORS, "part", "caseSensitive"]),
-            )
-    if not named:
-        complaints.add(
-            body, "operator-missing", "The condition names a field and no operator.",
-            hint="Add one, such as `equals:` or `exists: true`.",
-        )  # fmt: skip
+    named = _named_operators(body, complaints)
     if reference is None:
         return None
     if part is not None and reference.field.kind not in _LOOSE:
@@ -177,6 +164,33 @@ def _test(body: MapNode, scope: Scope) -> Condition | None:
     if not checks or len(checks) != len(named):
         return None
     return Test(reference, part, tuple(checks), complaints.place(body))
+
+
+def _named_operators(
+    body: MapNode, complaints: Complaints
+) -> list[tuple[str, Operator, ScalarNode]]:
+    """Return the operators of a condition with their marks; complain about what is none."""
+    named = [(key, OPERATORS[key], body.keys[key]) for key in body.entries if key in OPERATORS]
+    strangers = [
+        (key, mark)
+        for key, mark in body.keys.items()
+        if key not in OPERATORS and key not in ("field", "part", "caseSensitive")
+    ]
+    for key, mark in strangers:
+        complaints.add(
+            mark,
+            "operator-unknown",
+            f"`{key[:80]}` is not an operator.",
+            hint=closest(key, [*OPERATORS, "part", "caseSensitive"]),
+        )
+    if not named and not strangers:
+        complaints.add(
+            body,
+            "operator-missing",
+            "The condition names a field and no operator.",
+            hint="Add one, such as `equals:` or `exists: true`.",
+        )
+    return named
 
 
 def _is_caseless_list(node: Node, scope: Scope) -> bool:

@@ -23,6 +23,10 @@ PARTS: Final = ("domain", "local", "length")
 """What may be taken of a text field instead of the whole."""
 
 
+# Canonical composition would turn these into ASCII; they go to the private use area instead.
+_NEAR_ASCII: Final = {0x212A: 0xE000, 0x037E: 0xE001, 0x1FEF: 0xE002}
+
+
 def fold(text: str) -> str:
     """Return the text in the form in which caseless values are compared.
 
@@ -34,7 +38,7 @@ def fold(text: str) -> str:
     small = (
         char if not char.isascii() and char.lower().isascii() else char.lower() for char in text
     )
-    return unicodedata.normalize("NFC", "".join(small))
+    return unicodedata.normalize("NFC", "".join(small).translate(_NEAR_ASCII))
 
 
 View: TypeAlias = list[Any]
@@ -76,13 +80,26 @@ class Slot:
 class Slots:
     """The slots of one policy set: asking twice for the same reading gives the same slot."""
 
-    def __init__(self, shared: dict[tuple[Any, ...], Slot] | None = None) -> None:
-        self._slots: dict[tuple[Any, ...], Slot] = {} if shared is None else shared
+    def __init__(self, shared: Slots | None = None) -> None:
+        self._slots: dict[tuple[Any, ...], Slot] = {} if shared is None else shared._slots
+        self._members: dict[tuple[int, bool], tuple[Any, frozenset[Any]]] = (
+            {} if shared is None else shared._members
+        )
         self._used: dict[Slot, None] = {}
 
     def sharing(self) -> Slots:
         """Return slots that are the same ones, and count anew what is used."""
-        return Slots(self._slots)
+        return Slots(self)
+
+    def members(self, values: tuple[Any, ...], *, caseless: bool) -> frozenset[Any]:
+        """Return the values as a set, folded; a named list is hashed once however often used."""
+        key = (id(values), caseless)
+        known = self._members.get(key)
+        if known is None:
+            folded = (fold(one) if caseless and isinstance(one, str) else one for one in values)
+            # The values are kept beside the set so that their identity cannot be given anew.
+            known = self._members[key] = (values, frozenset(folded))
+        return known[1]
 
     @property
     def used(self) -> Readers:

@@ -1,0 +1,75 @@
+"""A change as a document: nested names, labels, facts, and what was sent."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from rules.document import read_change
+from rules.errors import ChangeUnreadable
+from rules.loader import load_documents
+
+_CATALOGUE = load_documents({}).catalogue
+
+
+def _read(text: str):
+    return read_change(text, _CATALOGUE)
+
+
+def test_columns_and_facts_are_told_apart():
+    given = _read(
+        """
+        operation: update
+        old: &row
+          emailaddress: a@b.de
+          approval: pending
+          regardingobjectid: {id: U1, type: systemuser}
+          emailserverprofile: P1
+          owner: {id: u1, upn: a@b.de, type: user}
+          processemailreceivedafter: 2026-01-31
+        new: {<<: *row, approval: approved}
+        actor: {id: a9, roles: [x, y]}
+        facts: {burst: 3}
+        request: {depth: 2}
+        missing: {actor.entraRoles: Entra did not answer}
+        """
+    )
+
+    assert given.change.after == {
+        "emailaddress": "a@b.de", "emailrouteraccessapproval": 1, "regardingobjectid.id": "U1",
+        "regardingobjectid.type": "systemuser", "emailserverprofile.id": "P1",
+        "processemailreceivedafter": datetime(2026, 1, 31, tzinfo=UTC),
+    }  # fmt: skip
+    assert given.change.before["emailrouteraccessapproval"] == 2
+    assert given.change.sent == {"emailrouteraccessapproval"}
+    assert given.change.request == {"depth": 2}
+    assert given.facts.values["new.owner.upn"] == given.facts.values["old.owner.upn"] == "a@b.de"
+    assert given.facts.values["actor.roles"] == ("x", "y")
+    assert given.facts.values["facts.burst"] == 3
+    assert given.facts.missing == {"actor.entraRoles": "Entra did not answer"}
+
+
+def test_json_is_read_as_well_and_create_has_no_before():
+    given = _read(
+        '{"operation": "create", "table": "queue", "old": {"name": "x"}, "new": {"name": "Q"}}'
+    )
+    assert (given.change.table, given.change.before, given.change.after) == (
+        "queue",
+        {},
+        {"name": "Q"},
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]", "", "{", "{new: {nothing: 1}}", "{entity: mailboxes}", "{operation: upsert}",
+        "{actor: 5}", "{new: {approval: yes}}", "{new: {approval: 1.0}}", "{whatever: 1}",
+        "{new: {isforwardmailbox: 1}}",
+    ],
+)  # fmt: skip
+def test_a_document_that_means_nothing_is_refused_with_its_reasons(text):
+    with pytest.raises(ChangeUnreadable) as raised:
+        _read(text)
+    assert raised.value.complaints
