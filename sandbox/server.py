@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,8 +90,8 @@ class Sandbox:
     async def stop(self) -> None:
         """Stop serving; nothing of the tenant is kept."""
         await self.dataverse.close()
-        for origin in (self._entra_origin, self._graph_origin, self._dataverse_origin):
-            await origin.stop()
+        origins = (self._entra_origin, self._graph_origin, self._dataverse_origin)
+        await asyncio.gather(*(origin.stop() for origin in origins))
         self._folder.cleanup()
 
     async def __aenter__(self) -> Sandbox:

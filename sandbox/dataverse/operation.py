@@ -85,6 +85,10 @@ class Operation:
             by_platform=True,
         )
 
+    def root(self) -> Operation:
+        """Return the operation that the request itself asked for."""
+        return self.parent.root() if self.parent is not None else self
+
     def present(self, name: str) -> Any:
         """Return the value a column will have: the target's, else the present one."""
         if name in self.target:

@@ -177,7 +177,7 @@ class NativePlatform:
             or not self.switches.approval_is_checked
         ):
             return
-        if operation.by_platform and operation.parent is None:
+        if operation.root().by_platform:
             return
         present = operation.before.get(_APPROVAL) if operation.before else None
         if wanted == present:

@@ -113,7 +113,7 @@ def resolver(table: Table, row: Row, view: View) -> Resolve:
             raise Fault(400, BAD_QUERY, f"The path '{path}' cannot be followed.")
         target: Ref | None = row.get(found[0].name)
         other = view.get(target.table, target.id) if target is not None else None
-        if target is None or other is None:
+        if target is None or other is None or found[1] not in (None, target.table):
             return None
         return resolver(TABLES[target.table], other, view)(rest)
 

@@ -65,7 +65,7 @@ class Sender:
         def free(row: Row | None) -> None:
             if precondition is not None:
                 precondition(row)
-            elif row is not None:
+            if row is not None:
                 raise Fault(412, RECORD_EXISTS, "A record with matching key values already exists.")
 
         return await self._run("Create", table, record_id, values, free, beneath=read.beneath)
@@ -92,6 +92,7 @@ class Sender:
         present = self._dataverse.store.get(table.logical, key)
         if present is None and match is None:
             return await self._create(table, body, key=key, precondition=check)
+        check(present)
         read = read_body(table, body)
         values = {name: value for name, value in read.values.items() if name != table.key}
         if read.beneath:
