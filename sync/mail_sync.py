@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select
 from kernel import work
 from kernel.clock import Clock
 from kernel.database import Database
+from kernel.log import get_logger
 from kernel.runner import shard_of
 from kernel.workers import Workers
 from sync.crm.port import Crm
@@ -21,7 +22,7 @@ from sync.intents import Intents
 from sync.kinds import KINDS, VERIFY
 from sync.leases import Leases, hasten
 from sync.meter import Meter
-from sync.passes import Passes
+from sync.passes import Passes, Visit
 from sync.permits import Permits
 from sync.report import PassReport, Problem
 from sync.rows import RowMaker
@@ -34,7 +35,12 @@ from sync.verdict import Judge, track_incoming
 
 # organization.maxuploadfilesize by default.
 MAX_ATTACHMENT_BYTES = 5 * 1024 * 1024
-PATIENCE_SECONDS = 120.0
+# How long a single pass waits for a service that asked it to, and for one that is away.
+PATIENCE_SECONDS = 600.0
+AWAY_SECONDS = 30.0
+AGAIN_SECONDS = 5.0
+
+log = get_logger("sync")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +120,7 @@ class MailSync:
         ours = [
             one for one in self.standings.list_all() if shard_of(one.approval.record_id) in shards
         ]
-        visits = await self.passes.visit_all(
-            [one for one in ours if one.ground is Ground.OURS], grace_seconds=0.0
-        )
+        visits = await self._visit_all([one for one in ours if one.ground is Ground.OURS])
         await self._settle(ours, shards)
         await self.freshness.flush(gain_seconds=FLUSH_SECONDS)
         problems = [
@@ -133,6 +137,37 @@ class MailSync:
         counts = self.meter.since(before)
         counts["quarantined"] = sum(one.kind == "quarantined" for one in problems)
         return PassReport(counts, tuple(problems))
+
+    async def _visit_all(self, ours: Collection[Standing]) -> list[Visit]:
+        """Visit every mailbox, and again once a wait that was asked for is over."""
+        started = self.clock.monotonic()
+        by_id = {one.approval.record_id: one for one in ours}
+        ended: dict[str, Visit] = {}
+        waiting = list(by_id)
+        while waiting:
+            visits = await self.passes.visit_all(
+                [by_id[record_id] for record_id in waiting], grace_seconds=0.0
+            )
+            ended |= {visit.record_id: visit for visit in visits}
+            elapsed = self.clock.monotonic() - started
+            now = self.clock.now()
+            waits = {
+                visit.record_id: max((visit.until - now).total_seconds(), AGAIN_SECONDS)
+                for visit in ended.values()
+                if visit.until is not None
+            }
+            due = {
+                record_id: seconds
+                for record_id, seconds in waits.items()
+                if elapsed + seconds <= _patience(ended[record_id])
+            }
+            if not due:
+                break
+            first = min(due.values())
+            log.info("wait_began", seconds=first, mailboxes=len(due))
+            await self.clock.sleep(first)
+            waiting = [record_id for record_id, seconds in due.items() if seconds <= first]
+        return list(ended.values())
 
     async def _settle(self, ours: Collection[Standing], shards: Collection[int]) -> None:
         """Carry out what still waits for these mailboxes, as long as patience lasts."""
@@ -159,6 +194,10 @@ class MailSync:
         await self.database.write(
             lambda c: hasten(c, kind=VERIFY, owners=owners, now=now), step=TAKE_OVER
         )
+
+
+def _patience(visit: Visit) -> float:
+    return PATIENCE_SECONDS if visit.is_throttled else AWAY_SECONDS
 
 
 def _next_due(connection: Connection, owners: Collection[str]) -> tuple[datetime | None, bool]:

@@ -38,12 +38,16 @@ log = get_logger("sync")
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """How a visit ended: with how many items, or with which trouble, not before when."""
+    """How a visit ended: with how many items, or with which trouble, not before when.
+
+    `is_throttled` tells that a service asked for the wait.
+    """
 
     record_id: str
     item_count: int = 0
     trouble: str | None = None
     until: datetime | None = None
+    is_throttled: bool = False
 
 
 @dataclass(slots=True)
@@ -136,7 +140,7 @@ class Passes:
             self._leases.lose(self._shard_of(error))
             return Visit(record_id, trouble=error.message), None, None
         except Throttled as error:
-            visit = Visit(record_id, trouble=error.message, until=error.until)
+            visit = Visit(record_id, trouble=error.message, until=error.until, is_throttled=True)
             return visit, (THROTTLED, error.message), None
         except GuardError as error:
             log.warning(

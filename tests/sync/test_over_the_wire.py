@@ -171,3 +171,30 @@ async def test_a_deleted_mail_keeps_its_row_and_a_new_one_follows(tenant: Tenant
     assert {"Short-lived", "New"} <= {row["subject"] for row in tenant.emails()}
     assert report.counts["removed"] == 1
     assert report.counts["created"] == 1
+
+
+async def test_a_misbehaving_stream_ends_in_the_same_rows(tenant: Tenant) -> None:
+    row = tenant.sandbox.row("mailbox", people.BOB.mailbox_id)
+    assert row is not None
+    tenant.sandbox.dataverse.insert("mailbox", {**row, "emailrouteraccessapproval": 1})
+    tenant.approve(people.BOB)
+    faults = tenant.sandbox.stream_faults("bob")
+    faults.repeat_items = faults.shuffle = faults.empty_page_first = True
+    faults.partial_updates = True
+    faults.lose_sync_state_mid_round = 1
+
+    first = await once(tenant.sync)
+    mailbox = tenant.sandbox.mailbox("bob")
+    faults.lose_sync_state = 1
+    arrived = tenant.sandbox.deliver_mail("bob", subject="One more", html="<p>hi</p>")
+    mailbox.changed(arrived, tenant.sandbox.clock.now())
+    second = await once(tenant.sync)
+    third = await once(tenant.sync)
+
+    assert first.is_clean, first.problems
+    assert second.is_clean, second.problems
+    assert third.is_clean, third.problems
+    emails = tenant.emails()
+    assert len(emails) == 31
+    assert len({row["messageid"] for row in emails}) == 31
+    assert {row["statuscode"] for row in emails} == {4}

@@ -206,7 +206,7 @@ class TestWaiting:
         world.approve_anna()
         world.approve_ben()
         world.exchange.deliver(BEN_OBJECT, a_message(2))
-        until = world.clock.now() + timedelta(minutes=7)
+        until = world.clock.now() + timedelta(minutes=70)
         world.exchange.fail_next(ANNA_OBJECT, Throttled("Slow down.", until=until))
 
         report = await once(world.sync)
@@ -216,6 +216,33 @@ class TestWaiting:
         assert state(world) == ("throttled", "Slow down.")
         assert world.sync.passes.due_at(ANNA_RECORD) == until
         assert [one.kind for one in report.problems] == ["unresolved"]
+
+    async def test_a_single_pass_waits_for_a_short_throttle_and_ends_clean(
+        self, world: World
+    ) -> None:
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, a_message())
+        until = world.clock.now() + timedelta(seconds=90)
+        world.exchange.fail_next(ANNA_OBJECT, Throttled("Slow down.", until=until))
+
+        report = await once(world.sync)
+
+        assert world.clock.now() >= until
+        assert world.exchange.requests[ANNA_OBJECT] == 2
+        assert world.subjects() == ["Order 1"]
+        assert report.is_clean
+
+    async def test_an_exchange_that_stays_away_ends_the_pass_with_its_name_on_it(
+        self, world: World
+    ) -> None:
+        world.approve_anna()
+        away = Unreachable("Exchange is away.", until=world.clock.now())
+        world.exchange.fail_next(ANNA_OBJECT, *([away] * 500))
+
+        report = await once(world.sync)
+
+        assert [one.reason for one in report.problems] == ["unreachable: Exchange is away."]
+        assert world.exchange.requests[ANNA_OBJECT] < 40
 
     async def test_a_throttled_row_is_made_once_its_wait_is_over(self, world: World) -> None:
         world.approve_anna()
@@ -269,7 +296,7 @@ class TestWaiting:
         world.approve_anna()
         for number in range(25):
             world.exchange.deliver(ANNA_OBJECT, a_message(number))
-        away = Unreachable("Down.", until=world.clock.now())
+        away = Unreachable("Down.", until=world.clock.now() + timedelta(hours=1))
         original = world.exchange.page
 
         calls = []
