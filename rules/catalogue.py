@@ -8,7 +8,7 @@ and the short forms are gone before anything is compiled.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -36,6 +36,11 @@ _ALIASES: Mapping[str, Mapping[str, str]] = {
     "systemuser": {"address": "internalemailaddress", "approval": "emailrouteraccessapproval"},
     "queue": {"address": "emailaddress", "approval": "emailrouteraccessapproval"},
 }
+
+# These are lookups in Dataverse, and arrive as such, even where a catalogue calls them text.
+_LOOKUPS = frozenset(
+    {"ownerid", "regardingobjectid", "emailserverprofile", "defaultmailbox", "businessunitid"}
+)
 
 # These are looked up, never columns of the row, whatever a catalogue says about them.
 _LOOKED_UP = ("owner.", "addressOwner.")
@@ -152,9 +157,9 @@ def make_entity(name: str, fields: Mapping[str, Field], aliases: Mapping[str, st
     for one in fields.values():
         fact = one.fact or one.name.startswith(_LOOKED_UP)
         if fact != one.fact:
-            one = Field(
-                one.name, one.kind, one.caseless, one.personal, one.doc, one.labels, fact=True
-            )
+            one = replace(one, fact=True)
+        if one.name in _LOOKUPS and one.kind is Kind.STRING:
+            one = replace(one, kind=Kind.LOOKUP)
         spread[one.name] = one
         if one.kind is Kind.LOOKUP:
             for part, doc in (("id", "id"), ("type", "table")):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -28,16 +29,30 @@ def read_folder(folder: Path, complaints: list[Complaint]) -> dict[str, str]:
         )  # fmt: skip
         return {}
     texts: dict[str, str] = {}
-    for path in sorted(folder.rglob("*"))[:MOST_FILES]:
-        inside = path.relative_to(folder)
-        if path.suffix not in _ENDINGS or any(part.startswith(".") for part in inside.parts):
-            continue
-        if not path.is_file():
-            continue
-        text = _read(path, inside.as_posix(), complaints)
+    paths = sorted(_walk(folder))
+    if len(paths) > MOST_FILES:
+        # Leaving some out would silently leave out policies.
+        complaints.append(
+            Complaint(
+                str(folder), 1, 1, "file-too-large",
+                f"The folder has more than {MOST_FILES} YAML files.", "Split it.",
+            )
+        )  # fmt: skip
+        return {}
+    for path in paths:
+        name = path.relative_to(folder).as_posix()
+        text = _read(path, name, complaints)
         if text is not None:
-            texts[inside.as_posix()] = text
+            texts[name] = text
     return texts
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for inside, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if name.endswith(_ENDINGS) and not name.startswith("."):
+                yield Path(inside, name)
 
 
 def is_test(path: str) -> bool:

@@ -145,7 +145,7 @@ def raw_reader(reference: Reference) -> Raw:
         return fact
     if reference.root == "request":
         if key == "columns":
-            return lambda change, facts: change.sent
+            return _columns
         not_said = is_unknown(path, "the request does not say")
 
         def request(change: Change, facts: Facts) -> Any:
@@ -163,6 +163,12 @@ def raw_reader(reference: Reference) -> Raw:
         return change.after.get(key)
 
     return after
+
+
+def _columns(change: Change, facts: Facts) -> Any:
+    """Return the logical names of what was sent; a lookup counts once."""
+    said = change.request.get("columns")
+    return {name.split(".", 1)[0] for name in change.sent} if said is None else said
 
 
 def _reader(reference: Reference, part: str | None, *, caseless: bool) -> Raw:

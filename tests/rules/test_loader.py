@@ -142,7 +142,7 @@ def test_deep_conditions_and_many_conditions_are_refused():
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
 def test_bottomless_nesting_is_a_complaint_and_no_crash(opening):
-    found = complaints(**{"policies__deep": opening * 9_000})
+    found = complaints(policies__deep=opening * 9_000)
     assert {complaint.code for complaint in found} <= {
         "nesting-too-deep", "yaml-syntax", "file-too-large",
     }  # fmt: skip
