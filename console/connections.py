@@ -77,9 +77,10 @@ def connect_sync(
     on_access: AccessHook | None = None,
     failpoints: Failpoints = NONE,
 ) -> Connections:
-    """Return the clients for mailbox access: the second identity, or else the guard's."""
-    if not settings.sync_client_id:
-        return connect_guard(settings, clock, on_access=on_access, failpoints=failpoints)
+    """Return the clients of the second identity, which is for mailbox access alone.
+
+    Raises SettingInvalid for what is missing.
+    """
     _demand(settings, "dataverse_url")
     app = _app(
         settings,

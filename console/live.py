@@ -20,6 +20,7 @@ from kernel.failpoints import failpoints_from
 from kernel.log import get_logger
 from kernel.runner import AsyncioRunner
 from kernel.settings import Settings
+from sync.holder import LOOP
 from sync.loop import Loop
 
 POLICIES_SECONDS = 1.0
@@ -130,7 +131,7 @@ class Live:
             await self._guard.introduce()
             if self._syncs and self._sync is None:
                 self._sync = await open_sync(
-                    self._settings, self._database, self._clock, metrics=self._metrics
+                    self._settings, self._database, self._clock, role=LOOP, metrics=self._metrics
                 )
                 self._loop = Loop(self._sync.sync)
                 self._loop.start(self._runner)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import socket
 from dataclasses import dataclass
 from uuid import UUID
 
-from console.connections import Connections, connect_sync
+from console.connections import Connections, connect_guard, connect_sync
 from console.metrics import Metrics
 from kernel.clock import Clock
 from kernel.database import Database
@@ -17,6 +14,7 @@ from kernel.failpoints import failpoints_from
 from kernel.settings import Settings
 from sync.crm.dataverse import DataverseCrm
 from sync.exchange.graph import GraphExchange
+from sync.holder import new_holder
 from sync.mail_sync import MailSync, Ports
 from sync.meter import Meter
 
@@ -33,43 +31,54 @@ class SyncRoom:
     """The sync and the connections it uses; close them when the process ends."""
 
     sync: MailSync
-    connections: Connections
+    connections: tuple[Connections, ...]
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self.connections.aclose()
+        for one in self.connections:
+            await one.aclose()
 
 
 async def open_sync(
-    settings: Settings, database: Database, clock: Clock, *, metrics: Metrics | None = None
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    *,
+    role: str,
+    metrics: Metrics | None = None,
 ) -> SyncRoom:
     """Return the sync of this process, its organisation learnt and checked.
+
+    `role` is `sync.holder.LOOP` or `ONCE`: what the process holds its shards for.
 
     Raises SettingInvalid for what is missing, OrganizationDiffers, CloudError when Dataverse
     cannot be asked.
     """
-    connections = connect_sync(
-        settings,
-        clock,
-        on_access=metrics.count_access if metrics else None,
-        failpoints=failpoints_from(settings.failpoint),
-    )
-    meter = Meter()
+    on_access = metrics.count_access if metrics else None
+    failpoints = failpoints_from(settings.failpoint)
+    guard = connect_guard(settings, clock, on_access=on_access, failpoints=failpoints)
+    opened: tuple[Connections, ...] = (guard,)
     try:
-        organization = await learn_organization(settings, connections)
+        mailboxes = guard
+        if settings.sync_client_id:
+            mailboxes = connect_sync(settings, clock, on_access=on_access, failpoints=failpoints)
+            opened = (guard, mailboxes)
+        organization = await learn_organization(settings, guard)
     except BaseException:
-        await connections.aclose()
+        for one in opened:
+            await one.aclose()
         raise
+    meter = Meter()
     sync = MailSync(
         database,
         clock,
-        ports=Ports(GraphExchange(connections.graph), DataverseCrm(connections.dataverse, meter)),
+        ports=Ports(GraphExchange(mailboxes.graph), DataverseCrm(guard.dataverse, meter)),
         organization=UUID(organization),
-        holder=holder_name(),
+        holder=new_holder(role),
         meter=meter,
         approval_max_age_seconds=settings.approval_max_age_seconds,
     )
-    return SyncRoom(sync, connections)
+    return SyncRoom(sync, opened)
 
 
 async def learn_organization(settings: Settings, connections: Connections) -> str:
@@ -83,8 +92,3 @@ async def learn_organization(settings: Settings, connections: Connections) -> st
             hint="Correct MAILBOX_GUARD_DATAVERSE_URL or MAILBOX_GUARD_ORGANIZATION_ID.",
         )
     return who.organization_id
-
-
-def holder_name() -> str:
-    """Return a name for this process that no other has: host, process id, and chance."""
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"

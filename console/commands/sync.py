@@ -36,10 +36,11 @@ def run(ctx: click.Context, once: bool, outputs: Sequence[Output]) -> int:
 
 async def _once(settings: Settings) -> dict[str, Any]:
     from console.sync_room import open_sync
+    from sync.holder import ONCE
     from sync.once import once
 
     with open_prepared(settings) as database:
-        room = await open_sync(settings, database, SystemClock())
+        room = await open_sync(settings, database, SystemClock(), role=ONCE)
         try:
             report = await once(room.sync)
         finally:
@@ -52,13 +53,14 @@ async def _loop(settings: Settings) -> None:
     from console.serving import stop_on_signals
     from console.sync_room import open_sync
     from kernel.runner import AsyncioRunner
+    from sync.holder import LOOP
     from sync.loop import Loop
 
     clock = SystemClock()
     with exclusive(sqlite_file(settings), "loop"), open_prepared(settings) as database:
         stop = asyncio.Event()
         stop_on_signals(stop)
-        room = await open_sync(settings, database, clock)
+        room = await open_sync(settings, database, clock, role=LOOP)
         runner, loop = AsyncioRunner(clock), Loop(room.sync)
         loop.start(runner)
         click.echo("The sync loop runs; interrupt it to end it.", err=True)
