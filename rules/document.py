@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from rules.catalogue import Catalogue, Kind, Reference
@@ -30,10 +31,11 @@ _KEYS = (
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A change with the facts that were given for it."""
+    """A change with the facts that were given for it, and the moment, if the document has one."""
 
     change: Change
     facts: Facts
+    now: datetime | None = None
 
 
 class DocumentReader:
@@ -81,7 +83,11 @@ class DocumentReader:
             sent=_sent(request.pop("columns", None), before, sent),
             request=request,
         )
-        return Given(change, Facts(facts, missing))
+        now = document.get("now")
+        moment = moment_from(now)
+        if now is not None and moment is None:
+            self._problem(f"`now` is not a date and time: {now!r:.40}", None)
+        return Given(change, Facts(facts, missing), moment)
 
     def _head(self, document: Mapping[str, Any]) -> tuple[str, str]:
         for key in document:

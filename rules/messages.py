@@ -26,7 +26,7 @@ def compile_message(message: Message) -> Render:
 
     def render(change: Change, facts: Facts) -> str:
         return "".join(
-            piece if isinstance(piece, str) else piece(change, facts) for piece in pieces
+            [piece if piece.__class__ is str else piece(change, facts) for piece in pieces]  # type: ignore[operator]
         )
 
     return render

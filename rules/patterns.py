@@ -11,6 +11,9 @@ from re2 import _re2
 
 MOST_PATTERN_CHARACTERS: Final = 500
 
+_MOST_REMEMBERED: Final = 512
+_LONGEST_REMEMBERED: Final = 320
+
 _WHOLE: Final = _re2.RE2.Anchor.ANCHOR_BOTH
 _NO_MATCH: Final = (-1, -1)
 
@@ -25,7 +28,7 @@ class PatternInvalid(ValueError):
 class Pattern:
     """A compiled expression that answers whether it matches a whole text."""
 
-    __slots__ = ("_match", "caseless", "text")
+    __slots__ = ("_known", "_match", "caseless", "text")
 
     def __init__(self, text: str, *, caseless: bool) -> None:
         if len(text) > MOST_PATTERN_CHARACTERS:
@@ -43,6 +46,7 @@ class Pattern:
             raise PatternInvalid(compiled.error().decode("utf-8", "replace"))
         self._match = compiled.Match
         self.text = text
+        self._known: dict[str, bool] = {}
         self.caseless = caseless
 
     def fits(self, text: str) -> bool:
@@ -50,7 +54,18 @@ class Pattern:
 
         Raises UnicodeError for text with lone surrogates.
         """
+        known = self._known.get(text)
+        return self._learn(text) if known is None else known
+
+    def _learn(self, text: str) -> bool:
+        plain = text
         if self.caseless and not text.isascii():
-            text = text.translate(_NEAR_ASCII)
-        data = text.encode()
-        return self._match(_WHOLE, data, 0, len(data))[0] != _NO_MATCH  # type: ignore[no-any-return]
+            plain = text.translate(_NEAR_ASCII)
+        data = plain.encode()
+        found: bool = self._match(_WHOLE, data, 0, len(data))[0] != _NO_MATCH
+        # One change is judged several times, before and after it is committed.
+        if len(text) <= _LONGEST_REMEMBERED:
+            if len(self._known) >= _MOST_REMEMBERED:
+                self._known.clear()
+            self._known[text] = found
+        return found

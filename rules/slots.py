@@ -272,6 +272,9 @@ def _part(path: str, part: str, *, caseless: bool) -> Normalise:
     index = 2 if part == "domain" else 0
 
     def piece(value: Any) -> Any:
+        if caseless and value.__class__ is str and value.isascii():
+            pieces = value.lower().rpartition("@")
+            return pieces[index] if pieces[0] and pieces[2] else trouble
         value = text(value)
         if value.__class__ is Trouble:
             return value

@@ -317,7 +317,12 @@ def validating() -> None:
         )
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run all three."""
     six_rules()
     hundred_rules()
     validating()
+
+
+if __name__ == "__main__":
+    main()

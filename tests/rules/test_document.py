@@ -33,6 +33,7 @@ def test_columns_and_facts_are_told_apart():
         facts: {burst: 3}
         request: {depth: 2}
         missing: {actor.entraRoles: Entra did not answer}
+        now: 2026-08-21T10:00:00Z
         """
     )
 
@@ -47,6 +48,7 @@ def test_columns_and_facts_are_told_apart():
     assert given.facts.values["new.owner.upn"] == given.facts.values["old.owner.upn"] == "a@b.de"
     assert given.facts.values["actor.roles"] == ("x", "y")
     assert given.facts.values["facts.burst"] == 3
+    assert given.now == datetime(2026, 8, 21, 10, tzinfo=UTC)
     assert given.facts.missing == {"actor.entraRoles": "Entra did not answer"}
 
 
@@ -65,7 +67,7 @@ def test_json_is_read_as_well_and_create_has_no_before():
     "text",
     [
         "[]", "", "{", "{new: {nothing: 1}}", "{entity: mailboxes}", "{operation: upsert}",
-        "{actor: 5}", "{new: {approval: yes}}", "{new: {approval: 1.0}}", "{whatever: 1}",
+        "{actor: 5}", "{new: {approval: yes}}", "{new: {approval: 1.0}}", "{whatever: 1}", "{now: soon}",
         "{new: {isforwardmailbox: 1}}",
     ],
 )  # fmt: skip
