@@ -11,6 +11,7 @@ from guard import consequences
 from guard.answers import recorded_finding
 from guard.case import Case
 from guard.judge import Judged
+from guard.ledger.codec import storable
 from guard.ledger.entry import NO_EFFECTS, Effects, Entry, MirrorRow, Recorded
 from guard.ledger.port import Ledger
 from guard.metrics import Metrics
@@ -86,11 +87,11 @@ class Decider:
             cause,
             judged.policy_set,
             private={
-                "before": change.before,
-                "after": change.after,
+                "before": storable(change.before),
+                "after": storable(change.after),
                 "sent": sorted(change.sent),
-                "request": change.request,
-                "facts": judged.facts.values,
+                "request": storable(change.request),
+                "facts": storable(judged.facts.values),
                 "missing": judged.facts.missing,
                 "sources": judged.sources,
             },

@@ -25,12 +25,12 @@ BEGINNING = ""
 _HEAD = "guard.chain.head"
 
 _COLUMNS = (
-    "id, chain, seq, previous, digest, decided_at, decision, cause, table_name, record_id,"
+    "id, chain, seq, digest, decided_at, decision, cause, table_name, record_id,"
     " delivery_key, public, private, salt"
 )
 _SQLITE_INSERT = (
-    f"INSERT INTO guard_decisions ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-    " ON CONFLICT (delivery_key) DO NOTHING"
+    f"INSERT INTO guard_decisions ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " ON CONFLICT (record_id, delivery_key) DO NOTHING"
 )
 _POSTGRES_INSERT = _SQLITE_INSERT.replace("?", "%s")
 _SQLITE_HEAD = "UPDATE guard_chains SET count = ?, head = ?, last_id = ? WHERE id = ?"
@@ -57,7 +57,6 @@ def append(connection: Connection, chain: str, batch: Sequence[Sealed]) -> None:
                 entry.id,
                 chain,
                 count,
-                head,
                 digest,
                 microseconds(entry.decided_at),
                 entry.decision,

@@ -146,7 +146,7 @@ def chain_digest(chain: str, seq: int, previous: str, public: str) -> str:
 def sealed(entry: Entry) -> Sealed:
     """Return the entry as text, its private part under a fresh salt."""
     salt = secrets.token_hex(16)
-    private = text_of(entry.private)
+    private = text_of(_folded(entry.private))
     public = text_of(
         {
             "v": VERSION,
@@ -163,6 +163,27 @@ def sealed(entry: Entry) -> Sealed:
         }
     )
     return Sealed(entry, public, private, salt)
+
+
+def _folded(private: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the private part with `after` as its differences from `before`: half the bytes."""
+    after = private.get("after")
+    if after is None:
+        return private
+    before = private["before"]
+    folded = {name: value for name, value in private.items() if name != "after"}
+    folded["altered"] = {
+        name: value for name, value in after.items() if name not in before or before[name] != value
+    }
+    return folded
+
+
+def unfolded(text: str) -> dict[str, Any]:
+    """Return the private part that a stored text holds, with `after` whole."""
+    private: dict[str, Any] = json.loads(text)
+    if "altered" in private:
+        private["after"] = {**private["before"], **private.pop("altered")}
+    return private
 
 
 def recorded(entry: Entry) -> Recorded:
@@ -188,7 +209,7 @@ def recorded_from(public: str, private: str | None, *, is_repeat: bool = False) 
         cause=stated["cause"],
         status=stated["status"],
         public=stated,
-        private=None if private is None else json.loads(private),
+        private=None if private is None else unfolded(private),
         is_repeat=is_repeat,
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, select
 
 from guard.columns import TABLES
-from guard.ledger.codec import text_of, values_from
+from guard.ledger.codec import storable, text_of, values_from
 from guard.ledger.entry import MirrorRow
 from guard.ledger.tables import mirror
 from kernel.database import insert
@@ -59,7 +59,7 @@ def keep(connection: Connection, row: MirrorRow) -> None:
             return
         columns = {**known.columns, **columns}
     values = {
-        "columns": text_of(columns),
+        "columns": text_of(storable(columns)),
         "owner_id": _owner_of(row.table, columns),
         "changed_at": row.changed_at,
         "decision_id": row.decision_id,

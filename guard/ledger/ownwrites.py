@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, select
 
-from guard.ledger.codec import text_of, values_from
+from guard.ledger.codec import storable, text_of, values_from
 from guard.ledger.tables import writes
 from kernel.database import insert
 from rules.change import Value
@@ -38,7 +38,7 @@ def announce(
     """Remember a write before it is sent; a repeated announcement replaces the values."""
     values = {
         "record_ids": text_of(list(record_ids)),
-        "columns": text_of(columns),
+        "columns": text_of(storable(columns)),
         "issued_at": now,
     }
     connection.execute(

@@ -114,8 +114,8 @@ class StoredLedger:
             await self._write([one])
             answer = recorded(one.item.entry)
         except RepeatFound:
-            key = one.item.entry.key
-            answer = await self._database.read(lambda c: _of_key(c, key))
+            entry = one.item.entry
+            answer = await self._database.read(lambda c: _repeated(c, entry))
         except Exception as error:  # noqa: BLE001 - it is the caller's answer.
             _fail([one], error)
             return
@@ -194,9 +194,11 @@ def decisions_on(connection: Connection, record_id: str, *, since: datetime) -> 
     return [recorded_from(row.public, row.private) for row in connection.execute(statement)]
 
 
-def _of_key(connection: Connection, key: str | None) -> Recorded:
+def _repeated(connection: Connection, entry: Entry) -> Recorded:
     row = connection.execute(
-        select(decisions.c.public, decisions.c.private).where(decisions.c.delivery_key == key)
+        select(decisions.c.public, decisions.c.private).where(
+            decisions.c.record_id == entry.record_id, decisions.c.delivery_key == entry.key
+        )
     ).one()
     return recorded_from(row.public, row.private, is_repeat=True)
 

@@ -40,6 +40,7 @@ from rules.change import Value
 SYNCHRONOUS = 0
 ASYNCHRONOUS = 1
 NOBODY_REGISTERED = "asynchronousstepprimaryname"
+KEY_DIGITS = 40
 _NAME = re.compile(r"[A-Za-z0-9_]{1,128}\Z")
 _NOTHING: Mapping[str, Value] = MappingProxyType({})
 
@@ -237,7 +238,7 @@ def _key_of(context: Context, table: str, message: str, target: bytes) -> str | 
     for part in (target, context.pre_entity_images, context.post_entity_images):
         digest.update(b"\x1f%d\x1f" % len(part))
         digest.update(part)
-    return digest.hexdigest()
+    return digest.hexdigest()[:KEY_DIGITS]
 
 
 def _tag_of(pairs: list[Pair] | None) -> str | None:

@@ -35,7 +35,11 @@ def an_entry(clock: FrozenClock, **named: Any) -> Entry:
             status=200,
             key=None,
             public={"operation": "update", "mode": 0, "stage": 20, "rules": [], "obliged": True},
-            private={"after": {"emailaddress": "anna@contoso.com"}, "findings": []},
+            private={
+                "before": {"emailaddress": "x", "statecode": 0},
+                "after": {"emailaddress": "anna@contoso.com", "statecode": 0},
+                "findings": [],
+            },
         ),
         **named,
     )
@@ -92,7 +96,7 @@ async def test_an_identical_delivery_gets_its_recorded_answer_and_causes_nothing
     )
     assert (new.id, new.is_repeat) == (other.id, False)
     assert (repeated.id, repeated.decision, repeated.is_repeat) == (first.id, "allow", True)
-    assert repeated.private == {"after": {"emailaddress": "anna@contoso.com"}, "findings": []}
+    assert repeated.private == first.private
     assert len(database.read_now(list_decisions)) == 2
     assert database.read_now(lambda c: work.find(c, kind="revert", key="r2")) is None
     assert database.read_now(verify).is_whole
@@ -205,7 +209,6 @@ class TestVerify:
             "private = '{}'",
             "salt = 'other'",
             "digest = 'other'",
-            "previous = 'other'",
             "private = NULL",
         ],
     )
