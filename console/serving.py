@@ -6,7 +6,8 @@ import asyncio
 import gc
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -82,6 +83,15 @@ class Serving(uvicorn.Server):
         self.should_exit = True
         stopping.cancel()
         await serving
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run until done on uvloop, where there is one: half the cost of a request at the wire."""
+    factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    if sys.platform != "win32":
+        from uvloop import new_event_loop as factory
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(main)
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:

@@ -26,7 +26,9 @@ def serve(ctx: click.Context, host: str, port: int, no_sync: bool) -> None:
             f"{PREFIX}WEBHOOK_KEYS is not set, so no delivery could be authenticated.",
             hint="Give a long random key, the same as in Dataverse's service endpoint.",
         )
-    asyncio.run(_serve(settings, host, port, syncs=not no_sync))
+    from console.serving import run
+
+    run(_serve(settings, host, port, syncs=not no_sync))
 
 
 async def _serve(settings: Settings, host: str, port: int, *, syncs: bool) -> None:
