@@ -6,7 +6,6 @@ import asyncio
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from kernel.clock import Clock, SystemClock
 from sandbox import people, registration, seed_mail, tenant
@@ -17,6 +16,7 @@ from sandbox.dataverse.platform import Switches
 from sandbox.dataverse.posts import Delivery
 from sandbox.dataverse.rows import Row
 from sandbox.dataverse.webapi import WebApi
+from sandbox.directory import Person
 from sandbox.entra import Entra
 from sandbox.faults import FaultPlan
 from sandbox.graph.app import Graph
@@ -170,17 +170,45 @@ class Sandbox:
         """Return every delivery to a webhook, oldest first."""
         return list(self.dataverse.poster.deliveries)
 
-    def user_token(self, alias: str, *, resource: str | None = None) -> str:
-        """Return a token of one of the people, as signing in would give it to them."""
-        person = self.directory.people[people.BY_ALIAS[alias].object_id]
-        claims: dict[str, Any] = self.entra.person_claims(
-            self.directory.applications[people.PUBLIC_CLIENT_ID], person, "dataverse"
+    def person(self, alias: str) -> Person:
+        """Return one of the people by alias or user principal name. Raises KeyError."""
+        upn = alias if "@" in alias else f"{alias}@{self.directory.domain}"
+        found = self.directory.person(upn)
+        if found is None:
+            raise KeyError(f"Nobody in the tenant is called {upn}.")
+        return found
+
+    def add_person(self, alias: str, *, title: str | None = None, mailbox: bool = True) -> Person:
+        """Add a user object to the directory, with an Exchange mailbox; Dataverse knows nothing."""
+        address = f"{alias}@{self.directory.domain}"
+        person = Person(
+            id=people.stable_id(f"entra/{alias}"),
+            upn=address,
+            display_name=title or alias,
+            mail=address,
+            proxy_addresses=[f"SMTP:{address}"],
+            password=people.PASSWORD,
         )
-        return self.tokens.issue(resource or self.dataverse_url, claims)
+        self.directory.people[person.id] = person
+        if mailbox:
+            self.exchange.create(person.id, address)
+        return person
+
+    def user_token(self, alias: str, *, resource: str | None = None) -> str:
+        """Return a token of one of the people, as signing in would give it to them.
+
+        `resource` is an origin of this sandbox (Dataverse when left out) or an application's
+        client id.
+        """
+        audience = resource or self.dataverse_url
+        kind = self.entra.resources.get(audience, "api")
+        application = self.directory.applications[people.PUBLIC_CLIENT_ID]
+        claims = self.entra.person_claims(application, self.person(alias), kind)
+        return self.tokens.issue(audience, claims)
 
     def mailbox(self, alias: str) -> Mailbox:
         """Return the Exchange mailbox of one of the people."""
-        return self.exchange.mailboxes[people.BY_ALIAS[alias].object_id]
+        return self.exchange.mailboxes[self.person(alias).id]
 
     def deliver_mail(
         self,
@@ -210,7 +238,7 @@ class Sandbox:
 
     def stream_faults(self, alias: str) -> StreamFaults:
         """Return the switches by which somebody's delta streams misbehave."""
-        return self.graph.mail.faults_of(people.BY_ALIAS[alias].object_id)
+        return self.graph.mail.faults_of(self.person(alias).id)
 
     async def settle(self) -> None:
         """Return when no asynchronous delivery is under way."""

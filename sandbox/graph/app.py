@@ -21,8 +21,11 @@ from sandbox.graph.asking import Answer, Ask, Served
 from sandbox.graph.limits import Limiter, Limits
 from sandbox.graph.mail import Mail
 from sandbox.graph.mailboxes import Exchange
+from sandbox.graph.mailroom import Mailroom
 from sandbox.graph.paths import match, segments
 from sandbox.graph.problems import Problem, envelope, no_segment
+from sandbox.graph.rounds import Rounds
+from sandbox.graph.sending import Sending
 from sandbox.graph.users import Users
 from sandbox.odata import parse_prefer
 from sandbox.routes import mark
@@ -49,11 +52,18 @@ class Graph:
         self._tokens, self._plan, self._clock = tokens, faults, clock
         self._directory = directory
         self.audiences: frozenset[str] = frozenset()
-        self.mail = Mail(directory, exchange, secret=secrets.token_hex(16))
+        self.mail = Mailroom(directory, exchange)
         self.limiter = Limiter(clock, Limits())
         self.latency_seconds = 0.0
         users = Users(directory, exchange)
-        self._served: list[Served] = [*users.routes(), *self.mail.routes()]
+        rounds = Rounds(self.mail, secret=secrets.token_hex(16))
+        # A folder's delta comes before its messages: it looks like the key of one.
+        self._served: list[Served] = [
+            *users.routes(),
+            *rounds.routes(),
+            *Mail(self.mail).routes(),
+            *Sending(self.mail).routes(),
+        ]
 
     def app(self) -> Starlette:
         """Return the origin's application."""

@@ -152,11 +152,23 @@ def fresh_properties(now: datetime, *, domain: str) -> dict[str, Any]:
     }
 
 
+_PEOPLE = frozenset({"toRecipients", "ccRecipients", "bccRecipients", "replyTo"})
+
+
+def _named(recipients: Any) -> list[dict[str, Any]]:
+    """Return recipients with names: one without is shown by the address."""
+    kept = []
+    for one in recipients or []:
+        known = one.get("emailAddress") or {}
+        kept.append(recipient(str(known.get("address", "")), known.get("name")))
+    return kept
+
+
 def apply_body(message: Message, body: Mapping[str, Any]) -> None:
     """Take over what a request sets; unknown properties and annotations are ignored."""
     for name in _WRITABLE:
         if name in body:
-            message.properties[name] = body[name]
+            message.properties[name] = _named(body[name]) if name in _PEOPLE else body[name]
     written = body.get("body")
     if isinstance(written, Mapping):
         kind = str(written.get("contentType", "text")).lower()
@@ -181,3 +193,11 @@ def read_attachment(body: Mapping[str, Any], now: datetime) -> Attachment:
         content_id=body.get("contentId"),
         modified_at=now,
     )
+
+
+def addressed(message: Message) -> list[str]:
+    """Return the addresses of everybody a message goes to."""
+    found = []
+    for name in ("toRecipients", "ccRecipients", "bccRecipients"):
+        found += [one["emailAddress"]["address"] for one in message.properties.get(name) or []]
+    return found

@@ -63,3 +63,12 @@ def unsupported(message: str) -> Problem:
 def no_segment(segment: str) -> Problem:
     """Return the problem of a path that does not exist."""
     return Problem(400, "BadRequest", f"Resource not found for the segment '{segment}'.")
+
+
+def no_mailbox() -> Problem:
+    """Return the problem of a user without a mailbox in the cloud."""
+    return Problem(
+        404,
+        "MailboxNotEnabledForRESTAPI",
+        "The mailbox is either inactive, soft-deleted, or is hosted on-premise.",
+    )

@@ -9,7 +9,7 @@ from sandbox.directory import Directory, DirectoryRole, Group, Person
 from sandbox.graph.asking import Answer, Ask, Served, demand, serve
 from sandbox.graph.mailboxes import Exchange
 from sandbox.graph.messages import graph_time
-from sandbox.graph.problems import Problem, no_such_object, unsupported
+from sandbox.graph.problems import Problem, no_mailbox, no_such_object, unsupported
 from sandbox.odata import QueryRefused, parse_filter, sort_key, split_outside
 
 _READ = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
@@ -253,7 +253,9 @@ class Users:
         return Answer(
             {
                 "@odata.context": f"{ask.base}/$metadata#users('{person.id}')/mailboxSettings",
-                "archiveFolder": mailbox.folder("archive") and mailbox.folder("archive").id,  # type: ignore[union-attr]
+                "archiveFolder": next(
+                    (f.id for f in mailbox.folders.values() if f.well_known == "archive"), None
+                ),
                 "timeZone": "UTC",
                 "userPurpose": mailbox.purpose,
             }
@@ -275,12 +277,3 @@ class Users:
             ],
         }
         return self._page(ask, [tenant], "organization")
-
-
-def no_mailbox() -> Problem:
-    """Return the problem of a user without a mailbox in the cloud."""
-    return Problem(
-        404,
-        "MailboxNotEnabledForRESTAPI",
-        "The mailbox is either inactive, soft-deleted, or is hosted on-premise.",
-    )

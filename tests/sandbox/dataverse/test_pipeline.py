@@ -135,9 +135,7 @@ async def test_a_new_user_gets_a_mailbox_one_level_deeper(sandbox, receiver, web
     made = sandbox.row("mailbox", mailbox["PrimaryEntityId"])
     assert made["emailrouteraccessapproval"] == 2
     created = next(
-        got.context
-        for got in receiver.received
-        if got.names() == ("Create", "systemuser", 40, 1)
+        got.context for got in receiver.received if got.names() == ("Create", "systemuser", 40, 1)
     )
     assert created["OutputParameters"] == [{"key": "id", "value": user["PrimaryEntityId"]}]
 
@@ -244,9 +242,7 @@ async def test_a_large_body_loses_four_members(sandbox, receiver, webapi) -> Non
 async def _email_step(sandbox: Sandbox, url: str) -> dict[str, object]:
     endpoint = sandbox.rows("serviceendpoint")[0]["serviceendpointid"]
     limit = next(
-        row
-        for row in sandbox.rows("sdkmessagefilter")
-        if row["name"] == "Create of email"
+        row for row in sandbox.rows("sdkmessagefilter") if row["name"] == "Create of email"
     )
     return {
         "name": "large",
@@ -275,7 +271,9 @@ async def test_a_failed_asynchronous_delivery_is_a_failed_job(sandbox, receiver,
 async def test_the_tag_of_a_request_reaches_the_step(sandbox, receiver, webapi) -> None:
     sandbox.register(receiver.url, "k")
     await webapi("anna", "PATCH", f"{ANNA}?tag=nonce-1", json={"username": "x"})
-    shared = {pair["key"]: pair["value"] for pair in receiver.received[0].context["SharedVariables"]}
+    shared = {
+        pair["key"]: pair["value"] for pair in receiver.received[0].context["SharedVariables"]
+    }
     assert shared["tag"] == "nonce-1"
 
 

@@ -45,7 +45,10 @@ async def test_if_match_star_never_creates(webapi) -> None:
 async def test_a_representation_comes_back_when_preferred(webapi) -> None:
     headers = {"Prefer": 'return=representation,odata.include-annotations="*"'}
     answer = await webapi(
-        "anna", "PATCH", f"{MAILBOX}?$select=actdeliverymethod", json={"actdeliverymethod": 1},
+        "anna",
+        "PATCH",
+        f"{MAILBOX}?$select=actdeliverymethod",
+        json={"actdeliverymethod": 1},
         headers=headers,
     )
     assert answer.status_code == 200
@@ -55,7 +58,9 @@ async def test_a_representation_comes_back_when_preferred(webapi) -> None:
 
 async def test_pages_follow_each_other_by_their_links(sandbox, client, webapi) -> None:
     headers = {"Prefer": "odata.maxpagesize=4"}
-    query = "systemusers?$select=fullname&$orderby=fullname desc&$count=true&$filter=islicensed eq true"
+    query = (
+        "systemusers?$select=fullname&$orderby=fullname desc&$count=true&$filter=islicensed eq true"
+    )
     answer = (await webapi("anna", "GET", query, headers=headers)).json()
     total, found = answer["@odata.count"], list(answer["value"])
     token = {"Authorization": f"Bearer {sandbox.user_token('anna')}", **headers}
@@ -72,10 +77,15 @@ async def test_pages_follow_each_other_by_their_links(sandbox, client, webapi) -
     ("condition", "aliases"),
     [
         ("emailaddress eq 'ANNA@contoso.com'", {"anna"}),
-        ("emailaddress eq 'anna@contoso.com' or emailaddress eq 'bob@contoso.com'", {"anna", "bob"}),
+        (
+            "emailaddress eq 'anna@contoso.com' or emailaddress eq 'bob@contoso.com'",
+            {"anna", "bob"},
+        ),
         ("emailrouteraccessapproval ne 1 and startswith(emailaddress,'b')", {"bob"}),
-        ("contains(emailaddress,'admin') and not (emailaddress eq 'admin@contoso.com')",
-         {"global.admin", "exchange.admin"}),
+        (
+            "contains(emailaddress,'admin') and not (emailaddress eq 'admin@contoso.com')",
+            {"global.admin", "exchange.admin"},
+        ),
         (f"_regardingobjectid_value eq {ANNA.user_id}", {"anna"}),
         (f"regardingobjectid_systemuser/domainname eq '{APPROVER.address}'", {"approver"}),
         ("emailaddress in ('ceo@contoso.com','cfo@contoso.com')", {"ceo", "cfo"}),
