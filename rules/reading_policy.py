@@ -194,6 +194,9 @@ def _match(
 def _entities(node: Node | None, catalogue: Catalogue, complaints: Complaints) -> list[str]:
     found = []
     items = node.items if isinstance(node, ListNode) else [node] if node is not None else []
+    if node is not None and not items:
+        # A policy that matches nothing would look like one that guards.
+        complaints.add(node, "entity-unknown", "The policy names no entity.")
     for item in items:
         name = item.content if isinstance(item, ScalarNode) else None
         if isinstance(name, str) and name in catalogue.entities:

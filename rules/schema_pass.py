@@ -16,7 +16,10 @@ from rules.nodes import ListNode, MapNode, Node, read_nodes
 from rules.schema import schemas
 from rules.shipped import CATALOGUE_FILE
 
-_BY_KIND = {"Policy": "policy", "List": "list", "Exception": "exception"}
+_BY_KIND = {
+    "Policy": "policy", "List": "list", "Exception": "exception", "Params": "params",
+    "Catalogue": "catalogue", "Test": "test",
+}  # fmt: skip
 
 
 def schema_complaints(
@@ -45,8 +48,6 @@ def check_texts(texts: Mapping[str, str], catalogue: Catalogue) -> list[Complain
             continue
         value = root.value()
         kind = _kind(path, value)
-        if kind is None:
-            continue
         if kind not in validators:
             validators[kind] = jsonschema.Draft202012Validator(known[f"{kind}.schema.json"])
         for error in _leaves(validators[kind].iter_errors(value)):
@@ -66,7 +67,7 @@ def _leaves(errors: Any) -> Iterator[Any]:
             yield error
 
 
-def _kind(path: str, value: Any) -> str | None:
+def _kind(path: str, value: Any) -> str:
     file = path.rsplit("/", 1)[-1]
     if is_test(path):
         return "test"
@@ -74,7 +75,8 @@ def _kind(path: str, value: Any) -> str | None:
         return "catalogue"
     if "params" in path.split("/")[:-1][-1:]:
         return "params"
-    return _BY_KIND.get(str(value.get("kind"))) if isinstance(value, dict) else "policy"
+    # A file that does not say what it is, or says nothing known, is meant to be a policy.
+    return _BY_KIND.get(str(value.get("kind")), "policy") if isinstance(value, dict) else "policy"
 
 
 def _node_at(root: Node, path: list[str | int]) -> Node:

@@ -67,7 +67,8 @@ def test_json_is_read_as_well_and_create_has_no_before():
     "text",
     [
         "[]", "", "{", "{new: {nothing: 1}}", "{entity: mailboxes}", "{operation: upsert}",
-        "{actor: 5}", "{new: {approval: yes}}", "{new: {approval: 1.0}}", "{whatever: 1}", "{now: soon}",
+        "{actor: 5}", "{new: {approval: yes}}", "{new: {approval: 1.0}}", "{whatever: 1}",
+        "{now: soon}",
         "{new: {isforwardmailbox: 1}}",
     ],
 )  # fmt: skip
