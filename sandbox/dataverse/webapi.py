@@ -256,6 +256,8 @@ class WebApi:
                 return await sender.link(table, row, segments[1:], body)
             if not is_guid(key):
                 found = self.by_alternate_key(table, key)
+                # A row that an upsert creates holds the values of the key that named it.
+                body = {**key_values(key), **body}
                 key = found[table.key] if found else str(uuid4())
             if method == "DELETE":
                 await sender.delete(table, key)
@@ -293,6 +295,16 @@ def keyed(segment: str) -> tuple[Table, str]:
     if key.startswith(f"{table.key}="):
         key = key.partition("=")[2]
     return table, key.lower() if is_guid(key) else key
+
+
+def key_values(key: str) -> dict[str, Any]:
+    """Return the columns that an alternate key names, with their values."""
+    values: dict[str, Any] = {}
+    for part in split_outside(key, ","):
+        name, _, text = part.partition("=")
+        quoted = text.startswith("'")
+        values[name.strip()] = text[1:-1].replace("''", "'") if quoted else json.loads(text)
+    return values
 
 
 def _no_resource(segment: str) -> Fault:

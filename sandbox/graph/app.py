@@ -122,7 +122,10 @@ class Graph:
             path=path,
             now=self._clock.now(),
         )
-        key = (bearer.app_id, variables.get("user", "").lower())
+        if not served.enters_mailbox:
+            return _response(ask, served.handler(ask))
+        person = self._directory.person(variables["user"])
+        key = (bearer.app_id, person.id if person else "")
         try:
             self.limiter.enter(*key)
             if self.latency_seconds:

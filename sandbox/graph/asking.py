@@ -106,6 +106,11 @@ class Served:
     pattern: tuple[str, ...]
     handler: Handler
 
+    @property
+    def enters_mailbox(self) -> bool:
+        """Tell whether the route counts against the limits of a mailbox."""
+        return self.pattern[2:3] in (("mailFolders",), ("messages",), ("sendMail",))
+
 
 def serve(method: str, template: str, handler: Handler) -> Served:
     """Register a route of Graph by its template."""

@@ -35,6 +35,7 @@ with warnings.catch_warnings():
     from msgraph.generated.models.file_attachment import FileAttachment
     from msgraph.generated.models.item_body import ItemBody
     from msgraph.generated.models.message import Message
+    from msgraph.generated.models.o_data_errors.o_data_error import ODataError
     from msgraph.generated.models.recipient import Recipient
     from msgraph.generated.users.item.messages.item.move.move_post_request_body import (
         MovePostRequestBody,
@@ -45,6 +46,7 @@ with warnings.catch_warnings():
     from msgraph.generated.users.users_request_builder import UsersRequestBuilder
     from msgraph_core import GraphClientFactory
 
+SdkError = ODataError
 IMMUTABLE = 'IdType="ImmutableId"'
 
 
@@ -389,6 +391,14 @@ async def dataverse_client(sandbox: Sandbox) -> None:
                 for one in page
             ]
             assert len(found) == 2
+            item = {
+                "alternate_key": {"emailaddress1": "o'hara@fabrikam.com"},
+                "record": {"fullname": "X"},
+            }
+            client.records.upsert("contact", [item])
+            client.records.upsert("contact", [item])
+            written = client.records.list("contact", select=["fullname", "emailaddress1"])
+            assert [one["emailaddress1"] for one in written] == ["o'hara@fabrikam.com"]
             client.records.delete("email", email_id)
             assert client.records.retrieve("email", email_id) is None
 

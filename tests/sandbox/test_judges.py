@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sandbox import people
 from sandbox.routes import ROUTES
 from sandbox.server import Sandbox
 from tests.sandbox import judges
@@ -41,3 +42,30 @@ async def test_msal_reads_the_error_of_a_wrong_secret(sandbox: Sandbox) -> None:
 async def test_msal_reads_the_error_of_a_wrong_password(sandbox: Sandbox) -> None:
     result = await judges.msal_person(sandbox, "anna", password="wrong")
     assert result["error"] == "invalid_grant"
+
+
+async def test_the_sdk_reads_an_error(sandbox: Sandbox) -> None:
+    async with judges.GraphJudge.at(sandbox) as judge:
+        builder = judge.client.users.by_user_id(people.BOB.object_id)
+        with pytest.raises(judges.SdkError) as caught:
+            await builder.messages.by_message_id("none").get()
+    assert caught.value.response_status_code == 404
+    assert caught.value.error is not None
+    assert caught.value.error.code == "ErrorItemNotFound"
+
+
+async def test_errors_fit_the_description(sandbox: Sandbox, graph) -> None:
+    sandbox.accesses.keeps_answers = True
+    owner = f"users/{people.BOB.object_id}"
+    sandbox.mailbox("bob").forget_sync_state()
+    for path, which in (
+        (f"{owner}/messages/none", "sync"),
+        (f"{owner}/messages", "guard"),
+        ("users/nobody", "sync"),
+        (f"{owner}/messages?$filter=nonsense", "sync"),
+        (f"{owner}/mailFolders/inbox/messages/delta?$deltatoken=x", "sync"),
+    ):
+        await graph("GET", path, which=which)
+        entry = sandbox.access_log()[-1]
+        assert entry.status >= 400
+        assert complaints("GET", entry.path, entry.status, entry.answer or b"") == []
