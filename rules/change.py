@@ -18,6 +18,11 @@ NOTHING: Mapping[str, Value] = MappingProxyType({})
 NO_REASONS: Mapping[str, str] = MappingProxyType({})
 
 
+def _differ(a: object, b: object) -> bool:
+    # True equals 1 in Python; as columns they are two things.
+    return a is not b and (a != b or a.__class__ is not b.__class__)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """What an actor did, or wants to do, to one record.
@@ -25,7 +30,7 @@ class Change:
     `before` and `after` are keyed by column name without a root ("emailaddress"); a lookup column
     is two keys, ".id" and ".type". A column that is absent is empty. `before` is empty on create;
     `after` is `before` overlaid with what was sent. `sent` names the columns that were sent, which
-    does not prove that they differ.
+    does not prove that they differ; `differing` names those whose value does.
     """
 
     table: str
@@ -35,6 +40,17 @@ class Change:
     after: Mapping[str, Value]
     sent: frozenset[str] = frozenset()
     request: Mapping[str, Value] = field(default_factory=lambda: NOTHING)
+    differing: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Once per change, because both what is needed and what is decided begin with it.
+        before, after = self.before, self.after
+        earlier = before.get
+        names = [name for name, value in after.items() if value is not earlier(name)]
+        if not before.keys() <= after.keys():
+            names += before.keys() - after.keys()
+        found = frozenset([name for name in names if _differ(earlier(name), after.get(name))])
+        object.__setattr__(self, "differing", found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,9 +101,10 @@ def failing(
             contributes = Outcome.REJECT
         message = f"This could not be judged: {answer.text}."
     else:
-        exception = find_exception(
-            policy.exceptions, declared.id, view=view, change=change, facts=facts, now=now
-        )
+        if policy.exceptions:
+            exception = find_exception(
+                policy.exceptions, declared.id, view=view, change=change, facts=facts, now=now
+            )
         message = rule.render(change, facts)
         if exception is not None:
             result = "excepted"

@@ -106,8 +106,11 @@ def combine(findings: Iterable[Finding], *, evaluated: tuple[str, ...], matched:
     outcome = strongest(ordered)
     cause: Cause = "rules" if matched else "no-policy"
     if outcome is not Outcome.ALLOW:
-        made_by = {f.result for f in ordered if f.contributes is outcome}
-        cause = "error" if made_by == {"error"} else "rules"
+        cause = "error"
+        for finding in ordered:
+            if finding.contributes is outcome and finding.result != "error":
+                cause = "rules"
+                break
     return Decision(outcome, cause, ordered, evaluated)
 
 

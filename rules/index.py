@@ -47,12 +47,13 @@ _NONE: Final = _gather((), 0)
 class _Bucket:
     """The policies of one table and operation."""
 
-    __slots__ = ("always", "by_column", "remembered", "size")
+    __slots__ = ("always", "by_column", "columns", "remembered", "size")
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.always: list[CompiledPolicy] = []
         self.by_column: dict[str, list[CompiledPolicy]] = {}
+        self.columns: frozenset[str] = frozenset()
         # Which columns differ decides which policies: the same few combinations return for ever.
         self.remembered: dict[frozenset[str], Candidates] = {}
 
@@ -60,6 +61,7 @@ class _Bucket:
         if policy.triggers is None:
             self.always.append(policy)
         else:
+            self.columns |= policy.triggers
             for column in policy.triggers:
                 self.by_column.setdefault(column, []).append(policy)
 
@@ -74,14 +76,6 @@ class _Bucket:
                 self.remembered.clear()
             self.remembered[differing] = found
         return found
-
-
-_UNCHANGED: Final[frozenset[str]] = frozenset()
-
-
-def _differ(a: object, b: object) -> bool:
-    # True equals 1 in Python; as columns they are two things.
-    return a is not b and (a != b or a.__class__ is not b.__class__)
 
 
 class MatchIndex:
@@ -101,20 +95,7 @@ class MatchIndex:
         bucket = self._buckets.get((change.table, change.operation))
         if bucket is None:
             return _NONE
-        columns = bucket.by_column
-        if not columns:
-            return bucket.find(frozenset())
-        after, before = change.after, change.before
-        now, earlier = after.get, before.get
-        if len(columns) <= len(after):
-            names = [name for name in columns if now(name) is not earlier(name)]
-            if not names:
-                return bucket.find(_UNCHANGED)
-        else:
-            # Walk over the smaller of the two; what is only in `before` was emptied.
-            names = [name for name in {*after, *before} if name in columns]
-        differing = [name for name in names if _differ(now(name), earlier(name))]
-        return bucket.find(frozenset(differing) if differing else _UNCHANGED)
+        return bucket.find(change.differing & bucket.columns)
 
     def of_table(self, table: str) -> Candidates:
         """Return every policy of a table, whatever its operations."""

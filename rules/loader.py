@@ -7,6 +7,7 @@ what it imports stay light: the standard library, yaml and re2.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -62,10 +63,17 @@ def _load(
     texts: dict[str, str], environment: str | None, now: datetime | None, found: list[Complaint]
 ) -> PolicySet:
     loading = _Loading(environment, now, found)
-    loading.sort_out(texts)
-    loading.read()
-    loading.finish()
-    return loading.policy_set()
+    collecting = gc.isenabled()
+    # What is loaded stays; the collector would only walk over it again and again.
+    gc.disable()
+    try:
+        loading.sort_out(texts)
+        loading.read()
+        loading.finish()
+        return loading.policy_set()
+    finally:
+        if collecting:
+            gc.enable()
 
 
 class _Loading:
