@@ -46,13 +46,21 @@ def serve(host: str, port: int, register_url: str | None) -> None:
 
 async def _serve(host: str, port: int, register_url: str | None) -> None:
     import secrets
+    from contextlib import AsyncExitStack
 
     from console.serving import stop_on_signals
     from sandbox.server import Sandbox
 
     stop = asyncio.Event()
     stop_on_signals(stop)
-    async with Sandbox(host=host, port=port) as running:
+    async with AsyncExitStack() as stack:
+        try:
+            running = await stack.enter_async_context(Sandbox(host=host, port=port))
+        except OSError as error:
+            raise InputRefused(
+                f"{host} cannot be listened on at port {port or 'any'}: {error.strerror}.",
+                hint="Choose another --host or --port; the two ports above it are needed as well.",
+            ) from error
         lines = running.settings_lines()
         if register_url is not None:
             given = os.environ.get(f"{PREFIX}WEBHOOK_KEYS", "").split(",")[0].strip()

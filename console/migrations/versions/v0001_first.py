@@ -46,7 +46,6 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("chain", sa.Text(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
-        sa.Column("previous", sa.Text(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("decided_at", sa.BigInteger(), nullable=False),
         sa.Column("decision", sa.Text(), nullable=False),
@@ -59,10 +58,9 @@ def upgrade() -> None:
         sa.Column("salt", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_guard_decisions")),
         sa.UniqueConstraint("chain", "seq", name=op.f("uq_guard_decisions_chain_seq")),
-        sa.UniqueConstraint("delivery_key", name=op.f("uq_guard_decisions_delivery_key")),
-    )
-    op.create_index(
-        "ix_guard_decisions_record", "guard_decisions", ["record_id", "id"], unique=False
+        sa.UniqueConstraint(
+            "record_id", "delivery_key", name=op.f("uq_guard_decisions_record_id_delivery_key")
+        ),
     )
     op.create_table(
         "guard_mirror",
