@@ -24,6 +24,7 @@ from sandbox.graph.delta import StreamFaults
 from sandbox.graph.mailboxes import Arrival, Exchange, Mailbox
 from sandbox.graph.messages import Message
 from sandbox.origin import Origin
+from sandbox.people import Sample
 from sandbox.tokens import Tokens
 
 
@@ -193,6 +194,16 @@ class Sandbox:
         if mailbox:
             self.exchange.create(person.id, address)
         return person
+
+    def add_employee(
+        self, alias: str, *, title: str | None = None, approved: bool = False
+    ) -> Sample:
+        """Add somebody as if they had always been there: directory, Exchange and Dataverse."""
+        sample = Sample(alias, title or alias, approved=approved)
+        self.directory.people[sample.object_id] = tenant.person_of(sample)
+        self.exchange.create(sample.object_id, sample.address)
+        tenant.furnish_person(self.dataverse, sample)
+        return sample
 
     def user_token(self, alias: str, *, resource: str | None = None) -> str:
         """Return a token of one of the people, as signing in would give it to them.

@@ -86,7 +86,7 @@ def directory() -> Directory:
         role = DirectoryRole(stable_id(f"directoryrole/{template}"), template, name, text)
         found.roles[role.id] = role
     for sample in SAMPLES:
-        found.people[sample.object_id] = _person(sample)
+        found.people[sample.object_id] = person_of(sample)
     found.people[people.SUPPORT_OBJECT_ID] = Person(
         id=people.SUPPORT_OBJECT_ID,
         upn=f"support@{people.DOMAIN}",
@@ -110,7 +110,8 @@ def directory() -> Directory:
     return found
 
 
-def _person(sample: Sample) -> Person:
+def person_of(sample: Sample) -> Person:
+    """Return a person's object in the directory."""
     others = [f"smtp:{alias}@{people.DOMAIN}" for alias in sample.aliases]
     return Person(
         id=sample.object_id,
@@ -138,7 +139,7 @@ def furnish(dataverse: Dataverse) -> None:
     _furnish_ground(dataverse)
     _furnish_roles(dataverse)
     for sample in SAMPLES:
-        _furnish_person(dataverse, sample)
+        furnish_person(dataverse, sample)
     _furnish_queue(dataverse)
     _furnish_applications(dataverse)
     _furnish_events(dataverse)
@@ -207,7 +208,8 @@ def grant_role(dataverse: Dataverse, user_id: str, name: str) -> None:
     dataverse.insert("systemuserroles", {"systemuserid": user_id, "roleid": role_id(name)})
 
 
-def _furnish_person(dataverse: Dataverse, sample: Sample) -> None:
+def furnish_person(dataverse: Dataverse, sample: Sample) -> None:
+    """Give a person user, mailbox and roles in the organisation."""
     approval = APPROVED if sample.approved else PENDING
     routing: dict[str, Any] = {
         "emailrouteraccessapproval": approval,
