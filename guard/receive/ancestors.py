@@ -12,11 +12,10 @@ from guard.errors import Unreadable
 from guard.receive.context import (
     Context,
     decode_context,
-    decode_entity,
-    decode_value,
+    tag_in,
     text_of,
 )
-from guard.receive.delivery import Delivery, columns_of
+from guard.receive.delivery import Delivery, decode_target
 from guard.receive.values import ValueNotReadable, guid_from
 from rules.change import Value
 
@@ -54,11 +53,6 @@ def _ancestor(context: Context) -> Ancestor:
     table = TABLES.get(name)
     target: Mapping[str, Value] = {}
     record_id = guid_from(text_of(context.primary_entity_id))
-    tag = None
-    for pair in context.shared_variables or ():
-        if pair.key == "tag":
-            value = decode_value(pair.value)
-            tag = value if isinstance(value, str) else None
     if table is not None:
         target, entity_id = _target_of(context, table)
         record_id = record_id or entity_id
@@ -67,16 +61,15 @@ def _ancestor(context: Context) -> Ancestor:
         message=text_of(context.message_name) or "",
         record_id=record_id,
         target=target,
-        tag=tag,
+        tag=tag_in(context.shared_variables),
     )
 
 
 def _target_of(context: Context, table: GuardedTable) -> tuple[Mapping[str, Value], str | None]:
     for pair in context.input_parameters or ():
         if pair.key == "Target":
-            entity = decode_entity(msgspec.Raw(pair.value))
+            entity = decode_target(msgspec.Raw(pair.value), table)
             if entity is not None:
-                columns = columns_of(entity, table)
-                key = columns.get(table.key)
-                return columns, guid_from(text_of(entity.id)) or guid_from(key)
+                named, columns = entity
+                return columns, guid_from(text_of(named)) or guid_from(columns.get(table.key))
     return {}, None

@@ -5,7 +5,8 @@ Presence is not change (law 4): a column in Target may be unchanged, so `before`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 
 from guard.columns import TABLES
 from guard.errors import Unreadable
@@ -23,13 +24,17 @@ _WHOSE = (
 )
 
 
+_MOST_REMEMBERED = 4096
+
+
 def overlaid(before: Mapping[str, Value], sent: Mapping[str, Value]) -> dict[str, Value]:
     """Return the row after: `before` with what was sent laid over it."""
     after = {**before, **sent}
-    for name, value in sent.items():
-        # A null lookup of a column that isn't known to be one comes as the plain name.
-        if value is None and f"{name}.id" in before:
-            after[f"{name}.id"] = after[f"{name}.type"] = None
+    if None in sent.values():
+        for name, value in sent.items():
+            # A null lookup of a column that isn't known to be one comes as the plain name.
+            if value is None and f"{name}.id" in before:
+                after[f"{name}.id"] = after[f"{name}.type"] = None
     return after
 
 
@@ -44,20 +49,18 @@ def change_from(delivery: Delivery, *, mirrored: Mapping[str, Value] | None = No
         raise Unreadable("The delivery was over 256 KB: Target and images were left out.")
     if delivery.problem is not None or delivery.operation is None:
         raise Unreadable(f"The delivery can't be decided: {delivery.problem}.")
-    before: dict[str, Value] = {}
+    before: Mapping[str, Value] = {}
     if delivery.operation == "update":
-        known = mirrored or {}
-        before = {
-            **(known if delivery.before is None else _whose(known)),
-            **(delivery.before or {}),
-        }
+        before = delivery.before or {}
+        if mirrored is not None:
+            before = {**(mirrored if delivery.before is None else _whose(mirrored)), **before}
     return Change(
         table=delivery.table,
         operation=delivery.operation,
         record_id=delivery.record_id or "",
         before=before,
         after=overlaid(before, delivery.target),
-        sent=_sent(delivery),
+        sent=_names_of(delivery.target)[0],
         request=request_of(delivery),
     )
 
@@ -68,21 +71,16 @@ def needs_mirror(delivery: Delivery) -> bool:
         return False
     if delivery.before is None:
         return True
-    return any(
-        name not in delivery.before and name not in delivery.target
-        for name in _EXPECTED[delivery.table]
-    )
+    expected = _EXPECTED[delivery.table]
+    return not (expected <= delivery.before.keys() or expected.issubset(_all_of(delivery)))
+
+
+def _all_of(delivery: Delivery) -> set[str]:
+    return {*(delivery.before or ()), *delivery.target}
 
 
 def _whose(known: Mapping[str, Value]) -> dict[str, Value]:
     return {name: value for name, value in known.items() if name.split(".", 1)[0] in _WHOSE}
-
-
-def _sent(delivery: Delivery) -> frozenset[str]:
-    """Return the names as sent: a lookup counts by its column and by its `.id` and `.type`."""
-    names = set(delivery.target)
-    names.update(name.rsplit(".", 1)[0] for name in delivery.target if "." in name)
-    return frozenset(names)
 
 
 def request_of(delivery: Delivery) -> dict[str, Value]:
@@ -96,9 +94,27 @@ def request_of(delivery: Delivery) -> dict[str, Value]:
     }
 
 
-def base_names(columns: Iterable[str]) -> tuple[str, ...]:
+def base_names(columns: Mapping[str, Value]) -> tuple[str, ...]:
     """Return the logical names of columns, lookups once."""
-    return tuple(sorted({name.split(".", 1)[0] for name in columns}))
+    return _names_of(columns)[1]
+
+
+def _names_of(target: Mapping[str, Value]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return the names as sent, and the logical names, of the columns in a Target.
+
+    The same few combinations come again and again; only those of a bounded size are remembered.
+    """
+    names = tuple(target)
+    if sum(map(len, names)) > _MOST_REMEMBERED:
+        return _made_names.__wrapped__(names)
+    return _made_names(names)
+
+
+@lru_cache(maxsize=256)
+def _made_names(names: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+    # A lookup counts by its column and by its `.id` and `.type`.
+    sent = {*names, *(name.rsplit(".", 1)[0] for name in names if "." in name)}
+    return frozenset(sent), tuple(sorted({name.split(".", 1)[0] for name in names}))
 
 
 _EXPECTED: Mapping[str, frozenset[str]] = {

@@ -82,7 +82,7 @@ class Context(msgspec.Struct, rename="pascal"):
     owning_extension: Reference | None = None
     input_parameters: list[Pair] | None = None
     output_parameters: list[Pair] | None = None
-    shared_variables: list[Pair] | None = None
+    shared_variables: msgspec.Raw = EMPTY
     pre_entity_images: msgspec.Raw = EMPTY
     post_entity_images: msgspec.Raw = EMPTY
     parent_context: msgspec.Raw = EMPTY
@@ -91,6 +91,7 @@ class Context(msgspec.Struct, rename="pascal"):
 _context = msgspec.json.Decoder(Context)
 _entity: msgspec.json.Decoder[Entity | None] = msgspec.json.Decoder(Entity | None)
 _images = msgspec.json.Decoder(list[Image] | None)
+_pairs = msgspec.json.Decoder(list[Pair] | None)
 _any = msgspec.json.Decoder()
 
 # What a decoder raises on hostile bytes: broken JSON and wrong types, bad UTF-8, nesting deeper
@@ -140,6 +141,23 @@ def decode_value(raw: msgspec.Raw) -> Any:
         return _any.decode(raw)
     except _BROKEN as error:
         raise Unreadable(f"A parameter is not readable: {str(error)[:200]}") from error
+
+
+def tag_in(shared_variables: msgspec.Raw) -> str | None:
+    """Return the tag of a request, None when there is none that can be read.
+
+    Other plug-ins may have left any number of variables, so they are read only if one may be it.
+    """
+    if b'"tag"' not in bytes(shared_variables):
+        return None
+    try:
+        for pair in _pairs.decode(shared_variables) or ():
+            if pair.key == "tag":
+                value = _any.decode(pair.value) if pair.value else None
+                return value if isinstance(value, str) else None
+    except _BROKEN:
+        pass
+    return None
 
 
 def text_of(value: Text) -> str | None:

@@ -21,12 +21,15 @@ from guard.receive.context import (
     Context,
     Entity,
     Pair,
+    Text,
     decode_context,
     decode_entity,
     decode_images,
     decode_value,
+    tag_in,
     text_of,
 )
+from guard.receive.usual import usual_columns, usual_entity, usual_images
 from guard.receive.values import (
     Reference,
     ValueNotReadable,
@@ -45,8 +48,7 @@ _NAME = re.compile(r"[A-Za-z0-9_]{1,128}\Z")
 _NOTHING: Mapping[str, Value] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """One delivery.
 
     `target` and `before` hold columns by their flat names (a lookup is `<column>.id` and
@@ -73,7 +75,7 @@ class Delivery:
     user_id: str | None
     created_at: datetime | None
     tag: str | None
-    target: Mapping[str, Value] = field(default_factory=lambda: _NOTHING)
+    target: Mapping[str, Value] = msgspec.field(default_factory=lambda: _NOTHING)
     before: Mapping[str, Value] | None = None
     stripped: bool = False
     problem: str | None = None
@@ -136,12 +138,12 @@ def _parts_of(
     parts = _Parts()
     raw = _value_of(context.input_parameters, "Target")
     try:
-        entity = decode_entity(raw) if raw else None
+        entity = decode_target(raw, table) if raw else None
         if entity is None:
             parts.problem = "InputParameters has no Target"
             return parts
-        parts.target = columns_of(entity, table)
-        parts.record_id = _record_id_of(context, entity, table)
+        entity_id, parts.target = entity
+        parts.record_id = _record_id_of(context, entity_id, parts.target.get(table.key))
         parts.before = _before_of(context, table, message)
         parts.key = _key_of(context, table.name, message, raw)
     except (Unreadable, ValueNotReadable) as error:
@@ -155,12 +157,37 @@ def _before_of(context: Context, table: GuardedTable, message: str) -> Mapping[s
     """Return the pre-image, whatever its alias; None when none came."""
     if message != "Update":
         return None
+    usual = usual_images(context.pre_entity_images)
+    if usual is not None and len(usual) == 1:
+        image = usual[0]
+        if image.value is not None and image.key.lower() != NOBODY_REGISTERED:
+            columns = usual_columns(image.value, table)
+            if columns is not None:
+                return columns
+    return _merged_images(context, table)
+
+
+def _merged_images(context: Context, table: GuardedTable) -> Mapping[str, Value] | None:
     merged: dict[str, Value] | None = None
     for image in decode_images(context.pre_entity_images):
         if image.value is None or image.key.lower() == NOBODY_REGISTERED:
             continue
         merged = {**(merged or {}), **columns_of(image.value, table)}
     return merged
+
+
+def decode_target(raw: msgspec.Raw, table: GuardedTable) -> tuple[Text, dict[str, Value]] | None:
+    """Return the id that an entity names and its columns by their flat names, None for null.
+
+    Raises Unreadable and ValueNotReadable as `columns_of`.
+    """
+    usual = usual_entity(raw)
+    if usual is not None:
+        columns = usual_columns(usual, table)
+        if columns is not None:
+            return usual.id, columns
+    entity = decode_entity(raw)
+    return None if entity is None else (entity.id, columns_of(entity, table))
 
 
 def columns_of(entity: Entity, table: GuardedTable) -> dict[str, Value]:
@@ -196,16 +223,14 @@ def columns_of(entity: Entity, table: GuardedTable) -> dict[str, Value]:
     return columns
 
 
-def _record_id_of(context: Context, entity: Entity, table: GuardedTable) -> str | None:
+def _record_id_of(context: Context, entity_id: Text, key: Value) -> str | None:
     """Return the row's id; PrimaryEntityId may be zeros on Create before the main operation."""
-    named = guid_from(text_of(context.primary_entity_id)) or guid_from(text_of(entity.id))
-    if named is not None:
-        return named
-    for attribute in entity.attributes or ():
-        if attribute.key.lower() == table.key:
-            found = decoded_value(attribute.value)
-            return guid_from(found)
-    return guid_from(decode_value(_value_of(context.output_parameters, "id")))
+    return (
+        guid_from(text_of(context.primary_entity_id))
+        or guid_from(text_of(entity_id))
+        or guid_from(key)
+        or guid_from(decode_value(_value_of(context.output_parameters, "id")))
+    )
 
 
 def _value_of(pairs: list[Pair] | None, key: str) -> msgspec.Raw:
@@ -241,17 +266,6 @@ def _key_of(context: Context, table: str, message: str, target: bytes) -> str | 
     return digest.hexdigest()[:KEY_DIGITS]
 
 
-def _tag_of(pairs: list[Pair] | None) -> str | None:
-    raw = _value_of(pairs, "tag")
-    if not raw:
-        return None
-    try:
-        value = decode_value(raw)
-    except Unreadable:
-        return None
-    return value if isinstance(value, str) else None
-
-
 def _delivery(context: Context, table: str, message: str, parts: _Parts) -> Delivery:
     mode = ASYNCHRONOUS if context.mode == ASYNCHRONOUS else SYNCHRONOUS
     created = text_of(context.operation_created_on)
@@ -280,7 +294,7 @@ def _delivery(context: Context, table: str, message: str, parts: _Parts) -> Deli
         user_agent=text_of(context.initiating_user_agent) or None,
         user_id=guid_from(text_of(context.user_id)),
         created_at=created_at,
-        tag=_tag_of(context.shared_variables),
+        tag=tag_in(context.shared_variables),
         target=parts.target,
         before=parts.before,
         stripped=parts.stripped,

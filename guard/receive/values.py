@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from guard.columns import Kind
@@ -19,6 +20,7 @@ MAX_DEPTH = 4
 _DATE = re.compile(r"/Date\((-?\d{1,17})(?:([+-])(\d{2})(\d{2}))?\)/\Z")
 _GUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST_GUID = 64
 NO_GUID = "00000000-0000-0000-0000-000000000000"
 
 
@@ -41,6 +43,12 @@ def guid_from(text: object) -> str | None:
     """Return a GUID in lower case without braces; None when it is empty, zeros or no GUID."""
     if not isinstance(text, str):
         return None
+    # The same few ids come again and again; only texts of a bounded length are remembered.
+    return _known_guid(text) if len(text) <= _LONGEST_GUID else None
+
+
+@lru_cache(maxsize=4096)
+def _known_guid(text: str) -> str | None:
     text = text.strip("{}")
     if _GUID.match(text) is None:
         return None
