@@ -50,8 +50,14 @@ def _tokens(text: str) -> list[_Token]:
 
 
 def moment(text: str) -> datetime:
-    """Return the aware moment that an ISO text names; a date alone is its midnight in UTC."""
-    value = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    """Return the aware moment that an ISO text names; a date alone is its midnight in UTC.
+
+    Raises QueryRefused for any other text.
+    """
+    try:
+        value = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError as error:
+        raise QueryRefused(f"'{text}' is not a date.") from error
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 

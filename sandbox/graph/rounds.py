@@ -20,7 +20,7 @@ from sandbox.graph.mailboxes import Folder, Mailbox
 from sandbox.graph.mailroom import READ, Mailroom
 from sandbox.graph.messages import graph_time
 from sandbox.graph.problems import Problem, bad_token
-from sandbox.odata import moment
+from sandbox.odata import QueryRefused, moment
 
 
 class Rounds:
@@ -99,6 +99,10 @@ def _received_after(text: str) -> str:
     if not text:
         return ""
     words = text.split()
+    refused = Problem(400, "ErrorInvalidUrlQueryFilter", "The query filter is not supported.")
     if len(words) != 3 or words[0] != "receivedDateTime" or words[1] not in ("ge", "gt"):
-        raise Problem(400, "ErrorInvalidUrlQueryFilter", "The query filter is not supported.")
-    return graph_time(moment(words[2]))
+        raise refused
+    try:
+        return graph_time(moment(words[2]))
+    except QueryRefused as error:
+        raise refused from error

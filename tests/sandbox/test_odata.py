@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sandbox.odata import (
     QueryRefused,
@@ -69,3 +73,33 @@ def test_nested_expansions_keep_their_options() -> None:
 
 def test_splitting_respects_quotes() -> None:
     assert split_outside("a('x,y'),b", ",") == ["a('x,y')", "b"]
+
+
+_WORDS = [
+    "name",
+    "number",
+    "empty",
+    "tags/any(t:t eq 'a')",
+    "eq",
+    "gt",
+    "in",
+    "(",
+    ")",
+    ",",
+    "not",
+    "and",
+    "or",
+    "'x'",
+    "3",
+    "null",
+    "true",
+    "2026-13-45",
+    "2026-01-01T99:00:00Z",
+    "t:",
+]
+
+
+@given(st.lists(st.sampled_from(_WORDS), max_size=8).map(" ".join))
+def test_no_text_does_more_than_be_refused(text: str) -> None:
+    with contextlib.suppress(QueryRefused):
+        parse_filter(text)(ROW.get)
