@@ -5,7 +5,6 @@ This is the only module that reads the machine's clock or sleeps.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -40,6 +39,9 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait on the event loop."""
+        # Commands that never wait should not pay for the event loop's import.
+        import asyncio
+
         await asyncio.sleep(seconds)
 
 
@@ -65,5 +67,7 @@ class FrozenClock:
 
     async def sleep(self, seconds: float) -> None:
         """Advance by that many seconds and let other tasks run."""
+        import asyncio
+
         self.advance(seconds)
         await asyncio.sleep(0)

@@ -56,7 +56,7 @@ def validate(
     root = folder or shipped_folder()
     loaded: PolicySet | None = None
     try:
-        loaded = load(root, environment=environment)
+        loaded = load(root, environment=environment, now=SystemClock().now())
         complaints: tuple[Complaint, ...] = loaded.warnings
     except PolicySetInvalid as invalid:
         complaints = invalid.complaints
@@ -161,14 +161,13 @@ def check(
 ) -> int:
     """Exit 0 when the change is allowed, 1 when it is rejected or held."""
 
-    from kernel.clock import SystemClock
     from rules.decide import decide
     from rules.document import read_change
 
     policy_set = load(folder or shipped_folder(), environment=environment)
     text = change.read(1 << 20).decode("utf-8", "replace")
     given = read_change(text, policy_set.catalogue, file=change.name)
-    at = _moment(now) if now else SystemClock().now()
+    at = _moment(now) if now else given.now or SystemClock().now()
     decided = decide(given.change, policy_set, given.facts, now=at)
     emit(outputs, _decision_json(decided), text=lambda: _decision_text(decided))
     return 1 if decided.outcome in (Outcome.REJECT, Outcome.HOLD) else 0

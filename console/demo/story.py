@@ -195,6 +195,7 @@ class Story:
         """Tell and return the guard's answer to the newest synchronous delivery."""
         delivery = [one for one in self._stage.sandbox.webhook_log() if one.mode == 0][-1]
         answer: dict[str, Any] = json.loads(delivery.answer)
+        _promise("decision" in answer, f"the guard should decide: {delivery.answer}")
         said = f"{answer['decision']} (HTTP {delivery.status})"
         for finding in answer["findings"]:
             said += f"\n                    {finding['policy']}/{finding['rule']}: "
