@@ -181,3 +181,66 @@ async def test_every_request_is_in_the_access_log(sandbox, webapi) -> None:
         ANNA.address,
         200,
     )
+
+
+async def test_lookups_can_be_expanded_and_followed(webapi) -> None:
+    path = f"{MAILBOX}?$select=emailaddress&$expand=emailserverprofile($select=name)"
+    row = (await webapi("anna", "GET", path)).json()
+    assert row["emailserverprofile"]["name"] == "Microsoft Exchange Online"
+    user = "regardingobjectid_systemuser($select=domainname)"
+    row = (await webapi("anna", "GET", f"{MAILBOX}?$expand={user}")).json()
+    assert row["regardingobjectid_systemuser"]["domainname"] == ANNA.address
+    row = (await webapi("anna", "GET", f"{MAILBOX}?$expand=regardingobjectid_queue")).json()
+    assert row["regardingobjectid_queue"] is None
+    followed = await webapi("anna", "GET", f"{MAILBOX}/emailserverprofile?$select=name")
+    assert followed.json()["name"] == "Microsoft Exchange Online"
+    user = f"systemusers({people.GUARD_USER_ID})/defaultmailbox"
+    assert (await webapi("anna", "GET", user)).status_code == 204
+
+
+async def test_every_privilege_of_a_user_is_listed(webapi) -> None:
+    crm = f"systemusers({people.DESK.user_id})/Microsoft.Dynamics.CRM"
+    body = (await webapi("anna", "GET", f"{crm}.RetrieveUserPrivileges()")).json()
+    depths = {one["PrivilegeName"]: one["Depth"] for one in body["RolePrivileges"]}
+    assert (depths["prvWriteMailbox"], depths["prvCreateActivity"]) == ("Global", "Basic")
+    by_name = "RetrieveUserPrivilegeByPrivilegeName(PrivilegeName=@p)?@p='prvNothing'"
+    assert (await webapi("anna", "GET", f"{crm}.{by_name}")).json()["RolePrivileges"] == []
+    roles = (await webapi("anna", "GET", f"{crm}.RetrieveAadUserRoles()")).json()["value"]
+    assert {one["name"] for one in roles} == {"Basic User", "Service Desk"}
+    assert (await webapi("anna", "GET", f"{crm}.Nothing()")).status_code == 404
+
+
+async def test_an_unchanged_row_is_not_sent_again(webapi) -> None:
+    first = await webapi("anna", "GET", MAILBOX)
+    headers = {"If-None-Match": first.headers["etag"]}
+    assert (await webapi("anna", "GET", MAILBOX, headers=headers)).status_code == 304
+
+
+async def test_impersonation_needs_its_privilege(webapi) -> None:
+    headers = {"MSCRMCallerID": people.CEO.user_id}
+    assert (await webapi("anna", "GET", "WhoAmI", headers=headers)).status_code == 403
+    found = await webapi("admin", "GET", "WhoAmI", headers=headers)
+    assert found.json()["UserId"] == people.CEO.user_id
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "nosuches", 404),
+        ("GET", "mailboxes(11111111-2222-4333-8444-555555555555)", 404),
+        ("PATCH", "mailboxes", 405),
+        ("PUT", MAILBOX, 405),
+        ("POST", "mailboxes/Microsoft.Dynamics.CRM.CreateMultiple", 404),
+        ("DELETE", "emails(11111111-2222-4333-8444-555555555555)", 404),
+        ("GET", "EntityDefinitions(LogicalName='nosuch')", 404),
+    ],
+)
+async def test_what_is_not_there_is_said(method, path, status, webapi) -> None:
+    assert (await webapi("admin", method, path)).status_code == status
+
+
+async def test_more_than_three_steps_are_not_bypassed(webapi) -> None:
+    steps = ",".join(["11111111-2222-4333-8444-555555555555"] * 4)
+    headers = {"MSCRM.BypassBusinessLogicExecutionStepIds": steps}
+    answer = await webapi("admin", "PATCH", MAILBOX, json={"username": "x"}, headers=headers)
+    assert answer.status_code == 400

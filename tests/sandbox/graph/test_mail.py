@@ -161,3 +161,23 @@ async def test_a_planned_throttling_is_answered(sandbox, graph) -> None:
 @pytest.mark.parametrize("path", ["nosuch", f"{OWNER}/nosuch", "users/x/y/z"])
 async def test_an_unknown_path_is_refused(path, graph) -> None:
     assert (await graph("GET", path)).status_code == 400
+
+
+async def test_basic_reading_leaves_the_words_out(sandbox, graph) -> None:
+    sandbox.directory.applications[people.SYNC_CLIENT_ID].graph_roles = {"Mail.ReadBasic.All"}
+    message = await first_message(graph)
+    assert "subject" in message
+    assert not {"body", "bodyPreview"} & set(message)
+    files = await graph("GET", f"{OWNER}/messages/{message['id']}/attachments")
+    assert files.status_code == 403
+
+
+async def test_lists_are_ordered_counted_and_paged(graph) -> None:
+    link = f"{OWNER}/mailFolders/inbox/messages?$orderby=receivedDateTime&$top=12&$count=true"
+    subjects: list[str] = []
+    while link:
+        body = (await graph("GET", link)).json()
+        assert body["@odata.count"] == 30
+        subjects += [one["subject"] for one in body["value"]]
+        link = body.get("@odata.nextLink")
+    assert subjects == [f"Order {number}" for number in range(1, 31)]
