@@ -8,14 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from console import schema
 from console.locks import make_directory
 from kernel.database import Database
+from kernel.errors import SettingInvalid
 from kernel.failpoints import failpoints_from
 from kernel.log import conceal, configure
-from kernel.settings import Settings, load
+from kernel.settings import PREFIX, Settings, load
 
 
 def settings_of(ctx: click.Context) -> Settings:
@@ -28,13 +30,24 @@ def settings_of(ctx: click.Context) -> Settings:
 
 def _secrets_of(settings: Settings) -> list[str]:
     secrets = [settings.client_secret, settings.sync_client_secret, *settings.webhook_keys]
-    password = make_url(settings.database_url).password
+    password = _url_of(settings).password
     return [secret.reveal() for secret in secrets if secret] + ([str(password)] if password else [])
+
+
+def _url_of(settings: Settings) -> URL:
+    try:
+        return make_url(settings.database_url)
+    except (ArgumentError, ValueError):
+        # The text may hold a password, so it is not repeated.
+        raise SettingInvalid(
+            f"{PREFIX}DATABASE_URL is not a database URL.",
+            hint="Use sqlite:///path/to/file.db or postgresql://user@host/name.",
+        ) from None
 
 
 def sqlite_file(settings: Settings) -> Path | None:
     """Return the file of an embedded database; None on a server."""
-    url = make_url(settings.database_url)
+    url = _url_of(settings)
     return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
 

@@ -58,7 +58,11 @@ async def ledger(guard_database: Database, clock: FrozenClock) -> list[str]:
             "initiating_user_id": "u1",
             "policy_set": "abc",
         },
-        private={"after": {"emailaddress": "anna@contoso.com"}, "findings": []},
+        private={
+            "before": {"emailaddress": "anna.old@contoso.com"},
+            "after": {"emailaddress": "anna@contoso.com"},
+            "findings": [],
+        },
     )
     await written.record(allowed)
     clock.advance(3600)
@@ -77,7 +81,11 @@ async def ledger(guard_database: Database, clock: FrozenClock) -> list[str]:
             "rules": ["own-address-only/same-as-owner"],
             "obliged": True,
         },
-        private={"after": {"emailaddress": "ceo@contoso.com"}, "findings": [FINDING]},
+        private={
+            "before": {"emailaddress": "anna.old@contoso.com"},
+            "after": {"emailaddress": "ceo@contoso.com"},
+            "findings": [FINDING],
+        },
     )
     await written.record(rejected, effects=Effects(tasks=(NewTask("revert", rejected.id, {}),)))
     await written.make_checkpoint()
@@ -235,9 +243,7 @@ def test_a_whole_ledger_is_proven(run: Run, ledger: list[str]) -> None:
 def test_an_alteration_is_found(
     run: Run, ledger: list[str], guard_database: Database, statement: str
 ) -> None:
-    guard_database.write_now(
-        lambda c: c.execute(text(statement), {"id": ledger[1]}), step=TEST
-    )
+    guard_database.write_now(lambda c: c.execute(text(statement), {"id": ledger[1]}), step=TEST)
     done = run("decisions", "verify")
     assert done.code == 1
     assert done.out.startswith("Not whole: ")

@@ -1,0 +1,71 @@
+"""An application is served on a socket that was had before anything else began."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import httpx
+import pytest
+
+from console.serving import Serving, listen
+from kernel.errors import InputRefused
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """Answer after a moment, so that an end can come in between."""
+    await asyncio.sleep(0.2)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"here"})
+
+
+def test_a_taken_port_is_refused_with_a_mend() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InputRefused, match=f"127.0.0.1:{port} cannot be listened on") as error:
+            listen("127.0.0.1", port)
+    assert error.value.exit_code == 2
+    assert "--port" in str(error.value.hint)
+
+
+def test_a_foreign_address_is_refused() -> None:
+    with pytest.raises(InputRefused, match=r"192\.0\.2\.1:0 cannot be listened on"):
+        listen("192.0.2.1", 0)
+
+
+def test_a_host_that_has_no_address_is_refused() -> None:
+    with pytest.raises(InputRefused, match=r"nowhere\.invalid"):
+        listen("nowhere.invalid", 0)
+
+
+async def test_a_request_under_way_is_answered_before_the_end() -> None:
+    sock = listen("127.0.0.1", 0)
+    port = sock.getsockname()[1]
+    stop, is_ready = asyncio.Event(), asyncio.Event()
+
+    async def ready() -> None:
+        is_ready.set()
+
+    serving = asyncio.create_task(Serving(application, sock).run_until(stop, ready))
+    await asyncio.wait_for(is_ready.wait(), 10)
+    async with httpx.AsyncClient() as client:
+        asked = asyncio.create_task(client.get(f"http://127.0.0.1:{port}/"))
+        await asyncio.sleep(0.1)
+        stop.set()
+        answer = await asked
+    assert (answer.status_code, answer.text) == (200, "here")
+    await asyncio.wait_for(serving, 10)
+    sock.close()
+
+
+async def test_what_cannot_begin_ends_the_serving() -> None:
+    sock = listen("127.0.0.1", 0)
+    stop = asyncio.Event()
+
+    async def ready() -> None:
+        raise InputRefused("Something else is missing.")
+
+    with pytest.raises(InputRefused, match="Something else"):
+        await asyncio.wait_for(Serving(application, sock).run_until(stop, ready), 15)
+    sock.close()
