@@ -1,0 +1,1 @@
+"""What policy authors call: one module a verb of `mailbox-guard policy`."""

@@ -1,0 +1,91 @@
+"""`policy check`: decide one change that stands in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from console.output import Output, emit, output_option
+from console.policy.options import folder_options
+from kernel.clock import SystemClock
+from kernel.errors import InputRefused
+from rules.decision import Decision, Outcome
+from rules.loader import load
+from rules.shipped import shipped_folder
+
+if TYPE_CHECKING:
+    pass
+
+
+@click.command(help="Decide one change that stands in a file.")
+@click.argument("change", type=click.File("rb"))
+@folder_options
+@click.option("--now", help="The moment of the decision, ISO 8601; default: now.")
+@output_option()
+def check(
+    change: Any,
+    folder: Path | None,
+    environment: str | None,
+    now: str | None,
+    outputs: Sequence[Output],
+) -> int:
+    """Exit 0 when the change is allowed, 1 when it is rejected or held."""
+
+    from rules.decide import decide
+    from rules.document import read_change
+
+    policy_set = load(folder or shipped_folder(), environment=environment)
+    text = change.read(1 << 20).decode("utf-8", "replace")
+    given = read_change(text, policy_set.catalogue, file=change.name)
+    at = _moment(now) if now else given.now or SystemClock().now()
+    decided = decide(given.change, policy_set, given.facts, now=at)
+    emit(outputs, _decision_json(decided), text=lambda: _decision_text(decided))
+    return 1 if decided.outcome in (Outcome.REJECT, Outcome.HOLD) else 0
+
+
+def _moment(text: str) -> Any:
+    from datetime import UTC, datetime
+
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InputRefused(
+            f"--now is not a moment: {text}.", hint="Write 2026-11-23T10:00:00Z."
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _decision_text(decided: Decision) -> str:
+    lines = [str(decided.outcome).upper()]
+    for finding in decided.findings:
+        lines.append(f"  {finding.effect:6} {finding.id}  ({finding.severity})")
+        lines.append(f"         {finding.message}")
+        if finding.exception:
+            lines.append(f"         excepted by {finding.exception}")
+        if finding.help and finding.contributes is not Outcome.ALLOW:
+            lines.append(f"         fix: {finding.help}")
+    return "\n".join(lines)
+
+
+def _decision_json(decided: Decision) -> dict[str, Any]:
+    return {
+        "decision": str(decided.outcome),
+        "cause": decided.cause,
+        "findings": [
+            {
+                "policy": finding.policy,
+                "rule": finding.rule,
+                "result": finding.result,
+                "effect": finding.effect,
+                "severity": finding.severity,
+                "message": finding.message,
+                "help": finding.help,
+                "exception": finding.exception,
+                "error": finding.error,
+            }
+            for finding in decided.findings
+        ],
+    }
