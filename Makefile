@@ -41,12 +41,17 @@ check: .venv/dev.stamp ## Check format, lint, types and the import contracts.
 	$(BIN)/lint-imports
 	$(BIN)/mailbox-guard policy validate policies
 	$(BIN)/mailbox-guard policy test policies
+	$(BIN)/python -m console.reference --check
 
 format: .venv/dev.stamp ## Format the code and fix what lint can fix.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: .venv/dev.stamp ## Measure, as ratios taken in one run.
+.venv/bench.stamp: .venv/dev.stamp requirements/bench.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
+bench: .venv/bench.stamp ## Measure, as ratios taken in one run.
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 coverage: .venv/dev.stamp ## Run every test and show what it did not reach.
@@ -61,6 +66,9 @@ requirements: .venv/dev.stamp ## Pin the newest packages that fit, with hashes a
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-header \
 	  --no-emit-index-url --no-emit-find-links pyproject.toml requirements/build.in \
 	  --extra distributed --extra test --extra dev -c requirements/run.txt -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-header \
+	  --no-emit-index-url --no-emit-find-links pyproject.toml requirements/build.in \
+	  --extra distributed --extra test --extra dev --extra bench -c requirements/dev.txt -o requirements/bench.txt
 
 clean: ## Remove what the targets made.
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build

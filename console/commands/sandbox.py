@@ -46,28 +46,12 @@ def serve(host: str, port: int, register_url: str | None) -> None:
 
 async def _serve(host: str, port: int, register_url: str | None) -> None:
     import secrets
-    from contextlib import AsyncExitStack
 
-    from console.serving import stop_on_signals
-    from sandbox.server import Sandbox
+    from sandbox.serving import serve as serve_sandbox
 
-    stop = asyncio.Event()
-    stop_on_signals(stop)
-    async with AsyncExitStack() as stack:
-        try:
-            running = await stack.enter_async_context(Sandbox(host=host, port=port))
-        except OSError as error:
-            raise InputRefused(
-                f"{host} cannot be listened on at port {port or 'any'}: {error.strerror}.",
-                hint="Choose another --host or --port; the two ports above it are needed as well.",
-            ) from error
-        lines = running.settings_lines()
-        if register_url is not None:
-            given = os.environ.get(f"{PREFIX}WEBHOOK_KEYS", "").split(",")[0].strip()
-            key = given or secrets.token_urlsafe(24)
-            running.register(register_url, key)
-            lines.append(f"{PREFIX}WEBHOOK_KEYS={key}")
-        for line in lines:
-            click.echo(line)
-        click.echo("The sandbox is ready; interrupt it to end it.")
-        await stop.wait()
+    key = None
+    if register_url is not None:
+        given = os.environ.get(f"{PREFIX}WEBHOOK_KEYS", "").split(",")[0].strip()
+        key = given or secrets.token_urlsafe(24)
+        click.echo(f"{PREFIX}WEBHOOK_KEYS={key}")
+    await serve_sandbox(host=host, port=port, register=register_url, key=key, tell=click.echo)
