@@ -139,7 +139,7 @@ class Written:
     tag: str
 
 
-@dataclass(slots=True)
+@dataclass
 class MemoryRows:
     """A Dataverse of a few rows, kept in memory."""
 
