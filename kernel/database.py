@@ -23,7 +23,7 @@ from kernel.errors import SettingInvalid, Unavailable
 from kernel.failpoints import NONE, STEPS, Failpoints
 from kernel.outage import as_ours
 from kernel.tables import metadata
-from kernel.writer import MAX_BATCH_SECONDS, Job, Writer
+from kernel.writer import MAX_BATCH_SECONDS, Answer, Job, Writer
 
 T = TypeVar("T")
 
@@ -32,6 +32,14 @@ READERS = 4
 BUSY_SECONDS = 10.0
 # How long a silent PostgreSQL server may keep a connection hanging.
 SILENCE_SECONDS = 15
+
+
+def too_slow(seconds: float) -> Unavailable:
+    """Return the error for what was not written within its deadline."""
+    return Unavailable(
+        f"The database did not write within {seconds:g} seconds.",
+        hint="Check the disk or the database server.",
+    )
 
 
 class Database:
@@ -120,13 +128,20 @@ class Database:
             # Whoever claims the job first has it: either it never runs, or its commit is near.
             if not job.give_up():
                 return await future
-            raise Unavailable(
-                f"The database did not write within {deadline_seconds:g} seconds.",
-                hint="Check the disk or the database server.",
-            ) from None
+            raise too_slow(deadline_seconds) from None
         except asyncio.CancelledError:
             job.give_up()
             raise
+
+    def submit(self, fn: Callable[[Connection], T], *, step: str, answer: Answer) -> Job:
+        """Let `fn` be run as by `write`, and return the job, which may be given up meanwhile.
+
+        For a caller who gathers its own batches and needs neither task nor coroutine for each:
+        `answer` is told on the calling event loop.
+        """
+        job = Job(fn, _known(step), answer, asyncio.get_running_loop())
+        self._writer.put(job)
+        return job
 
     async def read(self, fn: Callable[[Connection], T]) -> T:
         """Run `fn` on a reading connection, in a thread, and return its value."""

@@ -11,9 +11,8 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
 
@@ -25,6 +24,22 @@ MAX_BATCH = 256
 MAX_BATCH_SECONDS = 0.005
 
 
+class Answer(Protocol):
+    """Where the outcome of a job goes: a future, or what stands in for one."""
+
+    def done(self) -> bool:
+        """Return whether it has its outcome already."""
+        ...
+
+    def set_result(self, value: Any, /) -> None:
+        """Take what the function returned, which is durable."""
+        ...
+
+    def set_exception(self, error: BaseException, /) -> None:
+        """Take why nothing was written."""
+        ...
+
+
 class Job:
     """One function that waits for its turn, and where its answer goes."""
 
@@ -34,7 +49,7 @@ class Job:
         self,
         fn: Callable[[Connection], Any],
         step: str,
-        future: asyncio.Future[Any] | Future[Any],
+        future: Answer,
         loop: asyncio.AbstractEventLoop | None,
     ) -> None:
         self.fn = fn

@@ -8,12 +8,16 @@ checkpoint joins the heads of all chains, so that a chain's row can't be cut bac
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import chain as links
 from typing import Any
 
 from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import DBAPIError
 
+from guard.ledger.codec import text_of
 from guard.ledger.entry import Sealed, chain_digest
 from guard.ledger.tables import chains, checkpoints, policy_sets
 from kernel.database import insert
@@ -28,12 +32,25 @@ _COLUMNS = (
     "id, chain, seq, digest, decided_at, decision, cause, table_name, record_id,"
     " delivery_key, public, private, salt"
 )
-_SQLITE_INSERT = (
-    f"INSERT INTO guard_decisions ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
-    " ON CONFLICT (record_id, delivery_key) DO NOTHING"
+_NAMES = tuple(name.strip() for name in _COLUMNS.split(","))
+_INTO = f"INSERT INTO guard_decisions ({_COLUMNS}) "
+_ON_REPEAT = " ON CONFLICT (record_id, delivery_key) DO NOTHING"
+_ROW = "(?,?,?,?,?,?,?,?,?,?,?,?,?)"
+# One statement for many rows: the driver gives up the interpreter's lock for each statement that
+# it runs, and getting it back from a busy event loop costs more than a row. Few sizes, so that
+# every statement stays prepared.
+_SQLITE_INSERTS = tuple(
+    (rows, _INTO + "VALUES " + ",".join([_ROW] * rows) + _ON_REPEAT)
+    for rows in (64, 32, 16, 8, 4, 2, 1)
 )
-_POSTGRES_INSERT = _SQLITE_INSERT.replace("?", "%s")
 _SQLITE_HEAD = "UPDATE guard_chains SET count = ?, head = ?, last_id = ? WHERE id = ?"
+# On PostgreSQL all rows are one parameter: binding each of them costs the client three times that.
+_POSTGRES_INSERT = (
+    _INTO + f"SELECT {_COLUMNS} FROM json_to_recordset(%s::json) AS row"
+    " (id text, chain text, seq bigint, digest text, decided_at bigint, decision text, cause text,"
+    " table_name text, record_id text, delivery_key text, public text, private text, salt text)"
+    + _ON_REPEAT
+)
 _POSTGRES_HEAD = _SQLITE_HEAD.replace("?", "%s")
 
 
@@ -70,17 +87,43 @@ def append(connection: Connection, chain: str, batch: Sequence[Sealed]) -> None:
             )
         )
         count, head = count + 1, digest
-    is_postgres = connection.dialect.name == "postgresql"
-    result = connection.exec_driver_sql(
-        _POSTGRES_INSERT if is_postgres else _SQLITE_INSERT, rows if len(rows) > 1 else rows[0]
-    )
-    if result.rowcount != len(rows):
+    state = (count, head, batch[-1].entry.id, chain)
+    if connection.dialect.name == "postgresql":
+        written = _append_postgres(connection, rows, state)
+    else:
+        written = _append_sqlite(connection, rows, state)
+    if written != len(rows):
         raise RepeatFound
-    connection.exec_driver_sql(
-        _POSTGRES_HEAD if is_postgres else _SQLITE_HEAD,
-        (count, head, batch[-1].entry.id, chain),
-    )
     scratch(connection)[_HEAD] = (chain, count, head)
+
+
+def _append_postgres(
+    connection: Connection, rows: Sequence[tuple[Any, ...]], state: tuple[Any, ...]
+) -> int:
+    named = [dict(zip(_NAMES, row, strict=True)) for row in rows]
+    written = connection.exec_driver_sql(_POSTGRES_INSERT, (text_of(named),)).rowcount
+    connection.exec_driver_sql(_POSTGRES_HEAD, state)
+    return written
+
+
+def _append_sqlite(
+    connection: Connection, rows: Sequence[tuple[Any, ...]], state: tuple[Any, ...]
+) -> int:
+    """Do it through the driver itself, which is a tenth of the way through SQLAlchemy."""
+    driver: Any = connection.connection.driver_connection
+    written = at = 0
+    try:
+        for size, statement in _SQLITE_INSERTS:
+            while len(rows) - at >= size:
+                values = tuple(links.from_iterable(rows[at : at + size]))
+                written += driver.execute(statement, values).rowcount
+                at += size
+        driver.execute(_SQLITE_HEAD, state)
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(
+            _INTO, None, error, sqlite3.Error, hide_parameters=True
+        ) from error
+    return written
 
 
 def _head_of(connection: Connection, chain: str) -> tuple[int, str]:

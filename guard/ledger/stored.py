@@ -1,19 +1,16 @@
-"""The ledger in the database: decisions of one loop turn are appended together.
-
-What arrives while the event loop turns once is one function for the writer, with one statement for
-all decisions and one for the chain's head; the writer then commits several such functions at once.
-"""
+"""The ledger in the database: decisions are appended together, as `batch` gathers them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Connection, select
 
 from guard.ledger import mirror, ownwrites
+from guard.ledger.batch import Batch, Queue, Waiting
 from guard.ledger.chain import RepeatFound, append, checkpoint, is_anything_new
 from guard.ledger.codec import text_of
 from guard.ledger.effects import carry
@@ -23,7 +20,6 @@ from guard.ledger.entry import (
     Entry,
     MirrorRow,
     Recorded,
-    Sealed,
     recorded,
     recorded_from,
     sealed,
@@ -34,22 +30,14 @@ from kernel.clock import Clock
 from kernel.database import Database, insert
 from kernel.failpoints import step
 from kernel.ids import new_id
+from kernel.writer import Job
 from rules.policy_set import PolicySet
 
 DECISION = step("guard.decision", "Decisions, their tasks and what else they cause are written.")
 CHECKPOINT = step("guard.checkpoint", "The heads of all chains are written down.")
 MASK = step("guard.mask", "The private part of a decision is emptied.")
 
-MOST_AT_ONCE = 64
 MOST_DECISIONS_ON_A_ROW = 50
-
-
-@dataclass(slots=True)
-class _Waiting:
-    item: Sealed
-    effects: Effects
-    future: asyncio.Future[Recorded]
-    deadline_seconds: float | None
 
 
 class StoredLedger:
@@ -59,10 +47,10 @@ class StoredLedger:
         self._database = database
         self._clock = clock
         self._chain = new_id(clock.now())
-        self._waiting: list[_Waiting] = []
+        self._queue = Queue(self._submit, self._retry)
         self._sets_to_store: dict[str, PolicySet] = {}
         self._sets_stored: set[str] = set()
-        self._flushes: set[asyncio.Task[None]] = set()
+        self._retries: set[asyncio.Task[None]] = set()
 
     async def record(
         self,
@@ -76,73 +64,65 @@ class StoredLedger:
         if policy_set is not None and policy_set.digest not in self._sets_stored:
             self._sets_to_store[policy_set.digest] = policy_set
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(sealed(entry), effects, loop.create_future(), deadline_seconds)
-        if not self._waiting:
-            loop.call_soon(self._begin_flush)
-        self._waiting.append(waiting)
-        return await waiting.future
+        future: asyncio.Future[Recorded] = loop.create_future()
+        until = None if deadline_seconds is None else loop.time() + deadline_seconds
+        self._queue.put(Waiting(sealed(entry), effects, future, deadline_seconds, until), loop)
+        return await future
 
-    def _begin_flush(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for start in range(0, len(waiting), MOST_AT_ONCE):
-            task = asyncio.ensure_future(self._flush(waiting[start : start + MOST_AT_ONCE]))
-            self._flushes.add(task)
-            task.add_done_callback(self._flushes.discard)
+    def _submit(self, batch: Batch) -> Job:
+        if self._sets_to_store:
+            batch.when_durable = partial(self._remember_stored, tuple(self._sets_to_store))
+        return self._database.submit(self._writing(batch.waiting), step=DECISION, answer=batch)
 
-    async def _flush(self, batch: list[_Waiting]) -> None:
-        try:
-            await self._write(batch)
-        except RepeatFound:
-            for one in batch:
-                await self._flush_alone(one)
-        except BaseException as error:
-            if len(batch) == 1 or not isinstance(error, Exception):
-                _fail(batch, error)
+    def _remember_stored(self, digests: tuple[str, ...]) -> None:
+        for digest in digests:
+            self._sets_stored.add(digest)
+            self._sets_to_store.pop(digest, None)
+
+    def _retry(self, waiting: Sequence[Waiting], error: Exception) -> None:
+        """Write each alone: what can't be written must not take its neighbours along."""
+        if len(waiting) == 1 and not isinstance(error, RepeatFound):
+            waiting[0].fail(error)
+            return
+        task = asyncio.ensure_future(self._each_alone(waiting))
+        self._retries.add(task)
+        task.add_done_callback(self._retries.discard)
+
+    async def _each_alone(self, waiting: Sequence[Waiting]) -> None:
+        for one in waiting:
+            try:
+                one.answer(await self._alone(one))
+            except BaseException as error:
+                one.fail(error)
                 if not isinstance(error, Exception):
                     raise
-                return
-            # One entry that can't be written must not take its neighbours along.
-            for one in batch:
-                await self._flush_alone(one)
-        else:
-            for one in batch:
-                if not one.future.done():
-                    one.future.set_result(recorded(one.item.entry))
 
-    async def _flush_alone(self, one: _Waiting) -> None:
+    async def _alone(self, one: Waiting) -> Recorded:
+        entry = one.item.entry
         try:
-            await self._write([one])
-            answer = recorded(one.item.entry)
+            await self._database.write(
+                self._writing([one]), step=DECISION, deadline_seconds=one.deadline_seconds
+            )
         except RepeatFound:
-            entry = one.item.entry
-            answer = await self._database.read(lambda c: _repeated(c, entry))
-        except Exception as error:  # noqa: BLE001 - it is the caller's answer.
-            _fail([one], error)
-            return
-        if not one.future.done():
-            one.future.set_result(answer)
+            return await self._database.read(lambda c: _repeated(c, entry))
+        return recorded(entry)
 
-    async def _write(self, batch: list[_Waiting]) -> None:
-        deadlines = [one.deadline_seconds for one in batch if one.deadline_seconds is not None]
-        sets = dict(self._sets_to_store)
-        items = [one.item for one in batch]
-        caused = [(one.item.entry, one.effects) for one in batch if one.effects]
+    def _writing(self, waiting: Sequence[Waiting]) -> Callable[[Connection], None]:
+        """Return the function that writes these decisions with all that they cause."""
+        sets = tuple(self._sets_to_store.values())
+        items = [one.item for one in waiting]
+        caused = [(one.item.entry, one.effects) for one in waiting if one.effects]
         now = self._clock.now() if sets or caused else items[0].entry.decided_at
         chain = self._chain
 
         def write(connection: Connection) -> None:
-            for policy_set in sets.values():
+            for policy_set in sets:
                 _store_set(connection, policy_set, now)
             append(connection, chain, items)
             for entry, effects in caused:
                 carry(connection, entry.id, effects, now=now)
 
-        await self._database.write(
-            write, step=DECISION, deadline_seconds=min(deadlines) if deadlines else None
-        )
-        for digest in sets:
-            self._sets_stored.add(digest)
-            self._sets_to_store.pop(digest, None)
+        return write
 
     async def mirrored(self, table: str, record_id: str) -> MirrorRow | None:
         """Return the last known good copy of a row."""
@@ -213,9 +193,3 @@ def _store_set(connection: Connection, policy_set: PolicySet, now: datetime) -> 
         .values(digest=policy_set.digest, documents=documents, stored_at=now)
         .on_conflict_do_nothing()
     )
-
-
-def _fail(batch: list[_Waiting], error: BaseException) -> None:
-    for one in batch:
-        if not one.future.done():
-            one.future.set_exception(error)

@@ -1,0 +1,145 @@
+"""Decisions that wait to be written, in batches: while one is being written, the next gathers.
+
+A commit costs as much as ten decisions, and every hand-over between the event loop and the writer
+wakes a thread. So there is one batch at a time, without tasks or coroutines of its own; only when
+one takes strikingly long do others go beside it, so that each keeps its deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from guard.ledger.entry import Effects, Recorded, Sealed, recorded
+from kernel.database import too_slow
+from kernel.writer import Job
+
+MOST_AT_ONCE = 128
+PATIENCE_SECONDS = 0.25
+
+
+@dataclass(slots=True)
+class Waiting:
+    """One decision, what it causes, who waits for it, and until when by the loop's clock."""
+
+    item: Sealed
+    effects: Effects
+    future: asyncio.Future[Recorded]
+    deadline_seconds: float | None
+    until: float | None
+
+    def answer(self, answer: Recorded) -> None:
+        """Give the caller its answer, unless it is gone."""
+        if not self.future.done():
+            self.future.set_result(answer)
+
+    def fail(self, error: BaseException) -> None:
+        """Give the caller an error, unless it is gone."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+class Batch:
+    """One function for the writer, which answers it as it would answer a future."""
+
+    __slots__ = ("_ended", "_job", "_queue", "_timers", "waiting", "when_durable")
+
+    def __init__(self, queue: Queue, waiting: list[Waiting]) -> None:
+        self.waiting = waiting
+        self.when_durable: Callable[[], None] | None = None
+        self._queue = queue
+        self._job: Job | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        self._ended = False
+
+    def begin(self, job: Job, loop: asyncio.AbstractEventLoop) -> None:
+        """Watch over the job that was handed to the writer."""
+        self._job = job
+        self._timers.append(loop.call_later(PATIENCE_SECONDS, self._queue.pass_by, self))
+        deadlines = [one.until for one in self.waiting if one.until is not None]
+        if deadlines:
+            self._timers.append(loop.call_at(min(deadlines), self._give_up))
+
+    def done(self) -> bool:
+        """Return whether the batch has its answer."""
+        return self._ended
+
+    def set_result(self, _: Any) -> None:
+        """Take the writer's word that all of it is durable."""
+        self._end()
+        if self.when_durable is not None:
+            self.when_durable()
+        for one in self.waiting:
+            one.answer(recorded(one.item.entry))
+
+    def set_exception(self, error: BaseException) -> None:
+        """Take the writer's word that nothing of it was written."""
+        self._end()
+        if isinstance(error, Exception):
+            self._queue.retry(self.waiting, error)
+        else:
+            for one in self.waiting:
+                one.fail(error)
+
+    def _end(self) -> None:
+        self._ended = True
+        for timer in self._timers:
+            timer.cancel()
+        # The next batch goes to the writer before anybody here is answered.
+        self._queue.pass_by(self)
+
+    def _give_up(self) -> None:
+        # Whoever claims the job first has it: either it never runs, or its commit is near.
+        if self._job is None or not self._job.give_up():
+            return
+        self._end()
+        for one in self.waiting:
+            one.fail(too_slow(one.deadline_seconds or 0.0))
+
+
+class Queue:
+    """What waits, and the batch that is being written.
+
+    `write` hands a batch to the writer; `retry` deals with one of which nothing was written.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[Batch], Job],
+        retry: Callable[[Sequence[Waiting], Exception], None],
+    ) -> None:
+        self._write = write
+        self.retry = retry
+        self._waiting: list[Waiting] = []
+        self._current: Batch | None = None
+        self._called = False
+
+    def put(self, waiting: Waiting, loop: asyncio.AbstractEventLoop) -> None:
+        """Let a decision wait for the next batch."""
+        self._waiting.append(waiting)
+        if self._current is None and not self._called:
+            # Not at once: what the loop reads in this turn goes along.
+            self._called = True
+            loop.call_soon(self._begin)
+
+    def pass_by(self, batch: Batch) -> None:
+        """Let the next batch begin, whether or not this one is through."""
+        if self._current is batch:
+            self._current = None
+            self._begin()
+
+    def _begin(self) -> None:
+        self._called = False
+        while self._current is None and self._waiting:
+            waiting, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+            batch = Batch(self, waiting)
+            try:
+                job = self._write(batch)
+            except Exception as error:  # noqa: BLE001 - it is the callers' answer.
+                for one in waiting:
+                    one.fail(error)
+                continue
+            self._current = batch
+            batch.begin(job, asyncio.get_running_loop())
