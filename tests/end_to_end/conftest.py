@@ -16,8 +16,11 @@ from tests.webhook_examples.world import GUARD_USER
 
 
 @pytest.fixture
-def group(tmp_path: Path) -> Iterator[Processes]:
+def group(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Processes]:
     """Processes of this test over an empty data directory; the key is that of the examples."""
+    if "cloud" in request.fixturenames:
+        # The processes end first: they hold connections to the cloud.
+        request.getfixturevalue("cloud")
     with processes(tmp_path / "processes", webhook_keys=tenant()["webhook_key"]) as started:
         yield started
 

@@ -297,6 +297,7 @@ def tenant_cloud(tenant: dict[str, Any], folder: Path, *, guard_user: str) -> It
             cloud.application(),
             ssl_certfile=str(pem),
             lifespan="off",
+            loop="asyncio",
             log_level="critical",
             timeout_graceful_shutdown=1,
         )

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import time
+from dataclasses import replace
 
 import httpx
 import pytest
 
-from tests.end_to_end.processes import Processes, Running
+from tests.end_to_end.processes import PATIENCE_SECONDS, Processes, Running
 from tests.end_to_end.tenant_cloud import TenantCloud
-from tests.webhook_examples.examples import all_examples, tenant
+from tests.webhook_examples.examples import Example, all_examples, tenant
 from tests.webhook_examples.test_answers import _differences
 
 pytestmark = pytest.mark.slow
+# A server has compared every row, so that its copy tells it the owner of a mailbox being made;
+# without the copy the owner's address is not known yet.
+WITH_A_COPY = {
+    "33-forward-mailbox-created-outside": (
+        "allowed-domains/domain-on-list",
+        "own-address-only/same-as-owner",
+    ),
+    "34-mailbox-created-already-approved": (
+        "approval-apart-from-address/two-edits",
+        "qualified-approver/approver",
+    ),
+}
 
 
 @pytest.fixture
@@ -24,7 +39,26 @@ def server(group: Processes, cloud: TenantCloud) -> Running:
         delegated_approver_role_id=tenant()["delegated_approver_role"],
     )
     started.wait_until_ready(organization_id=tenant()["organization"]["id"])
+    wait_for_the_first_comparison(group)
     return started
+
+
+def wait_for_the_first_comparison(group: Processes) -> None:
+    """Return once the guard has a copy of every guarded row of all three tables."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    database = sqlite3.connect(group.folder / "data" / "mailbox-guard.db")
+    try:
+        while database.execute("SELECT count(*) FROM guard_baselines").fetchone()[0] < 3:
+            assert time.monotonic() < until
+            time.sleep(0.05)  # noqa: TID251 - a real process takes real time.
+    finally:
+        database.close()
+
+
+def as_seen_by_a_server(example: Example) -> Example:
+    """The example with the rules that contribute where the guard has a copy of every row."""
+    rules = WITH_A_COPY.get(example.name, example.expected.rules)
+    return replace(example, expected=replace(example.expected, rules=rules))
 
 
 def test_every_example_gets_its_answer_from_a_real_server(
@@ -33,7 +67,7 @@ def test_every_example_gets_its_answer_from_a_real_server(
     ids: dict[str, str] = {}
     wrong: dict[str, list[str]] = {}
     with httpx.Client(base_url=server.url, timeout=30) as client:
-        for example in all_examples():
+        for example in map(as_seen_by_a_server, all_examples()):
             answer = client.post(example.url, content=example.body, headers=example.headers)
             differences = _differences(example, answer, ids)
             if differences:
