@@ -22,7 +22,7 @@ def compile_condition(condition: Condition, slots: Slots) -> Run:
     """Return the closure of one tree."""
     match condition:
         case Test():
-            return _all([_compile_check(condition, check, slots) for check in condition.checks])
+            return _all([compile_check(condition, check, slots) for check in condition.checks])
         case AllOf():
             return _all([compile_condition(item, slots) for item in condition.items])
         case AnyOf():
@@ -31,7 +31,8 @@ def compile_condition(condition: Condition, slots: Slots) -> Run:
             return _not(compile_condition(condition.item, slots))
 
 
-def _compile_check(test: Test, check: Check, slots: Slots) -> Run:
+def compile_check(test: Test, check: Check, slots: Slots) -> Run:
+    """Return the closure of one operator of a field test."""
     subject = slots.slot(test.reference, part=test.part, caseless=check.caseless)
     old = None
     if check.operator.needs_old:

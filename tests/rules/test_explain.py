@@ -1,0 +1,134 @@
+"""The walker and the closures agree, whatever the policies and the values are; and it tells why."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rules.change import Facts
+from rules.decide import decide
+from rules.explain import Explainer, explain
+from tests.rules.builders import NOW, a_change, a_policy, a_set, facts
+from tests.rules.test_properties import _CONDITIONS, _POLICIES, _changes, _texts
+
+_QUIET = settings(
+    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow]
+)  # fmt: skip
+_EXCEPTIONS = st.lists(
+    st.tuples(
+        st.sampled_from(["2026-12-31", "2026-08-01", "2028-01-01"]),
+        st.lists(_CONDITIONS, max_size=1),
+        st.sampled_from(["rule-0", "rule-1", "rule-2"]),
+    ),
+    max_size=2,
+)
+
+
+def _with_exceptions(texts: list[str], exceptions) -> dict[str, str]:
+    documents = {}
+    for number, (ends, when, rule) in enumerate(exceptions):
+        if f'"id": "{rule}"' not in texts[0]:
+            continue
+        policy = next(line for line in texts[0].splitlines() if line.startswith("name: "))[6:]
+        documents[f"exceptions__one-{number}"] = (
+            f"apiVersion: guard/v1\nkind: Exception\nname: one-{number}\npolicy: {policy}\n"
+            f"rules: [{rule}]\nreason: r\nticket: T-1\napprovedBy: ciso@contoso.com\n"
+            f"expires: {ends}\nwhen: {when!r}\n".replace("True", "true").replace("False", "false")
+        )
+    return documents
+
+
+@_QUIET
+@given(_POLICIES, _changes(), _EXCEPTIONS)
+def test_explain_and_decide_always_agree(policies, given_change, exceptions):
+    change, known = given_change
+    texts = _texts(policies, random.Random(1))  # noqa: S311
+    policy_set = a_set(*texts, **_with_exceptions(texts, exceptions))
+
+    decision = decide(change, policy_set, known, now=NOW)
+    explained = explain(change, policy_set, known, now=NOW)
+
+    assert explained.decision == decision
+    assert explained.outcome is decision.outcome
+    told = {rule.id: rule for rule in explained.rules}
+    found = {finding.id: finding for finding in decision.findings}
+    assert {id for id, one in told.items() if one.result in ("failed", "error", "excepted")} == set(
+        found
+    )
+    words = {"fail": "failed", "error": "error", "excepted": "excepted"}
+    for id, finding in found.items():
+        assert told[id].finding is not None
+        assert told[id].result == words[finding.result]
+        assert told[id].exception == finding.exception
+        assert told[id].error == finding.error
+        assert told[id].contributes is finding.contributes
+    modes = {policy.policy.name: policy.policy.mode for policy in explained.policies}
+    judged = [
+        rule.id
+        for rule in explained.rules
+        if rule.result in ("passed", "failed", "excepted")
+        and modes[rule.id.split("/")[0]] == "enforce"
+    ]
+    assert judged == sorted(decision.evaluated)
+    concerned = any(one.matched is not False for one in explained.policies)
+    assert concerned is (decision.cause != "no-policy")
+
+
+_SET = a_set(
+    a_policy(
+        "{id: same, when: [{field: address, exists: true}],"
+        " require: [{field: emailaddress, equals: {field: owner.upn}}],"
+        " unless: [{field: owner.type, in: [queue, team]}], message: 'not {owner.upn}'}\n"
+        "{id: either, require: [{anyOf: [{field: name, equals: Anna},"
+        " {not: {field: name, startsWith: B}}]}], message: m}",
+        when="{field: approval, becomes: approved}",
+    )
+)
+_KNOWN = facts(new__owner__upn="Anna@contoso.com", new__owner__type="user")
+
+
+def _explain(known: Facts = _KNOWN, **after):
+    before = {"emailrouteraccessapproval": 2}
+    after = {"emailrouteraccessapproval": 1, **after}
+    return Explainer(_SET).explain(a_change(before=before, **after), known, now=NOW)
+
+
+def test_every_stage_keeps_its_words_values_and_place():
+    explained = _explain(emailaddress="bob@contoso.com", name="Carl")
+    (policy,) = explained.policies
+    (match,) = policy.match
+    assert match.words == "new.emailrouteraccessapproval becomes approved"
+    assert (match.values, match.answer) == (("pending -> approved",), True)
+    either, same = policy.rules
+    assert (either.result, same.result) == ("passed", "failed")
+    (need,) = same.require
+    assert need.words == "new.emailaddress equals new.owner.upn (any case)"
+    assert need.values == ('"bob@contoso.com"', '"Anna@contoso.com"')
+    assert need.answer is False
+    assert str(need.place).startswith("policies/one-policy.yaml:")
+    assert [trace.words for trace in either.require[0].items] == ["new.name equals Anna", "not"]
+
+
+def test_a_rule_tells_why_it_did_not_apply():
+    assert _explain(name="Anna").rules[1].result == "skipped-when"
+    queue = facts(new__owner__upn="x", new__owner__type="queue")
+    skipped = _explain(queue, emailaddress="a@b.de", name="Anna").rules[1]
+    assert (skipped.result, skipped.require) == ("skipped-unless", ())
+
+
+def test_an_unknown_value_is_shown_as_such_and_errs():
+    same = _explain(Facts({"new.owner.type": "user"}, {}), emailaddress="a@b.de").rules[1]
+    assert same.result == "error"
+    assert same.require[0].values == ('"a@b.de"', "(not known)")
+    assert same.finding is not None
+    assert same.error == same.finding.error
+
+
+def test_a_policy_that_does_not_match_shows_its_match_and_no_rule():
+    before = {"emailrouteraccessapproval": 1}
+    explained = Explainer(_SET).explain(a_change(before=before, name="x"), _KNOWN, now=NOW)
+    (policy,) = explained.policies
+    assert (policy.matched, policy.rules) == (False, ())
+    assert explained.decision.cause == "no-policy"
