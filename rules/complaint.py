@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+Level = Literal["error", "warning", "info"]
+
 CODES: dict[str, str] = {
     "alias-limit": "Aliases of the file expand to more nodes than are allowed.",
     "approver-missing": "An exception lacks the person who approved it.",
@@ -61,7 +63,8 @@ CODES: dict[str, str] = {
 class Complaint:
     """What is wrong in a file: place, code, text, and the closest right name as a hint.
 
-    Lines and columns count from 1. A complaint of level "warning" does not stop the loading.
+    Lines and columns count from 1. Only level "error" stops the loading;
+    "info" is a remark of lint that asks for nothing.
     """
 
     file: str
@@ -70,11 +73,16 @@ class Complaint:
     code: str
     text: str
     hint: str | None = None
-    level: Literal["error", "warning"] = "error"
+    level: Level = "error"
+
+    @property
+    def place(self) -> tuple[str, int, int, str, str]:
+        """Return what complaints are sorted by: file, line, column, code, text."""
+        return self.file, self.line, self.column, self.code, self.text
 
     def __str__(self) -> str:
         mend = f" {self.hint}" if self.hint else ""
-        note = "warning: " if self.level == "warning" else ""
+        note = "" if self.level == "error" else f"{self.level}: "
         return f"{self.file}:{self.line}:{self.column}: {note}{self.text}{mend} [{self.code}]"
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from rules.complaint import Complaint, closest
+from rules.complaint import Complaint, Level, closest
 from rules.conditions import Place
 from rules.nodes import ListNode, MapNode, Node, ScalarNode
 
@@ -29,7 +29,7 @@ class Complaints:
         text: str,
         *,
         hint: str | None = None,
-        level: Literal["error", "warning"] = "error",
+        level: Level = "error",
     ) -> None:
         """Add a complaint at the node's place."""
         self.found.append(Complaint(self.file, node.line, node.column, code, text, hint, level))

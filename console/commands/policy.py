@@ -12,6 +12,8 @@ VERBS: dict[str, tuple[str, str, str]] = {
         "validate",
         "Load a policy folder and list every complaint.",
     ),
+    "lint": ("console.policy.lint", "lint", "Look for what loads and is likely a mistake."),
+    "fmt": ("console.policy.fmt", "fmt", "Put the keys of policy files into their order."),
     "test": ("console.policy.test", "test", "Run the tests that a policy folder carries."),
     "check": ("console.policy.check", "check", "Decide one change that stands in a file."),
 }

@@ -10,7 +10,7 @@ import click
 
 from rules.complaint import Complaint
 
-_FOLDER = click.Path(path_type=Path, file_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 def folder_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -22,7 +22,7 @@ def folder_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
     return click.argument(
         "folder",
-        type=_FOLDER,
+        type=FOLDER,
         required=False,
         envvar="MAILBOX_GUARD_POLICIES_DIR",
     )(command)

@@ -1,0 +1,127 @@
+"""Complaints as other programs read them: JUnit XML, SARIF 2.1.0, GitHub annotations.
+
+Files are named from the directory in which the command runs, which is the root of the repository
+where these formats are used.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from rules.complaint import Complaint
+
+REPORT_FORMATS: Final = ("text", "json", "junit", "sarif", "github")
+_SARIF: Final = "https://json.schemastore.org/sarif-2.1.0.json"
+_SARIF_LEVELS: Final = {"error": "error", "warning": "warning", "info": "note"}
+_GITHUB_LEVELS: Final = {"error": "error", "warning": "warning", "info": "notice"}
+
+
+def reports(
+    complaints: Sequence[Complaint], root: Path, *, suite: str, docs: Mapping[str, str]
+) -> dict[str, Callable[[], str]]:
+    """Return what `emit` calls for each format beside text and JSON.
+
+    `docs` says what each code means; those that occur stand in the SARIF log.
+    """
+    return {
+        "junit": lambda: junit(complaints, root, suite=suite),
+        "sarif": lambda: sarif(complaints, root, docs=docs),
+        "github": lambda: github(complaints, root),
+    }
+
+
+def path_of(complaint: Complaint, root: Path) -> str:
+    """Return the path of the complaint's file, seen from the working directory if it is below."""
+    path = root if complaint.file == str(root) else root / complaint.file
+    try:
+        return path.resolve().relative_to(Path.cwd().resolve()).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
+def sarif(complaints: Sequence[Complaint], root: Path, *, docs: Mapping[str, str]) -> str:
+    """Return a SARIF log with one run."""
+    codes = sorted({complaint.code for complaint in complaints})
+    rules = [
+        {"id": code, "shortDescription": {"text": docs.get(code, f"See `{code}` in the docs.")}}
+        for code in codes
+    ]
+    results = [_sarif_result(complaint, root) for complaint in complaints]
+    driver = {"name": "mailbox-guard", "rules": rules}
+    log = {
+        "$schema": _SARIF,
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": driver}, "results": results}],
+    }
+    return json.dumps(log, indent=2, ensure_ascii=False)
+
+
+def _sarif_result(complaint: Complaint, root: Path) -> dict[str, Any]:
+    from urllib.parse import quote
+
+    region = {"startLine": complaint.line, "startColumn": complaint.column}
+    location = {"uri": quote(path_of(complaint, root))}
+    return {
+        "ruleId": complaint.code,
+        "level": _SARIF_LEVELS[complaint.level],
+        "message": {"text": _sentence(complaint)},
+        "locations": [{"physicalLocation": {"artifactLocation": location, "region": region}}],
+    }
+
+
+def junit(complaints: Iterable[Complaint], root: Path, *, suite: str) -> str:
+    """Return JUnit XML: one case for each file that has an error, one for the folder as a whole."""
+    from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+    by_file: dict[str, list[Complaint]] = {}
+    for complaint in complaints:
+        by_file.setdefault(path_of(complaint, root), []).append(complaint)
+    failed = [
+        file for file, several in by_file.items() if any(one.level == "error" for one in several)
+    ]
+    whole = Element("testsuites")
+    body = SubElement(
+        whole, "testsuite", name=suite, tests=str(len(by_file) + 1), failures=str(len(failed))
+    )
+    SubElement(body, "testcase", classname=suite, name=root.as_posix())
+    for file, several in by_file.items():
+        case = SubElement(body, "testcase", classname=suite, name=_printable(file))
+        for level in ("error", "warning", "info"):
+            lines = [_printable(str(one)) for one in several if one.level == level]
+            if not lines:
+                continue
+            name = {"error": "failure"}.get(level, "system-out")
+            told = SubElement(case, name, {"message": lines[0]} if level == "error" else {})
+            told.text = "\n".join(lines)
+    indent(whole)
+    text = tostring(whole, encoding="unicode")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}'
+
+
+def github(complaints: Iterable[Complaint], root: Path) -> str:
+    """Return workflow commands that GitHub shows beside the lines of a pull request."""
+    return "\n".join(
+        f"::{_GITHUB_LEVELS[one.level]} file={_property(path_of(one, root))},line={one.line},"
+        f"col={one.column},title={_property(one.code)}::{_data(_sentence(one))}"
+        for one in complaints
+    )
+
+
+def _sentence(complaint: Complaint) -> str:
+    return f"{complaint.text} {complaint.hint}" if complaint.hint else complaint.text
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _printable(text: str) -> str:
+    # XML 1.0 has no place for most control characters, not even escaped.
+    return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
