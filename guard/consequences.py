@@ -37,7 +37,9 @@ def of_allowed(
         withdrawals = (_withdrawal(change, "The evidence of the approval has changed.", keep=True),)
         if grants and change.after.get(APPROVAL) == APPROVED:
             tasks = (_grant(change, case, decision_id),)
-    row = MirrorRow(change.table, change.record_id, change.after, changed_at, decision_id)
+    row = MirrorRow(
+        change.table, change.record_id, change.after, changed_at, decision_id, only=altered
+    )
     return Effects(tasks, withdrawals, row)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from guard import consequences
 from guard.answers import recorded_finding
 from guard.case import Case
+from guard.columns import TABLES
 from guard.judge import Judged
 from guard.ledger.codec import storable
 from guard.ledger.entry import NO_EFFECTS, Effects, Entry, MirrorRow, Recorded
@@ -17,7 +18,7 @@ from guard.ledger.port import Ledger
 from guard.metrics import Metrics
 from kernel.clock import Clock
 from kernel.ids import new_id
-from rules.change import Change
+from rules.change import Change, Value
 from rules.decision import Decision, Outcome
 from rules.policy_set import PolicySet
 
@@ -59,6 +60,7 @@ class Decider:
         self._metrics = metrics
         self._enforcement = enforcement
         self._ledger_deadline_seconds = ledger_deadline_seconds
+        self._kept_names: dict[tuple[str, str], frozenset[str]] = {}
 
     @property
     def enforces(self) -> bool:
@@ -87,8 +89,8 @@ class Decider:
             cause,
             judged.policy_set,
             private={
-                "before": storable(change.before),
-                "after": storable(change.after),
+                "before": storable(self._kept(change.before, change.table, judged.policy_set)),
+                "after": storable(self._kept(change.after, change.table, judged.policy_set)),
                 "sent": sorted(change.sent),
                 "request": storable(change.request),
                 "facts": storable(judged.facts.values),
@@ -173,7 +175,8 @@ class Decider:
         """Nothing follows from a synchronous decision: a later step may still roll it back."""
         if case.is_synchronous or not change.record_id:
             return NO_EFFECTS
-        changed_at = case.changed_at or now
+        # A time ahead of ours would keep every later change out of the mirror.
+        changed_at = min(case.changed_at or now, now)
         if outcome in _ALLOWING:
             return consequences.of_allowed(
                 case,
@@ -191,6 +194,16 @@ class Decider:
         seen = MirrorRow(change.table, change.record_id, change.after, changed_at, decision_id)
         return Effects(effects.tasks, effects.withdrawals, seen)
 
+    def _kept(
+        self, columns: Mapping[str, Value], table: str, policy_set: PolicySet
+    ) -> Mapping[str, Value]:
+        """Return the columns that a rule may name or that are guarded: nothing else is recorded."""
+        key = (policy_set.digest, table)
+        names = self._kept_names.get(key)
+        if names is None:
+            names = self._kept_names[key] = kept_names(table, policy_set)
+        return {name: value for name, value in columns.items() if name in names}
+
     def now(self) -> datetime:
         """Return the present moment."""
         return self._clock.now()
@@ -204,3 +217,11 @@ class Decider:
             self._metrics.fact_missing(path)
         for finding in judged.decision.findings:
             self._metrics.rule_failed(finding.id, finding.result)
+
+
+def kept_names(table: str, policy_set: PolicySet) -> frozenset[str]:
+    """Return the columns of a table that a decision record holds, by their flat names."""
+    guarded = TABLES[table]
+    names = set(guarded.flat) | {f"{name}.type" for name in guarded.columns}
+    entity = policy_set.catalogue.entities.get(table)
+    return frozenset(names.union(entity.fields if entity is not None else ()))

@@ -15,6 +15,7 @@ from guard.deciding import Conclusion, Decider
 from guard.errors import Unreadable
 from guard.judge import Judge, Judged, built_in
 from guard.ledger.entry import NO_EFFECTS, Effects, MirrorRow, Recorded
+from guard.ledger.mirror import differing
 from guard.ledger.port import Ledger
 from guard.own import Own
 from guard.receive import Delivery, change_from, is_guarded
@@ -119,7 +120,11 @@ class Intake:
         effects = NO_EFFECTS
         if not case.is_synchronous:
             written = MirrorRow(
-                change.table, change.record_id, change.after, case.changed_at or now
+                change.table,
+                change.record_id,
+                change.after,
+                min(case.changed_at or now, now),
+                only=differing(change.table, change.before, change.after),
             )
             effects = Effects(mirror=written)
         return await self._plainly(case, _ALLOW, OWN_WRITE, now, effects=effects)

@@ -7,6 +7,7 @@ finds nothing left to restore.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import Connection, func, select
@@ -19,7 +20,7 @@ from guard.ledger import mirror, ownwrites
 from guard.ledger.codec import values_from
 from guard.ledger.entry import MirrorRow
 from guard.ledger.mirror import is_equal
-from guard.ledger.port import Ledger
+from guard.ledger.port import ALLOWED, Ledger
 from guard.ledger.tables import mirror as mirror_table
 from guard.recognition import TAG, announced
 from kernel.database import Database
@@ -67,7 +68,7 @@ class Reverter:
 
     async def carry_out(self, task: Task) -> Outcome:
         """Handle a task of kind `revert`."""
-        rejected = rejected_from(task)
+        rejected = await self._believed(rejected_from(task))
         if await self._brake_is_pulled(rejected.table):
             return NeedsPerson(
                 "brake: more than 20 and 5 % of the rows would be reverted within a minute"
@@ -85,6 +86,33 @@ class Reverter:
                 # Whoever changed it may have left the guarded columns alone: look again.
                 continue
         return Again("the row keeps changing")
+
+    async def _believed(self, rejected: Rejected) -> Rejected:
+        """Return the rejected change with a `before` that may be written.
+
+        Whoever holds the webhook key can say anything about what stood there before. Where the
+        last known good copy says otherwise it holds, unless an allowed decision since explains it.
+        """
+        known = await self._ledger.mirrored(rejected.table, rejected.record_id)
+        if known is None:
+            return rejected
+        since = await self._ledger.decisions_on(rejected.record_id, since=known.changed_at)
+        allowed = [
+            values_from(one.private.get("after") or {})
+            for one in since
+            if one.decision in ALLOWED and one.private is not None
+        ]
+        before = dict(rejected.before)
+        for name in rejected.altered:
+            said = before.get(name)
+            if name not in known.columns or is_equal(known.columns[name], said):
+                continue
+            if not any(name in after and is_equal(after[name], said) for after in allowed):
+                before[name] = known.columns[name]
+                if name.endswith(".id"):
+                    kind = f"{name.removesuffix('.id')}.type"
+                    before[kind] = known.columns.get(kind)
+        return replace(rejected, before=before)
 
     async def _brake_is_pulled(self, table: str) -> bool:
         since = self._decider.now() - BRAKE_WINDOW

@@ -152,7 +152,7 @@ class OwnerFacts:
         known = await self.mirrored("systemuser", owner.id)
         together = {**(known.columns if known else {}), **(sent or {})}
         if not together.get("domainname"):
-            return None, "", True
+            return None, "", is_primary or change.operation == "create"
         return user_from(owner.id, together), FROM_DELIVERY if sent else FROM_MIRROR, True
 
     async def _entra(self, user: UserRow, root: str, found: Findings) -> None:

@@ -93,13 +93,18 @@ class Withdrawal:
 
 @dataclass(frozen=True, slots=True)
 class MirrorRow:
-    """The last known good guarded columns of a row; the newest `changed_at` wins."""
+    """The last known good guarded columns of a row; the newest `changed_at` wins.
+
+    `only` names the columns to take over into a copy that exists. A delivery proves no more than
+    the change that was judged: its word on what stood there before is not believed.
+    """
 
     table: str
     record_id: str
     columns: Mapping[str, Value]
     changed_at: datetime
     decision_id: str | None = None
+    only: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

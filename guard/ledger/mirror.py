@@ -52,12 +52,9 @@ def keep(connection: Connection, row: MirrorRow) -> None:
 
     A column that `row` doesn't know keeps its older copy: an image need not hold every column.
     """
-    known = find(connection, row.table, row.record_id)
-    columns = guarded_part(row.table, row.columns)
-    if known is not None:
-        if known.changed_at > row.changed_at:
-            return
-        columns = {**known.columns, **columns}
+    columns = merged(find(connection, row.table, row.record_id), row)
+    if columns is None:
+        return
     values = {
         "columns": text_of(storable(columns)),
         "owner_id": _owner_of(row.table, columns),
@@ -69,6 +66,23 @@ def keep(connection: Connection, row: MirrorRow) -> None:
         .values(table_name=row.table, record_id=row.record_id, **values)
         .on_conflict_do_update(index_elements=["table_name", "record_id"], set_=values)
     )
+
+
+def merged(known: MirrorRow | None, row: MirrorRow) -> dict[str, Value] | None:
+    """Return the columns of the copy with `row` taken over; None when the copy is newer."""
+    columns = guarded_part(row.table, row.columns)
+    if known is None:
+        return columns
+    if known.changed_at > row.changed_at:
+        return None
+    if row.only is not None:
+        taken = {name.split(".", 1)[0] for name in row.only}
+        columns = {
+            name: value
+            for name, value in columns.items()
+            if name not in known.columns or name.split(".", 1)[0] in taken
+        }
+    return {**known.columns, **columns}
 
 
 def find(connection: Connection, table: str, record_id: str) -> MirrorRow | None:

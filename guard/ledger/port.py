@@ -15,7 +15,7 @@ from guard.ledger.entry import (
     Recorded,
     recorded,
 )
-from guard.ledger.mirror import guarded_part
+from guard.ledger.mirror import merged
 from guard.ledger.ownwrites import OwnWrite
 from rules.policy_set import PolicySet
 
@@ -94,13 +94,9 @@ class MemoryLedger:
         return recorded(entry)
 
     def _remember(self, row: MirrorRow) -> None:
-        known = self.rows.get((row.table, row.record_id))
-        columns = guarded_part(row.table, row.columns)
-        if known is not None:
-            if known.changed_at > row.changed_at:
-                return
-            columns = {**known.columns, **columns}
-        self.rows[row.table, row.record_id] = replace(row, columns=columns)
+        columns = merged(self.rows.get((row.table, row.record_id)), row)
+        if columns is not None:
+            self.rows[row.table, row.record_id] = replace(row, columns=columns)
 
     async def mirrored(self, table: str, record_id: str) -> MirrorRow | None:
         """Return the copy."""

@@ -264,3 +264,34 @@ async def test_many_reverts_at_once_pull_the_brake(worked: Worked) -> None:
     assert not worked.house.rows.written
     states = {one["state"] for listed in worked.decisions() for one in listed["obligations"]}
     assert states == {"needs-person"}
+
+
+async def test_a_forged_past_is_not_written(worked: Worked) -> None:
+    """Whoever holds the key says that another address stood there before."""
+    await worked.reconciler.run()
+    forged = MAILBOX_BEFORE | {"emailaddress": "evil@contoso.com"}
+    await commit(worked, **CEO)
+    await worked.deliver(CEO, mode=1, before=forged)
+    assert row_of(worked)["emailaddress"] == "anna@contoso.com"
+
+
+async def test_a_past_that_an_allowed_decision_explains_is_restored(worked: Worked) -> None:
+    await worked.reconciler.run()
+    renamed = MAILBOX_BEFORE | {"username": "anna"}
+    await worked.deliver({"username": "anna"})
+    both = CEO | {"username": "other"}
+    await commit(worked, **both)
+    await worked.deliver(both, mode=1, before=renamed)
+    row = row_of(worked)
+    assert (row["emailaddress"], row["username"]) == ("anna@contoso.com", "anna")
+
+
+async def test_a_forged_past_does_not_become_the_last_known_good(worked: Worked) -> None:
+    await worked.reconciler.run()
+    forged = MAILBOX_BEFORE | {"emailaddress": "evil@contoso.com"}
+    sent = {"username": "anna", "modifiedon": "/Date(1795435200000)/"}
+    await worked.deliver(sent, mode=1, before=forged)
+    copy = await worked.house.ledger.mirrored("mailbox", MAILBOX_ID)
+    assert copy is not None
+    assert copy.columns["emailaddress"] == "anna@contoso.com"
+    assert copy.columns["username"] == "anna"
