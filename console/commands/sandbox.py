@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 
 import click
@@ -10,6 +11,8 @@ import click
 from kernel.errors import InputRefused
 from kernel.log import configure
 from kernel.settings import PREFIX
+
+_NO_SUCH_ADDRESS = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 
 
 @click.group(help="Stand-ins for Entra, Graph, Dataverse.")
@@ -54,4 +57,12 @@ async def _serve(host: str, port: int, register_url: str | None) -> None:
         given = os.environ.get(f"{PREFIX}WEBHOOK_KEYS", "").split(",")[0].strip()
         key = given or secrets.token_urlsafe(24)
         click.echo(f"{PREFIX}WEBHOOK_KEYS={key}")
-    await serve_sandbox(host=host, port=port, register=register_url, key=key, tell=click.echo)
+    try:
+        await serve_sandbox(host=host, port=port, register=register_url, key=key, tell=click.echo)
+    except OSError as error:
+        if error.errno not in _NO_SUCH_ADDRESS:
+            raise
+        raise InputRefused(
+            f"{host} cannot be listened on at port {port or 'any'}: {error.strerror}.",
+            hint="Choose another --host or --port; the two ports above it are needed as well.",
+        ) from error

@@ -181,7 +181,7 @@ class Processes:
     def sandbox(self, *arguments: str) -> tuple[Running, dict[str, str]]:
         """Start the sandbox on free ports; return it with the settings of a guard for it."""
         started = self.start("sandbox", "serve", *arguments)
-        started.wait_for("The sandbox is ready")
+        started.wait_for("sandbox ready")
         lines = [line.partition("=") for line in started.out.splitlines()]
         return started, {
             name.removeprefix(PREFIX).lower(): text

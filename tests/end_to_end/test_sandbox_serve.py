@@ -16,7 +16,7 @@ PRINTED = {
 def test_what_the_sandbox_prints_is_all_that_a_guard_needs(group: Processes) -> None:
     sandbox, settings = group.sandbox()
     assert settings.keys() >= PRINTED
-    assert sandbox.out.splitlines()[-1].startswith("The sandbox is ready")
+    assert sandbox.out.splitlines()[-1] == "sandbox ready"
     server = group.serve("--no-sync", **settings)
     server.wait_until_ready()
     server.wait_for("organization_learnt")
