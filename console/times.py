@@ -33,3 +33,20 @@ class PastType(click.ParamType[datetime]):
         except ValueError:
             self.fail(f"`{value}` is not a moment; write 2h, 7d, or 2026-11-23T10:00:00Z.")
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class SpanType(click.ParamType[timedelta]):
+    """A length of time such as `12h` or `14d`."""
+
+    name = "SPAN"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        """Parse one span."""
+        if isinstance(value, timedelta):
+            return value
+        span = _SPAN.match(str(value))
+        if span is None:
+            self.fail(f"`{value}` is not a span of time; write 12h, 14d or 2w.")
+        return timedelta(**{_UNITS[span[2]]: int(span[1])})

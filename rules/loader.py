@@ -59,6 +59,17 @@ def complaints_of(
         return invalid.complaints
 
 
+def catalogue_of(folder: Path | None) -> Catalogue:
+    """Return the catalogue of a folder, whatever else is wrong there; the shipped one for None."""
+    complaints: list[Complaint] = []
+    texts = read_folder(folder, complaints) if folder is not None else {}
+    chosen = {
+        path: text for path, text in texts.items() if path.rpartition("/")[2] == CATALOGUE_FILE
+    }
+    wrong = [one for one in complaints if one.file in (str(folder), CATALOGUE_FILE)]
+    return _load(chosen, None, None, wrong).catalogue
+
+
 def _load(
     texts: dict[str, str], environment: str | None, now: datetime | None, found: list[Complaint]
 ) -> PolicySet:

@@ -138,3 +138,26 @@ def verify(ctx: click.Context, outputs: Sequence[Output]) -> int:
 
     emit(outputs, result, text=text)
     return 0 if verdict.is_whole else 1
+
+
+@decisions.command(name="to-test", help="Write a recorded decision as a test case of policies.")
+@click.argument("decision_id", metavar="ID")
+@click.pass_context
+def to_test(ctx: click.Context, decision_id: str) -> None:
+    """Print a test file: this change, these facts, exactly this outcome."""
+    from console.drafts import recorded_change
+    from rules.drafting import draft_case
+
+    with open_prepared(settings_of(ctx)) as database:
+        past = database.read_now(lambda c: recorded_change(c, decision_id))
+    click.echo(
+        draft_case(
+            past.change,
+            past.facts,
+            name=f"decision {past.id}",
+            now=past.decided_at,
+            decision=past.decision,
+            findings=past.findings,
+        ),
+        nl=False,
+    )

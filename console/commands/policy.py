@@ -15,7 +15,16 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "lint": ("console.policy.lint", "lint", "Look for what loads and is likely a mistake."),
     "fmt": ("console.policy.fmt", "fmt", "Put the keys of policy files into their order."),
     "test": ("console.policy.test", "test", "Run the tests that a policy folder carries."),
+    "explain": (
+        "console.policy.explain",
+        "explain",
+        "Tell in words why a change is decided as it is.",
+    ),
     "check": ("console.policy.check", "check", "Decide one change that stands in a file."),
+    "new": ("console.policy.new", "new", "Write a new policy and its test."),
+    "fields": ("console.policy.fields", "fields", "List the fields that a policy may name."),
+    "operators": ("console.policy.operators", "operators", "List the operators of conditions."),
+    "schema": ("console.policy.schema", "schema", "Write or check the JSON Schemas."),
 }
 
 

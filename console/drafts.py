@@ -1,0 +1,63 @@
+"""A recorded decision as the drafting commands need it: the change, its facts, its findings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from guard.confirming import finding_from
+from guard.ledger.codec import values_from
+from guard.ledger.listing import get_decision
+from kernel.errors import InputRefused
+from rules.change import Change, Facts
+from rules.decision import Finding
+
+_OWN = "guard"
+
+
+@dataclass(frozen=True, slots=True)
+class PastChange:
+    """What was decided, on what, and how."""
+
+    id: str
+    decided_at: datetime
+    decision: str
+    change: Change
+    facts: Facts
+    findings: tuple[Finding, ...]
+
+
+def recorded_change(connection: Connection, decision_id: str) -> PastChange:
+    """Return a recorded decision with its change.
+
+    Raises DecisionUnknown, and InputRefused for one that no policy can make again.
+    """
+    found = get_decision(connection, decision_id)
+    private: dict[str, Any] | None = found["private"]
+    if private is None:
+        raise InputRefused(
+            f"The private part of decision {decision_id} was masked: its values are gone.",
+            hint="Choose a decision that is not masked.",
+        )
+    findings = tuple(finding_from(one) for one in private.get("findings", ()))
+    if "after" not in private or any(finding.policy == _OWN for finding in findings):
+        raise InputRefused(
+            f"Decision {decision_id} (cause {found['cause']}) was not made by policies.",
+            hint="Choose a decision of the cause rules, error or no-policy.",
+        )
+    after = values_from(private["after"])
+    return PastChange(
+        id=found["id"],
+        decided_at=datetime.fromisoformat(found["decided_at"]),
+        decision=found["decision"],
+        change=Change(
+            found["table"], found["operation"], found["record_id"],
+            values_from(private.get("before") or {}), after,
+            frozenset(private.get("sent") or after), values_from(private.get("request") or {}),
+        ),
+        facts=Facts(values_from(private.get("facts") or {}), private.get("missing") or {}),
+        findings=findings,
+    )  # fmt: skip

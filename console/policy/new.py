@@ -1,0 +1,46 @@
+"""`policy new`: a policy and its test, ready to be changed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from console.policy.options import FOLDER
+from kernel.errors import InputRefused
+from rules.reading import NAME
+
+
+@click.command(help="Write a new policy and its test, ready to be changed.")
+@click.argument("name")
+@click.argument(
+    "folder", type=FOLDER, required=False, envvar="MAILBOX_GUARD_POLICIES_DIR", default="policies"
+)
+def new(name: str, folder: Path) -> None:
+    """Nothing is overwritten; the policy begins in mode audit."""
+    from rules import starter
+
+    if not NAME.fullmatch(name):
+        raise InputRefused(
+            f"`{name}` is no name for a policy.",
+            hint="Use 3 to 63 small letters, digits or hyphens.",
+        )
+    if not folder.is_dir():
+        raise InputRefused(
+            f"There is no folder {folder}.", hint="Name the root of a policy folder, or make it."
+        )
+    inner = folder / "policies"
+    home = inner if inner.is_dir() and any(inner.glob("*.y*ml")) else folder
+    files = {
+        home / f"{name}.yaml": starter.policy_text,
+        folder / "tests" / f"{name}.test.yaml": starter.test_text,
+    }
+    for path in files:
+        if path.exists():
+            raise InputRefused(f"{path} is there already.", hint="Choose another name.")
+    for path, made in files.items():
+        path.parent.mkdir(exist_ok=True)
+        schema = Path(os.path.relpath(folder / "schema", path.parent)).as_posix()
+        path.write_text(made(name, schema=schema), encoding="utf-8")
+        click.echo(str(path))
