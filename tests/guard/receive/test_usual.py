@@ -23,8 +23,18 @@ _NAMES = st.sampled_from(
     + ["name", "MailboxId", "modifiedon", "OwnerID", "ownerid.id", "createdby"]
 )
 _TEXTS = st.sampled_from(
-    ["", QUEUE_ID, QUEUE_ID.upper(), "{" + QUEUE_ID + "}", "/Date(1506384247000+0200)/", "/Date(9"]
-    + ["/Date(99999999999999999)/", "anna@contoso.com", "\ud800", "{" + "x" * 34 + "}"]
+    [
+        "",
+        QUEUE_ID,
+        QUEUE_ID.upper(),
+        "{" + QUEUE_ID + "}",
+        "/Date(1506384247000+0200)/",
+        "/Date(9",
+        "/Date(99999999999999999)/",
+        "anna@contoso.com",
+        "\ud800",
+        "{" + "x" * 34 + "}",
+    ]
 )
 _SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | _TEXTS
 _KINDS = st.sampled_from(
