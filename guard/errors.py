@@ -17,6 +17,12 @@ class DecisionUnknown(NotFound):
     code = "decision-unknown"
 
 
+class DecisionMasked(InputRefused):
+    """A decision can't be decided again, because what it was made on isn't kept."""
+
+    code = "decision-masked"
+
+
 class LedgerSlow(Unavailable):
     """The ledger did not take the decision within its deadline; nothing was decided."""
 

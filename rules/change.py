@@ -53,6 +53,33 @@ class Change:
         object.__setattr__(self, "differing", found)
 
 
+def overlaid(
+    table: str,
+    operation: str,
+    record_id: str,
+    *,
+    before: Mapping[str, Value],
+    altered: Mapping[str, Value],
+    sent: frozenset[str],
+    request: Mapping[str, Value],
+) -> Change:
+    """Return the change of `before` by what was altered: the quick way to what `Change` makes."""
+    change = object.__new__(Change)
+    put = object.__setattr__
+    put(change, "table", table)
+    put(change, "operation", operation)
+    put(change, "record_id", record_id)
+    put(change, "before", before)
+    put(change, "after", {**before, **altered})
+    put(change, "sent", sent)
+    put(change, "request", request)
+    earlier = before.get
+    # Nothing that was not altered can differ.
+    found = [name for name, value in altered.items() if _differ(earlier(name), value)]
+    put(change, "differing", frozenset(found))
+    return change
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What was looked up for a decision, by full path ("actor.upn", "new.owner.upn").

@@ -39,3 +39,15 @@ class ChangeUnreadable(InputRefused):
             f"The change was not understood:\n{lines}",
             hint="Give operation, entity, old, new, actor and facts as in a test fixture.",
         )
+
+
+class PathUnknown(InputRefused):
+    """A path to be set names no field, or the value does not fit it."""
+
+    code = "path-unknown"
+
+
+class RecordUnreadable(InputRefused):
+    """A text is no recorded decision; nothing was replayed."""
+
+    code = "record-unreadable"

@@ -23,6 +23,7 @@ Result = Literal["passed", "failed", "skipped-when", "skipped-unless", "error", 
 RESULTS: tuple[Result, ...] = (
     "passed", "failed", "skipped-when", "skipped-unless", "error", "excepted",
 )  # fmt: skip
+HOLDING = ("hold", "metadata-only")
 Consideration = Literal["applies", "ended", "not-yet", "does-not-fit", "not-needed"]
 
 
@@ -203,7 +204,7 @@ class _Walk:
 def _contribution(policy: Policy, rule: Rule, result: Result) -> Outcome:
     """Return what a rule adds to the decision, by the law in `rules.decision`."""
     if result == "failed" and policy.mode == "enforce":
-        return Outcome(rule.effect)
+        return Outcome.HOLD if rule.effect in HOLDING else Outcome.REJECT
     if result == "failed" and policy.mode == "warn":
         return Outcome.WARN
     if result == "error" and policy.mode == "enforce" and policy.on_error == "reject":

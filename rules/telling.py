@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from rules.decision import Outcome
-from rules.explain import ConsideredException, Explanation, PolicyTrace, RuleTrace
+from rules.explain import HOLDING, ConsideredException, Explanation, PolicyTrace, RuleTrace
 from rules.tracing import Answer, Trace
 from rules.trouble import Trouble
 
@@ -82,7 +82,7 @@ def rule_text(rule: RuleTrace, policy: PolicyTrace) -> list[str]:
 def _mark(rule: RuleTrace, mode: str) -> str:
     if rule.result == "failed":
         if mode == "enforce":
-            return "~" if rule.rule.effect == "hold" else "x"
+            return "~" if rule.rule.effect in HOLDING else "x"
         return "!" if mode == "warn" else "-"
     return _MARKS.get(rule.result, "-")
 
@@ -91,7 +91,7 @@ def _note(rule: RuleTrace, mode: str) -> str:
     notes = [rule.rule.severity]
     match rule.result:
         case "failed" if mode == "enforce":
-            notes += ["hold"] if rule.rule.effect == "hold" else []
+            notes += [] if rule.rule.effect == "reject" else [rule.rule.effect]
         case "failed" | "error" if mode != "enforce":
             notes.append(f"{mode} only")
         case "error":

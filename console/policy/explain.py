@@ -1,0 +1,176 @@
+"""`policy explain`: why a change is decided as it is, in words, with what the rules saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from console.output import Output, emit, output_option
+from console.policy.moments import MomentType
+from console.policy.recorded import find_recorded, looks_like_id
+from kernel.clock import SystemClock
+from kernel.errors import InputRefused
+from rules.loader import load
+from rules.shipped import shipped_folder
+
+if TYPE_CHECKING:
+    from rules.change import Change, Facts
+    from rules.policy_set import PolicySet
+    from rules.recorded import PastDecision
+
+
+@click.command(help="Tell in words why a change is decided as it is.")
+@click.argument("change", metavar="CHANGE|DECISION_ID")
+@click.option(
+    "--policies",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="MAILBOX_GUARD_POLICIES_DIR",
+    help="The policy folder; for a decision, in place of the set that was recorded with it.",
+)
+@click.option(
+    "--environment",
+    envvar="MAILBOX_GUARD_ENVIRONMENT",
+    help="Which params/<environment>.yaml applies.",
+)
+@click.option("--rule", help="Tell only this policy/rule, rule or policy, passing or not.")
+@click.option(
+    "--set",
+    "assigned",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Decide as if this field were another; may be repeated.",
+)
+@click.option("--now", type=MomentType(), help="The moment of the decision; default: as recorded.")
+@output_option()
+@click.pass_context
+def explain(
+    ctx: click.Context,
+    change: str,
+    folder: Path | None,
+    environment: str | None,
+    rule: str | None,
+    assigned: Sequence[str],
+    now: datetime | None,
+    outputs: Sequence[Output],
+) -> int:
+    """Exit 0 when the change is allowed, 1 when it is rejected or held."""
+    from rules.decision import Outcome
+    from rules.explain import Explainer
+    from rules.telling import explanation_json, explanation_text
+    from rules.whatif import what_if
+
+    given = _given(ctx, change, folder, environment)
+    subject, facts = given.change, given.facts
+    if assigned:
+        values = dict(_assignment(one) for one in assigned)
+        subject, facts = what_if(subject, facts, given.policy_set.catalogue, values)
+    at = now or given.now or SystemClock().now()
+    explanation = Explainer(given.policy_set).explain(subject, facts, now=at)
+    if rule is not None:
+        _require_rule(rule, given.policy_set)
+    told = explanation_json(explanation, only=rule)
+    told |= {"policy_set": given.policy_set.digest, "set": dict(_assignment(a) for a in assigned)}
+    past = given.past
+    if past is not None:
+        told["recorded"] = {"id": past.id, "decision": past.outcome, "rules": list(past.rules)}
+
+    def text() -> str:
+        lines = [explanation_text(explanation, heading=_heading(given, facts), only=rule)]
+        lines += _remarks(past, explanation.decision.outcome.value, is_changed=bool(assigned))
+        return "\n".join(lines)
+
+    emit(outputs, told, text=text)
+    refused = explanation.decision.outcome in (Outcome.REJECT, Outcome.HOLD)
+    return 1 if refused else 0
+
+
+class _Given:
+    """What is to be explained, and by which policies."""
+
+    def __init__(
+        self, change: Change, facts: Facts, now: datetime | None, policy_set: PolicySet,
+        past: PastDecision | None = None,
+    ) -> None:  # fmt: skip
+        self.change = change
+        self.facts = facts
+        self.now = now
+        self.policy_set = policy_set
+        self.past = past
+
+
+def _given(ctx: click.Context, named: str, folder: Path | None, environment: str | None) -> _Given:
+    from rules.document import read_change
+
+    # What was named on the command line counts; the setting alone does not replace a recorded set.
+    named_folder = ctx.get_parameter_source("folder") is click.core.ParameterSource.COMMANDLINE
+    if named != "-" and not Path(named).is_file():
+        if not looks_like_id(named):
+            raise InputRefused(
+                f"{named} is neither a file nor the id of a decision.",
+                hint="Name a change file, `-` for standard input, or an id of `decisions list`.",
+            )
+        past, recorded_set = find_recorded(ctx, named)
+        policy_set = recorded_set if not named_folder else None
+        if policy_set is None:
+            policy_set = load(folder or shipped_folder(), environment=environment)
+        return _Given(past.change, past.facts, past.now, policy_set, past)
+    policy_set = load(folder or shipped_folder(), environment=environment)
+    with click.open_file(named, "rb") as file:
+        text = file.read(1 << 20).decode("utf-8", "replace")
+    read = read_change(text, policy_set.catalogue, file=named)
+    return _Given(read.change, read.facts, read.now, policy_set)
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    """Return the path and the value of PATH=VALUE; a value is written as in YAML."""
+    from rules.complaint import Complaint
+    from rules.nodes import read_nodes
+
+    path, equals, value = text.partition("=")
+    if not equals or not path.strip():
+        raise InputRefused(
+            f"--set takes PATH=VALUE, not `{text[:80]}`.", hint="Write --set owner.type=queue."
+        )
+    complaints: list[Complaint] = []
+    node = read_nodes("--set", value, complaints)
+    if complaints:
+        raise InputRefused(f"The value of --set {path} can't be read: {complaints[0].text}")
+    return path.strip(), node.value() if node is not None else None
+
+
+def _require_rule(rule: str, policy_set: PolicySet) -> None:
+    from rules.complaint import closest
+
+    known = set()
+    for policy in policy_set.policies:
+        for resolved in policy.tables.values():
+            for one in resolved.rules:
+                known |= {policy.name, one.id, f"{policy.name}/{one.id}"}
+    if rule not in known:
+        raise InputRefused(f"There is no rule or policy {rule}.", hint=closest(rule, known))
+
+
+def _heading(given: _Given, facts: Facts) -> list[str]:
+    actor = facts.values.get("actor.upn") or facts.values.get("actor.id")
+    heading = [f"by {actor}"] if actor else []
+    if given.past is not None:
+        heading.append(f"decision {given.past.id}")
+    return [*heading, f"set {given.policy_set.digest[:12]}"]
+
+
+def _remarks(past: PastDecision | None, outcome: str, *, is_changed: bool) -> list[str]:
+    if past is None:
+        return []
+    remarks = []
+    if past.deferred:
+        names = ", ".join(past.deferred)
+        remarks.append(f"When it was decided, these were left to the committed row: {names}.")
+    if past.outcome != outcome:
+        because = "With the values that were set" if is_changed else "By these policies"
+        remarks.append(f"{because} the answer is {outcome}; recorded was {past.outcome}.")
+    return remarks

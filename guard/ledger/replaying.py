@@ -1,0 +1,119 @@
+"""Recorded decisions read back to be decided again: one by its id, or all in batches."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from guard.errors import DecisionMasked, DecisionUnknown
+from guard.ledger.tables import decisions, policy_sets
+from kernel.tables import microseconds
+from rules.loader import load_documents
+from rules.policy_set import PolicySet
+from rules.recorded import MASKED, PastDecision, Unreplayable, past_from
+
+Parts = Sequence[tuple[str, str, str | None]]
+"""Id, public part and private part of decisions, in the order in which they were written."""
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some decisions, and the place in the ledger after which the next ones stand."""
+
+    rows: Parts
+    place: str
+
+
+def find_past(connection: Connection, decision_id: str) -> PastDecision:
+    """Return one decision with what it was made on.
+
+    Raises DecisionUnknown, or DecisionMasked when it can't be decided again.
+    """
+    row = connection.execute(
+        select(decisions.c.public, decisions.c.private).where(decisions.c.id == decision_id.lower())
+    ).first()
+    if row is None:
+        raise DecisionUnknown(
+            f"No decision has the id {decision_id}.",
+            hint="`mailbox-guard decisions list` shows the ids.",
+        )
+    try:
+        return past_from(row.public, row.private)
+    except Unreplayable as reason:
+        hint = "What was masked is gone; `decisions verify` still proves the record unaltered."
+        raise DecisionMasked(
+            f"The decision {decision_id} can't be decided again: {reason}.",
+            hint=hint if str(reason) == MASKED else "`decisions show` tells what is recorded.",
+        ) from None
+
+
+def find_set(connection: Connection, digest: str | None) -> PolicySet | None:
+    """Return the policy set that was stored under a digest; None when there is none."""
+    text = connection.scalar(
+        select(policy_sets.c.documents).where(policy_sets.c.digest == (digest or ""))
+    )
+    if text is None:
+        return None
+    stored: dict[str, Any] = json.loads(text)
+    return load_documents(stored["documents"], environment=stored["environment"])
+
+
+def count_decisions(connection: Connection, *, since: datetime | None = None) -> int:
+    """Return how many decisions there are since then."""
+    statement = select(func.count()).select_from(decisions)
+    if since is not None:
+        statement = statement.where(decisions.c.decided_at >= since)
+    return int(connection.scalar(statement) or 0)
+
+
+def batches(
+    connection: Connection, *, since: datetime | None = None, after: str = "", size: int = BATCH
+) -> Iterator[Batch]:
+    """Yield every decision behind a place, in the order in which they were written.
+
+    Plain driver statements: a replay reads as fast as the database gives.
+    """
+    read = _by_rowid if connection.dialect.name == "sqlite" else _by_id
+    moment = microseconds(since) if since is not None else None
+    place = after
+    while True:
+        batch = read(connection, place, moment, size)
+        if not batch.rows:
+            return
+        yield batch
+        place = batch.place
+
+
+_Read = Callable[[Connection, str, "int | None", int], Batch]
+
+
+def _by_rowid(connection: Connection, place: str, since: int | None, size: int) -> Batch:
+    # Rows stand in the order of their numbers, so that nothing is looked up in an index.
+    rows = connection.exec_driver_sql(
+        "SELECT id, public, private, rowid FROM guard_decisions WHERE rowid > ?"
+        + (" AND decided_at >= ?" if since is not None else "")
+        + " ORDER BY rowid LIMIT ?",
+        (int(place or 0), *(() if since is None else (since,)), size),
+    )
+    return _batch(rows.cursor.fetchall(), place)
+
+
+def _by_id(connection: Connection, place: str, since: int | None, size: int) -> Batch:
+    rows = connection.exec_driver_sql(
+        "SELECT id, public, private, id FROM guard_decisions WHERE id > %s"
+        + (" AND decided_at >= %s" if since is not None else "")
+        + " ORDER BY id LIMIT %s",
+        (place, *(() if since is None else (since,)), size),
+    )
+    return _batch(rows.cursor.fetchall(), place)
+
+
+def _batch(found: Sequence[Any], place: str) -> Batch:
+    return Batch([row[:3] for row in found], str(found[-1][3]) if found else place)

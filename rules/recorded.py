@@ -1,0 +1,149 @@
+"""A decision as it was recorded, read back: the change, the facts and what was answered then.
+
+Two texts of one shape are read: the two parts of a ledger row, and a line of an export (or the
+answer of `decisions show --output json`). Only what replaying needs is decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from rules.change import Change, Facts, overlaid
+from rules.decision import Outcome
+from rules.errors import RecordUnreadable
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MOMENT: Final = "$at"
+_OUTCOMES: Final = frozenset(outcome.value for outcome in Outcome)
+OWN_LAWS: Final = "guard/"
+"""How the ids of the guard's own laws begin; no policy makes or unmakes what they decide."""
+
+
+class PublicPart(msgspec.Struct, gc=False):
+    """What replaying reads of the public part of a row."""
+
+    id: str
+    decided_at: str
+    decision: str
+    table: str
+    record_id: str
+    operation: str | None = None
+    cause: str = "rules"
+    rules: list[str] = msgspec.field(default_factory=list)
+    policy_set: str | None = None
+    deferred: list[str] = msgspec.field(default_factory=list)
+
+
+class PrivatePart(msgspec.Struct, gc=False):
+    """What replaying reads of the private part; `after` whole, or `altered` against before."""
+
+    before: dict[str, Any] | None = None
+    altered: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+    sent: list[str] = msgspec.field(default_factory=list)
+    request: dict[str, Any] = msgspec.field(default_factory=dict)
+    facts: dict[str, Any] = msgspec.field(default_factory=dict)
+    missing: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class _Line(PublicPart, gc=False):
+    private: PrivatePart | None = None
+
+
+class PastDecision(msgspec.Struct, frozen=True, gc=False):
+    """What was decided, and what it was decided on."""
+
+    id: str
+    now: datetime
+    outcome: str
+    rules: tuple[str, ...]
+    deferred: tuple[str, ...]
+    policy_set: str | None
+    change: Change
+    facts: Facts
+
+
+class Unreplayable(Exception):
+    """A record that cannot be decided again; the message is the reason, one of a few."""
+
+
+MASKED: Final = "its private part was masked"
+NOT_JUDGED: Final = "no policy judged it"
+OWN_LAW: Final = "a law of the guard itself decided it"
+
+decode_public: Final = msgspec.json.Decoder(PublicPart).decode
+decode_private: Final = msgspec.json.Decoder(PrivatePart).decode
+_decode_line: Final = msgspec.json.Decoder(_Line).decode
+
+
+def past_from(public: str, private: str | None) -> PastDecision:
+    """Return the decision that the two parts of a ledger row tell. Raises Unreplayable."""
+    stated = decode_public(public)
+    if private is None:
+        raise Unreplayable(MASKED)
+    return past_of(stated, decode_private(private), has_moments=_MOMENT in private)
+
+
+def read_line(text: str | bytes, *, where: str) -> tuple[str, PastDecision | str]:
+    """Return the id of an exported decision with the decision, or why it can't be decided again.
+
+    Raises RecordUnreadable for what is no exported decision.
+    """
+    try:
+        line = _decode_line(text)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise RecordUnreadable(
+            f"{where} is not an exported decision: {error}.",
+            hint="`mailbox-guard decisions show ID --output json` writes one.",
+        ) from error
+    try:
+        if line.private is None:
+            raise Unreplayable(MASKED)
+        return line.id, past_of(line, line.private, has_moments=True)
+    except Unreplayable as reason:
+        return line.id, str(reason)
+
+
+def past_of(stated: PublicPart, private: PrivatePart, *, has_moments: bool) -> PastDecision:
+    """Return the decision of two decoded parts. Raises Unreplayable."""
+    before, facts, request = private.before, private.facts, private.request
+    altered = private.altered if private.altered is not None else private.after
+    if before is None or altered is None or stated.operation is None:
+        raise Unreplayable(NOT_JUDGED)
+    if stated.decision not in _OUTCOMES:
+        raise Unreplayable(NOT_JUDGED)
+    rules = stated.rules
+    if rules and rules[0].startswith(OWN_LAWS):
+        raise Unreplayable(OWN_LAW)
+    if has_moments:
+        before, altered, facts, request = map(values_from, (before, altered, facts, request))
+    return PastDecision(
+        stated.id,
+        datetime.fromisoformat(stated.decided_at),
+        stated.decision,
+        tuple(rules),
+        tuple(stated.deferred),
+        stated.policy_set,
+        overlaid(
+            stated.table, stated.operation, stated.record_id, before=before, altered=altered,
+            sent=frozenset(private.sent), request=request,
+        ),
+        Facts(facts, private.missing),
+    )  # fmt: skip
+
+
+def values_from(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return columns or facts with their moments and lists as they were."""
+    return {name: _value(value) for name, value in stored.items()}
+
+
+def _value(stored: Any) -> Any:
+    if isinstance(stored, dict):
+        return _EPOCH + timedelta(microseconds=int(stored.get(_MOMENT, 0)))
+    if isinstance(stored, list):
+        return tuple(_value(item) for item in stored)
+    return stored
