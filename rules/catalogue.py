@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
+from rules.effects import RECORDS, EffectSet
+
 RECORD_ROOTS = ("new", "old")
 SHARED_ROOTS = ("actor", "request", "facts")
 
@@ -96,12 +98,15 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A table, or a shared root such as actor, with its fields and their aliases."""
+    """A table, or a shared root such as actor, with its fields and their aliases.
+
+    `effects` are those that a rule on the entity may have.
+    """
 
     name: str
     fields: Mapping[str, Field]
     aliases: Mapping[str, str] = field(default_factory=dict)
-    doc: str = ""
+    effects: EffectSet = RECORDS
 
     def find(self, name: str) -> Field | None:
         """Return the field of that name, alias or lookup; None when there is none."""
@@ -151,7 +156,13 @@ class Catalogue:
                 yield f"{root}.{name}"
 
 
-def make_entity(name: str, fields: Mapping[str, Field], aliases: Mapping[str, str]) -> Entity:
+def make_entity(
+    name: str,
+    fields: Mapping[str, Field],
+    aliases: Mapping[str, str],
+    *,
+    effects: EffectSet = RECORDS,
+) -> Entity:
     """Return an entity with its lookups spread into `.id` and `.type`, and the usual aliases."""
     spread: dict[str, Field] = {}
     for one in fields.values():
@@ -173,4 +184,4 @@ def make_entity(name: str, fields: Mapping[str, Field], aliases: Mapping[str, st
         for alias, target in _ALIASES.get(name, {}).items()
         if target in spread and alias not in spread
     }
-    return Entity(name, spread, {**known, **aliases})
+    return Entity(name, spread, {**known, **aliases}, effects)

@@ -6,19 +6,26 @@ Every applicable rule is evaluated; there is no first fit. The law of combinatio
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from rules.change import Change, Facts
 from rules.compiled import CompiledPolicy, CompiledRule
 from rules.decision import Decision, Finding, Outcome, combine
+from rules.effects import EFFECT_SETS, Effect
 from rules.exceptions import find_exception
 from rules.index import Candidates
 from rules.policy_set import PolicySet
 from rules.slots import View
 from rules.trouble import Trouble
 
-_BY_EFFECT = {"reject": Outcome.REJECT, "hold": Outcome.HOLD}
+# As outcomes of a decision, the two sets of effects are equally strong.
+_BY_EFFECT: Final[Mapping[Effect, Outcome]] = {
+    effect: outcome
+    for one in EFFECT_SETS
+    for effect, outcome in zip(one.effects, (Outcome.REJECT, Outcome.HOLD), strict=True)
+}
 
 
 def decide(change: Change, policy_set: PolicySet, facts: Facts, *, now: datetime) -> Decision:

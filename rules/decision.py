@@ -21,6 +21,8 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import Literal
 
+from rules.effects import Effect
+
 
 class Outcome(StrEnum):
     """What happens to the change; ordered from the weakest to the strongest."""
@@ -57,8 +59,8 @@ class Finding:
     id: str
     result: Literal["fail", "error", "excepted"]
     mode: str
-    effect: Literal["reject", "hold", "warn", "error", "audit"]
-    declared: Literal["reject", "hold"]
+    effect: Effect | Literal["warn", "error", "audit"]
+    declared: Effect
     severity: str
     message: str
     help: str | None

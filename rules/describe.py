@@ -6,7 +6,10 @@ from rules.conditions import AllOf, AnyOf, Check, Condition, Not, Other, Test
 from rules.decision import Finding
 from rules.policy import Rule
 
-_MARKS = {"reject": "x", "hold": "~", "warn": "!", "error": "?", "audit": "-"}
+_MARKS = {
+    "reject": "x", "skip": "x", "hold": "~", "metadata-only": "~", "warn": "!", "error": "?",
+    "audit": "-",
+}  # fmt: skip
 
 
 def describe_condition(condition: Condition) -> str:

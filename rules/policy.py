@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from rules.catalogue import Reference
 from rules.conditions import Condition, Place
+from rules.effects import Effect
 
 SEVERITIES: Final = ("info", "low", "medium", "high", "critical")
 MODES: Final = ("off", "audit", "warn", "enforce")
-EFFECTS: Final = ("reject", "hold")
 ON_ERROR: Final = ("reject", "allow")
 OPERATIONS: Final = ("create", "update", "delete")
-
-Effect = Literal["reject", "hold"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from rules.catalogue import NO_LABELS, SHARED_ROOTS, Catalogue, Entity, Field, Kind, make_entity
 from rules.complaint import closest
-from rules.nodes import MapNode, ScalarNode
+from rules.effects import EFFECT_SETS, RECORDS, EffectSet
+from rules.nodes import ListNode, MapNode, ScalarNode
 from rules.reading import Complaints, Keys, mapping_of
 
 _HEADER: Final = ("apiVersion", "kind")
@@ -28,7 +29,11 @@ def read_catalogue(root: MapNode, complaints: Complaints) -> Catalogue:
 def _entity(name: str, body: MapNode, complaints: Complaints) -> Entity:
     fields: dict[str, Field] = {}
     aliases: dict[str, str] = {}
+    effects = RECORDS
     for key, node in body.entries.items():
+        if key == "effects" and isinstance(node, ListNode):
+            effects = _effects(node, complaints)
+            continue
         entry = mapping_of(node, complaints, what="field")
         if entry is None:
             continue
@@ -36,7 +41,17 @@ def _entity(name: str, body: MapNode, complaints: Complaints) -> Entity:
             aliases[key] = _alias(key, entry, body, complaints)
         else:
             fields[key] = _field(key, entry, complaints)
-    return make_entity(name, fields, aliases)
+    return make_entity(name, fields, aliases, effects=effects)
+
+
+def _effects(node: ListNode, complaints: Complaints) -> EffectSet:
+    words = node.value()
+    for known in EFFECT_SETS:
+        if words == list(known.effects):
+            return known
+    allowed = " or ".join(f"[{', '.join(known.effects)}]" for known in EFFECT_SETS)
+    complaints.add(node, "value-unknown", f"`effects` must be {allowed}, the strongest first.")
+    return RECORDS
 
 
 def _alias(key: str, entry: MapNode, body: MapNode, complaints: Complaints) -> str:

@@ -12,7 +12,6 @@ from rules.conditions import Condition, Place
 from rules.messages import HOLE, value_words
 from rules.nodes import ListNode, MapNode, Node, ScalarNode
 from rules.policy import (
-    EFFECTS,
     MODES,
     ON_ERROR,
     OPERATIONS,
@@ -237,7 +236,8 @@ def _rule(node: Node, header: PolicyHeader, scope: Scope) -> Rule | None:
     scope.used = 0
     keys = Keys(body, complaints, what="rule")
     rule_id = keys.name("id")
-    effect: Any = keys.choice("effect", EFFECTS, default="reject")
+    allowed = scope.catalogue.entities[scope.table].effects.effects
+    effect: Any = keys.choice("effect", allowed, default=allowed[0])
     severity = keys.choice("severity", SEVERITIES, default=header.severity)
     when = read_conditions(keys.sequence("when"), scope)
     require_nodes = keys.sequence("require", required=True)

@@ -231,8 +231,8 @@ def _message_differences(keys: Keys, decision: Decision) -> list[str]:
 def _lists(findings: Sequence[Finding]) -> dict[str, list[str]]:
     failing = [finding for finding in findings if finding.result == "fail"]
     return {
-        "rules": sorted(f.id for f in failing if f.effect == "reject"),
-        "held": sorted(f.id for f in failing if f.effect == "hold"),
+        "rules": sorted(f.id for f in failing if f.effect in ("reject", "skip")),
+        "held": sorted(f.id for f in failing if f.effect in ("hold", "metadata-only")),
         "warned": sorted(f.id for f in failing if f.effect == "warn"),
         "audited": sorted(f.id for f in failing if f.effect == "audit"),
         "errors": sorted(f.id for f in findings if f.result == "error"),

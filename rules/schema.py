@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from rules.catalogue import RECORD_ROOTS, Catalogue, Entity, Kind
 from rules.decision import Outcome
+from rules.effects import EFFECT_SETS, EFFECTS
 from rules.operators import OPERATORS, Operator
-from rules.policy import EFFECTS, MODES, ON_ERROR, OPERATIONS, SEVERITIES
+from rules.policy import MODES, ON_ERROR, OPERATIONS, SEVERITIES
 from rules.reading import NAME
 from rules.reading_policy import VERSIONS
 from rules.slots import PARTS
@@ -89,7 +90,9 @@ def _policy(catalogue: Catalogue) -> Schema:
     rule = _object(
         {
             "id": {**_NAME, "description": "The reason code is policy/rule."},
-            "effect": _enum(EFFECTS, "reject", "What failing means in mode enforce."),
+            "effect": _enum(
+                EFFECTS, None, "What failing means in mode enforce; the strongest if absent."
+            ),
             "severity": _enum(SEVERITIES),
             "when": {**conditions, "description": "The rule applies only if all of these hold."},
             "require": {
@@ -129,7 +132,28 @@ def _policy(catalogue: Catalogue) -> Schema:
         "rules": _array(rule, least=1),
     }
     body = _object(properties, required=("apiVersion", "kind", "name", "match", "rules"))
-    return _head("Mailbox Guard policy", {**body, "$defs": _definitions(catalogue)})
+    apart = _effects_apart(catalogue)
+    return _head("Mailbox Guard policy", {**body, **apart, "$defs": _definitions(catalogue)})
+
+
+def _effects_apart(catalogue: Catalogue) -> Schema:
+    """Return what keeps the effects of messages from rules on records, and the reverse."""
+    branches = []
+    for one in EFFECT_SETS:
+        names = [name for name, each in catalogue.entities.items() if each.effects is one]
+        if not names:
+            continue
+        others = [effect for effect in EFFECTS if effect not in one.effects]
+        named: Schema = {"anyOf": [{"enum": names}, {"type": "array", "contains": {"enum": names}}]}
+        match = {"required": ["entity"], "properties": {"entity": named}}
+        rule = {"properties": {"effect": {"not": {"enum": others}}}}
+        branches.append(
+            {
+                "if": {"required": ["match"], "properties": {"match": match}},
+                "then": {"properties": {"rules": {"items": rule}}},
+            }
+        )
+    return {"allOf": branches}
 
 
 def _definitions(catalogue: Catalogue) -> dict[str, Schema]:
@@ -336,6 +360,19 @@ def _catalogue(catalogue: Catalogue) -> Schema:
         {
             "type": "object",
             "properties": _version("Catalogue"),
-            "additionalProperties": {"type": "object", "additionalProperties": entry},
+            "additionalProperties": {
+                "type": "object",
+                "properties": {"effects": _effect_sets(entry)},
+                "additionalProperties": entry,
+            },
         },
     )
+
+
+def _effect_sets(entry: Schema) -> Schema:
+    sets = [list(one.effects) for one in EFFECT_SETS]
+    return {
+        "if": {"type": "array"},
+        "then": {"enum": sets, "description": "Which effects rules on this entity have."},
+        "else": entry,
+    }
