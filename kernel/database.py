@@ -8,6 +8,7 @@ synchronous=FULL: what was answered survives a power cut.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -260,6 +261,13 @@ def _sqlite_engine(url: str, *, pool_size: int, busy_milliseconds: int, read_onl
 
     @event.listens_for(engine, "begin")
     def begin_transaction(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        # Through the driver itself: on this way it is a tenth of a group commit's own cost.
+        driver: Any = connection.connection.driver_connection
+        try:
+            driver.execute(begin)
+        except sqlite3.Error as error:
+            raise DBAPIError.instance(
+                begin, None, error, sqlite3.Error, hide_parameters=True
+            ) from error
 
     return engine
