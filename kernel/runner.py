@@ -28,7 +28,6 @@ SHARDS = 16
 HEARTBEAT_SECONDS = 10.0
 LEASE_SECONDS = 30.0
 
-CLAIM_SHARDS = step("runner.claim", "Shards are leased by a process.")
 HEARTBEAT = step("runner.heartbeat", "A process says that it still holds its shards.")
 RELEASE = step("runner.release", "A process gives its shards back.")
 
