@@ -1,0 +1,36 @@
+"""The houses of the crash tests, each for one test alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sandbox import people
+from tests.crashes.guard_house import House, open_house
+from tests.crashes.sync_house import SyncHouse, open_sync_house
+
+KEPT = (people.BOB, people.ANNA, people.CFO)
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    """An organisation that posts to a guard, with three mailboxes of people and one of a queue.
+
+    Each one more makes the rounds of the scan longer, and shows nothing else.
+    """
+    async with open_house() as opened:
+        transaction = opened.sandbox.dataverse.store.begin()
+        for sample in people.SAMPLES:
+            if sample not in KEPT:
+                transaction.delete("mailbox", sample.mailbox_id)
+        transaction.commit()
+        opened.remember_beginning()
+        yield opened
+
+
+@pytest.fixture
+async def sync_house() -> AsyncIterator[SyncHouse]:
+    """An organisation whose mailboxes are synced."""
+    async with open_sync_house() as opened:
+        yield opened

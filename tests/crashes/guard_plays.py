@@ -1,0 +1,172 @@
+"""What happens to mailboxes in the crash tests, and what it has to end in, crash or no crash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sandbox import people
+from tests.crashes.end_state import EndState
+from tests.crashes.guard_house import House
+from tests.crashes.plays import (
+    Play,
+    checkpoint,
+    edit,
+    obligations,
+    past_every_step,
+    reconciliation,
+    scan_applied,
+    vanish,
+    without_synchronous_steps,
+)
+
+BOB, ANNA, CEO, CFO = people.BOB, people.ANNA, people.CEO, people.CFO
+APPROVED, PENDING, REJECTED = 1, 2, 3
+OLD_ADDRESS = "bob.old@contoso.com"
+# What lost deliveries leave behind is found by the reconciliation, and then carried out.
+CATCHING_UP = (reconciliation, obligations, reconciliation, obligations, checkpoint)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A play and what is promised of its end.
+
+    `promise_when_lost` is for the one case in which the end may differ: the process died before it
+    had written down what an asynchronous delivery said, so the reconciliation finds the change, and
+    nobody knows any more who made it. Rules that read the actor then err: law 1.
+    """
+
+    play: Play
+    promise: Callable[[EndState], bool]
+    promise_when_lost: Callable[[EndState], bool] = lambda state: False
+
+
+async def bob_has_an_old_address(house: House) -> bool:
+    insert = house.sandbox.dataverse.insert
+    for table, record_id, column in (
+        ("mailbox", BOB.mailbox_id, "emailaddress"),
+        ("systemuser", BOB.user_id, "internalemailaddress"),
+    ):
+        row = house.sandbox.row(table, record_id)
+        assert row is not None
+        insert(table, {**row, column: OLD_ADDRESS})
+    return True
+
+
+async def cfo_waits_for_approval(house: House) -> bool:
+    insert = house.sandbox.dataverse.insert
+    for table, record_id in (("mailbox", CFO.mailbox_id), ("systemuser", CFO.user_id)):
+        row = house.sandbox.row(table, record_id)
+        assert row is not None
+        insert(table, {**row, "emailrouteraccessapproval": PENDING})
+    return True
+
+
+def shows(state: EndState, person: people.Sample, address: str, approval: int) -> bool:
+    """Return whether Dataverse shows that on the mailbox and on its owner."""
+    mailbox = state.rows["mailbox", person.mailbox_id]
+    owner = state.rows["systemuser", person.user_id]
+    return (
+        mailbox["emailaddress"] == owner["internalemailaddress"] == address
+        and mailbox["emailrouteraccessapproval"] == owner["emailrouteraccessapproval"] == approval
+    )
+
+
+def is_approved(state: EndState, person: people.Sample) -> bool:
+    """Return whether the person's mailbox may be synced, as their own Exchange mailbox."""
+    held = state.approvals.get(person.mailbox_id)
+    return held is not None and held[0] == "approved" and held[3] == person.object_id
+
+
+PLAYS = {
+    "a legitimate edit, then a qualified approval": Told(
+        Play(
+            lead_up=(bob_has_an_old_address, reconciliation),
+            acts=(
+                edit("desk", "mailboxes", BOB.mailbox_id, emailaddress=BOB.address),
+                obligations,
+                edit("approver", "mailboxes", BOB.mailbox_id, emailrouteraccessapproval=APPROVED),
+                obligations,
+                *CATCHING_UP,
+            ),
+        ),
+        promise=lambda state: (
+            is_approved(state, BOB)
+            and shows(state, BOB, BOB.address, APPROVED)
+            and state.own_writes == 0
+        ),
+    ),
+    "an illegitimate edit past the synchronous steps": Told(
+        Play(
+            lead_up=(without_synchronous_steps, reconciliation, scan_applied),
+            acts=(
+                edit("approver", "mailboxes", ANNA.mailbox_id, emailaddress=CEO.address),
+                obligations,
+                *CATCHING_UP,
+            ),
+        ),
+        promise=lambda state: (
+            not is_approved(state, ANNA)
+            and shows(state, ANNA, ANNA.address, REJECTED)
+            and state.own_writes == 1
+        ),
+    ),
+    "an approval of a VIP past the synchronous steps": Told(
+        Play(
+            lead_up=(without_synchronous_steps, cfo_waits_for_approval, reconciliation),
+            acts=(
+                edit("approver", "mailboxes", CFO.mailbox_id, emailrouteraccessapproval=APPROVED),
+                obligations,
+                *CATCHING_UP,
+            ),
+        ),
+        promise=lambda state: (
+            not is_approved(state, CFO)
+            and shows(state, CFO, CFO.address, PENDING)
+            and state.own_writes == 1
+        ),
+        promise_when_lost=lambda state: (
+            not is_approved(state, CFO)
+            and shows(state, CFO, CFO.address, REJECTED)
+            and state.own_writes == 1
+        ),
+    ),
+    "an approval that is taken back before it was read": Told(
+        Play(
+            lead_up=(reconciliation,),
+            acts=(
+                edit("approver", "mailboxes", BOB.mailbox_id, emailrouteraccessapproval=APPROVED),
+                edit("approver", "mailboxes", BOB.mailbox_id, emailrouteraccessapproval=REJECTED),
+                obligations,
+                *CATCHING_UP,
+            ),
+            tells_refusals=False,
+        ),
+        promise=lambda state: (
+            not is_approved(state, BOB)
+            and shows(state, BOB, BOB.address, REJECTED)
+            and state.own_writes == 0
+        ),
+    ),
+    "the first watch, a bypass of every step, a row that vanishes": Told(
+        Play(
+            acts=(
+                reconciliation,
+                scan_applied,
+                past_every_step("mailbox", ANNA.mailbox_id, emailaddress=CEO.address),
+                vanish("mailbox", CFO.mailbox_id),
+                reconciliation,
+                obligations,
+                past_every_step("mailbox", BOB.mailbox_id, username="bob"),
+                *CATCHING_UP,
+            ),
+        ),
+        promise=lambda state: (
+            not is_approved(state, ANNA)
+            and shows(state, ANNA, ANNA.address, REJECTED)
+            and ("mailbox", CFO.mailbox_id) not in state.mirror
+            and state.mirror["mailbox", BOB.mailbox_id]["username"] == "bob"
+            and state.own_writes == 1
+        ),
+    ),
+}

@@ -1,0 +1,170 @@
+"""Plays: what people and the guard do, act by act, and how each act goes on after a crash.
+
+A person whose edit failed repeats it. Dataverse repeats nothing here: a process that dies breaks
+the connection, and only 502, 503 and 504 are tried again. What the guard repeats by itself (its
+obligations, the reconciliation, the checkpoint) it repeats after a restart.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from console.demo.person import Person
+from kernel import work
+from kernel.failpoints import NONE, Crash, CrashAt, Failpoints, Trace
+from kernel.work import OPEN_STATES
+from tests.crashes.guard_house import House
+
+# One act returns whether it is through; otherwise it is done again.
+Act = Callable[[House], Awaitable[bool]]
+TRIES = 3
+ROUNDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """What leads up to the acts, and the acts.
+
+    `tells_refusals` is off where a crash may keep the guard from ever seeing what it would have
+    refused: then there is nothing to refuse, and no reason to show.
+    """
+
+    acts: Sequence[Act]
+    lead_up: Sequence[Act] = ()
+    tells_refusals: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A point, and how often it was reached when the process died there."""
+
+    point: str
+    occurrence: int
+
+    def __str__(self) -> str:
+        return f"{self.point}*{self.occurrence}"
+
+
+def places_of(trace: Trace) -> list[Place]:
+    """Return every place that an undisturbed run came past, in order."""
+    counted: Counter[str] = Counter()
+    places = []
+    for point in trace.reached:
+        counted[point] += 1
+        places.append(Place(point, counted[point]))
+    return places
+
+
+def edit(alias: str, entity_set: str, record_id: str, **values: Any) -> Act:
+    """Return the act of a person who changes a row, and does so again when it failed."""
+
+    async def change(house: House) -> bool:
+        seen = await Person(house.sandbox, alias).update(entity_set, record_id, values)
+        await house.sandbox.settle()
+        house.clock.advance(1)
+        return seen.is_done
+
+    return change
+
+
+def past_every_step(table: str, record_id: str, **values: Any) -> Act:
+    """Return the act of somebody who changes a row in a way that raises no event at all."""
+
+    async def change(house: House) -> bool:
+        row = house.sandbox.row(table, record_id)
+        assert row is not None
+        now = house.clock.now().replace(microsecond=0)
+        house.sandbox.dataverse.insert(table, {**row, **values, "modifiedon": now})
+        return True
+
+    return change
+
+
+def vanish(table: str, record_id: str) -> Act:
+    """Return the act of somebody who deletes a row."""
+
+    async def remove(house: House) -> bool:
+        transaction = house.sandbox.dataverse.store.begin()
+        transaction.delete(table, record_id)
+        transaction.commit()
+        return True
+
+    return remove
+
+
+async def without_synchronous_steps(house: House) -> bool:
+    """Disable the synchronous steps: what they would have refused is committed."""
+    for row in house.sandbox.rows("sdkmessageprocessingstep"):
+        if row["mode"] == 0:
+            house.sandbox.dataverse.insert(
+                "sdkmessageprocessingstep", {**row, "statecode": 1, "statuscode": 2}
+            )
+    return True
+
+
+async def obligations(house: House) -> bool:
+    """Let the workers carry out what is due until nothing is open."""
+    for _ in range(ROUNDS):
+        process = house.running
+        # One at a time, so that every run takes the steps in the same order.
+        if await process.guard.workers.run_due(limit=1):
+            continue
+        if not process.database.read_now(lambda c: work.list_states(c, states=OPEN_STATES)):
+            return True
+        # A claim of the dead, or a back-off, has to run out first.
+        house.clock.advance(30)
+    return False
+
+
+async def reconciliation(house: House) -> bool:
+    """Compare every row, once what was changed just now has settled."""
+    house.clock.advance(10)
+    found = await house.running.guard.reconciler.run()
+    return found.waiting == 0 and found.brake is None
+
+
+async def scan_applied(house: House) -> bool:
+    """Do what `scan --apply` does."""
+    scanner = house.running.guard.scanner
+    await scanner.apply(await scanner.scan())
+    return True
+
+
+async def checkpoint(house: House) -> bool:
+    """Write down the heads of all chains."""
+    await house.running.guard.make_checkpoint()
+    return True
+
+
+async def perform(house: House, url: str, play: Play, points: Failpoints = NONE) -> bool:
+    """Play it from the beginning on an empty database; return whether the process died."""
+    house.rewind()
+    await house.start(url)
+    for act in play.lead_up:
+        assert await act(house)
+    house.running.points.armed = points
+    died = False
+    for act in play.acts:
+        for _ in range(TRIES):
+            try:
+                is_through = await act(house)
+            except Crash:
+                is_through = False
+            if house.has_died:
+                died = True
+                await house.stop()
+                await house.start(url)
+            if is_through:
+                break
+        else:
+            raise AssertionError(f"This act never was through: {act}")
+    house.running.points.armed = NONE
+    return died
+
+
+def crash_at(place: Place) -> CrashAt:
+    """Return the points of a process that dies there."""
+    return CrashAt(place.point, occurrence=place.occurrence)

@@ -1,0 +1,221 @@
+"""A sync pass over the wire: a crash at any of its steps, and every mail is in Dataverse once.
+
+`tests/sync/test_crashes.py` crashes at every occurrence of every step, over twins. Here the real
+adapters speak to the sandbox, where one pass takes some 400 steps; the occurrences of a step differ
+only in which mail they are about, so the first and the last of each stand for all: nothing done
+yet, and everything else done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from kernel.clock import FrozenClock
+from kernel.failpoints import NONE, Crash, Failpoints, Trace
+from kernel.runner import LEASE_SECONDS
+from sandbox import people
+from sync.loop import Loop
+from sync.once import once
+from tests.crashes.guard_house import database_url
+from tests.crashes.plays import TRIES, Place, crash_at, places_of
+from tests.crashes.sync_house import LEADING_UP, SyncHouse, SyncProcess
+
+Act = Callable[[SyncHouse], Awaitable[bool]]
+BOB, ANNA = people.BOB, people.ANNA
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """What leads up to the acts, the acts, and how many mails there are in the end.
+
+    `is_steady` is off where two processes meet: how often one looks for the other's answer hangs on
+    chance, so only the first occurrence of a step is sure to come again.
+    """
+
+    acts: Sequence[Act]
+    mails: int
+    lead_up: Sequence[Act] = ()
+    is_steady: bool = True
+
+
+async def a_pass(house: SyncHouse) -> bool:
+    """Do what `sync run --once` does."""
+    report = await once(house.running.sync)
+    assert report.is_clean, report.problems
+    return True
+
+
+async def bob_is_approved(house: SyncHouse) -> bool:
+    house.approve(BOB)
+    return True
+
+
+async def anna_is_approved(house: SyncHouse) -> bool:
+    house.approve(ANNA)
+    return True
+
+
+async def anna_is_approved_anew(house: SyncHouse) -> bool:
+    house.withdraw(ANNA)
+    house.approve(ANNA)
+    return True
+
+
+async def anna_is_rejected_in_dataverse(house: SyncHouse) -> bool:
+    house.set_row(ANNA, emailrouteraccessapproval=3)
+    return True
+
+
+async def the_cursor_is_lost(house: SyncHouse) -> bool:
+    house.sandbox.stream_faults("anna").lose_sync_state = 1
+    return True
+
+
+async def a_loop_is_asked(house: SyncHouse) -> bool:
+    """Let the process of the moment loop while another asks it for a full pass."""
+    asking = house.another()
+    try:
+        await _asked(house, looping=house.running, asking=asking)
+    finally:
+        await asking.end()
+    return True
+
+
+async def a_loop_is_asked_by_one_that_dies(house: SyncHouse) -> bool:
+    """The same, but it is the one who asks that may die."""
+    looping = house.another()
+    try:
+        await _asked(house, looping=looping, asking=house.running)
+    finally:
+        await looping.end()
+    return True
+
+
+async def _asked(house: SyncHouse, *, looping: SyncProcess, asking: SyncProcess) -> None:
+    asking.sync.clock = PatientClock(house.clock)
+    loop = Loop(looping.sync)
+    await loop.beat()
+    await loop.beat()
+    answer = asyncio.create_task(once(asking.sync))
+    while not answer.done() and not looping.points.crashed:
+        with suppress(Crash):
+            await loop.tick()
+        await asyncio.sleep(0.001)
+    if looping.points.crashed:
+        # Whoever asked goes on alone once the leases of the dead have run out.
+        house.clock.advance(LEASE_SECONDS + 1)
+    try:
+        assert (await answer).is_clean
+    finally:
+        await loop.stop()
+
+
+class PatientClock:
+    """A clock by which one process waits for another, which takes real time to answer."""
+
+    def __init__(self, clock: FrozenClock) -> None:
+        self._clock = clock
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0.002)
+
+
+PLAYS = {
+    "a first pass over thirty mails": Play(
+        lead_up=(bob_is_approved,), acts=(a_pass, a_pass), mails=30
+    ),
+    "a lost cursor, a new epoch, a withdrawal by Dataverse": Play(
+        lead_up=(anna_is_approved, a_pass),
+        acts=(
+            the_cursor_is_lost,
+            a_pass,
+            anna_is_approved_anew,
+            a_pass,
+            anna_is_rejected_in_dataverse,
+            a_pass,
+        ),
+        mails=2,
+    ),
+    "a loop that is asked for a pass and dies": Play(
+        lead_up=(anna_is_approved,), acts=(a_loop_is_asked, a_pass), mails=2, is_steady=False
+    ),
+    "a loop that is asked for a pass by one that dies": Play(
+        lead_up=(anna_is_approved,),
+        acts=(a_loop_is_asked_by_one_that_dies, a_pass),
+        mails=2,
+        is_steady=False,
+    ),
+}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", PLAYS)
+async def test_every_mail_arrives_once(sync_house: SyncHouse, tmp_path: Path, name: str) -> None:
+    house, play, trace = sync_house, PLAYS[name], Trace()
+    await perform(house, database_url(tmp_path / "undisturbed.db"), play, trace)
+    expected = house.end_state()
+    await house.stop()
+    assert len(expected["emails"]) == len({email[0] for email in expected["emails"]}) == play.mails
+    assert {email[2:5] for email in expected["emails"]} == {(1, 4, False)}
+    assert expected["left"] == []
+    differing = {}
+    places = first_and_last(places_of(trace))
+    places = [place for place in places if not place.point.startswith(LEADING_UP)]
+    if not play.is_steady:
+        places = [place for place in places if place.occurrence == 1]
+    for number, place in enumerate(places):
+        url = database_url(tmp_path / f"{number}.db")
+        died = await perform(house, url, play, crash_at(place))
+        assert died, f"{place} was not reached again"
+        found = house.end_state()
+        if found != expected:
+            differing[str(place)] = {
+                part: (found[part], expected[part])
+                for part in expected
+                if found[part] != expected[part]
+            }
+        await house.stop()
+    assert differing == {}
+
+
+async def perform(house: SyncHouse, url: str, play: Play, points: Failpoints) -> bool:
+    """Play it on an empty database; return whether the process died."""
+    house.begin(url)
+    for act in play.lead_up:
+        assert await act(house)
+    house.running.points.armed = points
+    died = False
+    for act in play.acts:
+        for _ in range(TRIES):
+            try:
+                is_through = await act(house)
+            except Crash:
+                is_through = False
+            if house.running.points.crashed:
+                died = True
+                await house.restart()
+            if is_through:
+                break
+        else:
+            raise AssertionError(f"This act never was through: {act}")
+    house.running.points.armed = NONE
+    return died
+
+
+def first_and_last(places: Sequence[Place]) -> list[Place]:
+    """Return the first and the last occurrence of every point."""
+    last = {place.point: place for place in places}
+    return [place for place in places if place.occurrence == 1 or last[place.point] == place]

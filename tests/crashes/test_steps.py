@@ -1,0 +1,98 @@
+"""Every commit and every remote write has a step, and the crash tests come past every step."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cloud.call import Call, CallClass
+from console.reference.failpoints import steps
+from kernel.errors import Bug
+from kernel.failpoints import COMMIT_POINTS, SEND_POINTS, Trace
+from tests.crashes import guard_plays, test_pass_crashes
+from tests.crashes.guard_house import House, database_url
+from tests.crashes.plays import perform
+from tests.crashes.sync_house import LEADING_UP, SyncHouse
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("kernel", "rules", "cloud", "guard", "sync", "console")
+# Steps that belong to no delivery, task or pass, each with its reason.
+APART = {
+    "guard.mask": "A person's act in one transaction, which nothing follows.",
+    "guard.withdraw": "Nothing adds the obligation yet: withdrawals happen with the decision.",
+    "sync.command": "A person's act in one transaction; the next pass reads what it wrote.",
+}
+# The only places that commit: the writer, a new connection's settings, and the migrations, which
+# run before anything else does.
+COMMITTING = {"kernel/writer.py", "kernel/database.py", "console/schema.py"}
+
+
+def calls() -> Iterator[tuple[str, ast.Call]]:
+    for room in ROOMS:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            if "migrations" in path.parts:
+                continue
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Call):
+                    yield path.relative_to(ROOT).as_posix(), node
+
+
+def test_nobody_commits_past_the_writer() -> None:
+    committing = {
+        path
+        for path, call in calls()
+        if isinstance(call.func, ast.Attribute) and call.func.attr in ("commit", "autocommit")
+    }
+    assert committing == COMMITTING
+
+
+def test_a_step_is_given_by_its_constant() -> None:
+    """A constant comes from `step(…)`, so that the step is registered and documented."""
+    given = [
+        (path, keyword.value)
+        for path, call in calls()
+        for keyword in call.keywords
+        if keyword.arg == "step"
+    ]
+    assert len(given) > 20
+    unnamed = [
+        f"{path}:{value.lineno}"
+        for path, value in given
+        if not isinstance(value, ast.Name | ast.Attribute)
+    ]
+    assert unnamed == []
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
+@pytest.mark.parametrize("call_class", [CallClass.KEYED_WRITE, CallClass.SEND])
+def test_a_remote_write_without_a_step_cannot_be_made(method: str, call_class: CallClass) -> None:
+    with pytest.raises(Bug, match="step"):
+        Call(method, "https://contoso.crm.dynamics.com/", call_class=call_class)
+
+
+async def test_the_crash_tests_come_past_every_step(
+    house: House, sync_house: SyncHouse, tmp_path: Path
+) -> None:
+    trace = Trace()
+    for number, told in enumerate(guard_plays.PLAYS.values()):
+        url = database_url(tmp_path / f"guard-{number}.db")
+        await perform(house, url, told.play, trace)
+        await house.stop()
+    for number, play in enumerate(test_pass_crashes.PLAYS.values()):
+        url = database_url(tmp_path / f"sync-{number}.db")
+        await test_pass_crashes.perform(sync_house, url, play, trace)
+        await sync_house.stop()
+
+    reached: dict[str, set[str]] = {}
+    for name in trace.reached:
+        step, _, point = name.rpartition(":")
+        reached.setdefault(step, set()).add(point)
+    registered = {name for name in steps() if not name.startswith(("tests.", "cloud-tests."))}
+    reached.pop(LEADING_UP)
+    assert set(reached) == registered - set(APART)
+    assert registered >= set(APART)
+    for step, points in reached.items():
+        assert points in (set(COMMIT_POINTS), set(SEND_POINTS)), step
