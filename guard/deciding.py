@@ -92,7 +92,7 @@ class Decider:
                 "before": storable(self._kept(change.before, change.table, judged.policy_set)),
                 "after": storable(self._kept(change.after, change.table, judged.policy_set)),
                 "sent": sorted(change.sent),
-                "request": storable(change.request),
+                "request": change.request,
                 "facts": storable(judged.facts.values),
                 "missing": judged.facts.missing,
                 "sources": judged.sources,
@@ -120,9 +120,13 @@ class Decider:
     ) -> Recorded:
         """Make a conclusion durable and return it, or what was recorded for the same delivery."""
         decision = conclusion.decision
-        contributing = sorted(
-            (f for f in decision.findings if f.contributes is not Outcome.ALLOW),
-            key=lambda f: -f.contributes.rank,
+        contributing = (
+            sorted(
+                (f for f in decision.findings if f.contributes is not Outcome.ALLOW),
+                key=lambda f: -f.contributes.rank,
+            )
+            if decision.findings
+            else ()
         )
         policy_set = conclusion.policy_set
         entry = Entry(
@@ -202,6 +206,8 @@ class Decider:
         names = self._kept_names.get(key)
         if names is None:
             names = self._kept_names[key] = kept_names(table, policy_set)
+        if names.issuperset(columns):
+            return columns
         return {name: value for name, value in columns.items() if name in names}
 
     def now(self) -> datetime:

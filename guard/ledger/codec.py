@@ -17,6 +17,7 @@ from kernel.tables import microseconds, moment_of
 from rules.change import Value
 
 _MOMENT = "$at"
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def _unusual(value: Any) -> Any:
@@ -39,10 +40,9 @@ def text_of(value: Any) -> str:
 
 def storable(columns: Mapping[str, Value]) -> Mapping[str, Any]:
     """Return columns or facts as JSON can say them: a moment is `{"$at": microseconds}`."""
-    for value in columns.values():
-        if type(value) is datetime or type(value) is tuple:
-            return {name: _stored(value) for name, value in columns.items()}
-    return columns
+    if _PLAIN.issuperset(map(type, columns.values())):
+        return columns
+    return {name: _stored(value) for name, value in columns.items()}
 
 
 def _stored(value: Value) -> Any:

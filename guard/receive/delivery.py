@@ -22,6 +22,7 @@ from guard.receive.context import (
     Entity,
     Pair,
     Text,
+    Wrapped,
     decode_context,
     decode_entity,
     decode_images,
@@ -74,13 +75,18 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     user_agent: str | None
     user_id: str | None
     created_at: datetime | None
-    tag: str | None
     target: Mapping[str, Value] = msgspec.field(default_factory=lambda: _NOTHING)
     before: Mapping[str, Value] | None = None
     stripped: bool = False
     problem: str | None = None
     key: str | None = None
     parent: bytes = b""
+    shared: bytes = b""
+
+    @property
+    def tag(self) -> str | None:
+        """Return the tag that the request carried: read when asked for, as only our own has one."""
+        return tag_in(self.shared)
 
     @property
     def is_synchronous(self) -> bool:
@@ -278,27 +284,29 @@ def _delivery(context: Context, table: str, message: str, parts: _Parts) -> Deli
         table=table,
         message=message,
         operation=MESSAGES.get(message),
-        record_id=parts.record_id or guid_from(text_of(context.primary_entity_id)),
+        record_id=parts.record_id or _id(context.primary_entity_id),
         mode=mode,
         stage=context.stage if context.stage is not None else (40 if mode else 20),
         depth=context.depth or 1,
-        organization_id=guid_from(text_of(context.organization_id)),
-        operation_id=guid_from(text_of(context.operation_id)),
-        request_id=guid_from(text_of(context.request_id)),
-        correlation_id=guid_from(text_of(context.correlation_id)),
-        step_id=guid_from(text_of(extension.id)) if extension is not None else None,
-        initiating_user_id=guid_from(text_of(context.initiating_user_id)),
-        initiating_object_id=guid_from(
-            text_of(context.initiating_user_azure_active_directory_object_id)
-        ),
+        organization_id=_id(context.organization_id),
+        operation_id=_id(context.operation_id),
+        request_id=_id(context.request_id),
+        correlation_id=_id(context.correlation_id),
+        step_id=_id(extension.id) if extension is not None else None,
+        initiating_user_id=_id(context.initiating_user_id),
+        initiating_object_id=_id(context.initiating_user_azure_active_directory_object_id),
         user_agent=text_of(context.initiating_user_agent) or None,
-        user_id=guid_from(text_of(context.user_id)),
+        user_id=_id(context.user_id),
         created_at=created_at,
-        tag=tag_in(context.shared_variables),
         target=parts.target,
         before=parts.before,
         stripped=parts.stripped,
         problem=parts.problem,
         key=parts.key,
         parent=bytes(context.parent_context),
+        shared=bytes(context.shared_variables),
     )
+
+
+def _id(value: Text) -> str | None:
+    return guid_from(value.value if isinstance(value, Wrapped) else value)
