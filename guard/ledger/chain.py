@@ -11,6 +11,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from itertools import chain as links
 from typing import Any
 
@@ -36,13 +37,8 @@ _NAMES = tuple(name.strip() for name in _COLUMNS.split(","))
 _INTO = f"INSERT INTO guard_decisions ({_COLUMNS}) "
 _ON_REPEAT = " ON CONFLICT (record_id, delivery_key) DO NOTHING"
 _ROW = "(?,?,?,?,?,?,?,?,?,?,?,?,?)"
-# One statement for many rows: the driver gives up the interpreter's lock for each statement that
-# it runs, and getting it back from a busy event loop costs more than a row. Few sizes, so that
-# every statement stays prepared.
-_SQLITE_INSERTS = tuple(
-    (rows, _INTO + "VALUES " + ",".join([_ROW] * rows) + _ON_REPEAT)
-    for rows in (64, 32, 16, 8, 4, 2, 1)
-)
+# The driver keeps so many statements prepared, one for each number of rows, and some to spare.
+_MOST_ROWS = 64
 _SQLITE_HEAD = "UPDATE guard_chains SET count = ?, head = ?, last_id = ? WHERE id = ?"
 # On PostgreSQL all rows are one parameter: binding each of them costs the client three times that.
 _POSTGRES_INSERT = (
@@ -106,18 +102,27 @@ def _append_postgres(
     return written
 
 
+@cache
+def _sqlite_insert(rows: int) -> str:
+    """Return one statement for many rows.
+
+    The driver gives up the interpreter's lock for each statement that it runs, and getting it back
+    from a busy event loop costs more than a row.
+    """
+    return _INTO + "VALUES " + ",".join([_ROW] * rows) + _ON_REPEAT
+
+
 def _append_sqlite(
     connection: Connection, rows: Sequence[tuple[Any, ...]], state: tuple[Any, ...]
 ) -> int:
     """Do it through the driver itself, which is a tenth of the way through SQLAlchemy."""
     driver: Any = connection.connection.driver_connection
-    written = at = 0
+    written = 0
     try:
-        for size, statement in _SQLITE_INSERTS:
-            while len(rows) - at >= size:
-                values = tuple(links.from_iterable(rows[at : at + size]))
-                written += driver.execute(statement, values).rowcount
-                at += size
+        for at in range(0, len(rows), _MOST_ROWS):
+            some = rows[at : at + _MOST_ROWS]
+            statement = _sqlite_insert(len(some))
+            written += driver.execute(statement, tuple(links.from_iterable(some))).rowcount
         driver.execute(_SQLITE_HEAD, state)
     except sqlite3.Error as error:
         raise DBAPIError.instance(
