@@ -1,28 +1,19 @@
-"""Policy tests: every case of every `*.test.yaml` is decided and compared exactly.
-
-A case takes a fixture (`use`), sets dotted paths (`set`) and says what it expects. What it names
-under `expect` is exact; a case that expects allow also fails on any rejecting or holding rule.
-"""
+"""Policy tests: every case of every `*.test.yaml` is decided and compared exactly."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
 
-from rules.complaint import Complaint, closest
+from rules.cases import Case, read_cases
+from rules.complaint import Complaint
 from rules.decide import decide
 from rules.decision import Decision, Finding, Outcome
-from rules.document import DocumentReader, moment_key
+from rules.explain import Explainer, Explanation
 from rules.folder import is_test, read_folder
 from rules.loader import load
-from rules.nodes import MapNode, Node, ScalarNode, read_nodes
 from rules.policy_set import PolicySet
-from rules.reading import Complaints, Keys, mapping_of
-
-_DEFAULT_NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +25,7 @@ class CaseResult:
     name: str
     differences: tuple[str, ...]
     decision: Decision | None
+    case: Case = field(repr=False, compare=False)
 
     @property
     def passed(self) -> bool:
@@ -45,6 +37,7 @@ class CaseResult:
 class Rehearsal:
     """All cases of a folder, and the complaints about test files that could not be used."""
 
+    policy_set: PolicySet
     cases: tuple[CaseResult, ...]
     complaints: tuple[Complaint, ...]
 
@@ -62,173 +55,101 @@ def rehearse(folder: Path, *, environment: str | None = None, only: str | None =
     policy_set = load(folder, environment=environment)
     complaints: list[Complaint] = []
     texts = {path: text for path, text in read_folder(folder, complaints).items() if is_test(path)}
-    cases: list[CaseResult] = []
+    cases: list[Case] = []
     for path, text in texts.items():
-        cases += rehearse_text(path, text, policy_set, found=complaints, only=only)
-    return Rehearsal(tuple(cases), tuple(sorted(complaints, key=lambda c: (c.file, c.line))))
+        cases += read_cases(path, text, policy_set, found=complaints, folder=folder)
+    results = run_cases(_chosen(cases, only), policy_set)
+    ordered = sorted(complaints, key=lambda c: (c.file, c.line))
+    return Rehearsal(policy_set, tuple(results), tuple(ordered))
 
 
 def rehearse_text(
     file: str, text: str, policy_set: PolicySet, *, found: list[Complaint], only: str | None = None
 ) -> list[CaseResult]:
     """Run the cases of one test file; a mistake in the file becomes a complaint."""
-    root = read_nodes(file, text, found)
-    complaints = Complaints(file, found)
-    body = mapping_of(root, complaints, what="test file") if root is not None else None
-    if body is None:
-        return []
-    keys = Keys(body, complaints, what="test file")
-    keys.text("apiVersion")
-    keys.choice("kind", ("Test",), default="Test")
-    for key in ("title", "description"):
-        keys.text(key)
-    rehearsing = _File(keys, policy_set)
-    cases = keys.sequence("cases", required=True)
-    keys.done()
-    return [
-        result
-        for node in cases
-        if (result := rehearsing.run(node)) is not None
-        and (only is None or only in result.name or only in file)
-    ]
+    return run_cases(_chosen(read_cases(file, text, policy_set, found=found), only), policy_set)
 
 
-class _File:
-    """One test file: its clock, its policies and its fixtures."""
+def _chosen(cases: Iterable[Case], only: str | None) -> list[Case]:
+    return [case for case in cases if only is None or only in case.name or only in case.file]
 
-    def __init__(self, keys: Keys, policy_set: PolicySet) -> None:
-        self.complaints = keys.complaints
-        self.now = moment_key(keys, "now")
-        self.fixtures = keys.mapping("fixtures")
-        self.policy_set = policy_set
-        self.whole_set = policy_set
-        names = keys.texts("policies")
-        if names:
-            self.policy_set = self._limited(names)
 
-    def _limited(self, names: list[ScalarNode]) -> PolicySet:
-        known = {policy.name for policy in self.whole_set.policies}
-        for node in names:
-            if node.content not in known:
-                self.complaints.add(
-                    node,
-                    "policy-unknown",
-                    f"There is no policy `{node.text[:80]}`.",
-                    hint=closest(node.text, known),
-                )
-        return self.whole_set.only(frozenset(str(node.content) for node in names))
+def run_cases(cases: Iterable[Case], policy_set: PolicySet) -> list[CaseResult]:
+    """Decide each case and compare."""
+    limited: dict[frozenset[str] | None, PolicySet] = {None: policy_set}
+    results = []
+    for case in cases:
+        if case.policies not in limited and case.policies is not None:
+            limited[case.policies] = policy_set.only(case.policies)
+        decision, found = None, case.problems
+        if not found:
+            decision = decide(case.change, limited[case.policies], case.facts, now=case.now)
+            found = tuple(differences(case, decision))
+        results.append(CaseResult(case.file, case.line, case.name, found, decision, case))
+    return results
 
-    def run(self, node: Node) -> CaseResult | None:
-        """Decide one case; None when it could not be understood at all."""
-        body = mapping_of(node, self.complaints, what="case")
-        if body is None:
-            return None
-        keys = Keys(body, self.complaints, what="case")
-        name = keys.text("name", required=True)
-        document = self._document(keys)
-        now = moment_key(keys, "now") or self.now or _DEFAULT_NOW
-        names = keys.texts("policies")
-        policy_set = self._limited(names) if names else self.policy_set
-        expected = keys.mapping("expect", required=True)
-        keys.done()
-        file = self.complaints.file
-        if document is None or expected is None:
-            return CaseResult(file, body.line, name, ("the case could not be read",), None)
-        reader = DocumentReader(policy_set.catalogue)
-        given = reader.read(document)
-        if reader.problems:
-            return CaseResult(file, body.line, name, tuple(reader.problems), None)
-        decision = decide(given.change, policy_set, given.facts, now=now)
-        differences = _differences(expected, decision, self.complaints)
-        return CaseResult(file, body.line, name, tuple(differences), decision)
 
-    def _document(self, keys: Keys) -> dict[str, Any] | None:
-        use = keys.text("use")
-        fixture: dict[str, Any] = {}
-        inline = keys.mapping("change")
-        if use:
-            known = self.fixtures.entries if self.fixtures is not None else {}
-            chosen = known.get(use)
-            if not isinstance(chosen, MapNode):
-                self.complaints.add(
-                    keys.node.entries["use"],
-                    "test-unknown",
-                    f"There is no fixture `{use[:80]}`.",
-                    hint=closest(use, known),
-                )
-                return None
-            fixture = chosen.value()
-        elif inline is not None:
-            fixture = inline.value()
+def differences(case: Case, decision: Decision) -> list[str]:
+    """Return what a decision has otherwise than the case expects."""
+    expected, found = case.expected, []
+    if expected.decision and expected.decision != decision.outcome.value:
+        found.append(f"expected {expected.decision}, got {decision.outcome.value}")
+    if expected.cause and expected.cause != decision.cause:
+        found.append(f"expected the cause {expected.cause}, got {decision.cause}")
+    if expected.lists:
+        lists = lists_of(decision.findings)
+        for key, names in expected.lists.items():
+            if sorted(set(names)) != lists[key]:
+                found.append(f"expected {key} {_shown(names)}, got {_shown(lists[key])}")
+    if expected.recorded is not None:
+        made = sorted(f.id for f in decision.findings if f.contributes is not Outcome.ALLOW)
+        if sorted(expected.recorded) != made:
+            found.append(f"recorded were {_shown(expected.recorded)}, got {_shown(made)}")
+    if expected.messages is not None:
+        messages = [finding.message for finding in decision.contributing]
+        fits = (
+            expected.messages[0] in messages
+            if expected.one_message
+            else sorted(expected.messages) == sorted(messages)
+        )
+        if not fits:
+            found.append(
+                f"expected the message {_shown(expected.messages)}, got {_shown(messages)}"
+            )
+    return found
+
+
+def explained(results: Iterable[CaseResult], policy_set: PolicySet) -> Iterator[Explanation | None]:
+    """Yield the explanation of each case; None for one that could not be decided."""
+    explainers: dict[frozenset[str] | None, Explainer] = {None: Explainer(policy_set)}
+    for result in results:
+        case = result.case
+        if case.policies not in explainers and case.policies is not None:
+            explainers[case.policies] = Explainer(policy_set.only(case.policies))
+        if case.problems:
+            yield None
         else:
-            keys.need("use")
-            return None
-        changes = keys.mapping("set")
-        for path, value in changes.value().items() if changes is not None else ():
-            _put(fixture, path, value)
-        return fixture
+            yield explainers[case.policies].explain(case.change, case.facts, now=case.now)
 
 
-def _put(document: dict[str, Any], path: str, value: Any) -> None:
-    """Set a dotted path; the implied root is `new`. Dotted keys of the fixture are taken along."""
-    parts = path.split(".")
-    if len(parts) == 1 and path in ("operation", "entity", "table", "record_id"):
-        document[path] = value
-        return
-    if parts[0] not in ("new", "old", "actor", "request", "facts", "missing"):
-        parts.insert(0, "new")
-    root, rest = parts[0], parts[1:]
-    body = document.get(root)
-    body = dict(body) if isinstance(body, Mapping) else {}
-    document[root] = body
-    if root == "missing":
-        body[".".join(rest)] = value
-        return
-    for depth in range(len(rest) - 1):
-        dotted = ".".join(rest[depth:])
-        if dotted in body:
-            body[dotted] = value
-            return
-        inner = body.get(rest[depth])
-        inner = dict(inner) if isinstance(inner, Mapping) else {}
-        body[rest[depth]] = inner
-        body = inner
-    body[rest[-1]] = value
+def involved(result: CaseResult) -> frozenset[str]:
+    """Return the ids of the rules that were expected and did not speak, or the other way round."""
+    if result.decision is None:
+        return frozenset()
+    got = lists_of(result.decision.findings)
+    found: set[str] = set()
+    for key, names in result.case.expected.lists.items():
+        if key != "excepted":
+            found |= set(names) ^ set(got[key])
+    if result.case.expected.recorded is not None:
+        found |= set(result.case.expected.recorded)
+    if not found:
+        found = {finding.id for finding in result.decision.findings}
+    return frozenset(found)
 
 
-def _differences(expected: MapNode, decision: Decision, complaints: Complaints) -> list[str]:
-    keys = Keys(expected, complaints, what="expect")
-    differences = []
-    wanted = keys.choice("decision", [outcome.value for outcome in Outcome], default="")
-    if wanted and wanted != decision.outcome.value:
-        differences.append(f"expected {wanted}, got {decision.outcome.value}")
-    cause = keys.text("cause")
-    if cause and cause != decision.cause:
-        differences.append(f"expected the cause {cause}, got {decision.cause}")
-    for key, got in _lists(decision.findings).items():
-        given = key in expected.entries
-        names = [str(node.content) for node in keys.texts(key)]
-        surprising = wanted == "allow" and key in ("rules", "held")
-        if (given or surprising) and sorted(set(names)) != got:
-            differences.append(f"expected {key} {_shown(names)}, got {_shown(got)}")
-    if "message" in expected.entries:
-        differences += _message_differences(keys, decision)
-    keys.done()
-    return differences
-
-
-def _message_differences(keys: Keys, decision: Decision) -> list[str]:
-    messages = [finding.message for finding in decision.contributing]
-    if isinstance(keys.node.entries["message"], ScalarNode):
-        wanted = [keys.text("message")]
-        fits = wanted[0] in messages
-    else:
-        wanted = [str(node.content) for node in keys.texts("message")]
-        fits = sorted(wanted) == sorted(messages)
-    return [] if fits else [f"expected the message {_shown(wanted)}, got {_shown(messages)}"]
-
-
-def _lists(findings: Sequence[Finding]) -> dict[str, list[str]]:
+def lists_of(findings: Sequence[Finding]) -> dict[str, list[str]]:
+    """Return the ids of the rules by what became of them, as a case expects them."""
     failing = [finding for finding in findings if finding.result == "fail"]
     return {
         "rules": sorted(f.id for f in failing if f.effect in ("reject", "skip")),

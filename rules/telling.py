@@ -79,6 +79,27 @@ def rule_text(rule: RuleTrace, policy: PolicyTrace) -> list[str]:
     return lines
 
 
+def involved_text(explanation: Explanation, wanted: Iterable[str]) -> list[str]:
+    """Return these rules as they went, and the match of those whose policy did not match."""
+    ids = set(wanted)
+    by_name = {trace.policy.name: trace for trace in explanation.policies}
+    lines: list[str] = []
+    for rule in explanation.rules:
+        if rule.id in ids:
+            ids.discard(rule.id)
+            lines += rule_text(rule, by_name[rule.id.partition("/")[0]])
+    for rule_id in sorted(ids):
+        policy = by_name.get(rule_id.partition("/")[0])
+        if policy is None:
+            lines.append(f"- {rule_id}  (its policy is none for this table and operation)")
+        elif policy.matched is False:
+            lines.append(_right(f"- {rule_id}  (match does not hold)", str(policy.policy.place)))
+            lines += _aligned(_rows(policy.match, "match"))
+        else:
+            lines.append(f"- {rule_id}  (there is no such rule)")
+    return lines
+
+
 def _mark(rule: RuleTrace, mode: str) -> str:
     if rule.result == "failed":
         if mode == "enforce":

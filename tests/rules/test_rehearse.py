@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from rules.rehearse import rehearse_text
+from rules.rehearse import rehearse, rehearse_text
 from tests.rules.builders import a_policy, a_set
 
 _SET = a_set(
@@ -85,3 +87,59 @@ def test_a_mistake_in_a_test_file_is_a_complaint(old, new, code):
 def test_a_fixture_that_names_no_field_or_label_fails_its_case(change):
     (differences,), _ = _run("decision: reject", change=change)
     assert differences
+
+
+_RECORD = {
+    "id": "d1",
+    "decided_at": "2026-08-21T10:00:00Z",
+    "decision": "reject",
+    "table": "mailbox",
+    "record_id": "r1",
+    "operation": "update",
+    "rules": ["one-policy/the-rule"],
+    "private": {
+        "before": {"name": "Anna"}, "after": {"name": "Carl"}, "sent": ["name"], "request": {},
+        "facts": {}, "missing": {},
+    },
+}  # fmt: skip
+
+
+def _rehearse_record(folder, case: str, record=_RECORD):
+    (folder / "records").mkdir(exist_ok=True)
+    (folder / "records" / "one.json").write_text(json.dumps(record))
+    (folder / "one-policy.yaml").write_text(_SET.documents["policies/one-policy.yaml"])
+    text = f"cases:\n  - {{name: recorded, record: records/one.json{case}}}\n"
+    (folder / "x.test.yaml").write_text(text)
+    report = rehearse(folder)
+    return [case.differences for case in report.cases], [one.code for one in report.complaints]
+
+
+def test_a_recorded_decision_expects_what_was_recorded(tmp_path):
+    assert _rehearse_record(tmp_path, "") == ([()], [])
+    record = {**_RECORD, "rules": ["one-policy/other"]}
+    ((difference,),), _ = _rehearse_record(tmp_path, ", set: {name: Bob}, now: 2026-08-22", record)
+    assert difference == "recorded were [one-policy/other], got [one-policy/the-rule]"
+
+
+def test_a_recorded_decision_can_be_changed_and_expected_otherwise(tmp_path):
+    assert _rehearse_record(tmp_path, ", set: {name: Anna}, expect: {decision: allow}") == (
+        [()],
+        [],
+    )
+
+
+def test_a_masked_record_fails_its_case_with_the_reason(tmp_path):
+    ((problem,),), _ = _rehearse_record(tmp_path, "", {**_RECORD, "private": None})
+    assert problem == "records/one.json can't be decided again: its private part was masked"
+
+
+def test_a_record_outside_the_folder_or_none_is_a_complaint(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / "one.json").write_text(json.dumps(_RECORD))
+    _, codes = _rehearse_record(folder, "")
+    assert codes == []
+    (folder / "x.test.yaml").write_text("cases: [{name: a, record: ../one.json}]")
+    assert [one.code for one in rehearse(folder).complaints] == ["record-unreadable"]
+    (folder / "x.test.yaml").write_text("cases: [{name: a, record: one-policy.yaml}]")
+    assert [one.code for one in rehearse(folder).complaints] == ["record-unreadable"]

@@ -1,0 +1,125 @@
+"""`policy test` shows why a case fails, what no case has seen, and which change none notices."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.console.conftest import Run
+from tests.console.recording import RULE, a_folder
+
+FIXTURE = """\
+now: 2026-08-21T10:00:00Z
+fixtures:
+  anna:
+    operation: update
+    old: {emailaddress: anna@contoso.com, owner: {type: user, upn: anna@contoso.com}}
+    new: {emailaddress: Anna@contoso.com.example}
+cases:
+"""
+REJECTED = "  - {name: elsewhere, use: anna, expect: {decision: reject}}\n"
+QUEUE = "  - {name: queue, use: anna, set: {owner.type: queue}, expect: {decision: allow}}\n"
+TEAM = "  - {name: team, use: anna, set: {owner.type: team}, expect: {decision: allow}}\n"
+OWN = (
+    "  - {name: own, use: anna, set: {address: ANNA@contoso.com, old.address: a@b.de},"
+    " expect: {decision: allow}}\n"
+)
+AS_BEFORE = (
+    "  - {name: before, use: anna, set: {address: bob@contoso.com, old.address: bob@contoso.com},"
+    " expect: {decision: allow}}\n"
+)
+WRONG = "  - {name: wrong & <bad>, use: anna, set: {owner.type: queue}, expect: {rules: [%s]}}\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return a_folder(tmp_path / "policies")
+
+
+def write(folder: Path, *cases: str) -> Path:
+    (folder / "mailbox.test.yaml").write_text(FIXTURE + "".join(cases))
+    return folder
+
+
+def test_a_failing_case_shows_the_tree_of_the_rule_with_its_values(run: Run, folder: Path) -> None:
+    done = run("policy", "test", write(folder, REJECTED, WRONG % RULE))
+    assert done.code == 1
+    lines = done.out.splitlines()
+    assert lines[0] == "FAIL  mailbox.test.yaml:9  wrong & <bad>"
+    assert lines[1].strip() == f"expected rules [{RULE}], got []"
+    assert lines[2].strip().startswith(f"- {RULE}  (critical, does not apply)")
+    unless = next(line for line in lines if "unless new.owner.type" in line)
+    assert unless.split()[-3:-1] == ["queue", "yes"]
+    assert lines[-1] == "1 of 2 cases passed."
+
+
+def test_coverage_names_the_rule_that_nobody_saw_fail(run: Run, folder: Path) -> None:
+    done = run("policy", "test", write(folder, OWN), "--coverage")
+    assert done.code == 0
+    row = next(line for line in done.out.splitlines() if line.startswith(RULE))
+    assert row.split()[1:7] == ["1", "0", "0", "0", "0", "0"]
+    assert row.endswith("failing")
+    assert "equals new.owner.upn (any case)  never false" in done.out
+    assert "0.0 % of 1 rules seen passing and failing" in done.out
+
+
+def test_coverage_below_the_asked_for_is_a_no(run: Run, folder: Path) -> None:
+    write(folder, OWN, REJECTED)
+    done = run("policy", "test", folder, "--coverage-min", "100")
+    assert done.code == 1
+    assert "66.7 % of conditions were seen true and false; 100 % are asked for." not in done.out
+    assert "conditions were seen true and false; 100 % are asked for." in done.out
+    assert run("policy", "test", folder, "--coverage-min", "30").code == 0
+    write(folder, OWN, REJECTED, QUEUE, AS_BEFORE)
+    done = run("policy", "test", folder, "--coverage-min", "100", "--output", "json")
+    assert done.code == 0
+    told = json.loads(done.out)["coverage"]
+    assert (told["rules_percent"], told["conditions_percent"]) == (100.0, 100.0)
+    assert told["rules"][0]["skipped-unless"] == 1
+
+
+def test_a_change_that_no_case_notices_is_named_and_a_no(run: Run, folder: Path) -> None:
+    done = run("policy", "test", write(folder, OWN, REJECTED), "--mutate")
+    assert done.code == 1
+    line = next(line for line in done.out.splitlines() if "left out of [queue, team]" in line)
+    assert line.split()[0].startswith("own-address-only.yaml:")
+    assert "90 % are asked for." in done.out
+    whole = write(folder, OWN, REJECTED, QUEUE, TEAM, AS_BEFORE)
+    done = run("policy", "test", whole, "--mutate", "--output", "json")
+    told = json.loads(done.out)["mutants"]
+    assert (done.code, told["survivors"]) == (0, [])
+    assert told["tried"] > 5
+
+
+def test_mutants_are_not_tried_on_cases_that_fail(run: Run, folder: Path) -> None:
+    done = run("policy", "test", write(folder, WRONG % RULE), "--mutate")
+    assert done.code == 1
+    assert "No mutant was tried" in done.out
+
+
+def test_junit_has_a_suite_a_file_and_a_case_a_case(run: Run, folder: Path, tmp_path: Path) -> None:
+    write(folder, REJECTED, WRONG % RULE)
+    done = run("policy", "test", folder, "--output", "junit=report.xml", "--coverage-min", "100")
+    assert (done.code, done.out) == (1, "")
+    root = ElementTree.parse(tmp_path / "report.xml").getroot()  # noqa: S314
+    file, coverage = root
+    assert (file.get("name"), file.get("tests"), file.get("failures")) == (
+        "mailbox.test.yaml", "2", "1",
+    )  # fmt: skip
+    passed, failed = file
+    assert (passed.get("name"), len(passed)) == ("elsewhere", 0)
+    assert (failed.get("name"), failed.get("line")) == ("wrong & <bad>", "9")
+    assert RULE in str(failed[0].get("message"))
+    assert "unless new.owner.type is in [queue, team]" in str(failed[0].text)
+    assert coverage.get("name") == "coverage"
+    assert coverage.get("failures") == "2"
+
+
+def test_junit_survives_what_xml_cannot_say(run: Run, folder: Path) -> None:
+    case = '  - {name: "bell \\a and \\ud800", use: anna, expect: {decision: allow}}\n'
+    done = run("policy", "test", write(folder, case), "--output", "junit")
+    assert done.code in (1, 2)
+    ElementTree.fromstring(done.out)  # noqa: S314
