@@ -8,6 +8,7 @@ from console.connections import Connections
 from console.metrics import Metrics
 from guard.actions.grant import Granter
 from guard.actions.revert import Reverter
+from guard.actions.withdraw import WITHDRAW, Withdrawer
 from guard.consequences import EXAMINE, GRANT, REVERT
 from guard.deciding import OBSERVE, Decider
 from guard.facts.actor import ActorFacts
@@ -50,13 +51,13 @@ class GuardRoom:
 
     async def introduce(self) -> None:
         """Learn organisation and own user from Dataverse, unless both are known."""
-        if self.own.user_id is not None and self.own.organization_id is not None:
+        if self.own.user_id is not None:
             return
         myself = await self.rows.myself()
         if self.own.organization_id is None:
             self.own.organization_id = myself.organization_id
+            log.info("organization_learnt", organization_id=self.own.organization_id)
         self.own.user_id = myself.user_id
-        log.info("organization_learnt", organization_id=self.own.organization_id)
 
     async def make_checkpoint(self) -> None:
         """Let the ledger write down the heads of its chains."""
@@ -106,6 +107,7 @@ def open_guard(
         GRANT: granter.carry_out,
         REVERT: Reverter(database, rows, ledger, decider).carry_out,
         EXAMINE: late.carry_out,
+        WITHDRAW: Withdrawer(database, clock).carry_out,
     }
     webhook = Webhook(
         Keys([key.reveal() for key in settings.webhook_keys]),

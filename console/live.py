@@ -7,7 +7,7 @@ import signal
 from typing import Any
 
 from console.application import Front, application
-from console.connections import Connections, connect_guard
+from console.connections import Connections, connect_guard, is_configured
 from console.guard_room import open_guard
 from console.metrics import Metrics
 from console.policy_folder import PolicyFolder
@@ -54,7 +54,7 @@ class Live:
         self._sync: SyncRoom | None = None
         self._ending: str | None = None
         self._connections: Connections | None = None
-        if settings.dataverse_url:
+        if is_configured(settings):
             self._connections = connect_guard(
                 settings,
                 clock,

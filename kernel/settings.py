@@ -151,8 +151,8 @@ class Settings:
     )
     delegated_approver_role_id: str = _setting(
         "",
-        "Role id of Delegated Mailbox Approver in this organisation.",
-        shown_default="recognised by the role template's name in the root business unit",
+        "Id of the role Delegated Mailbox Approver; a role is never known by its name.",
+        shown_default="none: rules that ask for this role err",
         unit="GUID",
     )
     decision_deadline_seconds: float = _setting(

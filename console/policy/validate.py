@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from console.output import Output, emit, output_option
 from console.policy.options import complaint_json, folder_options
+from console.reports import REPORT_FORMATS, reports
 from kernel.clock import SystemClock
-from rules.complaint import Complaint
+from rules.complaint import CODES, Complaint
 from rules.errors import PolicySetInvalid
-from rules.loader import load, load_documents
+from rules.loader import load
 from rules.policy_set import PolicySet
 from rules.shipped import shipped_folder
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command(help="Load a policy folder and list every complaint.")
 @folder_options
 @click.option("--schema", is_flag=True, help="Check each file against its JSON Schema as well.")
-@output_option()
+@click.option("--warn-as-error", is_flag=True, help="Exit 2 for warnings too.")
+@output_option(REPORT_FORMATS)
 def validate(
     folder: Path | None,
     environment: str | None,
     schema: bool,
+    warn_as_error: bool,
     outputs: Sequence[Output],
 ) -> int:
     """Exit 0 when the folder loads, 2 with every complaint when it does not."""
@@ -39,12 +39,13 @@ def validate(
         complaints: tuple[Complaint, ...] = loaded.warnings
     except PolicySetInvalid as invalid:
         complaints = invalid.complaints
-    if schema:
-        from rules.schema_pass import schema_complaints
+    spoiled = frozenset(one.file for one in complaints if one.level == "error")
+    if schema or spoiled:
+        from rules.schema_pass import added_complaints
 
-        catalogue = (loaded or load_documents({})).catalogue
-        complaints = (*complaints, *schema_complaints(root, catalogue))
-    valid = loaded is not None and not any(c.level == "error" for c in complaints)
+        complaints = added_complaints(root, complaints, only=None if schema else spoiled)
+    bad = ("error", "warning") if warn_as_error else ("error",)
+    valid = loaded is not None and not any(one.level in bad for one in complaints)
     summary = {
         "folder": str(root),
         "valid": valid,
@@ -54,7 +55,12 @@ def validate(
         "enforced": loaded.enforced if loaded else None,
         "complaints": [complaint_json(c) for c in complaints],
     }
-    emit(outputs, summary, text=lambda: _validate_text(summary, complaints))
+    emit(
+        outputs,
+        summary,
+        text=lambda: _validate_text(summary, complaints),
+        **reports(complaints, root, suite="policy validate", docs=CODES),
+    )
     return 0 if valid else 2
 
 

@@ -13,6 +13,9 @@ from kernel.workers import Done, Outcome
 WITHDRAWN = step("guard.withdraw", "Approvals are withdrawn.")
 
 
+WITHDRAW = "withdraw"
+
+
 class Withdrawer:
     """Withdraws; anyone may."""
 

@@ -31,6 +31,7 @@ FROM_DATAVERSE = "dataverse"
 FROM_ENTRA = "entra"
 FROM_DELIVERY = "delivery"
 NO_SUCH_USER = "Dataverse has no such user"
+NO_DELEGATED_ROLE = "MAILBOX_GUARD_DELEGATED_APPROVER_ROLE_ID is not set"
 
 Kind = Literal["user", "application", "system", "guard"]
 
@@ -55,14 +56,18 @@ class ActorFacts:
                 found.lack(ROOT + name, "the delivery names no actor")
             return
         found.know(ROOT + "id", actor_id, FROM_DELIVERY)
-        waves = []
-        if needed & ROW_FACTS:
-            waves.append(self._row(question, actor_id, needed, found))
+        if needed == {"id"}:
+            return
+        # The row is read whatever is needed: who does not exist has no roles to speak of.
+        waves = [self._row(question, actor_id, needed, found)]
         if needed & ROLE_FACTS:
             waves.append(self._roles(actor_id, found))
         if "canApproveEmail" in needed:
             waves.append(self._privilege(actor_id, found))
         await asyncio.gather(*waves)
+        if found.missing.get(ROOT + "kind") == NO_SUCH_USER:
+            for name in needed - {"id"}:
+                found.disown(ROOT + name, NO_SUCH_USER)
 
     async def _row(
         self, question: Question, actor_id: str, needed: frozenset[str], found: Findings
@@ -125,6 +130,8 @@ class ActorFacts:
             return
         for name, value in self._role_facts([*direct, *through_teams]).items():
             found.know(ROOT + name, value, FROM_DATAVERSE)
+        if not self.delegated_role_id:
+            found.disown(ROOT + "isDelegatedApprover", NO_DELEGATED_ROLE)
 
     def _role_facts(self, held: list[HeldRole]) -> dict[str, Value]:
         ids = {one for role in held for one in (role.role_id, role.root_id) if one}

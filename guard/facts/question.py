@@ -56,6 +56,11 @@ class Findings:
         if path not in self.values:
             self.missing[path] = reason
 
+    def disown(self, path: str, reason: str) -> None:
+        """Take back a fact that turned out to mean nothing."""
+        self.values.pop(path, None)
+        self.missing[path] = reason
+
     def complete(self, needed: frozenset[str], *, reason: str) -> None:
         """Give every needed fact that is still open the same reason."""
         for path in needed:

@@ -91,13 +91,7 @@ class TestRefusals:
             ("enforcement", "perhaps"),
             ("decision_deadline_seconds", "soon"),
             ("dataverse_url", "contoso.crm.dynamics.com"),
-            pytest.param(
-                "client_id",
-                "7a000000-0000-4000-8000-000000000011",
-                marks=pytest.mark.xfail(
-                    reason="serve starts without what belongs to an identity", run=False
-                ),
-            ),
+            ("client_id", "7a000000-0000-4000-8000-000000000011"),
         ],
     )
     def test_an_invalid_or_lonely_setting(self, group: Processes, setting: str, value: str) -> None:
