@@ -51,19 +51,19 @@ class DocumentReader:
         before: dict[str, Value] = {}
         sent: dict[str, Value] = {}
         facts: dict[str, Value] = {}
-        old = document.get("old") if operation != "create" else None
+        old = document.get("old", {}) if operation != "create" else {}
         for reference, value in self._fields(table, "old", old):
             if reference.is_fact:
                 facts[reference.path] = facts[f"new.{reference.key}"] = value
             else:
                 before[reference.key] = value
-        for reference, value in self._fields(table, "new", document.get("new")):
+        for reference, value in self._fields(table, "new", document.get("new", {})):
             if reference.is_fact:
                 facts[reference.path] = value
             else:
                 sent[reference.key] = value
         for root in ("actor", "facts"):
-            for reference, value in self._fields(table, root, document.get(root)):
+            for reference, value in self._fields(table, root, document.get(root, {})):
                 facts[reference.path] = value
         missing = {
             str(path): str(reason) for path, reason in self._mapping(document, "missing").items()
@@ -72,12 +72,15 @@ class DocumentReader:
             facts.pop(path, None)
         request = {
             reference.key: value
-            for reference, value in self._fields(table, "request", document.get("request"))
+            for reference, value in self._fields(table, "request", document.get("request", {}))
         }
+        record_id = document.get("record_id", _RECORD)
+        if not isinstance(record_id, str):
+            self._problem("`record_id` must be a text", None)
         change = Change(
             table=table,
             operation=operation,
-            record_id=str(document.get("record_id") or _RECORD),
+            record_id=record_id if isinstance(record_id, str) else _RECORD,
             before=before,
             after={**before, **sent},
             sent=_sent(request.pop("columns", None), before, sent),
@@ -93,20 +96,18 @@ class DocumentReader:
         for key in document:
             if key not in _KEYS:
                 self._problem(f"`{key}` is not a part of a change", closest(str(key), _KEYS))
-        table = str(document.get("entity") or document.get("table") or "mailbox")
+        table = str(document.get("entity", document.get("table", "mailbox")))
         if table not in self._catalogue.entities:
             hint = closest(table, self._catalogue.entities)
             self._problem(f"`{table}` is not an entity of the catalogue", hint)
-        operation = str(document.get("operation") or "update")
+        operation = str(document.get("operation", "update"))
         if operation not in OPERATIONS:
             hint = closest(operation, OPERATIONS)
             self._problem(f"`{operation}` is not an operation", hint)
         return table, operation
 
     def _mapping(self, document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-        found = document.get(key)
-        if found is None:
-            return {}
+        found = document.get(key, {})
         if isinstance(found, Mapping):
             return found
         self._problem(f"`{key}` must be a mapping", None)

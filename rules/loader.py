@@ -20,7 +20,7 @@ from rules.complaint import Complaint, closest
 from rules.covering import uncovered_tables
 from rules.errors import PolicySetInvalid
 from rules.folder import is_test, read_folder, without_tests
-from rules.nodes import MapNode, Node, read_nodes
+from rules.nodes import MapNode, Node, ScalarNode, read_nodes
 from rules.policy import Policy, PolicyException
 from rules.policy_set import PolicySet, build_index
 from rules.reading import Complaints, Keys
@@ -148,7 +148,9 @@ class _Loading:
             return by_place
         keys = Keys(root, complaints, what="file")
         kind = keys.choice("kind", KINDS, default="", code="kind-unknown")
-        if not kind and "kind" not in root.entries:
+        said = root.entries.get("kind")
+        if said is None or (isinstance(said, ScalarNode) and said.content is None):
+            # A file that is left out silently may be the policy that was meant to protect.
             keys.need("kind")
         return None if kind in ("", "Test") else kind
 

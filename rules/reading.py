@@ -11,6 +11,7 @@ from rules.complaint import Complaint, Level, closest
 from rules.conditions import Place
 from rules.nodes import ListNode, MapNode, Node, ScalarNode
 
+VERSIONS: Final = ("guard/v1",)
 NAME: Final = re.compile(r"[a-z0-9-]{3,63}")
 _MOST_TEXT: Final = 4_000
 
@@ -53,14 +54,23 @@ class Keys:
         self._known: list[str] = []
 
     def get(self, key: str) -> Node | None:
-        """Return the node of a key; None when the key is absent or empty."""
+        """Return the node of a key; None when the key is absent or, after a complaint, empty."""
+        found = self._find(key)
+        if found is None and key in self.node.entries:
+            self.complaints.add(
+                self.node.keys.get(key, self.node), "type-wrong", f"`{key}` stands empty.",
+                hint="Give it a value, or remove it.",
+            )  # fmt: skip
+        return found
+
+    def _find(self, key: str) -> Node | None:
         self._known.append(key)
         found = self.node.entries.get(key)
         return None if isinstance(found, ScalarNode) and found.content is None else found
 
     def need(self, key: str) -> Node | None:
         """Return the node of a key that must be there."""
-        found = self.get(key)
+        found = self._find(key)
         if found is None:
             at = self.node.keys.get(key, self.node)
             self.complaints.add(
@@ -172,6 +182,24 @@ def mapping_of(node: Node, complaints: Complaints, *, what: str) -> MapNode | No
         return node
     complaints.add(node, "type-wrong", f"A {what} must be a mapping of keys to values.")
     return None
+
+
+def read_version(keys: Keys, *, required: bool) -> None:
+    """Complain unless the apiVersion is one that is read."""
+    found = keys.text("apiVersion", required=required)
+    if found and found not in VERSIONS:
+        keys.complaints.add(
+            keys.node.entries["apiVersion"],
+            "version-unknown",
+            f"The version `{found[:40]}` is not read.",
+            hint=f"Write {VERSIONS[0]}.",
+        )
+
+
+def read_head(keys: Keys, kind: str) -> None:
+    """Read the keys that say what a file is, where its place says so already."""
+    read_version(keys, required=False)
+    keys.choice("kind", (kind,), default=kind, code="kind-unknown")
 
 
 def moment_from(text: Any, *, end_of_day: bool = False) -> datetime | None:

@@ -8,13 +8,14 @@ from rules.catalogue import NO_LABELS, SHARED_ROOTS, Catalogue, Entity, Field, K
 from rules.complaint import closest
 from rules.effects import EFFECT_SETS, RECORDS, EffectSet
 from rules.nodes import ListNode, MapNode, ScalarNode
-from rules.reading import Complaints, Keys, mapping_of
+from rules.reading import Complaints, Keys, mapping_of, read_head
 
 _HEADER: Final = ("apiVersion", "kind")
 
 
 def read_catalogue(root: MapNode, complaints: Complaints) -> Catalogue:
     """Return the catalogue; every mistake in it becomes a complaint."""
+    read_head(Keys(root, complaints, what="catalogue"), "Catalogue")
     entities: dict[str, Entity] = {}
     for name, node in root.entries.items():
         if name in _HEADER:

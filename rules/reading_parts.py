@@ -11,9 +11,9 @@ from rules.complaint import closest
 from rules.exceptions import is_current
 from rules.nodes import MapNode, Node, ScalarNode
 from rules.policy import MODES, Policy, PolicyException
-from rules.reading import Complaints, Keys, mapping_of, moment_from
+from rules.reading import Complaints, Keys, mapping_of, moment_from, read_head, read_version
 from rules.reading_conditions import NamedList, Scope, read_conditions
-from rules.reading_policy import PolicyHeader, param_value, read_version
+from rules.reading_policy import PolicyHeader, param_value
 
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -117,6 +117,7 @@ def read_params(
     body: MapNode, complaints: Complaints, headers: Mapping[str, PolicyHeader]
 ) -> dict[str, tuple[dict[str, Any], str | None]]:
     """Return what one environment changes: for each policy its params and its mode."""
+    read_head(Keys(body, complaints, what="params file"), "Params")
     found: dict[str, tuple[dict[str, Any], str | None]] = {}
     for policy, node in body.entries.items():
         if policy in ("apiVersion", "kind"):

@@ -21,10 +21,9 @@ from rules.policy import (
     Rule,
     TablePolicy,
 )
-from rules.reading import NAME, Complaints, Keys, mapping_of
+from rules.reading import NAME, Complaints, Keys, mapping_of, read_version
 from rules.reading_conditions import NamedList, Scope, read_conditions
 
-VERSIONS = ("guard/v1",)
 _WHEN_ABSENT = frozenset({"create", "update"})
 
 
@@ -78,18 +77,6 @@ def read_header(body: MapNode, complaints: Complaints) -> PolicyHeader:
             level="warning",
         )
     return header
-
-
-def read_version(keys: Keys, *, required: bool) -> None:
-    """Complain unless the apiVersion is one that is read."""
-    found = keys.text("apiVersion", required=required)
-    if found and found not in VERSIONS:
-        keys.complaints.add(
-            keys.node.entries["apiVersion"],
-            "version-unknown",
-            f"The version `{found[:40]}` is not read.",
-            hint=f"Write {VERSIONS[0]}.",
-        )
 
 
 def read_rules(

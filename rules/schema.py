@@ -15,8 +15,7 @@ from rules.decision import Outcome
 from rules.effects import EFFECT_SETS, EFFECTS
 from rules.operators import OPERATORS, Operator
 from rules.policy import MODES, ON_ERROR, OPERATIONS, SEVERITIES
-from rules.reading import NAME
-from rules.reading_policy import VERSIONS
+from rules.reading import NAME, VERSIONS
 from rules.slots import PARTS
 
 Schema = dict[str, Any]
@@ -195,7 +194,7 @@ def _condition() -> Schema:
             **{name: _operator(operator) for name, operator in OPERATORS.items()},
         },
         required=("field",),
-        minProperties=2,
+        anyOf=[{"required": [name]} for name in OPERATORS],
     )
     groups = {
         key: _object({key: _array(inner, least=1)}, required=(key,)) for key in ("allOf", "anyOf")
@@ -321,13 +320,17 @@ def _test(catalogue: Catalogue) -> Schema:
             "name": _TEXT,
             "use": _TEXT,
             "change": change,
+            "record": {**_TEXT, "description": "A file with a recorded decision."},
             "now": _MOMENT,
             "policies": names,
             "set": anything,
             "expect": expect,
         },
-        required=("name", "expect"),
+        required=("name",),
     )
+    case["anyOf"] = [{"required": [key]} for key in ("use", "change", "record")]
+    # A recorded decision expects what was recorded.
+    case |= {"if": {"not": {"required": ["record"]}}, "then": {"required": ["expect"]}}
     properties = {
         **_version("Test"),
         "title": _TEXT,
@@ -341,7 +344,10 @@ def _test(catalogue: Catalogue) -> Schema:
 
 
 def _catalogue(catalogue: Catalogue) -> Schema:
-    label: Schema = {"type": ["integer", "string"]}
+    labels: Schema = {
+        "type": "object",
+        "anyOf": [{"additionalProperties": {"type": kind}} for kind in ("integer", "string")],
+    }
     field = _object(
         {
             "type": _enum(tuple(kind.value for kind in Kind)),
@@ -349,9 +355,13 @@ def _catalogue(catalogue: Catalogue) -> Schema:
             "personal": {**_FLAG, "description": "Personal data, masked in the records."},
             "fact": {**_FLAG, "description": "Looked up, not a column of the row."},
             "doc": _TEXT,
-            "values": {"type": "object", "additionalProperties": label},
+            "values": labels,
         },
         required=("type",),
+        **{
+            "if": {"properties": {"type": {"const": Kind.CHOICE.value}}},
+            "then": {"required": ["values"]},
+        },
     )
     alias = _object({"alias": _TEXT, "doc": _TEXT}, required=("alias",))
     entry = {"if": {"required": ["alias"]}, "then": alias, "else": field}

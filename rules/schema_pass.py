@@ -5,15 +5,18 @@ jsonschema is imported when the pass runs, because it costs more than all the re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rules.catalogue import Catalogue
 from rules.complaint import Complaint
+from rules.errors import PolicySetInvalid
 from rules.folder import is_test, read_folder
-from rules.nodes import ListNode, MapNode, Node, read_nodes
+from rules.loader import catalogue_of
+from rules.nodes import read_nodes
 from rules.schema import schemas
+from rules.schema_words import complaints_from
 from rules.shipped import CATALOGUE_FILE
 
 _BY_KIND = {
@@ -22,21 +25,29 @@ _BY_KIND = {
 }  # fmt: skip
 
 
-def schema_complaints(
-    folder: Path, catalogue: Catalogue, *, only: frozenset[str] | None = None
+def added_complaints(
+    folder: Path, complaints: Sequence[Complaint], *, only: frozenset[str] | None = None
 ) -> tuple[Complaint, ...]:
-    """Return what the JSON Schemas say about the files of a folder.
+    """Return the loader's complaints and what the JSON Schemas say beyond them.
 
-    `only` limits the pass to these paths, such as the files that have a complaint already.
+    `only` limits the pass to these paths, such as the files that have a complaint already. A line
+    of which the loader complains is not complained of again.
     """
-    found: list[Complaint] = []
-    texts = read_folder(folder, found)
+    try:
+        catalogue = catalogue_of(folder)
+    except PolicySetInvalid:
+        catalogue = catalogue_of(None)
+    texts = read_folder(folder, [])
     chosen = {path: text for path, text in texts.items() if only is None or path in only}
-    return tuple(sorted([*found, *check_texts(chosen, catalogue)]))
+    known = {(one.file, one.line) for one in complaints if one.level == "error"}
+    found = [
+        one for one in check_texts(chosen, catalogue) if (one.file, one.line) not in known
+    ]  # fmt: skip
+    return (*complaints, *sorted(found, key=lambda one: one.place))
 
 
 def check_texts(texts: Mapping[str, str], catalogue: Catalogue) -> list[Complaint]:
-    """Return what the JSON Schemas say about these files."""
+    """Return what the JSON Schemas say about these files, in the words of the loader."""
     import jsonschema  # See the module's docstring.
 
     known = schemas(catalogue)
@@ -50,21 +61,9 @@ def check_texts(texts: Mapping[str, str], catalogue: Catalogue) -> list[Complain
         kind = _kind(path, value)
         if kind not in validators:
             validators[kind] = jsonschema.Draft202012Validator(known[f"{kind}.schema.json"])
-        for error in _leaves(validators[kind].iter_errors(value)):
-            node = _node_at(root, list(error.absolute_path))
-            text = error.message if len(error.message) < 300 else f"{error.message[:300]} …"
-            complaints.append(
-                Complaint(path, node.line, node.column, f"schema-{error.validator}", text)
-            )
-    return complaints
-
-
-def _leaves(errors: Any) -> Iterator[Any]:
-    for error in errors:
-        if error.validator in ("allOf", "then", "else", "if") and error.context:
-            yield from _leaves(error.context)
-        else:
-            yield error
+        for error in validators[kind].iter_errors(value):
+            complaints += complaints_from(error, root, path)
+    return list(dict.fromkeys(complaints))
 
 
 def _kind(path: str, value: Any) -> str:
@@ -77,15 +76,3 @@ def _kind(path: str, value: Any) -> str:
         return "params"
     # A file that does not say what it is, or says nothing known, is meant to be a policy.
     return _BY_KIND.get(str(value.get("kind")), "policy") if isinstance(value, dict) else "policy"
-
-
-def _node_at(root: Node, path: list[str | int]) -> Node:
-    node = root
-    for step in path:
-        if isinstance(node, MapNode) and step in node.entries:
-            node = node.entries[str(step)]
-        elif isinstance(node, ListNode) and isinstance(step, int) and step < len(node.items):
-            node = node.items[step]
-        else:
-            break
-    return node

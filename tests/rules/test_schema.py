@@ -45,8 +45,9 @@ def test_a_misspelt_operator_reads_as_one():
         "      - {field: emailaddress, equal: a}\n"
     )
     (complaint,) = check_texts({"policies/one-policy.yaml": text}, _SHIPPED.catalogue)
-    assert (complaint.line, complaint.column) == (9, 9)
-    assert "'equal' was unexpected" in complaint.text
+    assert (complaint.line, complaint.column) == (9, 31)
+    assert complaint.text == "`equal` is not an operator."
+    assert complaint.hint == "Did you mean `equals`?"
 
 
 def _places(value, at=()):
