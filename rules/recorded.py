@@ -51,7 +51,7 @@ class PrivatePart(msgspec.Struct, gc=False):
 
 
 class _Line(PublicPart, gc=False):
-    private: PrivatePart | None = None
+    private: PrivatePart | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class PastDecision(msgspec.Struct, frozen=True, gc=False):
@@ -72,6 +72,7 @@ class Unreplayable(Exception):
 
 
 MASKED: Final = "its private part was masked"
+NOT_EXPORTED: Final = "it was exported without its private part"
 NOT_JUDGED: Final = "no policy judged it"
 OWN_LAW: Final = "a law of the guard itself decided it"
 
@@ -103,6 +104,8 @@ def read_line(text: str | bytes, *, where: str) -> tuple[str, PastDecision | str
     try:
         if line.private is None:
             raise Unreplayable(MASKED)
+        if isinstance(line.private, msgspec.UnsetType):
+            raise Unreplayable(NOT_EXPORTED)
         return line.id, past_of(line, line.private, has_moments=True)
     except Unreplayable as reason:
         return line.id, str(reason)

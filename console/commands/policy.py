@@ -20,6 +20,16 @@ VERBS: dict[str, tuple[str, str, str]] = {
         "explain",
         "Tell in words why a change is decided as it is.",
     ),
+    "simulate": (
+        "console.policy.simulate",
+        "simulate",
+        "Replay recorded changes under other policies; show only what differs.",
+    ),
+    "diff": (
+        "console.policy.diff",
+        "diff",
+        "Tell what changed in meaning between two policy folders.",
+    ),
     "check": ("console.policy.check", "check", "Decide one change that stands in a file."),
     "new": ("console.policy.new", "new", "Write a new policy and its test."),
     "fields": ("console.policy.fields", "fields", "List the fields that a policy may name."),

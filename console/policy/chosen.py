@@ -1,0 +1,32 @@
+"""The policy set that a verb was told to use: a folder, an environment, other params."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kernel.errors import InputRefused
+from rules.complaint import Complaint
+from rules.errors import PolicySetInvalid
+from rules.folder import read_folder, without_tests
+from rules.loader import load, load_documents
+from rules.policy_set import PolicySet
+from rules.shipped import shipped_folder
+
+
+def chosen_set(
+    folder: Path | None, *, environment: str | None = None, params: Path | None = None
+) -> PolicySet:
+    """Return the set of a folder, or the shipped one; `params` stands in for its environment's."""
+    root = folder or shipped_folder()
+    if params is None:
+        return load(root, environment=environment)
+    complaints: list[Complaint] = []
+    texts = without_tests(read_folder(root, complaints))
+    if complaints:
+        raise PolicySetInvalid(complaints)
+    try:
+        text = params.read_text("utf-8")
+    except (OSError, UnicodeError) as error:
+        raise InputRefused(f"The params file {params} can't be read: {error}.") from error
+    texts[f"params/{params.stem}.yaml"] = text
+    return load_documents(texts, environment=params.stem)

@@ -1,0 +1,123 @@
+"""A simulation as it is run and told: with a bar, a state file to go on from, and its report."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from console.output import table
+from console.policy.recorded import Source
+from console.progress import progress
+from kernel.errors import InputRefused
+from rules.policy_set import PolicySet
+from rules.simulate import FindSet, Simulation, Tally
+
+_SAVED_EVERY: Final = 20
+_VERSION: Final = 1
+
+
+@dataclass(slots=True)
+class State:
+    """How far a simulation is, in a file; without a file it is forgotten.
+
+    `task` says what is being done, so that a state is never taken up by another.
+    """
+
+    path: Path | None
+    task: dict[str, Any]
+    place: str = ""
+    tally: Tally = field(default_factory=Tally)
+
+    def read(self) -> None:
+        """Take up what the file holds. Raises InputRefused when it is of something else."""
+        if self.path is None or not self.path.exists():
+            return
+        try:
+            stated = json.loads(self.path.read_text("utf-8"))
+            task, place = stated["task"], str(stated["place"])
+            tally = Tally.from_json(stated["tally"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputRefused(
+                f"{self.path} is not the state of a simulation.", hint="Name another file."
+            ) from error
+        if task != self.task or stated.get("version") != _VERSION:
+            raise InputRefused(
+                f"{self.path} is the state of another simulation.",
+                hint="Name another file, or remove it to begin anew.",
+            )
+        self.place, self.tally = place, tally
+
+    def write(self) -> None:
+        """Write it down whole or not at all."""
+        if self.path is None:
+            return
+        stated = {
+            "version": _VERSION,
+            "task": self.task,
+            "place": self.place,
+            "tally": self.tally.as_json(),
+        }
+        beside = self.path.with_name(f"{self.path.name}.part")
+        try:
+            beside.write_text(json.dumps(stated), "utf-8")
+            os.replace(beside, self.path)
+        except OSError as error:
+            raise InputRefused(f"The state was not written: {error.strerror}.") from error
+
+
+def simulate_all(
+    source: Source, policy_set: PolicySet, state: State, *, baseline: PolicySet | None = None
+) -> Tally:
+    """Replay everything behind the state's place and return the tally."""
+    state.read()
+
+    def make(find_set: FindSet | None) -> Simulation:
+        return Simulation(policy_set, baseline=baseline, find_set=find_set, tally=state.tally)
+
+    with progress("replayed") as advance:
+        source.feed(make, after=state.place, moved=_mover(state, advance))
+    state.write()
+    return state.tally
+
+
+def _mover(state: State, advance: Callable[[int, int], None]) -> Callable[[str, int, int], None]:
+    steps = 0
+
+    def moved(place: str, done: int, total: int) -> None:
+        nonlocal steps
+        steps += 1
+        state.place = place
+        if steps % _SAVED_EVERY == 0:
+            state.write()
+        advance(done, total)
+
+    return moved
+
+
+def tally_text(tally: Tally) -> str:
+    """Return the report: what differs, by which rules, a sample of each, what was set apart."""
+    apart = sum(cell.count for cell in tally.unreplayable.values())
+    lines = []
+    for key in sorted(tally.cells):
+        cell = tally.cells[key]
+        lines.append(f"{key}  {cell.count}")
+        for sample in cell.samples:
+            rules = ", ".join(sample["rules_now"] or sample["rules_before"])
+            lines.append(f"  {sample['id']}  {sample['table']} {sample['record_id']}  {rules}")
+            lines += [f'    "{message}"' for message in sample["messages"][:1]]
+    if tally.rules:
+        rows = [(rule, shift.now, shift.no_longer) for rule, shift in sorted(tally.rules.items())]
+        lines += ["", table(("rule", "now", "no longer"), rows)]
+    for reason, cell in sorted(tally.unreplayable.items()):
+        ids = ", ".join(sample["id"] for sample in cell.samples)
+        more = ", …" if cell.count > len(cell.samples) else ""
+        lines.append(f"not replayed  {cell.count}  {reason}: {ids}{more}")
+    lines.append(
+        f"{tally.replayed} recorded changes replayed, {tally.differing} with another answer, "
+        f"{tally.other_rules} with the same answer by other rules, {apart} that can't be replayed."
+    )
+    return "\n".join(lines)
