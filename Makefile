@@ -32,7 +32,7 @@ sandbox: .venv/run.stamp ## Run the stand-ins for Entra, Graph and Dataverse.
 	$(BIN)/mailbox-guard sandbox serve
 
 test: .venv/dev.stamp ## Run every test, on SQLite and on a real PostgreSQL.
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 check: .venv/dev.stamp ## Check format, lint, types and the import contracts.
 	$(BIN)/ruff format --check .
