@@ -1,0 +1,201 @@
+"""Conditions as written, said again in CEL: a second reading of the language by other hands.
+
+The translation works on the plain YAML values, not on our trees, and is judged by Google's own
+engine. A field is a typed variable of its dotted name; a field that is empty, unknown or misshapen
+has no value, which is an error in CEL as it is here. `has.<field>` says whether it holds something,
+and is itself without a value when that is not known.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from cel_expr_python import cel
+from cel_expr_python.ext import ext_strings
+
+TYPES = {
+    "emailaddress": cel.Type.STRING,
+    "name": cel.Type.STRING,
+    "owner.upn": cel.Type.STRING,
+    "actor.roles": cel.Type.List(cel.Type.STRING),
+    "emailrouteraccessapproval": cel.Type.INT,
+    "owner.type": cel.Type.STRING,
+    "enabledforact": cel.Type.BOOL,
+    "testemailconfigurationretrycount": cel.Type.DYN,
+    "processemailreceivedafter": cel.Type.TIMESTAMP,
+}
+CASELESS = {"emailaddress", "owner.upn", "actor.roles"}
+LABELS = {"empty": 0, "approved": 1, "pending": 2, "rejected": 3}
+_ERROR = "(1 / 0 == 1)"
+_ORDER = {"greater": ">", "greaterOrEquals": ">=", "less": "<", "lessOrEquals": "<="}
+
+
+def environment() -> Any:
+    """Return the CEL environment with every variable declared."""
+    variables: dict[str, Any] = {}
+    for field, kind in TYPES.items():
+        for root in ("new.", "old.") if not field.startswith("actor.") else ("",):
+            variables[f"{root}{field}"] = kind
+            variables[f"has.{root}{field}"] = cel.Type.BOOL
+    return cel.NewEnv(variables=variables, extensions=[ext_strings.ExtStrings(4)])
+
+
+def rule_expression(rule: Mapping[str, Any]) -> str:
+    """Return the CEL of a rule: "skip", "pass" or "fail", or an error."""
+    when, unless = (_all(rule.get(key, ())) for key in ("when", "unless"))
+    require = f'({_all(rule["require"])} ? "pass" : "fail")'
+    excused = f'({unless} ? "skip" : {require})' if rule.get("unless") else require
+    return f'({when} ? {excused} : "skip")'
+
+
+def _all(conditions: Any) -> str:
+    return "(" + " && ".join(condition(one) for one in conditions) + ")" if conditions else "true"
+
+
+def condition(written: Mapping[str, Any]) -> str:
+    """Return the CEL of one condition."""
+    if "not" in written:
+        return f"!{condition(written['not'])}"
+    for key, sign in (("allOf", " && "), ("anyOf", " || ")):
+        if key in written:
+            return "(" + sign.join(condition(one) for one in written[key]) + ")"
+    return _test(written)
+
+
+def _test(written: Mapping[str, Any]) -> str:
+    field = written["field"].removeprefix("new.")
+    new = field if field.startswith(("actor.", "old.")) else f"new.{field}"
+    plain = field.removeprefix("old.")
+    folds = plain in CASELESS and not written.get("caseSensitive")
+    folds = folds or written.get("part") == "domain"
+    tests = [
+        _operator(name, value, new, plain, written.get("part"), folds=folds)
+        for name, value in written.items()
+        if name not in ("field", "part", "caseSensitive")
+    ]
+    return "(" + " && ".join(tests) + ")"
+
+
+def _operator(name: str, value: Any, new: str, field: str, part: str | None, *, folds: bool) -> str:
+    old = f"old.{field}"
+    if name == "exists":
+        return f"(has.{new} == {_literal(value, field, folds=False)})"
+    if name == "becomes":
+        was, now = (_compared("equals", value, one, field, part, folds=folds) for one in (old, new))
+        return f"(has.{new} ? ({now} ? (has.{old} ? !{was} : true) : false) : false)"
+    if name == "changed":
+        differ = (
+            f"{_value(new, field, part, folds=folds)} != {_value(old, field, part, folds=folds)}"
+        )
+        differ = _guarded(differ, (new, old), part)
+        changed = f"(has.{new} ? (has.{old} ? {differ} : true) : (has.{old} ? true : false))"
+        return changed if value else f"!{changed}"
+    return _compared(name, value, new, field, part, folds=folds)
+
+
+def _compared(
+    name: str, value: Any, path: str, field: str, part: str | None, *, folds: bool
+) -> str:
+    subject = _value(path, field, part, folds=folds)
+    if name == "matches":
+        flag = "(?i)" if folds else ""
+        pattern = json.dumps(f"{flag}\\A(?:{value})\\z")
+        return _guarded(
+            f"{_value(path, field, part, folds=False)}.matches({pattern})", (path,), part
+        )
+    if isinstance(value, dict):
+        other = _path(value["field"])
+        against = _value(other, value["field"], None, folds=folds)
+    else:
+        against = _literal(value, field, folds=folds, part=part)
+    match name:
+        case "equals" | "notEquals":
+            made = f"{subject} {'==' if name == 'equals' else '!='} {against}"
+        case "in" | "notIn":
+            made = f"({subject} in {against})"
+            made = made if name == "in" else f"!{made}"
+        case "contains" | "notContains" if field == "actor.roles":
+            inner = "x.lowerAscii()" if folds else "x"
+            made = f"{path}.exists(x, {inner} == {against})"
+            made = made if name == "contains" else f"!{made}"
+        case "contains" | "notContains":
+            made = f"{subject}.contains({against})"
+            made = made if name == "contains" else f"!{made}"
+        case "startsWith" | "endsWith":
+            made = f"{subject}.{name}({against})"
+        case _:
+            made = f"{subject} {_ORDER[name]} {against}"
+    return _guarded(f"({made})", (path,), part)
+
+
+def _path(field: str) -> str:
+    return field if field.startswith(("actor.", "old.")) else f"new.{field}"
+
+
+def _value(path: str, field: str, part: str | None, *, folds: bool) -> str:
+    texts = TYPES.get(field) == cel.Type.STRING and field != "owner.type"
+    whole = f"{path}.lowerAscii()" if folds and texts else path
+    match part:
+        case "length":
+            return f"{path}.size()"
+        case "domain":
+            return f'{whole}.substring({path}.lastIndexOf("@") + 1)'
+        case "local":
+            return f'{whole}.substring(0, {path}.lastIndexOf("@"))'
+        case _:
+            return whole
+
+
+def _guarded(made: str, paths: tuple[str, ...], part: str | None) -> str:
+    """Return the test, an error when a part cannot be taken of a value."""
+    if part not in ("domain", "local"):
+        return made
+    shapes = [
+        f'({path}.lastIndexOf("@") > 0 && {path}.lastIndexOf("@") < {path}.size() - 1)'
+        for path in paths
+    ]
+    return f"({' && '.join(shapes)} ? ({made}) : {_ERROR})"
+
+
+def _literal(value: Any, field: str, *, folds: bool, part: str | None = None) -> str:
+    if isinstance(value, list):
+        inner = (_literal(one, field, folds=folds, part=part) for one in value)
+        return f"[{', '.join(inner)}]"
+    if field == "emailrouteraccessapproval" and isinstance(value, str):
+        return str(LABELS[value])
+    if field == "processemailreceivedafter" and isinstance(value, str):
+        return f"timestamp({json.dumps(value)})"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value.lower() if folds else value, ensure_ascii=False)
+    return repr(value)
+
+
+def activation(values: Mapping[str, Any], unknown: frozenset[str]) -> dict[str, Any]:
+    """Return what CEL may know: no variable for what is empty, unknown or misshapen."""
+    data: dict[str, Any] = {}
+    for path, value in values.items():
+        if path in unknown or not _fits(path, value):
+            continue
+        holds = value is not None and value not in ("", ())
+        data[f"has.{path}"] = holds
+        if holds or value == ():
+            data[path] = list(value) if isinstance(value, tuple) else value
+    return data
+
+
+def _fits(path: str, value: Any) -> bool:
+    """Tell whether a value is of its field's kind; what is empty always is."""
+    field = path.removeprefix("new.").removeprefix("old.")
+    if value is None or value == "":
+        return True
+    wanted: dict[str, type | tuple[type, ...]] = {
+        "actor.roles": tuple, "emailrouteraccessapproval": int, "enabledforact": bool,
+        "testemailconfigurationretrycount": (int, float), "processemailreceivedafter": datetime,
+    }  # fmt: skip
+    kind = wanted.get(field, str)
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
