@@ -111,6 +111,7 @@ async def obligations(house: House) -> bool:
         process = house.running
         # One at a time, so that every run takes the steps in the same order.
         if await process.guard.workers.run_due(limit=1):
+            await house.sandbox.settle()
             continue
         if not process.database.read_now(lambda c: work.list_states(c, states=OPEN_STATES)):
             return True
@@ -155,6 +156,8 @@ async def perform(house: House, url: str, play: Play, points: Failpoints = NONE)
                 is_through = False
             if house.has_died:
                 died = True
+                # What is still on its way finds nobody.
+                await house.sandbox.settle()
                 await house.stop()
                 await house.start(url)
             if is_through:
