@@ -10,6 +10,7 @@ from typing import Any
 
 from cloud.errors import BadAnswer
 from kernel.errors import Bug
+from kernel.failpoints import STEPS
 
 Permit = Callable[[], Awaitable[None]]
 """Asked right before every attempt; raises when the access is no longer allowed."""
@@ -33,7 +34,7 @@ class Call:
     `scope` is the token scope and must be the one of the service that `url` belongs to; empty means
     that one. `budget` is an Exchange object id or "tenant". `accept` are statuses from 300 that
     are an answer here, not an error. `urgent` may use the reserved share of the budget.
-    Raises Bug for a write without a `step`, or for a read that is not GET or HEAD.
+    Raises Bug for a write without a registered `step`, or for a read that is not GET or HEAD.
     """
 
     method: str
@@ -56,6 +57,8 @@ class Call:
             raise Bug(f"{self.method} does not fit the call class `{self.call_class}`.")
         if not is_read_method and self.step is None:
             raise Bug(f"{self.method} is a write without the name of its step: {self.reason}")
+        if self.step is not None and self.step not in STEPS:
+            raise Bug(f"No step is named {self.step}; register it with kernel.failpoints.step.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,10 +51,10 @@ def scan(
 async def _scan(
     settings: Settings, *, applies: bool, yes_withdraw: int | None
 ) -> tuple[list[dict[str, Any]], Applied | None]:
-    from console.connections import connect_guard
-    from console.guard_room import open_guard
     from console.metrics import Metrics
     from console.policy_folder import PolicyFolder
+    from console.wiring.connections import connect_guard
+    from console.wiring.guard import open_guard
     from kernel.clock import SystemClock
     from kernel.failpoints import failpoints_from
 

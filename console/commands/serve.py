@@ -34,11 +34,11 @@ def serve(ctx: click.Context, host: str, port: int, no_sync: bool) -> None:
 async def _serve(settings: Settings, host: str, port: int, *, syncs: bool) -> None:
     from contextlib import ExitStack
 
-    from console.connections import is_configured
-    from console.live import Live
     from console.locks import exclusive
     from console.policy_folder import PolicyFolder
     from console.serving import Serving, listen, stop_on_signals
+    from console.wiring.connections import is_configured
+    from console.wiring.live import Live
     from kernel.clock import SystemClock
 
     clock = SystemClock()

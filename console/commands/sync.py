@@ -35,7 +35,7 @@ def run(ctx: click.Context, once: bool, outputs: Sequence[Output]) -> int:
 
 
 async def _once(settings: Settings) -> dict[str, Any]:
-    from console.sync_room import open_sync
+    from console.wiring.sync import open_sync
     from sync.holder import ONCE
     from sync.once import once
 
@@ -51,7 +51,7 @@ async def _once(settings: Settings) -> dict[str, Any]:
 async def _loop(settings: Settings) -> None:
     from console.locks import exclusive
     from console.serving import stop_on_signals
-    from console.sync_room import open_sync
+    from console.wiring.sync import open_sync
     from kernel.runner import AsyncioRunner
     from sync.holder import LOOP
     from sync.loop import Loop

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from console.application import application
-from console.connections import connect_guard
-from console.guard_room import open_guard
 from console.metrics import Metrics
 from console.policy_folder import PolicyFolder
 from console.serving import Serving, listen
+from console.wiring.connections import connect_guard
+from console.wiring.guard import open_guard
 from kernel import work
 from kernel.clock import FrozenClock
 from kernel.database import Database

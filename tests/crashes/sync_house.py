@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from console.connections import connect_guard, connect_sync
+from console.wiring.connections import connect_guard, connect_sync
 from kernel import approvals, work
 from kernel.clock import FrozenClock
 from kernel.database import Database

@@ -8,7 +8,6 @@ from typing import Any
 
 from guard.actions.grant import Granter
 from guard.actions.revert import Reverter
-from guard.actions.withdraw import Withdrawer
 from guard.deciding import Decider
 from guard.facts.actor import SYSTEM_ADMINISTRATOR, ActorFacts
 from guard.facts.directory import MemoryDirectory, Person
@@ -295,7 +294,6 @@ def a_worked_house(database: Database, clock: FrozenClock, **named: Any) -> Work
         "grant": granter.carry_out,
         "revert": reverter.carry_out,
         "examine": house.late.carry_out,
-        "withdraw": Withdrawer(database, clock).carry_out,
     }
     return Worked(
         house,

@@ -6,7 +6,6 @@ import pytest
 
 from guard.facts.directory import Person
 from guard.facts.rows import UserRow
-from kernel import work
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from tests.guard.builders import (
@@ -216,27 +215,6 @@ class TestWithdrawing:
         held = worked.approval()
         assert held is not None
         assert held.state == "withdrawn"
-
-    async def test_the_obligation_withdraw_does_it_too(
-        self, worked: Worked, clock: FrozenClock
-    ) -> None:
-        from guard.actions.withdraw import WITHDRAWN
-
-        worked.database.write_now(
-            lambda c: work.add(
-                c,
-                kind="withdraw",
-                key="k",
-                payload={"record_id": MAILBOX_ID, "reason": "left the company"},
-                owner=MAILBOX_ID,
-                now=clock.now(),
-            ),
-            step=WITHDRAWN,
-        )
-        await worked.workers.run_due()
-        held = worked.approval()
-        assert held is not None
-        assert (held.state, held.reason) == ("withdrawn", "left the company")
 
 
 class TestImplicitApproval:

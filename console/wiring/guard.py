@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from console.connections import Connections
 from console.metrics import Metrics
+from console.wiring.connections import Connections
 from guard.actions.grant import Granter
 from guard.actions.revert import Reverter
-from guard.actions.withdraw import WITHDRAW, Withdrawer
 from guard.consequences import EXAMINE, GRANT, REVERT
 from guard.deciding import OBSERVE, Decider
 from guard.facts.actor import ActorFacts
@@ -107,7 +106,6 @@ def open_guard(
         GRANT: granter.carry_out,
         REVERT: Reverter(database, rows, ledger, decider).carry_out,
         EXAMINE: late.carry_out,
-        WITHDRAW: Withdrawer(database, clock).carry_out,
     }
     webhook = Webhook(
         Keys([key.reveal() for key in settings.webhook_keys]),

@@ -7,11 +7,11 @@ import signal
 from typing import Any
 
 from console.application import Front, application
-from console.connections import Connections, connect_guard, is_configured
-from console.guard_room import open_guard
 from console.metrics import Metrics
 from console.policy_folder import PolicyFolder
-from console.sync_room import SyncRoom, open_sync
+from console.wiring.connections import Connections, connect_guard, is_configured
+from console.wiring.guard import open_guard
+from console.wiring.sync import SyncRoom, open_sync
 from kernel import work
 from kernel.clock import Clock
 from kernel.database import Database

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from console.connections import Connections, connect_guard, connect_sync
 from console.metrics import Metrics
+from console.wiring.connections import Connections, connect_guard, connect_sync
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.errors import Conflict

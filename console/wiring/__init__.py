@@ -1,0 +1,1 @@
+"""The one place where live parts are put together."""
