@@ -194,6 +194,8 @@ class Scanner:
                 applied.withdrawn.append(plan.record_id)
             else:
                 applied.left[plan.record_id] = plan.refused
+        elif not self._decider.enforces:
+            applied.left[plan.record_id] = "Observing: nothing is granted."
         elif await self._grant(plan):
             applied.granted.append(plan.record_id)
         else:

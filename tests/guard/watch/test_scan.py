@@ -57,6 +57,15 @@ async def test_a_scan_alone_writes_nothing(worked: Worked) -> None:
     assert worked.approval() is None
 
 
+async def test_observing_grants_nothing(database: Database, clock: FrozenClock) -> None:
+    observing = a_worked_house(database, clock, enforcement="observe")
+    observing.house.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
+    done = await applied(observing)
+    assert done.granted == []
+    assert done.left == {MAILBOX_ID: "Observing: nothing is granted."}
+    assert observing.approval() is None
+
+
 async def test_apply_grants_what_dataverse_holds_approved_and_passes(worked: Worked) -> None:
     result = await applied(worked)
     assert result.granted == [MAILBOX_ID]
