@@ -20,7 +20,7 @@ from rules.complaint import Complaint, closest
 from rules.covering import uncovered_tables
 from rules.errors import PolicySetInvalid
 from rules.folder import is_test, read_folder, without_tests
-from rules.nodes import MapNode, Node, ScalarNode, read_nodes
+from rules.nodes import MapNode, Node, read_nodes
 from rules.policy import Policy, PolicyException
 from rules.policy_set import PolicySet, build_index
 from rules.reading import Complaints, Keys
@@ -147,11 +147,10 @@ class _Loading:
         if by_place is not None:
             return by_place
         keys = Keys(root, complaints, what="file")
+        # A file that is left out silently may be the policy that was meant to protect.
+        if keys.need("kind") is None:
+            return None
         kind = keys.choice("kind", KINDS, default="", code="kind-unknown")
-        said = root.entries.get("kind")
-        if said is None or (isinstance(said, ScalarNode) and said.content is None):
-            # A file that is left out silently may be the policy that was meant to protect.
-            keys.need("kind")
         return None if kind in ("", "Test") else kind
 
     def read(self) -> None:

@@ -87,11 +87,12 @@ def _operator(name: str, value: Any, new: str, field: str, part: str | None, *, 
         was, now = (_compared("equals", value, one, field, part, folds=folds) for one in (old, new))
         return f"(has.{new} ? ({now} ? (has.{old} ? !{was} : true) : false) : false)"
     if name == "changed":
-        differ = (
-            f"{_value(new, field, part, folds=folds)} != {_value(old, field, part, folds=folds)}"
+        values = (_value(path, field, part, folds=folds) for path in (new, old))
+        differ = _guarded(" != ".join(values), (new, old), part)
+        only_new, only_old = (_guarded("true", (path,), part) for path in (new, old))
+        changed = (
+            f"(has.{new} ? (has.{old} ? {differ} : {only_new}) : (has.{old} ? {only_old} : false))"
         )
-        differ = _guarded(differ, (new, old), part)
-        changed = f"(has.{new} ? (has.{old} ? {differ} : true) : (has.{old} ? true : false))"
         return changed if value else f"!{changed}"
     return _compared(name, value, new, field, part, folds=folds)
 
