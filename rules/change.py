@@ -62,8 +62,12 @@ def overlaid(
     altered: Mapping[str, Value],
     sent: frozenset[str],
     request: Mapping[str, Value],
+    differing: frozenset[str] | None = None,
 ) -> Change:
-    """Return the change of `before` by what was altered: the quick way to what `Change` makes."""
+    """Return the change of `before` by what was altered: the quick way to what `Change` makes.
+
+    `differing` is what `differing_of` said of the same columns, for a caller that asked already.
+    """
     change = object.__new__(Change)
     put = object.__setattr__
     put(change, "table", table)
@@ -73,11 +77,16 @@ def overlaid(
     put(change, "after", {**before, **altered})
     put(change, "sent", sent)
     put(change, "request", request)
-    earlier = before.get
-    # Nothing that was not altered can differ.
-    found = [name for name, value in altered.items() if _differ(earlier(name), value)]
-    put(change, "differing", frozenset(found))
+    if differing is None:
+        differing = differing_of(before, altered)
+    put(change, "differing", differing)
     return change
+
+
+def differing_of(before: Mapping[str, Value], altered: Mapping[str, Value]) -> frozenset[str]:
+    """Return the columns that differ after `before` was altered: nothing else can."""
+    earlier = before.get
+    return frozenset([name for name, value in altered.items() if _differ(earlier(name), value)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,11 @@ class MatchIndex:
             return _NONE
         return bucket.find(change.differing & bucket.columns)
 
+    def concerns(self, table: str, operation: str, differing: frozenset[str]) -> bool:
+        """Tell whether a policy can match a change of these columns."""
+        bucket = self._buckets.get((table, operation))
+        return bucket is not None and bool(bucket.find(differing & bucket.columns).policies)
+
     def of_table(self, table: str) -> Candidates:
         """Return every policy of a table, whatever its operations."""
         return self._tables.get(table, _NONE)

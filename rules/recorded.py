@@ -17,8 +17,9 @@ from rules.decision import Outcome
 from rules.errors import RecordUnreadable
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MOMENT: Final = "$at"
-_OUTCOMES: Final = frozenset(outcome.value for outcome in Outcome)
+MOMENT: Final = "$at"
+"""What a recorded moment is marked by; a text without it holds none."""
+OUTCOMES: Final = frozenset(outcome.value for outcome in Outcome)
 OWN_LAWS: Final = "guard/"
 """How the ids of the guard's own laws begin; no policy makes or unmakes what they decide."""
 
@@ -32,7 +33,6 @@ class PublicPart(msgspec.Struct, gc=False):
     table: str
     record_id: str
     operation: str | None = None
-    cause: str = "rules"
     rules: list[str] = msgspec.field(default_factory=list)
     policy_set: str | None = None
     deferred: list[str] = msgspec.field(default_factory=list)
@@ -48,6 +48,15 @@ class PrivatePart(msgspec.Struct, gc=False):
     request: dict[str, Any] = msgspec.field(default_factory=dict)
     facts: dict[str, Any] = msgspec.field(default_factory=dict)
     missing: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class PrivateHead(msgspec.Struct, gc=False):
+    """The columns of the private part; the rest stays text until somebody asks."""
+
+    before: dict[str, Any] | None = None
+    altered: dict[str, Any] | None = None
+    facts: msgspec.Raw = msgspec.Raw(b"{}")
+    missing: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class _Line(PublicPart, gc=False):
@@ -78,6 +87,9 @@ OWN_LAW: Final = "a law of the guard itself decided it"
 
 decode_public: Final = msgspec.json.Decoder(PublicPart).decode
 decode_private: Final = msgspec.json.Decoder(PrivatePart).decode
+decode_head: Final = msgspec.json.Decoder(PrivateHead).decode
+decode_texts: Final = msgspec.json.Decoder(dict[str, str]).decode
+decode_values: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_line: Final = msgspec.json.Decoder(_Line).decode
 
 
@@ -86,7 +98,7 @@ def past_from(public: str, private: str | None) -> PastDecision:
     stated = decode_public(public)
     if private is None:
         raise Unreplayable(MASKED)
-    return past_of(stated, decode_private(private), has_moments=_MOMENT in private)
+    return past_of(stated, decode_private(private), has_moments=MOMENT in private)
 
 
 def read_line(text: str | bytes, *, where: str) -> tuple[str, PastDecision | str]:
@@ -117,7 +129,7 @@ def past_of(stated: PublicPart, private: PrivatePart, *, has_moments: bool) -> P
     altered = private.altered if private.altered is not None else private.after
     if before is None or altered is None or stated.operation is None:
         raise Unreplayable(NOT_JUDGED)
-    if stated.decision not in _OUTCOMES:
+    if stated.decision not in OUTCOMES:
         raise Unreplayable(NOT_JUDGED)
     rules = stated.rules
     if rules and rules[0].startswith(OWN_LAWS):
@@ -146,7 +158,7 @@ def values_from(stored: Mapping[str, Any]) -> dict[str, Any]:
 
 def _value(stored: Any) -> Any:
     if isinstance(stored, dict):
-        return _EPOCH + timedelta(microseconds=int(stored.get(_MOMENT, 0)))
+        return _EPOCH + timedelta(microseconds=int(stored.get(MOMENT, 0)))
     if isinstance(stored, list):
         return tuple(_value(item) for item in stored)
     return stored

@@ -7,23 +7,38 @@ records, facts that nobody recorded) is counted with its reason, never guessed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import gc
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
-from rules.catalogue import Reference
-from rules.change import Change
+import msgspec
+
+from rules.change import NO_REASONS, NOTHING, Facts, differing_of, overlaid
 from rules.comparing import changed_policies
-from rules.conditions import references_of
+from rules.conditions import Condition, references_of
 from rules.decide import decide
 from rules.decision import Decision, Finding, Outcome, combine, set_aside
-from rules.index import MatchIndex
-from rules.policy import Policy
+from rules.policy import Policy, TablePolicy
 from rules.policy_set import PolicySet, build_index
-from rules.recorded import PastDecision, Unreplayable, past_from
+from rules.recorded import (
+    MOMENT,
+    OUTCOMES,
+    OWN_LAWS,
+    PastDecision,
+    Unreplayable,
+    decode_head,
+    decode_public,
+    decode_texts,
+    decode_values,
+    past_from,
+)
 
 MOST_SAMPLES: Final = 3
 _OWNER_ROOT: Final = ("new.owner.",)
+_NONE_SENT: Final[frozenset[str]] = frozenset()
+_NOTHING_MISSING: Final = msgspec.Raw(b"{}")
 FindSet = Callable[[str], PolicySet | None]
 
 
@@ -97,13 +112,66 @@ class Simulation:
 
     def take_rows(self, rows: Iterable[tuple[str, str, str | None]]) -> None:
         """Decide the changes of ledger rows: id, public part, private part."""
+        collecting = gc.isenabled()
+        # Nothing made here refers back to itself; the collector would walk for a fifth of the time.
+        gc.disable()
+        try:
+            self._take_rows(rows)
+        finally:
+            if collecting:
+                gc.enable()
+
+    def _take_rows(self, rows: Iterable[tuple[str, str, str | None]]) -> None:
         for decision_id, public, private in rows:
+            if private is not None and self._is_same(public, private):
+                self.tally.replayed += 1
+                continue
             try:
                 past = past_from(public, private)
             except Unreplayable as reason:
                 self.set_apart(decision_id, str(reason))
                 continue
             self.take(past)
+
+    def _is_same(self, public: str, private: str) -> bool:
+        """Tell whether a row's decision is surely the same, reading as little of it as possible.
+
+        False means that it is not known: then the row is read whole.
+        """
+        stated, head = decode_public(public), decode_head(private)
+        before, altered, operation = head.before, head.altered, stated.operation
+        if before is None or altered is None or operation is None:
+            return False
+        rules, digest = stated.rules, stated.policy_set
+        if stated.decision not in OUTCOMES or (rules and rules[0].startswith(OWN_LAWS)):
+            return False
+        affected = self._affected[digest] if digest in self._affected else self._learn(digest)
+        if affected is None:
+            return False
+        differing = differing_of(before, altered)
+        if not affected.index.concerns(stated.table, operation, differing):
+            return True
+        if self._baseline is None and affected.made_one_of(rules):
+            return False
+        if affected.reads_request or MOMENT in private:
+            return False
+        missing = head.missing
+        facts = Facts(
+            decode_values(head.facts),
+            NO_REASONS if missing == _NOTHING_MISSING else decode_texts(missing),
+        )
+        change = overlaid(
+            stated.table, operation, stated.record_id, before=before, altered=altered,
+            sent=_NONE_SENT, request=NOTHING, differing=differing,
+        )  # fmt: skip
+        self.tally.evaluated += 1
+        now = datetime.fromisoformat(stated.decided_at)
+        if not _is_quiet(decide(change, affected.new, facts, now=now)):
+            self.tally.evaluated -= 1
+            return False
+        if self._baseline is None:
+            return True
+        return _is_quiet(decide(change, affected.old, facts, now=now))
 
     def take(self, past: PastDecision) -> None:
         """Decide one recorded change and tally it."""
@@ -112,7 +180,10 @@ class Simulation:
             self._affected[digest] if digest in self._affected else self._learn(digest)
         )  # fmt: skip
         tally = self.tally
-        if affected is not None and not affected.concerns(past.change):
+        change = past.change
+        if affected is not None and not affected.index.concerns(
+            change.table, change.operation, change.differing
+        ):
             tally.replayed += 1
             return
         tally.evaluated += 1
@@ -132,7 +203,7 @@ class Simulation:
             self.set_apart(past.id, _lacks(lacking))
             return
         before = _as_then(past, before)
-        self._compare(past, decision, before.outcome.value, _contributing(before))
+        self._compare(past, decision, before.outcome.value, contributing_rules(before))
 
     def _learn(self, digest: str | None) -> _Affected | None:
         """Return what differs between a record's set and ours; None when its set isn't known."""
@@ -153,7 +224,7 @@ class Simulation:
         decision = _as_then(past, decision)
         tally = self.tally
         tally.replayed += 1
-        now = _contributing(decision)
+        now = contributing_rules(decision)
         if decision.outcome.value == outcome:
             if set(now) == set(rules):
                 return
@@ -191,7 +262,13 @@ def _lacks(path: str) -> str:
     return f"{path} was not recorded"
 
 
-def _contributing(decision: Decision) -> tuple[str, ...]:
+def decide_again(past: PastDecision, policy_set: PolicySet) -> Decision:
+    """Return what a set decides on a recorded change, deferring what was deferred then."""
+    return _as_then(past, decide(past.change, policy_set, past.facts, now=past.now))
+
+
+def contributing_rules(decision: Decision) -> tuple[str, ...]:
+    """Return the ids of the rules that contribute anything, as the ledger records them."""
     return tuple(f.id for f in decision.findings if f.contributes is not Outcome.ALLOW)
 
 
@@ -200,21 +277,44 @@ def _as_then(past: PastDecision, decision: Decision) -> Decision:
     return set_aside(decision, _OWNER_ROOT)[0] if past.deferred else decision
 
 
+def _is_quiet(decision: Decision) -> bool:
+    """Tell whether a decision holds nothing that counts, or would with facts that are lacking."""
+    return not decision.findings or all(
+        one.mode == "audit" or one.result == "excepted" for one in decision.findings
+    )
+
+
 class _Affected:
-    """The policies that differ between two sets, indexed as both have them."""
+    """The policies that differ between two sets: alone as each set has them, and indexed."""
 
     def __init__(self, old: PolicySet, new: PolicySet) -> None:
         was, now = changed_policies(old, new)
-        self._indexes = (_index(old, was), _index(new, now))
+        self.old, self.new = old.only(was), new.only(now)
+        both = (*self.old.policies, *self.new.policies)
+        self.index = build_index(both)
+        self.reads_request = any(_reads_request(policy) for policy in both)
+        self._rules = tuple(f"{name}/" for name in was)
 
-    def concerns(self, change: Change) -> bool:
-        """Tell whether a policy that differs can match the change."""
-        old, new = self._indexes
-        return bool(old.candidates(change).policies or new.candidates(change).policies)
+    def made_one_of(self, rules: Sequence[str]) -> bool:
+        """Tell whether a policy that is not as it was made one of these contributions."""
+        return any(rule.startswith(self._rules) for rule in rules) if rules else False
 
 
-def _index(policy_set: PolicySet, names: frozenset[str]) -> MatchIndex:
-    return build_index(tuple(one for one in policy_set.policies if one.name in names))
+def _reads_request(policy: Policy) -> bool:
+    return any(
+        reference.root == "request"
+        for table in policy.tables.values()
+        for tree in _trees(table)
+        for reference in references_of(tree)
+    )
+
+
+def _trees(table: TablePolicy) -> Iterator[Condition]:
+    yield from table.when
+    for rule in table.rules:
+        yield from (*rule.when, *rule.unless, *rule.require)
+    for exception in table.exceptions:
+        yield from exception.when
 
 
 class _Unrecorded:
@@ -228,14 +328,8 @@ class _Unrecorded:
 
     def _add(self, policy: Policy) -> None:
         for name, table in policy.tables.items():
-            excepting = [
-                ref for one in table.exceptions for c in one.when for ref in references_of(c)
-            ]
-            trees = list(table.when)
-            for rule in table.rules:
-                trees += [*rule.when, *rule.unless, *rule.require]
-            named = [ref for tree in trees for ref in references_of(tree)]
-            self._facts[policy.name, name] = _fact_paths([*named, *excepting])
+            excepting = [one for each in table.exceptions for one in each.when]
+            self._facts[policy.name, name] = _fact_paths(_trees(table))
             self._excepting[policy.name, name] = _fact_paths(excepting)
 
     def path(self, past: PastDecision, decision: Decision) -> str | None:
@@ -269,5 +363,5 @@ class _Unrecorded:
         return min(lacking) if lacking else None
 
 
-def _fact_paths(references: Iterable[Reference]) -> frozenset[str]:
-    return frozenset(reference.path for reference in references if reference.is_fact)
+def _fact_paths(trees: Iterable[Condition]) -> frozenset[str]:
+    return frozenset(ref.path for tree in trees for ref in references_of(tree) if ref.is_fact)

@@ -11,6 +11,7 @@ import click
 from console.context import open_prepared, settings_of
 from console.output import Output, emit, output_option, table
 from console.times import PastType
+from kernel.errors import InputRefused
 
 DECISIONS = ("allow", "warn", "hold", "reject")
 
@@ -161,3 +162,40 @@ def to_test(ctx: click.Context, decision_id: str) -> None:
         ),
         nl=False,
     )
+
+
+@decisions.command(help="Decide a recorded change again, by the policies recorded with it.")
+@click.argument("decision_id", metavar="ID")
+@output_option()
+@click.pass_context
+def replay(ctx: click.Context, decision_id: str, outputs: Sequence[Output]) -> int:
+    """Exit 0 when the same comes out, 1 when not, 2 when it can't be decided again."""
+    from console.policy.recorded import find_recorded
+    from rules.simulate import contributing_rules, decide_again
+
+    past, policy_set = find_recorded(ctx, decision_id)
+    if policy_set is None:
+        raise InputRefused(
+            f"The policy set of the decision {decision_id} isn't recorded.",
+            hint="`policy simulate` decides recorded changes by another set.",
+        )
+    decided = decide_again(past, policy_set)
+    outcome, rules = decided.outcome.value, sorted(contributing_rules(decided))
+    is_same = (outcome, rules) == (past.outcome, sorted(past.rules))
+    result = {
+        "id": past.id,
+        "same": is_same,
+        "policy_set": policy_set.digest,
+        "recorded": {"decision": past.outcome, "rules": sorted(past.rules)},
+        "decided": {"decision": outcome, "rules": rules},
+    }
+
+    def text() -> str:
+        by = f" by {', '.join(rules)}" if rules else ""
+        if is_same:
+            return f"The same: {outcome}{by}, policy set {policy_set.digest[:12]}."
+        was = f" by {', '.join(sorted(past.rules))}" if past.rules else ""
+        return f"Not the same: recorded is {past.outcome}{was}, decided again {outcome}{by}."
+
+    emit(outputs, result, text=text)
+    return 0 if is_same else 1

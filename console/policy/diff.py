@@ -94,9 +94,8 @@ def _text(differences: Sequence[Difference], tally: Tally | None) -> str:
         note = "  (wording)" if one.kind == "reworded" else ""
         lines.append(f"    {one.words}{note}")
     changed = sum(one.in_meaning for one in differences)
-    lines.append(
-        "Both mean the same." if not changed else f"{changed} differences in meaning."
-    )  # fmt: skip
+    noun = "difference" if changed == 1 else "differences"
+    lines.append(f"{changed} {noun} in meaning." if changed else "Both mean the same.")
     if tally is not None:
         from console.policy.simulating import tally_text
 

@@ -135,10 +135,13 @@ def _documents(path: Path, text: bytes) -> Iterator[tuple[str, bytes]]:
     import msgspec
 
     try:
-        found = msgspec.json.decode(text, type=list[msgspec.Raw] | msgspec.Raw)
+        if text.lstrip().startswith(b"["):
+            found = msgspec.json.decode(text, type=list[msgspec.Raw])
+        else:
+            found = [msgspec.json.decode(text, type=msgspec.Raw)]
     except msgspec.MsgspecError as error:
         raise InputRefused(f"{path} is not JSON: {error}.") from error
-    for number, one in enumerate(found if isinstance(found, list) else [found], 1):
+    for number, one in enumerate(found, 1):
         yield f"{path}, entry {number}", bytes(one)
 
 

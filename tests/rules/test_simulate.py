@@ -1,0 +1,195 @@
+"""Replaying under another set: what is told is what deciding anew gives, and nothing is guessed."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from types import MappingProxyType
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from guard.ledger.entry import sealed
+from rules.change import Change, Facts
+from rules.decide import decide
+from rules.decision import Outcome
+from rules.errors import RecordUnreadable
+from rules.recorded import past_from, read_line
+from rules.simulate import Simulation, Tally
+from tests.console.recording import an_entry
+from tests.rules.builders import NOW, a_change, a_policy, a_set, facts
+from tests.rules.test_properties import _POLICIES, _changes, _texts
+
+_QUIET = settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)  # fmt: skip
+_NAMED = "{id: the-rule, require: [{field: name, in: [Anna, Bob]}], message: 'not {name}'}"
+_OLD = a_set(a_policy(_NAMED), a_policy(_NAMED, name="two-policy", mode="warn"))
+_NEW = a_set(a_policy(_NAMED.replace("Bob", "Carl")), a_policy(_NAMED, name="two-policy",
+             mode="warn"))  # fmt: skip
+
+
+def _row(change: Change, known: Facts, policy_set=_OLD, *, mask: bool = False):
+    item = sealed(an_entry(change, known, policy_set, now=NOW))
+    return item.entry.id, item.public, None if mask else item.private
+
+
+def _named(name: str, **more):
+    return a_change(before={"name": "Zoe", **more}, name=name)
+
+
+def _simulate(rows, policy_set=_NEW, **more) -> Tally:
+    simulation = Simulation(policy_set, **more)
+    simulation.take_rows(rows)
+    return simulation.tally
+
+
+def test_only_differences_are_told_by_cell_and_by_rule():
+    rows = [_row(_named(name), facts()) for name in ("Anna", "Bob", "Carl", "Dora")]
+    tally = _simulate(rows)
+    assert (tally.replayed, tally.differing, tally.other_rules) == (4, 2, 0)
+    assert {key: cell.count for key, cell in tally.cells.items()} == {
+        "allow -> reject": 1,
+        "reject -> warn": 1,
+    }
+    sample = tally.cells["allow -> reject"].samples[0]
+    assert sample["id"] == rows[1][0]
+    assert sample["messages"] == ["not Bob"]
+    shift = tally.rules["one-policy/the-rule"]
+    assert (shift.now, shift.no_longer) == (1, 1)
+
+
+def test_what_the_same_policies_decide_is_not_decided_again():
+    rows = [_row(_named("Anna"), facts()), _row(_named("Dora"), facts())]
+    same = a_set(*[text for text in _OLD.documents.values() if "Policy" in text])
+    tally = _simulate(rows, same, find_set=lambda digest: _OLD)
+    assert (tally.replayed, tally.evaluated, tally.cells) == (2, 0, {})
+    assert _simulate(rows, _OLD).evaluated == 2
+
+
+def test_a_masked_record_is_named_and_never_guessed():
+    row = _row(_named("Bob"), facts(), mask=True)
+    tally = _simulate([row])
+    assert tally.replayed == 0
+    assert tally.unreplayable["its private part was masked"].samples == [{"id": row[0]}]
+
+
+def test_what_no_policy_judged_and_what_the_guard_itself_decided_are_set_apart():
+    row = _row(_named("Bob"), facts())
+    public, private = json.loads(row[1]), json.loads(row[2])
+    own = {**public, "decision": "reject", "rules": ["guard/unattributed-approval"]}
+    del private["before"]
+    tally = _simulate(
+        [("a", json.dumps(public), json.dumps(private)), ("b", json.dumps(own), row[2])]
+    )
+    assert {reason: cell.samples[0]["id"] for reason, cell in tally.unreplayable.items()} == {
+        "no policy judged it": "a",
+        "a law of the guard itself decided it": "b",
+    }
+
+
+_UPN = "{id: the-rule, require: [{field: owner.upn, exists: true}], message: m}"
+
+
+def test_a_fact_that_nobody_recorded_is_not_taken_for_an_error():
+    needing = a_set(a_policy(_UPN))
+    tally = _simulate([_row(_named("Bob"), facts())], needing)
+    assert list(tally.unreplayable) == ["new.owner.upn was not recorded"]
+    assert (tally.replayed, tally.differing) == (0, 0)
+
+
+def test_a_fact_that_was_missing_then_is_missing_again():
+    known = Facts({}, {"new.owner.upn": "Dataverse did not answer"})
+    tally = _simulate([_row(_named("Bob"), known)], a_set(a_policy(_UPN)))
+    assert list(tally.cells) == ["allow -> reject"]
+
+
+def test_a_rejection_is_certain_whatever_else_is_not_known():
+    both = a_set(a_policy(_UPN, name="two-policy"), a_policy(_NAMED))
+    tally = _simulate([_row(_named("Dora"), facts())], both)
+    assert tally.unreplayable == {}
+    assert tally.replayed == 1
+
+
+def test_what_audits_only_is_no_doubt():
+    tally = _simulate([_row(_named("Bob"), facts())], a_set(a_policy(_UPN, mode="audit")))
+    assert (tally.replayed, tally.unreplayable) == (1, {})
+
+
+def test_a_deferred_decision_is_deferred_again():
+    change = a_change(operation="create", name="Bob")
+    known = Facts({}, {"new.owner.upn": "not readable yet"})
+    item = sealed(an_entry(change, known, _OLD, now=NOW))
+    public = {**json.loads(item.public), "decision": "allow", "rules": [], "deferred": ["x/y"]}
+    tally = _simulate([("a", json.dumps(public), item.private)], a_set(a_policy(_UPN)))
+    assert (tally.replayed, tally.cells) == (1, {})
+
+
+def test_moments_and_lists_come_back_as_they_were():
+    change = a_change(before={"name": "Zoe", "modifiedon": NOW}, name="Anna")
+    known = facts(actor__roles=("Service Desk",), facts__at=NOW - timedelta(days=1))
+    row = _row(change, known)
+    past = past_from(row[1], row[2])
+    assert (past.change, past.facts, past.now) == (change, known, NOW)
+
+
+def test_an_exported_line_is_read_like_a_row_and_other_text_is_refused():
+    decision_id, public, private = _row(_named("Bob"), facts())
+    line = {**json.loads(public), "private": json.loads(private)}
+    assert read_line(json.dumps(line), where="x:1") == (decision_id, past_from(public, private))
+    for masked in ({**line, "private": None}, {k: v for k, v in line.items() if k != "private"}):
+        _, reason = read_line(json.dumps(masked), where="x:1")
+        assert "private part" in reason
+    with pytest.raises(RecordUnreadable, match="x:1 is not an exported decision"):
+        read_line('{"a": 1}', where="x:1")
+
+
+def test_a_tally_can_be_written_down_and_taken_up_again():
+    rows = [_row(_named(name), facts()) for name in ("Bob", "Carl")]
+    rows.append(_row(_named("Bob"), facts(), mask=True))
+    whole = _simulate(rows)
+    first = _simulate(rows[:1])
+    resumed = Tally.from_json(json.loads(json.dumps(first.as_json())))
+    assert _simulate(rows[1:], tally=resumed) == whole
+
+
+def test_a_baseline_is_compared_instead_of_the_record():
+    row = _row(_named("Bob"), facts(), a_set())
+    assert list(_simulate([row], _NEW, baseline=_OLD).cells) == ["allow -> reject"]
+    assert _simulate([row], _OLD, baseline=_OLD).cells == {}
+
+
+@_QUIET
+@given(_POLICIES, _POLICIES, st.lists(_changes(), min_size=1, max_size=4), st.booleans())
+def test_the_short_cuts_never_change_what_is_told(first, second, given_changes, against_baseline):
+    import random
+
+    order = random.Random(1)  # noqa: S311
+    old = a_set(*_texts(first, order))
+    # Some policies stay as they are, so that both ways are taken.
+    new = a_set(*_texts((second + first)[:4] if len(first) > 1 else second, order))
+    rows = [_row(change, known, old) for change, known in given_changes]
+    baseline = old if against_baseline else None
+    quick = _simulate(rows, new, baseline=baseline, find_set=lambda digest: old)
+
+    slow = Simulation(new, find_set=lambda digest: None)
+    for _, public, private in rows:
+        slow.take(past_from(public, private))
+
+    for tally in (quick, slow.tally):
+        tally.evaluated = 0
+    if not quick.unreplayable and not slow.tally.unreplayable:
+        assert quick == slow.tally
+    for _, public, private in rows:
+        past = past_from(public, private)
+        decision = decide(past.change, old, past.facts, now=past.now)
+        assert decision.outcome.value == past.outcome
+        contributing = [f.id for f in decision.findings if f.contributes is not Outcome.ALLOW]
+        assert sorted(past.rules) == sorted(contributing)
+
+
+def test_rows_given_are_never_altered():
+    change = Change("mailbox", "update", "r1", MappingProxyType({"name": "A"}), {"name": "B"})
+    past = past_from(*_row(change, facts())[1:])
+    assert past.change.differing == {"name"}
