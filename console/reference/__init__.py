@@ -12,7 +12,9 @@ from pathlib import Path
 from console.reference.commands import commands_page
 from console.reference.errors import errors_page
 from console.reference.failpoints import failpoints_page
+from console.reference.lint import lint_page
 from console.reference.metrics import metrics_page
+from console.reference.operators import operators_page
 from console.reference.settings import settings_page
 from console.reference.tasks import tasks_page
 
@@ -21,7 +23,9 @@ PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands_page,
     "errors.md": errors_page,
     "failpoints.md": failpoints_page,
+    "lint.md": lint_page,
     "metrics.md": metrics_page,
+    "operators.md": operators_page,
     "settings.md": settings_page,
     "tasks.md": tasks_page,
 }
