@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from rules.catalogue import Reference
 from rules.change import NO_REASONS, NOTHING, Facts, differing_of, overlaid
 from rules.comparing import changed_policies
 from rules.conditions import Condition, references_of
@@ -109,6 +110,12 @@ class Simulation:
         self._unrecorded = _Unrecorded(policy_set)
         if baseline is not None:
             self._unrecorded_before = _Unrecorded(baseline)
+        self._reads_request = any(
+            _reads_request(policy)
+            for each in (policy_set, baseline)
+            if each is not None
+            for policy in each.policies
+        )
 
     def take_rows(self, rows: Iterable[tuple[str, str, str | None]]) -> None:
         """Decide the changes of ledger rows: id, public part, private part."""
@@ -123,81 +130,78 @@ class Simulation:
 
     def _take_rows(self, rows: Iterable[tuple[str, str, str | None]]) -> None:
         for decision_id, public, private in rows:
-            if private is not None and self._is_same(public, private):
-                self.tally.replayed += 1
-                continue
             try:
-                past = past_from(public, private)
+                # A rule that reads the request needs it whole, and moments must be made again.
+                if private is None or self._reads_request or MOMENT in private:
+                    self.take(past_from(public, private))
+                else:
+                    self._take_row(public, private)
             except Unreplayable as reason:
                 self.set_apart(decision_id, str(reason))
-                continue
-            self.take(past)
 
-    def _is_same(self, public: str, private: str) -> bool:
-        """Tell whether a row's decision is surely the same, reading as little of it as possible.
-
-        False means that it is not known: then the row is read whole.
-        """
+    def _take_row(self, public: str, private: str) -> None:
+        """Decide one row, reading no more of it than is needed to know that nothing differs."""
         stated, head = decode_public(public), decode_head(private)
         before, altered, operation = head.before, head.altered, stated.operation
-        if before is None or altered is None or operation is None:
-            return False
-        rules, digest = stated.rules, stated.policy_set
-        if stated.decision not in OUTCOMES or (rules and rules[0].startswith(OWN_LAWS)):
-            return False
+        rules = stated.rules
+        if (
+            before is None
+            or altered is None
+            or operation is None
+            or stated.decision not in OUTCOMES
+            or (rules and rules[0].startswith(OWN_LAWS))
+        ):
+            self.take(past_from(public, private))
+            return
+        digest = stated.policy_set
         affected = self._affected[digest] if digest in self._affected else self._learn(digest)
-        if affected is None:
-            return False
         differing = differing_of(before, altered)
-        if not affected.index.concerns(stated.table, operation, differing):
-            return True
-        if self._baseline is None and affected.made_one_of(rules):
-            return False
-        if affected.reads_request or MOMENT in private:
-            return False
+        if affected is not None and not affected.index.concerns(stated.table, operation, differing):
+            self.tally.replayed += 1
+            return
+        change = overlaid(
+            stated.table, operation, stated.record_id, before=before, altered=altered,
+            sent=_NONE_SENT, request=NOTHING, differing=differing,
+        )  # fmt: skip
         missing = head.missing
         facts = Facts(
             decode_values(head.facts),
             NO_REASONS if missing == _NOTHING_MISSING else decode_texts(missing),
         )
-        change = overlaid(
-            stated.table, operation, stated.record_id, before=before, altered=altered,
-            sent=_NONE_SENT, request=NOTHING, differing=differing,
+        moment = datetime.fromisoformat(stated.decided_at)
+        past = PastDecision(
+            stated.id, moment, stated.decision, tuple(rules), tuple(stated.deferred), digest,
+            change, facts,
         )  # fmt: skip
-        self.tally.evaluated += 1
-        now = datetime.fromisoformat(stated.decided_at)
-        if not _is_quiet(decide(change, affected.new, facts, now=now)):
-            self.tally.evaluated -= 1
-            return False
-        if self._baseline is None:
-            return True
-        return _is_quiet(decide(change, affected.old, facts, now=now))
+        self._judge(past, affected)
 
     def take(self, past: PastDecision) -> None:
         """Decide one recorded change and tally it."""
-        digest = past.policy_set
-        affected = (
-            self._affected[digest] if digest in self._affected else self._learn(digest)
-        )  # fmt: skip
-        tally = self.tally
-        change = past.change
+        digest, change = past.policy_set, past.change
+        affected = self._affected[digest] if digest in self._affected else self._learn(digest)
         if affected is not None and not affected.index.concerns(
             change.table, change.operation, change.differing
         ):
-            tally.replayed += 1
-            return
-        tally.evaluated += 1
-        decision = decide(past.change, self._set, past.facts, now=past.now)
-        if self._baseline is None:
-            if not decision.findings and past.outcome == "allow" and not past.rules:
-                tally.replayed += 1
+            self.tally.replayed += 1
+        else:
+            self._judge(past, affected)
+
+    def _judge(self, past: PastDecision, affected: _Affected | None) -> None:
+        self.tally.evaluated += 1
+        baseline = self._baseline
+        # What the policies that differ say alone is enough while they say nothing.
+        if affected is not None and (baseline is not None or not affected.made_one_of(past.rules)):
+            is_quiet = _is_quiet(decide(past.change, affected.new, past.facts, now=past.now))
+            if is_quiet and baseline is not None:
+                is_quiet = _is_quiet(decide(past.change, affected.old, past.facts, now=past.now))
+            if is_quiet:
+                self.tally.replayed += 1
                 return
+        decision = decide(past.change, self._set, past.facts, now=past.now)
+        if baseline is None:
             self._compare(past, decision, past.outcome, past.rules)
             return
-        before = decide(past.change, self._baseline, past.facts, now=past.now)
-        if decision is before or not (decision.findings or before.findings):
-            tally.replayed += 1
-            return
+        before = decide(past.change, baseline, past.facts, now=past.now)
         lacking = self._unrecorded_before.path(past, before)
         if lacking is not None:
             self.set_apart(past.id, _lacks(lacking))
@@ -217,12 +221,15 @@ class Simulation:
     def _compare(
         self, past: PastDecision, decision: Decision, outcome: str, rules: tuple[str, ...]
     ) -> None:
+        tally = self.tally
+        if not decision.findings and outcome == "allow" and not rules:
+            tally.replayed += 1
+            return
         lacking = self._unrecorded.path(past, decision)
         if lacking is not None:
             self.set_apart(past.id, _lacks(lacking))
             return
         decision = _as_then(past, decision)
-        tally = self.tally
         tally.replayed += 1
         now = contributing_rules(decision)
         if decision.outcome.value == outcome:
@@ -292,7 +299,6 @@ class _Affected:
         self.old, self.new = old.only(was), new.only(now)
         both = (*self.old.policies, *self.new.policies)
         self.index = build_index(both)
-        self.reads_request = any(_reads_request(policy) for policy in both)
         self._rules = tuple(f"{name}/" for name in was)
 
     def made_one_of(self, rules: Sequence[str]) -> bool:
@@ -301,12 +307,13 @@ class _Affected:
 
 
 def _reads_request(policy: Policy) -> bool:
-    return any(
-        reference.root == "request"
-        for table in policy.tables.values()
-        for tree in _trees(table)
-        for reference in references_of(tree)
-    )
+    for table in policy.tables.values():
+        named = [reference for tree in _trees(table) for reference in references_of(tree)]
+        for rule in table.rules:
+            named += [piece for piece in rule.message.pieces if isinstance(piece, Reference)]
+        if any(reference.root == "request" for reference in named):
+            return True
+    return False
 
 
 def _trees(table: TablePolicy) -> Iterator[Condition]:
