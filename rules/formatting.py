@@ -113,6 +113,7 @@ def _order(node: Node, form: Form, lines: list[str], begin: int, end: int) -> No
     """Put the keys of a block mapping between two lines into order, what they hold first."""
     if not isinstance(node, MapNode) or not _is_block(node, lines, begin, end):
         return
+    end = _without_outer(lines, begin, end, node.column - 1)
     marks = sorted(node.keys.items(), key=lambda item: item[1].line)
     marks = [(key, mark) for key, mark in marks if begin <= mark.line - 1 < end]
     column = node.column - 1
@@ -173,6 +174,17 @@ def _with_comments(lines: list[str], line: int, column: int) -> int:
     while line > 0 and _is_comment(lines[line - 1], column):
         line -= 1
     return line
+
+
+def _without_outer(lines: list[str], begin: int, end: int, column: int) -> int:
+    """Return the end without blank lines and comments that stand further left than the keys."""
+    while end > begin + 1:
+        text = lines[end - 1].lstrip(" ")
+        outer = text.startswith("#") and len(lines[end - 1]) - len(text) < column
+        if text and not outer:
+            break
+        end -= 1
+    return end
 
 
 def _is_comment(line: str, column: int) -> bool:
