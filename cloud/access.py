@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from cloud.origins import Service
 
-# The parts of a mailbox by design section 7, and the containers that Graph puts before them.
+# The parts of a mailbox by docs/contract.md, and the containers that Graph puts before them.
 _MAILBOX_PARTS = (
     "messages|mailfolders|events|calendarview|calendars?|calendargroups|contacts|contactfolders"
     "|todo|sendmail|outlook"

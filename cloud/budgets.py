@@ -2,7 +2,7 @@
 
 A budget holds three things: slots (how many at once), a window (how many in ten minutes), a fence
 (none before the moment that a Retry-After named). A fence lets nothing pass and cancels nothing.
-Sources: graph.md section 4, dataverse.md section 6.5, sync.md section 1.8.
+Sources: Graph's service-specific throttling limits; Dataverse's service protection API limits.
 """
 
 from __future__ import annotations

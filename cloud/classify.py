@@ -1,6 +1,6 @@
 """An answer that is an error becomes one typed error; this looks at codes, hardly ever at words.
 
-Codes are compared without case (graph.md section 1.4, dataverse.md section 1.5).
+Codes are compared without case (Graph's error page and Dataverse's list of error codes).
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def error_of(call: Call, answer: Answer) -> CloudError:
 def is_reset(status: int, envelope: Envelope) -> bool:
     """Tell whether a delta link is dead: any 410, or a 400 or 404 with a code that says so.
 
-    "Badly formed token." has no code of its own (graph.md section 1.4).
+    "Badly formed token." has no code of its own.
     """
     if status == 410:
         return True

@@ -1,7 +1,7 @@
 """One token request to Entra through msal, synchronous, with every answer as a typed value.
 
 msal gets its HTTP client from here, because its own obeys REQUESTS_CA_BUNDLE over the settings.
-Source: graph.md section 7.3, measured with msal 1.39.
+The traps named below were measured with msal 1.39.
 """
 
 from __future__ import annotations

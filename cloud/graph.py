@@ -1,7 +1,7 @@
 """Microsoft Graph as guard and sync need it: directory facts, and mail of one mailbox.
 
 Mailboxes are addressed by Entra object id only, and every request for one asks for immutable ids,
-never without (graph.md section 1.4: a change of that preference ends a stream).
+never without (a change of that preference ends a stream).
 """
 
 from __future__ import annotations
@@ -284,7 +284,7 @@ class Graph:
     async def _get(self, path_or_link: str, *, reason: str, eventual: bool = False) -> Answer:
         is_path = path_or_link.startswith("/")
         url = self._service.base_url + path_or_link if is_path else path_or_link
-        # ConsistencyLevel is needed again on each page (graph.md section 4.2).
+        # ConsistencyLevel is needed again on each page.
         headers = {"ConsistencyLevel": "eventual"} if eventual else {}
         return await self._transport.send(
             Call(

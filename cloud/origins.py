@@ -20,7 +20,7 @@ class CloudDefaults:
     graph: str
 
 
-# Source: graph.md section 9 (learn.microsoft.com/graph/deployments). GCC uses the global cloud.
+# Source: learn.microsoft.com/graph/deployments. GCC uses the global cloud.
 CLOUDS = {
     "global": CloudDefaults("https://login.microsoftonline.com", "https://graph.microsoft.com"),
     "gcc-high": CloudDefaults("https://login.microsoftonline.us", "https://graph.microsoft.us"),

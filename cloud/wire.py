@@ -62,7 +62,7 @@ def aiohttp_wire(ca_bundle_file: str | None = None) -> httpx.AsyncBaseTransport:
 def open_client(wire: httpx.AsyncBaseTransport, *, user_agent: str) -> httpx.AsyncClient:
     """Return a client over that wire which keeps no cookie and follows no redirect.
 
-    ARRAffinity would pin every request to one web server of Dataverse (sync.md section 1.8).
+    ARRAffinity would pin every request to one web server of Dataverse.
     """
     client = httpx.AsyncClient(
         transport=wire,

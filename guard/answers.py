@@ -1,4 +1,4 @@
-"""Recorded decisions become the bodies of answers (design §7, "Bodies of answers")."""
+"""Recorded decisions become the bodies of answers (docs/answers.md)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The guarded columns: which they are, what kind of value each holds, where it lives.
 
-The list is design §7's. Everything that compares, mirrors or restores a row goes by this table.
+The list is that of docs/contract.md. Everything that compares, mirrors or restores a row goes by
+this table.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which allowed decision a committed change confirms, if any.
 
 A confirmed change matches a decision only if record, actor and the after-values of all guarded
-columns are equal and it was allowed (design §3). A decision confirms one change: whoever repeats
+columns are equal and it was allowed. A decision confirms one change: whoever repeats
 an old edit past the synchronous step is judged anew.
 """
 

@@ -1,4 +1,4 @@
-"""A delivery comes in, a recorded decision goes out: every row of design §7's answer table.
+"""A delivery comes in, a recorded decision goes out: every row of docs/answers.md.
 
 Order: not guarded, foreign, stripped or undecidable, own write, then the rules. A committed change
 (mode 1) is first held against the decision that allowed it.

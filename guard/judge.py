@@ -1,7 +1,7 @@
 """A change is judged: facts are gathered, the rules decide, and two laws are added to them.
 
 Law 3: an approval that the platform makes by itself is attributed to whoever scheduled the test of
-the mailbox; without such a person it is rejected. Design §3: a Create whose owner isn't readable
+the mailbox; without such a person it is rejected. Beside it: a Create whose owner isn't readable
 yet leaves the owner rules to stage 40.
 """
 
@@ -130,7 +130,7 @@ class Judge:
 
 
 def may_be_deferred(change: Change, facts: Facts) -> bool:
-    """Return whether the owner rules may wait for stage 40: design §3."""
+    """Return whether the owner rules may wait for stage 40."""
     if change.operation != "create" or change.after.get(APPROVAL) == APPROVED:
         return False
     reasons = {why for path, why in facts.missing.items() if path.startswith(OWNER_ROOT)}

@@ -1,4 +1,4 @@
-"""POST /webhooks/dataverse as a bare ASGI callable: the answer table of design §7.
+"""POST /webhooks/dataverse as a bare ASGI callable: the answer table of docs/answers.md.
 
 Checked in the order size, key, readability. Never 3xx, never another 5xx than 503. The console
 mounts it; no web framework is imported here.

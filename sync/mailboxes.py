@@ -20,7 +20,7 @@ from sync.store.streams import Stream
 
 
 def list_mailboxes(connection: Connection, *, now: datetime) -> list[dict[str, Any]]:
-    """Return every mailbox that was ever approved, by record id: the shape of design §7."""
+    """Return every mailbox that was ever approved, by record id: the shape of docs/contract.md."""
     states = mailboxes.list_all(connection)
     chains = {(one.record_id, one.object_id): one for one in streams.list_all(connection)}
     return [

@@ -4,7 +4,7 @@ Pure: no clock, no I/O. `base` is what both sides last agreed on (the known link
 Exchange says (the entries of a page), `right` what is wanted in Dataverse (the verdicts). Entries
 may repeat, in any order, and pages may be replayed: a known item is never planned twice.
 
-Source: reference sync.md §1.3 and §1.6; Graph delta query overview (repeats, `@removed`).
+Source: Graph's delta query overview (repeats, disorder, `@removed`); laws 6 and 8.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class PassReport:
-    """The counts of a pass, by the names of design §7, and its problems."""
+    """The counts of a pass, by the names of docs/contract.md, and its problems."""
 
     counts: Mapping[str, int]
     problems: tuple[Problem, ...] = ()

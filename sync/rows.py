@@ -5,7 +5,7 @@ exists and is complete is the same mail, come by another mailbox or an earlier a
 sender or sending time differ: then another sender used the Message-ID, and this mail has its own
 row.
 
-Source: design §7 "Incoming mail"; reference sync.md §1.5 and §1.10.
+The order and the columns are those of docs/contract.md, "Incoming mail".
 """
 
 from __future__ import annotations

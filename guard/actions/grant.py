@@ -1,6 +1,6 @@
 """The obligation `grant`: read the row back, judge it, and only then hold the mailbox approved.
 
-A payload may take away, only a read may give (design §3).
+A payload may take away, only a read may give.
 """
 
 from __future__ import annotations

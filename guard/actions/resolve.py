@@ -1,4 +1,4 @@
-"""Which Exchange mailbox an address is (design §3, "An approval").
+"""Which Exchange mailbox an address is (docs/architecture.md, "How a mailbox becomes approved").
 
 It is the single Entra user whose UPN, mail or proxyAddresses hold the address, confirmed by GET on
 its id, because the index lags behind. A user's mailbox must be the owner's own object.

@@ -1,4 +1,4 @@
-"""What a revert writes: pure. Law 5 and design §7, "After an asynchronous rejection".
+"""What a revert writes: pure. Law 5 and docs/contract.md, "The webhook".
 
 Exactly the guarded columns that the rejected change altered, each only if it still holds the
 rejected value. The approval becomes Rejected when address, approval, owner or identity changed,

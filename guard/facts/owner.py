@@ -1,7 +1,7 @@
 """Facts about whose mailbox a row is, and about who holds its address in Entra.
 
 The owner of a mailbox is its regarding user or queue, else its owner; of a systemuser the user, of
-a queue the queue (design §7). Queues and teams have no UPN and no Entra object: known to be empty.
+a queue the queue. Queues and teams have no UPN and no Entra object: known to be empty.
 """
 
 from __future__ import annotations

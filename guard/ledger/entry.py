@@ -1,7 +1,7 @@
 """A decision as the ledger keeps it: a public part, and a private part behind a salted digest.
 
 Personal values (columns, facts, messages) stand in the private part alone, so that they can be
-masked without breaking the chain (law 14). Source: reference/policy-format.md §5.
+masked without breaking the chain (law 14).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if hasattr(os, "register_at_fork"):
 class Entry:
     """One decision to be recorded.
 
-    `public` and `private` hold what design §7 and policy-format §5 name; `status` is the HTTP
+    `public` and `private` hold what docs/contract.md and docs/answers.md name; `status` is the HTTP
     status that the delivery gets, kept for identical deliveries.
     """
 

@@ -1,4 +1,4 @@
-"""Decisions as people and programs list them: the shapes of design §7."""
+"""Decisions as people and programs list them: the shapes of docs/contract.md."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def list_decisions(
     rule: str | None = None,
     limit: int | None = 100,
 ) -> list[dict[str, Any]]:
-    """Return decisions, newest first, as design §7 words them."""
+    """Return decisions, newest first, as docs/contract.md words them."""
     statement = select(decisions.c.public).order_by(decisions.c.id.desc())
     if since is not None:
         statement = statement.where(decisions.c.decided_at >= since)

@@ -1,7 +1,7 @@
 """The RemoteExecutionContext on the wire: the parts that a decision needs, decoded and no more.
 
 Unknown properties are skipped, absent ones are None. What this module must not do: give meaning
-to values (that is `values`). Source: reference/dataverse.md §2.
+to values (that is `values`). Source: Microsoft's page on webhooks, and captured deliveries.
 """
 
 from __future__ import annotations

@@ -247,7 +247,7 @@ def _value_of(pairs: list[Pair] | None, key: str) -> msgspec.Raw:
 
 
 def _key_of(context: Context, table: str, message: str, target: bytes) -> str | None:
-    """Digest what makes two deliveries identical (design §3); correlation ids don't count."""
+    """Digest what makes two deliveries identical (docs/answers.md); correlation ids don't count."""
     operation = guid_from(text_of(context.operation_id))
     if operation is None:
         return None

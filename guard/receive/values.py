@@ -1,7 +1,7 @@
 """Column values on the wire become plain values.
 
-Source: reference/dataverse.md §2.2. A value that cannot be understood raises ValueNotReadable;
-the caller knows whether the column matters.
+A value that cannot be understood raises ValueNotReadable; the caller knows whether the column
+matters. Source: the DataContractJsonSerializer's forms of the Dataverse SDK types.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def date_from(text: str, *, skewed: bool = False) -> datetime | None:
     """Return the moment that `/Date(ms±hhmm)/` names, None when the text has not this form.
 
     The offset is decoration, except in OperationCreatedOn of asynchronous deliveries (`skewed`),
-    where the true moment is ms + offset (dataverse.md §2.1). Raises ValueNotReadable beyond the
-    years 1 to 9999.
+    where the true moment is ms + offset, as captured deliveries show. Raises ValueNotReadable
+    beyond the years 1 to 9999.
     """
     found = _DATE.match(text)
     if found is None:

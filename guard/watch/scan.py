@@ -1,4 +1,4 @@
-"""Every existing address judged by every policy of its table (design §7, `scan`).
+"""Every existing address judged by every policy of its table (docs/contract.md, `scan`).
 
 `apply` grants what Dataverse already holds approved and the policies find nothing against, and
 withdraws what they do. Withdrawing more than max(20, 5 %) stops before the first write.
@@ -52,7 +52,7 @@ class ScannedRow:
     judgement: Judgement
 
     def listed(self) -> dict[str, Any]:
-        """Return the row as design §7 words it."""
+        """Return the row as docs/contract.md words it."""
         return {
             "table": self.row.table,
             "record_id": self.row.record_id,

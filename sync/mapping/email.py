@@ -1,6 +1,6 @@
 """One Graph message becomes one `emails` row, without its attachments and still open.
 
-Source: reference dataverse.md §3.5 (columns, lengths, read-only ones); design §7 "Incoming mail".
+Source: the email table of the Dataverse reference (lengths, read-only columns); docs/contract.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Keys of rows, computed from what they hold, so that the same mail has the same row everywhere.
 
 The organisation's id is the namespace: two organisations never share a key.
-Source: reference sync.md §1.5.
+A key made from the mail itself makes the second create the same create.
 """
 
 from __future__ import annotations

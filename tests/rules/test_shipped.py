@@ -7,13 +7,13 @@ import pytest
 from rules.loader import load
 from rules.rehearse import rehearse
 from rules.schema import schema_texts
-from rules.schema_pass import schema_complaints
+from rules.schema_pass import added_complaints
 from rules.shipped import shipped_folder
 
 _FOLDER = shipped_folder()
 _REHEARSAL = rehearse(_FOLDER)
 
-# The columns of design §7, "Guarded columns".
+# The columns of docs/contract.md, "Guarded columns".
 _GUARDED = {
     "mailbox": (
         "emailaddress emailrouteraccessapproval testemailconfigurationscheduled"
@@ -34,11 +34,11 @@ def test_the_shipped_folder_loads_without_a_warning():
 
     assert policy_set.warnings == ()
     assert policy_set.enforced >= 6
-    assert policy_set.tables == {"mailbox", "systemuser", "queue"}
+    assert policy_set.tables >= {"mailbox", "systemuser", "queue"}
 
 
 def test_the_shipped_files_satisfy_their_schemas():
-    assert schema_complaints(_FOLDER, load(_FOLDER).catalogue) == ()
+    assert added_complaints(_FOLDER, ()) == ()
 
 
 def test_every_committed_schema_is_fresh():
