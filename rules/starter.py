@@ -47,6 +47,14 @@ cases:
     use: an-address
     set: {{new.address: anna.berg@contoso.com}}
     expect: {{decision: allow, audited: []}}
+  - name: an edit of something else is not looked at
+    use: an-address
+    set: {{new.statecode: inactive}}
+    expect: {{decision: allow, audited: []}}
+  - name: an address may be emptied
+    use: an-address
+    set: {{new.address: null}}
+    expect: {{decision: allow, audited: []}}
   - name: what is wrong is noticed
     use: an-address
     set: {{new.address: anna@elsewhere.example}}
