@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rules.catalogue import Catalogue
 from rules.change import Change
@@ -46,8 +46,15 @@ class PolicySet:
         return self.index.tables
 
     def only(self, names: frozenset[str]) -> PolicySet:
-        """Return the set with these policies alone, for tests of one policy."""
-        kept = tuple(policy for policy in self.policies if policy.name in names)
+        """Return the set with these policies alone, for tests of one policy.
+
+        One that is off is audited here: who names it wants to see what it would do.
+        """
+        kept = tuple(
+            replace(policy, mode="audit") if policy.mode == "off" else policy
+            for policy in self.policies
+            if policy.name in names
+        )
         return PolicySet(
             self.digest,
             self.environment,

@@ -1,0 +1,184 @@
+"""The shipped library is whole: tested, documented, answering a threat, and honest about facts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from guard.columns import TABLES
+from rules.catalogue import SHARED_ROOTS
+from rules.change import Change
+from rules.conditions import Condition, references_of
+from rules.coverage import Coverage
+from rules.decide import decide
+from rules.document import read_change
+from rules.mutate import try_mutants
+from rules.policy import Policy
+from rules.rehearse import explained, rehearse
+from rules.shipped import shipped_folder
+from tests.docs.pages import DOCS, blocks, code_words, first_cells
+from tests.rules.builders import NOW
+
+_REHEARSAL = rehearse(shipped_folder())
+_SET = _REHEARSAL.policy_set
+_POLICIES = {policy.name: policy for policy in _SET.policies}
+# With those that are off in audit, as the cases that name them see them.
+_WHOLE = _SET.only(frozenset(_POLICIES))
+_EACH = pytest.mark.parametrize("policy", _POLICIES.values(), ids=_POLICIES)
+_PAGES = DOCS / "policies"
+
+
+def _page(policy: Policy) -> str:
+    return (_PAGES / f"{policy.name}.md").read_text(encoding="utf-8")
+
+
+def _covered() -> Coverage:
+    coverage = Coverage(_WHOLE)
+    for explanation in explained(_REHEARSAL.cases, _SET):
+        assert explanation is not None
+        coverage.add(explanation)
+    return coverage
+
+
+def _failed(policy: Policy) -> list[Change]:
+    """The changes of every case that one of the policy's rules failed."""
+    return [
+        result.case.change
+        for result in _REHEARSAL.cases
+        if result.decision is not None
+        for finding in result.decision.findings
+        if finding.policy == policy.name and finding.result == "fail"
+    ]
+
+
+def _names(policy: Policy) -> set[str]:
+    """Every path that match and rules name."""
+    trees: list[Condition] = []
+    for table in policy.tables.values():
+        trees += table.when
+        for rule in table.rules:
+            trees += [*rule.when, *rule.require, *rule.unless]
+    return {reference.path for tree in trees for reference in references_of(tree)}
+
+
+def test_the_library_has_at_least_twenty_policies():
+    assert len(_POLICIES) >= 20
+    assert _SET.enforced >= 20
+
+
+def test_every_rule_is_seen_passing_and_failing():
+    assert [rule.id for rule in _covered().rules if not rule.is_whole] == []
+
+
+def test_almost_every_condition_is_seen_true_and_false():
+    assert _covered().conditions_percent >= 97
+
+
+def test_nine_of_ten_mutants_of_what_runs_are_noticed():
+    mutations = try_mutants(_SET, [result.case for result in _REHEARSAL.cases])
+
+    assert mutations.percent >= 90, [str(one) for one in mutations.survivors]
+
+
+def test_nine_of_ten_mutants_of_what_is_off_are_noticed():
+    off = frozenset(policy.name for policy in _SET.policies if policy.mode == "off")
+    cases = [r.case for r in _REHEARSAL.cases if r.case.policies and r.case.policies <= off]
+
+    mutations = try_mutants(_SET.only(off), cases)
+
+    assert mutations.percent >= 90, [str(one) for one in mutations.survivors]
+
+
+@_EACH
+def test_every_table_of_a_policy_sees_one_of_its_rules_fail(policy: Policy):
+    seen = {change.table for change in _failed(policy)}
+    assert seen == set(policy.tables)
+
+
+@_EACH
+def test_a_create_and_an_update_are_tested_where_both_match(policy: Policy):
+    operations = {change.operation for change in _failed(policy)}
+    wanted = set().union(*(table.operations for table in policy.tables.values()))
+    # A message is judged as it is found; it has no update.
+    assert operations == (wanted if policy.tables.keys() != {"message"} else {"create"})
+
+
+@_EACH
+def test_a_policy_says_what_it_is_for(policy: Policy):
+    assert policy.title
+    assert len(policy.description) > 60
+    assert policy.category
+    for table in policy.tables.values():
+        assert [rule.id for rule in table.rules if not rule.help] == []
+
+
+@_EACH
+def test_a_policy_has_a_page_with_its_threat_rules_mode_and_parameters(policy: Policy):
+    text = _page(policy)
+    rules = {rule.id for table in policy.tables.values() for rule in table.rules}
+
+    assert text.startswith(f"# {policy.name}\n")
+    for part in ("**The threat.** ", "**Where it looks.** ", f"**Mode.** `{policy.mode}`"):
+        assert part in text
+    assert {cell.strip("`") for cell in first_cells(text, "rule")} == rules
+    assert {cell.strip("`") for cell in first_cells(text, "parameter")} == set(policy.params)
+
+
+@_EACH
+def test_the_example_of_a_page_fails_the_rule_it_names(policy: Policy):
+    text = _page(policy)
+    (example,) = blocks(text, "yaml")
+    given = read_change(example, _SET.catalogue)
+    words = code_words(text.partition("\nFinding: ")[2])
+
+    decision = decide(given.change, _SET.only(frozenset({policy.name})), given.facts, now=NOW)
+
+    failed = {f.id: f.declared for f in decision.findings if f.result == "fail"}
+    assert [{rule, effect} for rule, effect in failed.items() if {rule, effect} == words]
+
+
+def test_every_page_is_that_of_a_policy():
+    assert {path.stem for path in _PAGES.glob("*.md")} == set(_POLICIES)
+
+
+@_EACH
+def test_what_nobody_supplies_is_off_and_the_page_says_so(policy: Policy):
+    unsupplied = {name for name in _names(policy) if name.startswith("facts.")}
+
+    assert (policy.mode == "off") == bool(unsupplied)
+    if unsupplied:
+        assert policy.on_error == "allow"
+        assert [name for name in unsupplied if f"`{name}`" not in _page(policy)] == []
+
+
+def test_every_field_of_the_catalogue_says_what_it_is():
+    sections = {**_SET.catalogue.entities, **_SET.catalogue.shared}
+    undocumented = [
+        f"{name}.{field.name}"
+        for name, section in sections.items()
+        for field in section.fields.values()
+        if len(field.doc) < 4
+    ]
+    assert undocumented == []
+    assert set(SHARED_ROOTS) == set(_SET.catalogue.shared)
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_every_guarded_column_is_in_the_catalogue_and_holds_what_the_guard_reads(table):
+    entity = _SET.catalogue.entities[table.name]
+    kinds = {
+        "string": "string", "guid": "string", "choice": "choice", "bool": "boolean",
+        "lookup": "lookup",
+    }  # fmt: skip
+
+    found = {name: entity.fields[name].kind.value for name in table.columns}
+
+    assert found == {name: kinds[kind] for name, kind in table.columns.items()}
+
+
+def test_every_list_is_used_and_says_what_to_put_in():
+    texts = [path.read_text("utf-8") for path in Path(shipped_folder()).glob("*.yaml")]
+    for path in (shipped_folder() / "lists").glob("*.yaml"):
+        assert any(f"{{list: {path.stem}}}" in text for text in texts), path.stem
+        assert "description: " in path.read_text("utf-8")
