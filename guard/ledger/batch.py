@@ -87,6 +87,9 @@ class Batch:
         self._ended = True
         for timer in self._timers:
             timer.cancel()
+        # Job and batch know each other: left so, each decision would be the collector's work.
+        self._job = None
+        self._timers.clear()
         # The next batch goes to the writer before anybody here is answered.
         self._queue.pass_by(self)
 
