@@ -196,7 +196,7 @@ class _File:
             _, found = read_line(self._bytes(path), where=path)
         except RecordUnreadable as unreadable:
             self.complaints.add(
-                keys.node.entries["record"], "record-unreadable", unreadable.message,
+                keys.node.entries["record"], "record-unusable", unreadable.message,
                 hint=unreadable.hint,
             )  # fmt: skip
             problems.append("the case could not be read")

@@ -43,7 +43,7 @@ CODES: dict[str, str] = {
     "pattern-invalid": "A regular expression cannot be compiled.",
     "pattern-too-long": "A regular expression is longer than allowed.",
     "policy-unknown": "There is no such policy.",
-    "record-unreadable": "A test names a recorded decision that cannot be read.",
+    "record-unusable": "A test names a recorded decision that cannot be read.",
     "rule-duplicate": "Two rules of a policy have the same id.",
     "rule-unknown": "The policy has no such rule.",
     "rules-missing": "A policy has no rule.",

@@ -87,6 +87,15 @@ class Explanation:
         return tuple(sorted(found, key=lambda rule: rule.id))
 
     @property
+    def rule_ids(self) -> tuple[str, ...]:
+        """Return the id of every rule that could have spoken, of policies without a match too."""
+        return tuple(
+            f"{trace.policy.name}/{rule.id}"
+            for trace in self.policies
+            for rule in trace.policy.tables[self.change.table].rules
+        )
+
+    @property
     def outcome(self) -> Outcome:
         """Return the outcome that the walker found by itself."""
         return max((rule.contributes for rule in self.rules), default=Outcome.ALLOW, key=_rank)

@@ -136,7 +136,8 @@ def _failure(case: CaseResult, report: Rehearsal) -> list[str]:
     lines = list(case.differences)
     (explanation,) = explained([case], report.policy_set)
     if explanation is not None:
-        rules = sorted(involved(case))
+        # With nothing to go by, what could have spoken is told.
+        rules = sorted(involved(case)) or list(explanation.rule_ids)
         lines += involved_text(explanation, rules[:MOST_TOLD])
         if len(rules) > MOST_TOLD:
             lines.append(f"and {len(rules) - MOST_TOLD} more rules: {', '.join(rules[MOST_TOLD:])}")

@@ -56,6 +56,15 @@ def test_a_failing_case_shows_the_tree_of_the_rule_with_its_values(run: Run, fol
     assert lines[-1] == "1 of 2 cases passed."
 
 
+def test_a_case_that_names_no_rule_shows_those_that_could_have_spoken(
+    run: Run, folder: Path
+) -> None:
+    silent = REJECTED.replace("use: anna", "use: anna, set: {owner.type: queue}")
+    done = run("policy", "test", write(folder, silent))
+    assert "expected reject, got allow" in done.out
+    assert f"- {RULE}  (critical, does not apply)" in done.out
+
+
 def test_coverage_names_the_rule_that_nobody_saw_fail(run: Run, folder: Path) -> None:
     done = run("policy", "test", write(folder, OWN), "--coverage")
     assert done.code == 0

@@ -140,6 +140,6 @@ def test_a_record_outside_the_folder_or_none_is_a_complaint(tmp_path):
     _, codes = _rehearse_record(folder, "")
     assert codes == []
     (folder / "x.test.yaml").write_text("cases: [{name: a, record: ../one.json}]")
-    assert [one.code for one in rehearse(folder).complaints] == ["record-unreadable"]
+    assert [one.code for one in rehearse(folder).complaints] == ["record-unusable"]
     (folder / "x.test.yaml").write_text("cases: [{name: a, record: one-policy.yaml}]")
-    assert [one.code for one in rehearse(folder).complaints] == ["record-unreadable"]
+    assert [one.code for one in rehearse(folder).complaints] == ["record-unusable"]
