@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -65,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except GuardError as error:
         _show(error)
         if debug:
+            import traceback
+
             traceback.print_exc()
         return error.exit_code
     except BrokenPipeError:
@@ -84,6 +84,9 @@ def _show(error: GuardError) -> None:
 
 
 def _own_fault(error: Exception) -> int:
+    import tempfile
+    import traceback
+
     from kernel.log import redacted_text
 
     text = redacted_text("".join(traceback.format_exception(error)))

@@ -9,7 +9,7 @@ loader recurses and dies on deep nesting.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias
 
 import yaml
@@ -22,10 +22,11 @@ MOST_NODES: Final = 40_000
 
 Scalar: TypeAlias = "str | int | float | bool | None"
 
-_NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
-_BOOLEANS: Final = {
+_WORDS: Final[dict[str, bool | None]] = {
+    "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
+_BEGIN_NUMBERS: Final = frozenset("0123456789+-.")
 _INTEGER: Final = re.compile(r"[-+]?[0-9]{1,18}")
 _HEXADECIMAL: Final = re.compile(r"0x[0-9a-fA-F]{1,15}")
 _OCTAL: Final = re.compile(r"0o[0-7]{1,20}")
@@ -41,13 +42,14 @@ _TAGS: Final = frozenset(
 class Node:
     """A place in a file; the base of the three kinds of node."""
 
-    __slots__ = ("column", "height", "line", "weight")
+    __slots__ = ("column", "line")
+
+    weight: int
+    height: int
 
     def __init__(self, mark: Any) -> None:
         self.line: int = mark.line + 1
         self.column: int = mark.column + 1
-        self.weight = 1
-        self.height = 1
 
     def value(self) -> Any:
         """Return the plain value: dict, list or scalar."""
@@ -59,8 +61,13 @@ class ScalarNode(Node):
 
     __slots__ = ("content", "text")
 
+    weight = 1
+    height = 1
+
     def __init__(self, mark: Any, text: str, content: Scalar) -> None:
-        super().__init__(mark)
+        # The commonest node by far, so that its place is set here and not by a call.
+        self.line = mark.line + 1
+        self.column = mark.column + 1
         self.text = text
         self.content = content
 
@@ -72,10 +79,12 @@ class ScalarNode(Node):
 class ListNode(Node):
     """A sequence of nodes."""
 
-    __slots__ = ("items",)
+    __slots__ = ("height", "items", "weight")
 
     def __init__(self, mark: Any) -> None:
         super().__init__(mark)
+        self.weight = 1
+        self.height = 1
         self.items: list[Node] = []
 
     def value(self) -> list[Any]:
@@ -86,10 +95,12 @@ class ListNode(Node):
 class MapNode(Node):
     """A mapping from text to nodes; merge keys are already resolved."""
 
-    __slots__ = ("entries", "keys", "merged")
+    __slots__ = ("entries", "height", "keys", "merged", "weight")
 
     def __init__(self, mark: Any) -> None:
         super().__init__(mark)
+        self.weight = 1
+        self.height = 1
         self.entries: dict[str, Node] = {}
         self.keys: dict[str, ScalarNode] = {}
         self.merged: list[Node] = []
@@ -110,12 +121,9 @@ class _Refused(Exception):
 
 def resolve(text: str) -> Scalar:
     """Return the YAML 1.2 core value of a plain scalar."""
-    if text in _NULLS:
-        return None
-    if text in _BOOLEANS:
-        return _BOOLEANS[text]
-    first = text[0]
-    if first.isdigit() or first in "+-.":
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] in _BEGIN_NUMBERS:
         if _INTEGER.fullmatch(text):
             return int(text)
         if _HEXADECIMAL.fullmatch(text):
@@ -138,8 +146,7 @@ def read_nodes(file: str, text: str, complaints: list[Complaint]) -> Node | None
     try:
         # Events carry no tags that could build anything; the safe C loader only parses here.
         parser = yaml.CSafeLoader(text)
-        while (event := parser.get_event()) is not None:
-            builder.take(event)
+        builder.take_all(parser.get_event)
     except _Refused as refused:
         builder.complain(refused.mark, refused.code, refused.text, refused.hint)
         return None
@@ -170,6 +177,35 @@ class _Builder:
     def complain(self, mark: Any, code: str, text: str, hint: str | None = None) -> None:
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
         self._complaints.append(Complaint(self._file, line, column, code, text, hint))
+
+    def take_all(self, next_event: Callable[[], Any]) -> None:
+        """Build from every event; plain scalars inside something take the short way."""
+        scalar, inside, keys = yaml.ScalarEvent, self._open, self._keys
+        while (event := next_event()) is not None:
+            if event.__class__ is not scalar or event.anchor or event.tag or not inside:
+                self.take(event)
+                continue
+            text = event.value
+            node = ScalarNode(event.start_mark, text, resolve(text) if event.implicit[0] else text)
+            self._total += 1
+            if self._total > MOST_NODES:
+                self._count(0, event)
+            parent = inside[-1][0]
+            if parent.__class__ is not MapNode:
+                self._put(node)
+                continue
+            key = keys[-1]
+            if key is None:
+                keys[-1] = node
+            elif key.text in parent.keys or key.text == "<<":
+                self._put(node)
+            else:
+                keys[-1] = None
+                parent.entries[key.text] = node
+                parent.keys[key.text] = key
+                parent.weight += 1
+                if parent.height < 2:
+                    parent.height = 2
 
     def take(self, event: yaml.Event) -> None:
         kind = event.__class__
