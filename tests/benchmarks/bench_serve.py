@@ -1,12 +1,15 @@
 """Decisions over HTTP: `mailbox-guard serve` as shipped, measured over the wire, as ratios.
 
 Four servers are started with default settings (only key, directory and database are given) and
-take turns, round by round, so that a noisy moment hits all of them alike; medians are compared.
+take turns, round by round, so that a noisy moment hits all of them alike; medians are compared. The
+CPU time that the server used per answer (its own and the kernel's for it) is the figure that other
+work on the machine disturbs least.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import socket
@@ -34,7 +37,7 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _server(name: str, environment: dict[str, str], core: int | None) -> Iterator[int]:
+def _server(name: str, environment: dict[str, str], core: int | None) -> Iterator[tuple[int, int]]:
     port = _free_port()
     with tempfile.TemporaryDirectory() as folder:
         env = {k: v for k, v in os.environ.items() if not k.startswith("MAILBOX_GUARD_")}
@@ -49,7 +52,7 @@ def _server(name: str, environment: dict[str, str], core: int | None) -> Iterato
             os.sched_setaffinity(process.pid, {core})
         try:
             _wait_until_ready(port, process, name)
-            yield port
+            yield port, process.pid
         finally:
             process.terminate()
             process.wait(20)
@@ -68,16 +71,29 @@ def _wait_until_ready(port: int, process: subprocess.Popen[bytes], name: str) ->
     raise SystemExit(f"the server for `{name}` did not become ready")
 
 
-def _load(port: int, kind: str, first: int, core: int | None) -> dict[str, object]:
+def _cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process used so far, NaN where that can't be known."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return math.nan
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _load(server: tuple[int, int], kind: str, first: int, core: int | None) -> dict[str, object]:
+    port, pid = server
     options = {
         "port": port, "kind": kind, "key": KEY, "first": first, "count": PREPARED,
         "seconds": SECONDS, "core": core,
     }  # fmt: skip
+    before = _cpu_seconds(pid)
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.load"],
         input=json.dumps(options) + "\n", capture_output=True, text=True, check=True,
     )  # fmt: skip
     measured: dict[str, object] = json.loads(done.stdout)
+    answers = sum(dict(measured["statuses"]).values())  # type: ignore[call-overload]
+    measured["cpu"] = (_cpu_seconds(pid) - before) * 1e6 / max(answers, 1)
     return measured
 
 
@@ -94,7 +110,7 @@ def main() -> None:
         postgres = _postgres(stack)
         if postgres:
             variants["durable, PostgreSQL"] = ("decide", {"MAILBOX_GUARD_DATABASE_URL": postgres})
-        ports = {
+        servers = {
             name: stack.enter_context(_server(name, environment, server_core))
             for name, (_, environment) in variants.items()
         }
@@ -102,7 +118,7 @@ def main() -> None:
         first = 1
         for _ in range(ROUNDS):
             for name, (kind, _) in variants.items():
-                seen[name].append(_load(ports[name], kind, first, load_core))
+                seen[name].append(_load(servers[name], kind, first, load_core))
                 first += PREPARED
     _print(seen)
 
@@ -130,7 +146,10 @@ def _print(seen: dict[str, list[dict[str, object]]]) -> None:
         return statistics.median(float(str(run[figure])) for run in seen[name])
 
     base = median("without store", "per_second")
-    print(f"{'variant':24}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'x without store':>17}  answers")
+    print(
+        f"{'variant':24}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs':>9}{'x without store':>17}"
+        "  answers"
+    )
     for name, runs in seen.items():
         answers: dict[str, int] = {}
         for run in runs:
@@ -139,6 +158,7 @@ def _print(seen: dict[str, list[dict[str, object]]]) -> None:
         rate = median(name, "per_second")
         print(
             f"{name:24}{rate:9.0f}{median(name, 'p50_ms'):9.2f}{median(name, 'p99_ms'):9.2f}"
+            f"{median(name, 'cpu'):9.0f}"
             f"{rate / base:17.2f}  {answers}"
         )
     if shutil.which("opa") is None:
