@@ -20,10 +20,14 @@ from kernel.log import conceal, configure
 from kernel.settings import PREFIX, Settings, load
 
 
-def settings_of(ctx: click.Context) -> Settings:
-    """Read the settings once for a command and set the log up."""
+def settings_of(ctx: click.Context, *, stays: bool = False) -> Settings:
+    """Read the settings once for a command and set the log up.
+
+    A command that ends by itself logs warnings alone, unless debugging: its result is what counts.
+    """
     settings = load(os.environ, ctx.find_root().obj)
-    configure(level=settings.log_level)
+    level = settings.log_level
+    configure(level=level if stays or level == "debug" else "warning")
     conceal(_secrets_of(settings))
     return settings
 

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-Advance = Callable[[int, int], None]
-"""Told how much is done of how much."""
+Advance = Callable[[int, int | None], None]
+"""Told how much is done of how much; None while nobody knows."""
 
 
 @contextmanager

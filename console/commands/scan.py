@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +16,8 @@ from console.output import Output, emit, output_option, table
 from kernel.settings import Settings
 
 if TYPE_CHECKING:
-    from guard.watch.scan import Applied
+    from guard.watch.scan import Applied, ScannedRow, Scanner
+    from kernel.clock import Clock
 
 _NOES = ("fail", "error")
 
@@ -27,14 +30,26 @@ _NOES = ("fail", "error")
     metavar="N",
     help="Allow that N approvals are withdrawn at once, after looking at the list.",
 )
+@click.option(
+    "--resume",
+    "log_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Keep what was judged in this file, and go on from it after an interruption.",
+)
 @output_option()
 @click.pass_context
 def scan(
-    ctx: click.Context, applies: bool, yes_withdraw: int | None, outputs: Sequence[Output]
+    ctx: click.Context,
+    applies: bool,
+    yes_withdraw: int | None,
+    log_file: Path | None,
+    outputs: Sequence[Output],
 ) -> int:
     """Exit 1 when anything fails or errs, or the brake was pulled."""
+    if applies and log_file is not None:
+        raise click.UsageError("--apply judges every row anew; it takes no --resume.")
     listed, applied = asyncio.run(
-        _scan(settings_of(ctx), applies=applies, yes_withdraw=yes_withdraw)
+        _scan(settings_of(ctx), log_file, applies=applies, yes_withdraw=yes_withdraw)
     )
     emit(outputs, listed, text=lambda: _text(listed))
     if applied is not None:
@@ -49,7 +64,7 @@ def scan(
 
 
 async def _scan(
-    settings: Settings, *, applies: bool, yes_withdraw: int | None
+    settings: Settings, log_file: Path | None, *, applies: bool, yes_withdraw: int | None
 ) -> tuple[list[dict[str, Any]], Applied | None]:
     from console.metrics import Metrics
     from console.policy_folder import PolicyFolder
@@ -73,13 +88,34 @@ async def _scan(
                 readiness=lambda: None,
             )
             await guard.introduce()
-            scanned = await guard.scanner.scan()
+            scanned = await _judged(guard.scanner, log_file, clock)
             applied = None
             if applies:
                 applied = await guard.scanner.apply(scanned, withdrawals_allowed=yes_withdraw)
         finally:
             await connections.aclose()
     return [one.listed() for one in scanned], applied
+
+
+async def _judged(scanner: Scanner, log_file: Path | None, clock: Clock) -> list[ScannedRow]:
+    """Judge every row, with a bar for whoever looks, and a log when one was asked for."""
+    from console.progress import progress
+    from console.scan_log import read_log, write_log
+
+    done = 0
+    with ExitStack() as stack:
+        advance = stack.enter_context(progress("Judging addresses"))
+        known = read_log(log_file, now=clock.now()) if log_file else {}
+        note = stack.enter_context(write_log(log_file, known, clock.now)) if log_file else None
+
+        def seen(row: ScannedRow) -> None:
+            nonlocal done
+            done += 1
+            advance(done, None)
+            if note is not None:
+                note(row)
+
+        return await scanner.scan(known=known, seen=seen)
 
 
 def _text(listed: Sequence[dict[str, Any]]) -> str:

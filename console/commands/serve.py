@@ -20,7 +20,7 @@ from kernel.settings import PREFIX, Settings
 @click.pass_context
 def serve(ctx: click.Context, host: str, port: int, no_sync: bool) -> None:
     """Serve until interrupted."""
-    settings = settings_of(ctx)
+    settings = settings_of(ctx, stays=True)
     if not settings.webhook_keys:
         raise SettingInvalid(
             f"{PREFIX}WEBHOOK_KEYS is not set, so no delivery could be authenticated.",

@@ -25,7 +25,7 @@ def sync() -> None:
 @click.pass_context
 def run(ctx: click.Context, once: bool, outputs: Sequence[Output]) -> int:
     """Exit 0 after a clean pass, 1 when something is quarantined or unresolved."""
-    settings = settings_of(ctx)
+    settings = settings_of(ctx, stays=not once)
     if not once:
         asyncio.run(_loop(settings))
         return 0

@@ -6,8 +6,9 @@ withdraws what they do. Withdrawing more than max(20, 5 %) stops before the firs
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection
@@ -24,6 +25,7 @@ from guard.ledger.entry import iso
 from guard.own import Own
 from kernel import approvals
 from kernel.database import Database
+from kernel.digest import digest_of
 from kernel.errors import Conflict, GuardError, Unavailable
 from kernel.failpoints import step
 from rules.scanning import Judgement
@@ -45,11 +47,12 @@ class BrakePulled(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class ScannedRow:
-    """One row with what it is worth."""
+    """One row with what it is worth; `mark` stands for the row as it is and the policies."""
 
     row: StoredRow
     address: str
     judgement: Judgement
+    mark: str = ""
 
     def listed(self) -> dict[str, Any]:
         """Return the row as docs/contract.md words it."""
@@ -88,6 +91,14 @@ class _Plan:
         return self.scanned.row.record_id
 
 
+Seen = Callable[[ScannedRow], None]
+NOTHING_KNOWN: Mapping[str, Judgement] = MappingProxyType({})
+
+
+def _unseen(row: ScannedRow) -> None:
+    """Look away."""
+
+
 class Scanner:
     """Judges what is already there."""
 
@@ -107,22 +118,39 @@ class Scanner:
         self._decider = decider
         self._own = own
 
-    async def scan(self) -> list[ScannedRow]:
-        """Return every row that has an address, judged. Raises a GuardError for unread rows."""
+    async def scan(
+        self, *, known: Mapping[str, Judgement] = NOTHING_KNOWN, seen: Seen = _unseen
+    ) -> list[ScannedRow]:
+        """Return every row that has an address, judged. Raises a GuardError for unread rows.
+
+        `known` holds judgements of an interrupted scan by their marks: a row that is as it was
+        then, under the same policies, is not judged again. `seen` gets each row as it is done.
+        """
         found: list[ScannedRow] = []
         for table in TABLES.values():
             async for page in self._rows.pages(table.name):
                 for row in page:
                     address = row.columns.get(table.address)
                     if isinstance(address, str) and address:
-                        found.append(await self._judged(row, address))
+                        found.append(await self._judged(row, address, known))
+                        seen(found[-1])
         return found
 
-    async def _judged(self, row: StoredRow, address: str) -> ScannedRow:
-        judgement = await self._judge.judge_row(
+    async def _judged(
+        self, row: StoredRow, address: str, known: Mapping[str, Judgement]
+    ) -> ScannedRow:
+        mark = digest_of(
+            [
+                self._judge.policy_set.digest,
+                row.table,
+                row.record_id,
+                {name: str(value) for name, value in row.columns.items()},
+            ]
+        )
+        judgement = known.get(mark) or await self._judge.judge_row(
             row.table, row.record_id, row.columns, now=self._decider.now()
         )
-        return ScannedRow(row, address, judgement)
+        return ScannedRow(row, address, judgement, mark)
 
     async def apply(
         self, scanned: list[ScannedRow], *, withdrawals_allowed: int | None = None

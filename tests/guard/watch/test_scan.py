@@ -52,6 +52,25 @@ async def test_a_fact_that_is_missing_is_an_error(worked: Worked) -> None:
     assert (row["result"], row["rules"]) == ("error", ["own-address/same-as-upn"])
 
 
+async def test_a_scan_that_goes_on_judges_only_what_is_new(worked: Worked) -> None:
+    first = await worked.scanner.scan()
+    known = {one.mark: one.judgement for one in first}
+    worked.house.rows.users.clear()
+    worked.house.rows.put("queue", USER_ID, emailaddress="vip@contoso.com", statecode=0)
+    seen: list[str] = []
+    again = await worked.scanner.scan(known=known, seen=lambda one: seen.append(one.row.table))
+    assert seen == ["mailbox", "queue"]
+    assert [one.judgement.result for one in again] == ["pass", "hold"]
+
+
+async def test_a_row_that_changed_is_judged_again(worked: Worked) -> None:
+    (first,) = await worked.scanner.scan()
+    worked.house.rows.put("mailbox", MAILBOX_ID, emailaddress="vip@contoso.com")
+    (again,) = await worked.scanner.scan(known={first.mark: first.judgement})
+    assert again.mark != first.mark
+    assert again.judgement.result != "pass"
+
+
 async def test_a_scan_alone_writes_nothing(worked: Worked) -> None:
     await scanned(worked)
     assert worked.approval() is None
