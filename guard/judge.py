@@ -30,6 +30,8 @@ from rules.scanning import Judgement, judge_row, row_change, scan_needs
 SCHEDULED_WITHIN = timedelta(hours=24)
 TEST_SCHEDULED = "testemailconfigurationscheduled"
 OWNER_ROOT = "new.owner."
+# Who holds the address is asked together with whose it is; both can wait for stage 40.
+DEFERRED_ROOTS = (OWNER_ROOT, "new.addressOwner.")
 KIND = "actor.kind"
 # What must still be as it was when the test was scheduled.
 _UNCHANGED = ("emailaddress", "ownerid.id", "regardingobjectid.id", "emailserverprofile.id")
@@ -101,7 +103,7 @@ class Judge:
         decision = decide(change, policy_set, facts, now=now)
         deferred: tuple[str, ...] = ()
         if is_synchronous and may_be_deferred(change, facts):
-            decision, deferred = set_aside(decision, (OWNER_ROOT,))
+            decision, deferred = set_aside(decision, DEFERRED_ROOTS)
         return Judged(decision, facts, policy_set, found.sources, deferred, attributed_to)
 
     async def judge_row(

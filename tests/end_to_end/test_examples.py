@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 WITH_A_COPY = {
     "33-forward-mailbox-created-outside": (
         "allowed-domains/domain-on-list",
+        "forward-mailbox-forbidden/no-forward-mailbox",
         "own-address-only/same-as-owner",
     ),
     "34-mailbox-created-already-approved": (

@@ -23,6 +23,19 @@ from tests.guard.house import House, a_house
 
 FOREIGN = {"emailaddress": "ceo@contoso.com"}
 OWN = {"emailaddress": "ANNA@contoso.com"}
+OWN_OR_HELD = """
+apiVersion: guard/v1
+kind: Policy
+name: own-address
+match: {entity: mailbox, operations: [create, update]}
+rules:
+  - id: own-or-held
+    require:
+      - anyOf:
+          - {field: address, equals: {field: owner.upn}}
+          - {field: addressOwner.objectId, equals: {field: owner.objectId}}
+    message: "{address} is not the owner's."
+"""
 
 
 @pytest.fixture
@@ -244,6 +257,20 @@ class TestCreate:
         assert entry.cause == "deferred"
         assert entry.public["deferred"] == ["own-address/same-as-upn"]
         assert f"user {QUEUE_ID}" not in house.rows.asked
+
+    async def test_a_silent_directory_does_not_keep_it_from_being_deferred(
+        self, clock: FrozenClock
+    ) -> None:
+        house = a_house(clock, documents={"policies/own-address.yaml": OWN_OR_HELD})
+        house.directory.is_down = True
+        columns = {
+            "emailaddress": "new@contoso.com",
+            "emailrouteraccessapproval": choice(0),
+            "regardingobjectid": reference("systemuser", QUEUE_ID),
+        }
+        answer = await house.post(body(columns, message="Create"))
+        assert (answer.status, answer.body["decision"]) == (200, "allow")
+        assert house.ledger.entries[0].public["deferred"] == ["own-address/own-or-held"]
 
     async def test_with_approval_1_it_is_not_deferred(self, house: House) -> None:
         columns = {
