@@ -36,6 +36,7 @@ class PublicPart(msgspec.Struct, gc=False):
     rules: list[str] = msgspec.field(default_factory=list)
     policy_set: str | None = None
     deferred: list[str] = msgspec.field(default_factory=list)
+    confirms: str | None = None
 
 
 class PrivatePart(msgspec.Struct, gc=False):
@@ -82,6 +83,7 @@ class Unreplayable(Exception):
 
 MASKED: Final = "its private part was masked"
 NOT_EXPORTED: Final = "it was exported without its private part"
+CONFIRMS: Final = "it confirms an earlier decision, which has the facts"
 NOT_JUDGED: Final = "no policy judged it"
 OWN_LAW: Final = "a law of the guard itself decided it"
 
@@ -96,8 +98,10 @@ _decode_line: Final = msgspec.json.Decoder(_Line).decode
 def past_from(public: str, private: str | None) -> PastDecision:
     """Return the decision that the two parts of a ledger row tell. Raises Unreplayable."""
     stated = decode_public(public)
-    if private is None:
+    if stated.confirms is None and private is None:
         raise Unreplayable(MASKED)
+    if private is None:
+        raise Unreplayable(CONFIRMS)
     return past_of(stated, decode_private(private), has_moments=MOMENT in private)
 
 
@@ -114,6 +118,8 @@ def read_line(text: str | bytes, *, where: str) -> tuple[str, PastDecision | str
             hint="`mailbox-guard decisions show ID --output json` writes one.",
         ) from error
     try:
+        if line.confirms is not None:
+            raise Unreplayable(CONFIRMS)
         if line.private is None:
             raise Unreplayable(MASKED)
         if isinstance(line.private, msgspec.UnsetType):
@@ -127,6 +133,8 @@ def past_of(stated: PublicPart, private: PrivatePart, *, has_moments: bool) -> P
     """Return the decision of two decoded parts. Raises Unreplayable."""
     before, facts, request = private.before, private.facts, private.request
     altered = private.altered if private.altered is not None else private.after
+    if stated.confirms is not None:
+        raise Unreplayable(CONFIRMS)
     if before is None or altered is None or stated.operation is None:
         raise Unreplayable(NOT_JUDGED)
     if stated.decision not in OUTCOMES:

@@ -8,7 +8,7 @@ records, facts that nobody recorded) is counted with its reason, never guessed.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -24,6 +24,7 @@ from rules.decision import Decision, Finding, Outcome, combine, set_aside
 from rules.policy import Policy, TablePolicy
 from rules.policy_set import PolicySet, build_index
 from rules.recorded import (
+    CONFIRMS,
     MOMENT,
     OUTCOMES,
     OWN_LAWS,
@@ -38,7 +39,7 @@ from rules.recorded import (
 
 MOST_SAMPLES: Final = 3
 _OWNER_ROOT: Final = ("new.owner.",)
-_NONE_SENT: Final[frozenset[str]] = frozenset()
+_NONE: Final[frozenset[str]] = frozenset()
 _NOTHING_MISSING: Final = msgspec.Raw(b"{}")
 FindSet = Callable[[str], PolicySet | None]
 
@@ -63,13 +64,16 @@ class Shift:
 class Tally:
     """What a simulation found so far; it can be written down and taken up again.
 
-    `cells` is keyed "old -> new"; `other_rules` counts the same outcome made by other rules.
+    `confirmations` are records without a judgement of their own: the decision that they confirm
+    is replayed. `cells` is keyed "old -> new"; `other_rules` counts the same outcome made by
+    other rules.
     """
 
     replayed: int = 0
     differing: int = 0
     other_rules: int = 0
     evaluated: int = 0
+    confirmations: int = 0
     unreplayable: dict[str, Cell] = field(default_factory=dict)
     cells: dict[str, Cell] = field(default_factory=dict)
     rules: dict[str, Shift] = field(default_factory=dict)
@@ -107,9 +111,11 @@ class Simulation:
         self._baseline = baseline
         self._find_set = find_set
         self._affected: dict[str | None, _Affected | None] = {}
+        self._sets: dict[str | None, PolicySet | None] = {policy_set.digest: policy_set}
         self._unrecorded = _Unrecorded(policy_set)
         if baseline is not None:
             self._unrecorded_before = _Unrecorded(baseline)
+            self._sets[baseline.digest] = baseline
         self._reads_request = any(
             _reads_request(policy)
             for each in (policy_set, baseline)
@@ -148,6 +154,7 @@ class Simulation:
             before is None
             or altered is None
             or operation is None
+            or stated.confirms is not None
             or stated.decision not in OUTCOMES
             or (rules and rules[0].startswith(OWN_LAWS))
         ):
@@ -161,7 +168,7 @@ class Simulation:
             return
         change = overlaid(
             stated.table, operation, stated.record_id, before=before, altered=altered,
-            sent=_NONE_SENT, request=NOTHING, differing=differing,
+            sent=_NONE, request=NOTHING, differing=differing,
         )  # fmt: skip
         missing = head.missing
         facts = Facts(
@@ -202,7 +209,7 @@ class Simulation:
             self._compare(past, decision, past.outcome, past.rules)
             return
         before = decide(past.change, baseline, past.facts, now=past.now)
-        lacking = self._unrecorded_before.path(past, before)
+        lacking = self._unrecorded_before.path(past, before, asked=self._asked)
         if lacking is not None:
             self.set_apart(past.id, _lacks(lacking))
             return
@@ -211,12 +218,22 @@ class Simulation:
 
     def _learn(self, digest: str | None) -> _Affected | None:
         """Return what differs between a record's set and ours; None when its set isn't known."""
-        known = self._baseline
-        if known is None and digest is not None and self._find_set is not None:
-            known = self._find_set(digest)
+        known = self._baseline or self._recorded_set(digest)
         found = _Affected(known, self._set) if known is not None else None
         self._affected[digest] = found
         return found
+
+    def _recorded_set(self, digest: str | None) -> PolicySet | None:
+        """Return the set that a record names, looked for once."""
+        if digest not in self._sets:
+            found = self._find_set(digest) if digest is not None and self._find_set else None
+            self._sets[digest] = found
+        return self._sets[digest]
+
+    def _asked(self, past: PastDecision) -> frozenset[str]:
+        """Return the facts that were asked for then: what is lacking of them was not to be had."""
+        recorded = self._recorded_set(past.policy_set)
+        return recorded.candidates(past.change).facts if recorded is not None else _NONE
 
     def _compare(
         self, past: PastDecision, decision: Decision, outcome: str, rules: tuple[str, ...]
@@ -225,7 +242,7 @@ class Simulation:
         if not decision.findings and outcome == "allow" and not rules:
             tally.replayed += 1
             return
-        lacking = self._unrecorded.path(past, decision)
+        lacking = self._unrecorded.path(past, decision, asked=self._asked)
         if lacking is not None:
             self.set_apart(past.id, _lacks(lacking))
             return
@@ -259,6 +276,9 @@ class Simulation:
 
     def set_apart(self, decision_id: str, reason: str) -> None:
         """Count a record that cannot be decided again."""
+        if reason == CONFIRMS:
+            self.tally.confirmations += 1
+            return
         cell = self.tally.unreplayable.setdefault(reason, Cell())
         cell.count += 1
         if len(cell.samples) < MOST_SAMPLES:
@@ -339,13 +359,20 @@ class _Unrecorded:
             self._facts[policy.name, name] = _fact_paths(_trees(table))
             self._excepting[policy.name, name] = _fact_paths(excepting)
 
-    def path(self, past: PastDecision, decision: Decision) -> str | None:
+    def path(
+        self, past: PastDecision, decision: Decision, *, asked: Callable[[PastDecision], Set[str]]
+    ) -> str | None:
         """Return a fact that could make the outcome another; None when it is certain."""
         doubtful: dict[str, str] = {}
+        known: Set[str] | None = None
         for finding in decision.findings:
             lacking = self._lacking(past, finding)
-            if lacking is not None:
-                doubtful[finding.id] = lacking
+            if not lacking:
+                continue
+            known = asked(past) if known is None else known
+            unasked = lacking - known
+            if unasked:
+                doubtful[finding.id] = min(unasked)
         if not doubtful:
             return None
         certain = [finding for finding in decision.findings if finding.id not in doubtful]
@@ -353,21 +380,17 @@ class _Unrecorded:
         # Nothing is stronger than a rejection, whatever the rest would have been.
         return None if left.outcome is Outcome.REJECT else min(doubtful.values())
 
-    def _lacking(self, past: PastDecision, finding: Finding) -> str | None:
+    def _lacking(self, past: PastDecision, finding: Finding) -> frozenset[str]:
         if finding.mode == "audit" or finding.result == "excepted":
-            return None
+            return _NONE
         facts = self._facts if finding.result == "error" else self._excepting
-        named = facts.get((finding.policy, past.change.table))
-        if not named:
-            return None
-        lacking = [
+        return frozenset(
             path
-            for path in named
+            for path in facts.get((finding.policy, past.change.table), ())
             if path not in past.facts.values
             and path not in past.facts.missing
             and (past.change.before or not path.startswith("old."))
-        ]
-        return min(lacking) if lacking else None
+        )
 
 
 def _fact_paths(trees: Iterable[Condition]) -> frozenset[str]:

@@ -81,7 +81,7 @@ def explain(
 
     def text() -> str:
         lines = [explanation_text(explanation, heading=_heading(given, facts), only=rule)]
-        lines += _remarks(past, explanation.decision.outcome.value, is_changed=bool(assigned))
+        lines += _remarks(change, past, explanation.decision.outcome.value, bool(assigned))
         return "\n".join(lines)
 
     emit(outputs, told, text=text)
@@ -163,14 +163,16 @@ def _heading(given: _Given, facts: Facts) -> list[str]:
     return [*heading, f"set {given.policy_set.digest[:12]}"]
 
 
-def _remarks(past: PastDecision | None, outcome: str, *, is_changed: bool) -> list[str]:
+def _remarks(named: str, past: PastDecision | None, outcome: str, changed: bool) -> list[str]:
     if past is None:
         return []
     remarks = []
+    if past.id != named.lower():
+        remarks.append(f"The decision {named} only confirms this one.")
     if past.deferred:
         names = ", ".join(past.deferred)
         remarks.append(f"When it was decided, these were left to the committed row: {names}.")
     if past.outcome != outcome:
-        because = "With the values that were set" if is_changed else "By these policies"
+        because = "With the values that were set" if changed else "By these policies"
         remarks.append(f"{because} the answer is {outcome}; recorded was {past.outcome}.")
     return remarks

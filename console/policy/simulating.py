@@ -116,6 +116,10 @@ def tally_text(tally: Tally) -> str:
         ids = ", ".join(sample["id"] for sample in cell.samples)
         more = ", …" if cell.count > len(cell.samples) else ""
         lines.append(f"not replayed  {cell.count}  {reason}: {ids}{more}")
+    if tally.confirmations:
+        lines.append(
+            f"{tally.confirmations} records confirm decisions and are not counted a second time."
+        )
     lines.append(
         f"{tally.replayed} recorded changes replayed, {tally.differing} with another answer, "
         f"{tally.other_rules} with the same answer by other rules, {apart} that can't be replayed."

@@ -15,7 +15,7 @@ from guard.ledger.tables import decisions, policy_sets
 from kernel.tables import microseconds
 from rules.loader import load_documents
 from rules.policy_set import PolicySet
-from rules.recorded import MASKED, PastDecision, Unreplayable, past_from
+from rules.recorded import MASKED, PastDecision, Unreplayable, decode_public, past_from
 
 Parts = Sequence[tuple[str, str, str | None]]
 """Id, public part and private part of decisions, in the order in which they were written."""
@@ -32,7 +32,7 @@ class Batch:
 
 
 def find_past(connection: Connection, decision_id: str) -> PastDecision:
-    """Return one decision with what it was made on.
+    """Return one decision with what it was made on; of a confirmation, the decision confirmed.
 
     Raises DecisionUnknown, or DecisionMasked when it can't be decided again.
     """
@@ -44,6 +44,9 @@ def find_past(connection: Connection, decision_id: str) -> PastDecision:
             f"No decision has the id {decision_id}.",
             hint="`mailbox-guard decisions list` shows the ids.",
         )
+    confirmed = decode_public(row.public).confirms
+    if confirmed is not None and confirmed != decision_id.lower():
+        return find_past(connection, confirmed)
     try:
         return past_from(row.public, row.private)
     except Unreplayable as reason:

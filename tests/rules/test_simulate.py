@@ -65,7 +65,8 @@ def test_what_the_same_policies_decide_is_not_decided_again():
     same = a_set(*[text for text in _OLD.documents.values() if "Policy" in text])
     tally = _simulate(rows, same, find_set=lambda digest: _OLD)
     assert (tally.replayed, tally.evaluated, tally.cells) == (2, 0, {})
-    assert _simulate(rows, _OLD).evaluated == 2
+    assert _simulate(rows, _OLD).evaluated == 0
+    assert _simulate(rows, _NEW).evaluated == 2
 
 
 def test_a_masked_record_is_named_and_never_guessed():
@@ -97,6 +98,22 @@ def test_a_fact_that_nobody_recorded_is_not_taken_for_an_error():
     tally = _simulate([_row(_named("Bob"), facts())], needing)
     assert list(tally.unreplayable) == ["new.owner.upn was not recorded"]
     assert (tally.replayed, tally.differing) == (0, 0)
+
+
+def test_a_fact_that_was_asked_for_and_not_had_is_lacking_again():
+    recorded = a_set(a_policy(_UPN, mode="warn"))
+    row = _row(_named("Bob"), facts(), recorded)
+    enforced = a_set(a_policy(_UPN))
+    told = _simulate([row], enforced, find_set=lambda digest: recorded)
+    assert (list(told.cells), told.unreplayable) == (["allow -> reject"], {})
+    assert list(_simulate([row], enforced).unreplayable) == ["new.owner.upn was not recorded"]
+
+
+def test_a_confirmation_is_not_decided_a_second_time():
+    row = _row(_named("Bob"), facts())
+    public = json.dumps({**json.loads(row[1]), "confirms": "an earlier one"})
+    tally = _simulate([row, ("b", public, row[2]), ("c", public, None)])
+    assert (tally.replayed, tally.confirmations, tally.unreplayable) == (1, 2, {})
 
 
 def test_a_fact_that_was_missing_then_is_missing_again():

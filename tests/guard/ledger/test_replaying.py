@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from guard.errors import DecisionMasked, DecisionUnknown
 from guard.ledger.replaying import batches, count_decisions, find_past, find_set
-from guard.ledger.stored import DECISION, mask
+from guard.ledger.stored import DECISION, StoredLedger, mask
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from rules.change import Change, Facts
 from rules.loader import load_documents
-from tests.console.recording import POLICY, recorded
+from tests.console.recording import POLICY, an_entry, recorded
 
 POLICIES = load_documents({"own-address-only.yaml": POLICY})
 FACTS = Facts({"new.owner.upn": "anna@contoso.com"}, {"new.owner.type": "it did not answer"})
@@ -68,3 +69,13 @@ async def test_what_is_unknown_or_masked_is_refused(database: Database, ids: lis
     await database.write(lambda c: mask(c, ids[0]), step=DECISION)
     with pytest.raises(DecisionMasked, match="its private part was masked"):
         database.read_now(lambda c: find_past(c, ids[0]))
+
+
+async def test_a_confirmation_leads_to_the_decision_that_it_confirms(
+    database: Database, clock: FrozenClock, ids: list[str]
+) -> None:
+    entry = an_entry(a_change(2), Facts(), POLICIES, now=clock.now())
+    entry = replace(entry, public={**entry.public, "confirms": ids[2]})
+    await StoredLedger(database, clock).record(entry)
+    past = database.read_now(lambda c: find_past(c, entry.id))
+    assert (past.id, past.facts) == (ids[2], FACTS)
