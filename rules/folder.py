@@ -39,20 +39,23 @@ def read_folder(folder: Path, complaints: list[Complaint]) -> dict[str, str]:
             )
         )  # fmt: skip
         return {}
-    for path in paths:
-        name = path.relative_to(folder).as_posix()
+    for path, name in paths:
         text = _read(path, name, complaints)
         if text is not None:
             texts[name] = text
     return texts
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    for inside, folders, files in os.walk(folder):
+def _walk(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield the path of every YAML file, and its name below the folder."""
+    # Texts and not Path objects, which cost more than reading a small file.
+    root = str(folder)
+    for inside, folders, files in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".")]
+        below = inside[len(root) :].replace(os.sep, "/").lstrip("/")
         for name in files:
             if name.endswith(_ENDINGS) and not name.startswith("."):
-                yield Path(inside, name)
+                yield os.path.join(inside, name), f"{below}/{name}" if below else name
 
 
 def is_test(path: str) -> bool:
@@ -65,9 +68,9 @@ def without_tests(texts: Mapping[str, str]) -> dict[str, str]:
     return {path: text for path, text in texts.items() if not is_test(path)}
 
 
-def _read(path: Path, name: str, complaints: list[Complaint]) -> str | None:
+def _read(path: str, name: str, complaints: list[Complaint]) -> str | None:
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             data = file.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
             complaints.append(

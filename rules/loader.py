@@ -8,11 +8,11 @@ what it imports stay light: the standard library, yaml and re2.
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from kernel.digest import digest_of
 from rules.catalogue import Catalogue
@@ -30,7 +30,23 @@ from rules.reading_parts import read_exception, read_list, read_params, resolve_
 from rules.reading_policy import PolicyHeader, read_header, read_rules
 from rules.shipped import CATALOGUE_FILE, shipped_catalogue
 
+T = TypeVar("T")
+
 KINDS: Final = ("Policy", "List", "Exception", "Params", "Catalogue", "Test")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A policy folder that would load: its digest, its policies, and what is no more than odd."""
+
+    digest: str
+    policies: tuple[Policy, ...]
+    warnings: tuple[Complaint, ...]
+
+    @property
+    def enforced(self) -> int:
+        """Return how many policies are enforced."""
+        return sum(policy.mode == "enforce" for policy in self.policies)
 
 
 def load(folder: Path, *, environment: str | None = None, now: datetime | None = None) -> PolicySet:
@@ -42,6 +58,13 @@ def load(folder: Path, *, environment: str | None = None, now: datetime | None =
     complaints: list[Complaint] = []
     texts = without_tests(read_folder(folder, complaints))
     return _load(texts, environment, now, complaints)
+
+
+def check(folder: Path, *, environment: str | None = None, now: datetime | None = None) -> Checked:
+    """Return what `load` would load, without making it ready to decide; raises as `load` does."""
+    complaints: list[Complaint] = []
+    texts = without_tests(read_folder(folder, complaints))
+    return _read(texts, environment, now, complaints, _Loading.checked)
 
 
 def load_documents(documents: Mapping[str, str], *, environment: str | None = None) -> PolicySet:
@@ -73,6 +96,13 @@ def catalogue_of(folder: Path | None) -> Catalogue:
 def _load(
     texts: dict[str, str], environment: str | None, now: datetime | None, found: list[Complaint]
 ) -> PolicySet:
+    return _read(texts, environment, now, found, _Loading.policy_set)
+
+
+def _read(
+    texts: dict[str, str], environment: str | None, now: datetime | None, found: list[Complaint],
+    made: Callable[[_Loading], T],
+) -> T:  # fmt: skip
     loading = _Loading(environment, now, found)
     collecting = gc.isenabled()
     # What is loaded stays; the collector would only walk over it again and again.
@@ -81,7 +111,7 @@ def _load(
         loading.sort_out(texts)
         loading.read()
         loading.finish()
-        return loading.policy_set()
+        return made(loading)
     finally:
         if collecting:
             gc.enable()
@@ -220,17 +250,25 @@ class _Loading:
             return
         raise PolicySetInvalid(sorted(set(self.found), key=_by_place))
 
-    def policy_set(self) -> PolicySet:
-        """Return the set that was read."""
-        policies = tuple(sorted(self.policies.values(), key=lambda policy: policy.name))
-        return PolicySet(
+    def checked(self) -> Checked:
+        """Return what was read."""
+        return Checked(
             digest=digest_of({"environment": self.environment, "documents": self.values}),
+            policies=tuple(sorted(self.policies.values(), key=lambda policy: policy.name)),
+            warnings=tuple(sorted(set(self.found), key=_by_place)),
+        )
+
+    def policy_set(self) -> PolicySet:
+        """Return the set that was read, compiled."""
+        checked = self.checked()
+        return PolicySet(
+            digest=checked.digest,
             environment=self.environment,
             documents=self.documents,
             catalogue=self.catalogue,
-            policies=policies,
-            index=build_index(policies),
-            warnings=tuple(sorted(set(self.found), key=_by_place)),
+            policies=checked.policies,
+            index=build_index(checked.policies),
+            warnings=checked.warnings,
         )
 
 

@@ -14,8 +14,7 @@ from console.reports import REPORT_FORMATS, reports
 from kernel.clock import SystemClock
 from rules.complaint import CODES, Complaint
 from rules.errors import PolicySetInvalid
-from rules.loader import load
-from rules.policy_set import PolicySet
+from rules.loader import Checked, check
 from rules.shipped import shipped_folder
 
 
@@ -33,9 +32,9 @@ def validate(
 ) -> int:
     """Exit 0 when the folder loads, 2 with every complaint when it does not."""
     root = folder or shipped_folder()
-    loaded: PolicySet | None = None
+    loaded: Checked | None = None
     try:
-        loaded = load(root, environment=environment, now=SystemClock().now())
+        loaded = check(root, environment=environment, now=SystemClock().now())
         complaints: tuple[Complaint, ...] = loaded.warnings
     except PolicySetInvalid as invalid:
         complaints = invalid.complaints
@@ -64,7 +63,7 @@ def validate(
     return 0 if valid else 2
 
 
-def _count_rules(loaded: PolicySet) -> int:
+def _count_rules(loaded: Checked) -> int:
     return sum(
         max((len(resolved.rules) for resolved in each.tables.values()), default=0)
         for each in loaded.policies
