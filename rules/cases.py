@@ -7,7 +7,7 @@ exact; a recorded decision without `expect` expects what was recorded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,6 +61,11 @@ class Case:
     policies: frozenset[str] | None
     expected: Expectation
     problems: tuple[str, ...] = ()
+
+
+def policies_named(cases: Iterable[Case]) -> frozenset[str]:
+    """Return the policies that a case names, which are tried even when they are off."""
+    return frozenset(name for case in cases for name in case.policies or ())
 
 
 _NO_CHANGE: Final = Change("", "update", "", {}, {})

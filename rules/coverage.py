@@ -52,13 +52,17 @@ _STAGES: Final = ("when", "require", "unless")
 
 
 class Coverage:
-    """Counts what explanations show, over every rule and condition of a set that is not off."""
+    """Counts what explanations show, over every rule and condition of a set.
 
-    def __init__(self, policy_set: PolicySet) -> None:
+    Policies that are off count only if they are among those that the cases name.
+    """
+
+    def __init__(self, policy_set: PolicySet, *, named: frozenset[str] = frozenset()) -> None:
         self._rules: dict[str, RuleCoverage] = {}
         self._conditions: dict[Place, ConditionCoverage] = {}
         for policy in policy_set.policies:
-            for table in policy.tables.values() if policy.mode != "off" else ():
+            is_tried = policy.mode != "off" or policy.name in named
+            for table in policy.tables.values() if is_tried else ():
                 self._declare(policy.name, "match", table.when)
                 for rule in table.rules:
                     rule_id = f"{policy.name}/{rule.id}"

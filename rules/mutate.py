@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from rules.cases import Case
+from rules.cases import Case, policies_named
 from rules.catalogue import Kind
 from rules.conditions import AllOf, AnyOf, Check, Condition, Not, Other, Place, Test, Written
 from rules.decide import decide
@@ -80,8 +80,9 @@ def try_mutants(
     advance: Callable[[int, int], None] = lambda done, total: None,
 ) -> Mutations:
     """Decide every case under every mutant; all cases must pass on the set as it is."""
-    made = [m for policy in policy_set.policies if policy.mode != "off" for m in _mutants(policy)]
-    trial = _Trial(policy_set, [case for case in cases if not case.problems])
+    usable = [case for case in cases if not case.problems]
+    trial = _Trial(policy_set, usable)
+    made = [mutant for policy in trial.policies for mutant in _mutants(policy)]
     survivors = []
     for number, mutant in enumerate(made, 1):
         if not trial.notices(mutant):
@@ -96,20 +97,27 @@ class _Trial:
     def __init__(self, policy_set: PolicySet, cases: Sequence[Case]) -> None:
         self._policy_set = policy_set
         self._cases = cases
-        self._found = {
-            policy.name: self._decisions(policy)
+        named = policies_named(cases)
+        self._only_named = {one.name for one in policy_set.policies if one.mode == "off"}
+        # A policy that is off is audited for the cases that name it, as `only` does.
+        self.policies = tuple(
+            replace(policy, mode="audit") if policy.mode == "off" else policy
             for policy in policy_set.policies
-            if policy.mode != "off"
-        }
+            if policy.mode != "off" or policy.name in named
+        )
+        self._found = {policy.name: self._decisions(policy) for policy in self.policies}
 
     def _decisions(self, policy: Policy) -> list[Decision | None]:
         alone = self._alone(policy)
         return [
             decide(case.change, alone, case.facts, now=case.now)
-            if case.change.table in policy.tables and _concerns(case, policy)
+            if case.change.table in policy.tables and self._concerns(case, policy.name)
             else None
             for case in self._cases
         ]
+
+    def _concerns(self, case: Case, name: str) -> bool:
+        return name not in self._only_named if case.policies is None else name in case.policies
 
     def _alone(self, policy: Policy) -> PolicySet:
         return replace(self._policy_set, policies=(policy,), index=build_index((policy,)))
@@ -127,10 +135,6 @@ class _Trial:
             if differences(self._cases[number], _together([now, *others])):
                 return True
         return False
-
-
-def _concerns(case: Case, policy: Policy) -> bool:
-    return case.policies is None or policy.name in case.policies
 
 
 def _together(decisions: Sequence[Decision | None]) -> Decision:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -316,7 +316,7 @@ class _Affected:
 
     def __init__(self, old: PolicySet, new: PolicySet) -> None:
         was, now = changed_policies(old, new)
-        self.old, self.new = old.only(was), new.only(now)
+        self.old, self.new = _alone(old, was), _alone(new, now)
         both = (*self.old.policies, *self.new.policies)
         self.index = build_index(both)
         self._rules = tuple(f"{name}/" for name in was)
@@ -324,6 +324,11 @@ class _Affected:
     def made_one_of(self, rules: Sequence[str]) -> bool:
         """Tell whether a policy that is not as it was made one of these contributions."""
         return any(rule.startswith(self._rules) for rule in rules) if rules else False
+
+
+def _alone(policy_set: PolicySet, names: frozenset[str]) -> PolicySet:
+    kept = tuple(policy for policy in policy_set.policies if policy.name in names)
+    return replace(policy_set, policies=kept, index=build_index(kept))
 
 
 def _reads_request(policy: Policy) -> bool:

@@ -77,10 +77,12 @@ def test(
 
 
 def _covered(report: Rehearsal) -> Coverage:
+    from rules.cases import policies_named
     from rules.coverage import Coverage
     from rules.rehearse import explained
 
-    coverage = Coverage(report.policy_set)
+    named = policies_named(result.case for result in report.cases)
+    coverage = Coverage(report.policy_set, named=named)
     for explanation in explained(report.cases, report.policy_set):
         if explanation is not None:
             coverage.add(explanation)

@@ -55,6 +55,8 @@ def test_each_condition_is_counted_with_its_place():
     assert coverage.conditions_percent == 25.0
 
 
-def test_policies_that_are_off_count_for_nothing():
+def test_policies_that_are_off_count_only_when_they_are_named():
     assert not any("off-policy" in one.id for one in Coverage(_SET).rules)
+    named = Coverage(_SET, named=frozenset({"off-policy"}))
+    assert any("off-policy" in one.id for one in named.rules)
     assert Coverage(a_set()).rules_percent == 100.0

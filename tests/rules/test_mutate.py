@@ -128,3 +128,20 @@ def test_it_tells_how_far_it_is():
     mutations = try_mutants(_SET, read, advance=lambda done, total: seen.append((done, total)))
     assert seen[-1] == (mutations.tried, mutations.tried)
     assert len(seen) == mutations.tried
+
+
+def test_a_policy_that_is_off_is_tried_by_the_cases_that_name_it():
+    policy_set = a_set(
+        a_policy("{id: the-rule, require: [{field: name, exists: true}], message: m}", mode="off"),
+        a_policy("{id: other, require: [{field: name, exists: true}], message: m}",
+                 name="two-policy", mode="audit"),
+    )  # fmt: skip
+    cases = """
+  - {name: not named, change: {new: {}}, expect: {audited: [two-policy/other]}}
+  - {name: named, policies: [one-policy], change: {new: {}},
+     expect: {audited: [one-policy/the-rule]}}
+"""
+    mutations = _try(cases, policy_set)
+    assert (mutations.tried, mutations.survivors) == (2, ())
+    unnamed = _try(cases.partition("  - {name: named")[0], policy_set)
+    assert unnamed.tried == 1
