@@ -92,29 +92,27 @@ def usual_columns(entity: Usual, table: GuardedTable) -> dict[str, Value] | None
     kinds = _KINDS[table.name]
     columns: dict[str, Value] = {}
     attributes = entity.attributes or ()
-    count = len(attributes)
+    seen: set[str] = set()
     for attribute in attributes:
         name, value = attribute.key, attribute.value
         kind = kinds.get(name)
         if kind is None:
             name = name.lower()
             kind = kinds.get(name)
+        seen.add(name)
         if (value.__class__, kind) in _AS_IT_STANDS:
             columns[name] = value  # type: ignore[assignment]
         elif value.__class__ is not _Typed:
             if not _put_text(columns, name, value, kind):
                 return None
-            count += kind == "lookup"
         elif value.type == _CHOICE:
             if value.value is UNSET or (kind is not None and kind != "choice"):
                 return None
             columns[name] = value.value
-        elif _put_reference(columns, name, value, kind):
-            count += 1
-        else:
+        elif not _put_reference(columns, name, value, kind):
             return None
     # A column that is named twice is no usual form either.
-    return columns if len(columns) == count else None
+    return columns if len(seen) == len(attributes) else None
 
 
 def _put_reference(columns: dict[str, Value], name: str, value: _Typed, kind: Kind | None) -> bool:

@@ -95,13 +95,19 @@ def test_a_usual_delivery_is_read_quickly() -> None:
     assert usual_columns(quick, TABLES["mailbox"]) is not None
 
 
-def test_a_column_named_twice_is_left_to_the_general_way() -> None:
-    twice = [{"key": "EmailAddress", "value": "a"}, {"key": "emailaddress", "value": "b"}]
-    raw = msgspec.Raw(json.dumps({"Attributes": twice}).encode())
-    quick = usual_entity(raw)
-    assert quick is not None
-    assert usual_columns(quick, TABLES["mailbox"]) is None
-    general = decode_entity(raw)
-    assert general is not None
-    with pytest.raises(ValueNotReadable):
-        columns_of(general, TABLES["mailbox"])
+@pytest.mark.parametrize(
+    "values",
+    [("a", "b"), (None, reference("systemuser", QUEUE_ID)), (reference("queue", QUEUE_ID), None)],
+)
+def test_a_column_named_twice_is_left_to_the_general_way(values: tuple[Any, Any]) -> None:
+    names = ("Emailaddress", "emailaddress")
+    twice = [{"key": name, "value": value} for name, value in zip(names, values, strict=True)]
+    for table in ("mailbox", "systemuser"):
+        raw = msgspec.Raw(json.dumps({"Attributes": twice}).encode())
+        quick = usual_entity(raw)
+        assert quick is not None
+        assert usual_columns(quick, TABLES[table]) is None
+        general = decode_entity(raw)
+        assert general is not None
+        with pytest.raises(ValueNotReadable):
+            columns_of(general, TABLES[table])
