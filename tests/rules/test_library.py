@@ -8,7 +8,7 @@ import pytest
 
 from guard.columns import TABLES
 from rules.catalogue import SHARED_ROOTS
-from rules.change import Change
+from rules.change import Change, Facts, Value
 from rules.conditions import Condition, references_of
 from rules.coverage import Coverage
 from rules.decide import decide
@@ -16,6 +16,7 @@ from rules.document import read_change
 from rules.mutate import try_mutants
 from rules.policy import Policy
 from rules.rehearse import explained, rehearse
+from rules.scanning import Judgement, judge_row
 from rules.shipped import shipped_folder
 from tests.docs.pages import DOCS, blocks, code_words, first_cells
 from tests.rules.builders import NOW
@@ -175,6 +176,62 @@ def test_every_guarded_column_is_in_the_catalogue_and_holds_what_the_guard_reads
     found = {name: entity.fields[name].kind.value for name in table.columns}
 
     assert found == {name: kinds[kind] for name, kind in table.columns.items()}
+
+
+_ANNA = {"id": "u1", "type": "user", "upn": "anna@contoso.com", "objectId": "o1"}
+_APPROVED = {
+    "mailbox": {
+        "emailaddress": "anna@contoso.com",
+        "incomingemaildeliverymethod": 2,
+        "outgoingemaildeliverymethod": 2,
+        "actdeliverymethod": 1,
+        "emailserverprofile.id": "b7c9a0de-6f0e-4a51-9d5c-6a9e1f9b7a10",
+        "ownerid.id": "u1",
+        "ownerid.type": "systemuser",
+        "regardingobjectid.id": "u1",
+        "isforwardmailbox": False,
+        "allowemailconnectortousecredentials": False,
+        "statecode": 0,
+    },
+    "systemuser": {
+        "internalemailaddress": "anna@contoso.com",
+        "domainname": "anna@contoso.com",
+        "azureactivedirectoryobjectid": "o1",
+        "isdisabled": False,
+    },
+    "queue": {
+        "emailaddress": "anna@contoso.com",
+        "ownerid.id": "u6",
+        "ownerid.type": "systemuser",
+        "statecode": 0,
+    },
+}
+
+
+def _scanned(table: str, **columns: Value) -> Judgement:
+    owner = _ANNA if table != "queue" else {"id": "q1", "type": "queue"}
+    holder = {"count": 1, "objectId": "o1", "isEnabled": table != "queue", "userType": "Member"}
+    known: dict[str, Value] = {f"new.owner.{name}": value for name, value in owner.items()}
+    known |= {f"new.addressOwner.{name}": value for name, value in holder.items()}
+    known.setdefault("new.owner.entraUpn", known.get("new.owner.upn"))
+    row: dict[str, Value] = {"emailrouteraccessapproval": 1, **_APPROVED[table], **columns}
+    return judge_row(table, "r1", row, policy_set=_SET, facts=Facts(known), now=NOW)
+
+
+@pytest.mark.parametrize("table", _APPROVED)
+def test_a_scan_finds_nothing_wrong_with_a_row_that_is_in_order(table: str):
+    judgement = _scanned(table)
+
+    assert (judgement.result, [f.id for f in judgement.findings]) == ("pass", [])
+    assert len(judgement.evaluated) >= 3
+
+
+def test_a_scan_leaves_application_users_alone_until_one_is_approved():
+    waiting = _scanned("systemuser", applicationid="p1", emailrouteraccessapproval=2)
+    approved = _scanned("systemuser", applicationid="p1")
+
+    assert (waiting.result, approved.result) == ("pass", "fail")
+    assert approved.rules == ("service-user-not-approved/not-an-application",)
 
 
 def test_every_list_is_used_and_says_what_to_put_in():
