@@ -15,7 +15,9 @@ from rules.trouble import Trouble
 
 HOLE: Final = re.compile(r"\{([^{}\s]{1,200})\}")
 EMPTY: Final = "(empty)"
+UNREADABLE: Final = "(unreadable)"
 _MOST_CHARACTERS: Final = 200
+_CONTAINERS: Final = (tuple, list, set, frozenset)
 
 Render = Callable[[Change, Facts], str]
 
@@ -39,17 +41,23 @@ def value_words(value: Any, reference: Reference | None = None) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if reference is not None and reference.field.kind is Kind.CHOICE:
-        return reference.field.label_of(value) or _clean(str(value)[:_MOST_CHARACTERS])
+        return reference.field.label_of(value) or value_words(value)
     if isinstance(value, str):
         return _clean(value[:_MOST_CHARACTERS]) + ("…" if len(value) > _MOST_CHARACTERS else "")
-    if isinstance(value, tuple | list | set | frozenset):
-        shown = [value_words(item) for item, _ in zip(value, range(20), strict=False)]
+    if isinstance(value, _CONTAINERS):
+        # A list in a list is no column of Dataverse, and might be thousands of lists deep.
+        shown = [
+            "…" if isinstance(item, _CONTAINERS) else value_words(item)
+            for item, _ in zip(value, range(20), strict=False)
+        ]
         return ", ".join(shown) + (", …" if len(value) > len(shown) else "") or EMPTY
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, int) and abs(value) >= 10**18:
         return "a very large number"
-    return _clean(str(value)[:_MOST_CHARACTERS])
+    if isinstance(value, int | float):
+        return str(value)
+    return UNREADABLE
 
 
 def _filler(reference: Reference) -> Render:
