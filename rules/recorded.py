@@ -56,6 +56,8 @@ class PrivateHead(msgspec.Struct, gc=False):
 
     before: dict[str, Any] | None = None
     altered: dict[str, Any] | None = None
+    sent: msgspec.Raw = msgspec.Raw(b"[]")
+    request: msgspec.Raw = msgspec.Raw(b"{}")
     facts: msgspec.Raw = msgspec.Raw(b"{}")
     missing: msgspec.Raw = msgspec.Raw(b"{}")
 
@@ -90,6 +92,7 @@ OWN_LAW: Final = "a law of the guard itself decided it"
 decode_public: Final = msgspec.json.Decoder(PublicPart).decode
 decode_private: Final = msgspec.json.Decoder(PrivatePart).decode
 decode_head: Final = msgspec.json.Decoder(PrivateHead).decode
+decode_names: Final = msgspec.json.Decoder(list[str]).decode
 decode_texts: Final = msgspec.json.Decoder(dict[str, str]).decode
 decode_values: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_line: Final = msgspec.json.Decoder(_Line).decode

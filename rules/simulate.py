@@ -31,10 +31,12 @@ from rules.recorded import (
     PastDecision,
     Unreplayable,
     decode_head,
+    decode_names,
     decode_public,
     decode_texts,
     decode_values,
     past_from,
+    values_from,
 )
 
 MOST_SAMPLES: Final = 3
@@ -137,8 +139,7 @@ class Simulation:
     def _take_rows(self, rows: Iterable[tuple[str, str, str | None]]) -> None:
         for decision_id, public, private in rows:
             try:
-                # A rule that reads the request needs it whole, and moments must be made again.
-                if private is None or self._reads_request or MOMENT in private:
+                if private is None:
                     self.take(past_from(public, private))
                 else:
                     self._take_row(public, private)
@@ -147,14 +148,17 @@ class Simulation:
 
     def _take_row(self, public: str, private: str) -> None:
         """Decide one row, reading no more of it than is needed to know that nothing differs."""
-        stated, head = decode_public(public), decode_head(private)
+        stated = decode_public(public)
+        if stated.confirms is not None:
+            self.tally.confirmations += 1
+            return
+        head = decode_head(private)
         before, altered, operation = head.before, head.altered, stated.operation
         rules = stated.rules
         if (
             before is None
             or altered is None
             or operation is None
-            or stated.confirms is not None
             or stated.decision not in OUTCOMES
             or (rules and rules[0].startswith(OWN_LAWS))
         ):
@@ -166,15 +170,19 @@ class Simulation:
         if affected is not None and not affected.index.concerns(stated.table, operation, differing):
             self.tally.replayed += 1
             return
+        known = decode_values(head.facts)
+        if MOMENT in private:
+            before, altered, known = map(values_from, (before, altered, known))
+        sent, request = _NONE, NOTHING
+        if self._reads_request:
+            sent = frozenset(decode_names(head.sent))
+            request = values_from(decode_values(head.request))
         change = overlaid(
             stated.table, operation, stated.record_id, before=before, altered=altered,
-            sent=_NONE, request=NOTHING, differing=differing,
+            sent=sent, request=request, differing=differing,
         )  # fmt: skip
         missing = head.missing
-        facts = Facts(
-            decode_values(head.facts),
-            NO_REASONS if missing == _NOTHING_MISSING else decode_texts(missing),
-        )
+        facts = Facts(known, NO_REASONS if missing == _NOTHING_MISSING else decode_texts(missing))
         moment = datetime.fromisoformat(stated.decided_at)
         past = PastDecision(
             stated.id, moment, stated.decision, tuple(rules), tuple(stated.deferred), digest,

@@ -2,20 +2,54 @@
 
 from __future__ import annotations
 
+import json
 import random
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rules.change import Facts
+from rules.change import Change, Facts
 from rules.decide import decide
 from rules.explain import Explainer, explain
+from rules.telling import explanation_json, explanation_text
 from tests.rules.builders import NOW, a_change, a_policy, a_set, facts
 from tests.rules.test_properties import _CONDITIONS, _POLICIES, _changes, _texts
 
 _QUIET = settings(
     deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow]
 )  # fmt: skip
+# Kinds of field and value that the conditions of the other properties leave out.
+_WIDER = st.sampled_from(
+    [
+        {"field": "emailaddress", "part": "domain", "in": {"list": "some-list"}},
+        {"field": "emailaddress", "part": "length", "greater": 5, "lessOrEquals": 16},
+        {"field": "emailaddress", "notEquals": {"field": "old.emailaddress"}},
+        {"field": "emailaddress", "equals": {"param": "who"}, "caseSensitive": True},
+        {"field": "actor.roles", "contains": "Service Desk", "notContains": {"field": "actor.upn"}},
+        {"field": "owner.type", "in": ["queue", "team"]},
+        {"field": "owner.type", "notIn": ["queue"]},
+        {"field": "approval", "equals": "approved"},
+        {"field": "request.columns", "contains": "emailaddress"},
+        {"field": "name", "becomes": "Anna"},
+        {"field": "actor.roles", "exists": False},
+    ]
+)
+_WIDE_RULES = st.fixed_dictionaries(
+    {
+        "require": st.lists(st.one_of(_WIDER, _CONDITIONS), min_size=1, max_size=3),
+        "message": st.just("{address} {actor.roles} {old.name} {params.who}"),
+    },
+    optional={
+        "when": st.lists(st.one_of(_WIDER, _CONDITIONS), max_size=2),
+        "unless": st.lists(_WIDER, min_size=1, max_size=2),
+    },
+)
+_HOSTILE = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8),
+    st.just("a@b" * 2000), st.just(()), st.tuples(st.text(max_size=3), st.integers()),
+    st.datetimes(),
+)  # fmt: skip
+_LIST = "kind: List\nname: some-list\ncaseless: true\nitems: [contoso.com]\n"
 _EXCEPTIONS = st.lists(
     st.tuples(
         st.sampled_from(["2026-12-31", "2026-08-01", "2028-01-01"]),
@@ -74,6 +108,37 @@ def test_explain_and_decide_always_agree(policies, given_change, exceptions):
     assert judged == sorted(decision.evaluated)
     concerned = any(one.matched is not False for one in explained.policies)
     assert concerned is (decision.cause != "no-policy")
+
+
+@_QUIET
+@given(
+    st.lists(_WIDE_RULES, min_size=1, max_size=3),
+    st.dictionaries(
+        st.sampled_from(["emailaddress", "name", "emailrouteraccessapproval"]), _HOSTILE
+    ),
+    st.dictionaries(st.sampled_from(["emailaddress", "name"]), _HOSTILE),
+    st.dictionaries(
+        st.sampled_from(["new.owner.upn", "new.owner.type", "actor.upn", "actor.roles"]), _HOSTILE
+    ),
+)
+def test_they_agree_on_hostile_values_too_and_everything_can_be_told(rules, after, before, known):
+    lines = "\n".join(json.dumps({"id": f"rule-{n}", **rule}) for n, rule in enumerate(rules))
+    policy_set = a_set(a_policy(lines, more="params: {who: anna@contoso.com}\n"), lists__some=_LIST)
+    change = Change("mailbox", "update", "r1", before, {**before, **after}, frozenset(after))
+
+    explained = explain(change, policy_set, Facts(known), now=NOW)
+
+    decision = decide(change, policy_set, Facts(known), now=NOW)
+    assert repr(explained.decision) == repr(decision)
+    results = {rule.id: (rule.result, rule.error) for rule in explained.rules}
+    for finding in decision.findings:
+        word = {"fail": "failed", "error": "error"}[finding.result]
+        assert results.pop(finding.id) == (word, finding.error)
+    assert all(result[0] not in ("failed", "error") for result in results.values())
+    text = explanation_text(explained)
+    assert len(text) < 20_000
+    assert all(line.isprintable() for line in text.splitlines())
+    json.dumps(explanation_json(explained), allow_nan=False).encode()
 
 
 _SET = a_set(
