@@ -8,20 +8,20 @@ records, facts that nobody recorded) is counted with its reason, never guessed.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from rules.catalogue import Reference
 from rules.change import NO_REASONS, NOTHING, Facts, differing_of, overlaid
 from rules.comparing import changed_policies
-from rules.conditions import Condition, references_of
+from rules.conditions import references_of
 from rules.decide import decide
-from rules.decision import Decision, Finding, Outcome, combine, set_aside
-from rules.policy import Policy, TablePolicy
+from rules.decision import Decision, Outcome, set_aside
+from rules.policy import Policy
 from rules.policy_set import PolicySet, build_index
 from rules.recorded import (
     CONFIRMS,
@@ -38,59 +38,12 @@ from rules.recorded import (
     past_from,
     values_from,
 )
+from rules.tally import Shift, Tally, count_in
+from rules.unrecorded import NONE, Unrecorded, trees_of
 
-MOST_SAMPLES: Final = 3
 _OWNER_ROOT: Final = ("new.owner.",)
-_NONE: Final[frozenset[str]] = frozenset()
 _NOTHING_MISSING: Final = msgspec.Raw(b"{}")
 FindSet = Callable[[str], PolicySet | None]
-
-
-@dataclass(slots=True)
-class Cell:
-    """How many decisions went from one outcome to another, with a few of them."""
-
-    count: int = 0
-    samples: list[dict[str, Any]] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Shift:
-    """In how many differing decisions a rule contributes now and did not, or the other way."""
-
-    now: int = 0
-    no_longer: int = 0
-
-
-@dataclass(slots=True)
-class Tally:
-    """What a simulation found so far; it can be written down and taken up again.
-
-    `confirmations` are records without a judgement of their own: the decision that they confirm
-    is replayed. `cells` is keyed "old -> new"; `other_rules` counts the same outcome made by
-    other rules.
-    """
-
-    replayed: int = 0
-    differing: int = 0
-    other_rules: int = 0
-    evaluated: int = 0
-    confirmations: int = 0
-    unreplayable: dict[str, Cell] = field(default_factory=dict)
-    cells: dict[str, Cell] = field(default_factory=dict)
-    rules: dict[str, Shift] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the tally as plain values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, stated: dict[str, Any]) -> Tally:
-        """Return the tally that `as_json` wrote down."""
-        cells = {key: Cell(**one) for key, one in stated["cells"].items()}
-        unreplayable = {key: Cell(**one) for key, one in stated["unreplayable"].items()}
-        rules = {key: Shift(**one) for key, one in stated["rules"].items()}
-        return cls(**{**stated, "cells": cells, "unreplayable": unreplayable, "rules": rules})
 
 
 class Simulation:
@@ -114,9 +67,9 @@ class Simulation:
         self._find_set = find_set
         self._affected: dict[str | None, _Affected | None] = {}
         self._sets: dict[str | None, PolicySet | None] = {policy_set.digest: policy_set}
-        self._unrecorded = _Unrecorded(policy_set)
+        self._unrecorded = Unrecorded(policy_set)
         if baseline is not None:
-            self._unrecorded_before = _Unrecorded(baseline)
+            self._unrecorded_before = Unrecorded(baseline)
             self._sets[baseline.digest] = baseline
         self._reads_request = any(
             _reads_request(policy)
@@ -173,7 +126,7 @@ class Simulation:
         known = decode_values(head.facts)
         if MOMENT in private:
             before, altered, known = map(values_from, (before, altered, known))
-        sent, request = _NONE, NOTHING
+        sent, request = NONE, NOTHING
         if self._reads_request:
             sent = frozenset(decode_names(head.sent))
             request = values_from(decode_values(head.request))
@@ -241,7 +194,7 @@ class Simulation:
     def _asked(self, past: PastDecision) -> frozenset[str]:
         """Return the facts that were asked for then: what is lacking of them was not to be had."""
         recorded = self._recorded_set(past.policy_set)
-        return recorded.candidates(past.change).facts if recorded is not None else _NONE
+        return recorded.candidates(past.change).facts if recorded is not None else NONE
 
     def _compare(
         self, past: PastDecision, decision: Decision, outcome: str, rules: tuple[str, ...]
@@ -267,30 +220,23 @@ class Simulation:
             tally.rules.setdefault(rule, Shift()).now += 1
         for rule in set(rules) - set(now):
             tally.rules.setdefault(rule, Shift()).no_longer += 1
-        cell = tally.cells.setdefault(f"{outcome} -> {decision.outcome.value}", Cell())
-        cell.count += 1
-        if len(cell.samples) < MOST_SAMPLES:
-            cell.samples.append(
-                {
-                    "id": past.id,
-                    "decided_at": past.now.isoformat(),
-                    "table": past.change.table,
-                    "record_id": past.change.record_id,
-                    "rules_before": sorted(rules),
-                    "rules_now": sorted(now),
-                    "messages": [one.message for one in decision.contributing],
-                }
-            )
+        sample = {
+            "id": past.id,
+            "decided_at": past.now.isoformat(),
+            "table": past.change.table,
+            "record_id": past.change.record_id,
+            "rules_before": sorted(rules),
+            "rules_now": sorted(now),
+            "messages": [one.message for one in decision.contributing],
+        }
+        count_in(tally.cells, f"{outcome} -> {decision.outcome.value}", sample)
 
     def set_apart(self, decision_id: str, reason: str) -> None:
         """Count a record that cannot be decided again."""
         if reason == CONFIRMS:
             self.tally.confirmations += 1
             return
-        cell = self.tally.unreplayable.setdefault(reason, Cell())
-        cell.count += 1
-        if len(cell.samples) < MOST_SAMPLES:
-            cell.samples.append({"id": decision_id})
+        count_in(self.tally.unreplayable, reason, {"id": decision_id})
 
 
 def _lacks(path: str) -> str:
@@ -341,70 +287,9 @@ def _alone(policy_set: PolicySet, names: frozenset[str]) -> PolicySet:
 
 def _reads_request(policy: Policy) -> bool:
     for table in policy.tables.values():
-        named = [reference for tree in _trees(table) for reference in references_of(tree)]
+        named = [reference for tree in trees_of(table) for reference in references_of(tree)]
         for rule in table.rules:
             named += [piece for piece in rule.message.pieces if isinstance(piece, Reference)]
         if any(reference.root == "request" for reference in named):
             return True
     return False
-
-
-def _trees(table: TablePolicy) -> Iterator[Condition]:
-    yield from table.when
-    for rule in table.rules:
-        yield from (*rule.when, *rule.unless, *rule.require)
-    for exception in table.exceptions:
-        yield from exception.when
-
-
-class _Unrecorded:
-    """Finds out whether a decision hangs on a fact that the record does not have."""
-
-    def __init__(self, policy_set: PolicySet) -> None:
-        self._facts: dict[tuple[str, str], frozenset[str]] = {}
-        self._excepting: dict[tuple[str, str], frozenset[str]] = {}
-        for policy in policy_set.policies:
-            self._add(policy)
-
-    def _add(self, policy: Policy) -> None:
-        for name, table in policy.tables.items():
-            excepting = [one for each in table.exceptions for one in each.when]
-            self._facts[policy.name, name] = _fact_paths(_trees(table))
-            self._excepting[policy.name, name] = _fact_paths(excepting)
-
-    def path(
-        self, past: PastDecision, decision: Decision, *, asked: Callable[[PastDecision], Set[str]]
-    ) -> str | None:
-        """Return a fact that could make the outcome another; None when it is certain."""
-        doubtful: dict[str, str] = {}
-        known: Set[str] | None = None
-        for finding in decision.findings:
-            lacking = self._lacking(past, finding)
-            if not lacking:
-                continue
-            known = asked(past) if known is None else known
-            unasked = lacking - known
-            if unasked:
-                doubtful[finding.id] = min(unasked)
-        if not doubtful:
-            return None
-        certain = [finding for finding in decision.findings if finding.id not in doubtful]
-        left = combine(certain, evaluated=(), matched=True)
-        # Nothing is stronger than a rejection, whatever the rest would have been.
-        return None if left.outcome is Outcome.REJECT else min(doubtful.values())
-
-    def _lacking(self, past: PastDecision, finding: Finding) -> frozenset[str]:
-        if finding.mode == "audit" or finding.result == "excepted":
-            return _NONE
-        facts = self._facts if finding.result == "error" else self._excepting
-        return frozenset(
-            path
-            for path in facts.get((finding.policy, past.change.table), ())
-            if path not in past.facts.values
-            and path not in past.facts.missing
-            and (past.change.before or not path.startswith("old."))
-        )
-
-
-def _fact_paths(trees: Iterable[Condition]) -> frozenset[str]:
-    return frozenset(ref.path for tree in trees for ref in references_of(tree) if ref.is_fact)

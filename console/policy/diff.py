@@ -16,7 +16,7 @@ from console.times import PastType
 
 if TYPE_CHECKING:
     from rules.comparing import Difference
-    from rules.simulate import Tally
+    from rules.tally import Tally
 
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 _SIGNS = {"added": "+", "removed": "-", "renamed": ">", "changed": "~", "reworded": " "}

@@ -14,7 +14,8 @@ from console.policy.recorded import Source
 from console.progress import progress
 from kernel.errors import InputRefused
 from rules.policy_set import PolicySet
-from rules.simulate import FindSet, Simulation, Tally
+from rules.simulate import FindSet, Simulation
+from rules.tally import Tally
 
 _SAVED_EVERY: Final = 20
 _VERSION: Final = 1

@@ -28,7 +28,8 @@ from rules.change import Change, Facts
 from rules.decide import decide
 from rules.policy_set import PolicySet
 from rules.recorded import past_from
-from rules.simulate import Simulation, Tally
+from rules.simulate import Simulation
+from rules.tally import Tally
 from tests.benchmarks.bench_rules import _NOW, _SIX, _policy_set, changes
 from tests.console.recording import an_entry
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from console.policy.simulating import State, simulate_all
+from guard.ledger.entry import sealed
 from guard.ledger.stored import mask
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from rules.change import Change, Facts
 from rules.loader import load
+from tests.conftest import NOON
 from tests.console.conftest import TEST, Run
-from tests.console.recording import POLICY, RULE, a_folder, recorded
+from tests.console.recording import POLICY, RULE, a_folder, an_entry, recorded
 
 FACTS = Facts({"new.owner.type": "user", "new.owner.upn": "anna@contoso.com"})
 STRICTER = POLICY.replace("\n    unless:\n      - field: owner.type\n        in: [queue, team]", "")
@@ -192,3 +196,45 @@ def test_a_folder_that_does_not_load_is_named(run: Run, folder: Path, tmp_path: 
     done = run("policy", "diff", folder, broken)
     assert (done.code, done.out) == (2, "")
     assert "[operator-unknown]" in done.err
+
+
+class Interrupted(Exception):
+    """What stops a simulation in the middle."""
+
+
+class Breaking:
+    """A source that breaks after some batches, as a process does that is killed."""
+
+    def __init__(self, rows: list[Any], *, after: int | None) -> None:
+        self.rows = rows
+        self.breaks_after = after
+
+    def feed(self, make: Any, *, after: str, moved: Any) -> Any:
+        """Feed a row at a time."""
+        simulation = make(None)
+        for place in range(int(after or 0), len(self.rows)):
+            if self.breaks_after is not None and place >= self.breaks_after:
+                raise Interrupted
+            simulation.take_rows([self.rows[place]])
+            moved(str(place + 1), place + 1, len(self.rows))
+        return simulation
+
+
+def test_a_simulation_that_broke_off_counts_nothing_twice(folder: Path, tmp_path: Path) -> None:
+    policy_set = load(folder)
+    stricter = load(a_folder(tmp_path / "stricter", STRICTER))
+    queue = Facts({**FACTS.values, "new.owner.type": "queue"})
+    rows = []
+    for number in range(70):
+        entry = sealed(an_entry(a_move(f"a{number}@contoso.com"), queue, policy_set, now=NOON))
+        rows.append((entry.entry.id, entry.public, entry.private))
+    state = tmp_path / "state.json"
+
+    with pytest.raises(Interrupted):
+        simulate_all(Breaking(rows, after=55), stricter, State(state, {"of": "this"}))
+    saved = json.loads(state.read_text())
+    assert 0 < int(saved["place"]) == saved["tally"]["replayed"] <= 55
+    tally = simulate_all(Breaking(rows, after=None), stricter, State(state, {"of": "this"}))
+
+    assert (tally.replayed, tally.differing) == (70, 70)
+    assert tally == simulate_all(Breaking(rows, after=None), stricter, State(None, {}))

@@ -16,7 +16,8 @@ from rules.decide import decide
 from rules.decision import Outcome
 from rules.errors import RecordUnreadable
 from rules.recorded import past_from, read_line
-from rules.simulate import Simulation, Tally
+from rules.simulate import Simulation
+from rules.tally import Tally
 from tests.console.recording import an_entry
 from tests.rules.builders import NOW, a_change, a_policy, a_set, facts
 from tests.rules.test_properties import _POLICIES, _changes, _texts
