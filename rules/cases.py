@@ -17,6 +17,7 @@ from rules.change import Change, Facts
 from rules.complaint import Complaint, closest
 from rules.decision import Outcome
 from rules.document import DocumentReader, moment_key
+from rules.effects import OUTCOMES
 from rules.errors import PathUnknown, RecordUnreadable
 from rules.nodes import MapNode, Node, ScalarNode, read_nodes
 from rules.policy_set import PolicySet
@@ -34,7 +35,8 @@ class Expectation:
     """What a case expects; what it does not name is free.
 
     `messages` must be just these, or hold the one of them when `one_message` is set; `recorded`
-    are the rules that contributed to the recorded decision.
+    are the rules that contributed to the recorded decision. With `is_verdict` the decision was
+    written as the verdict on a message.
     """
 
     decision: str = ""
@@ -43,6 +45,7 @@ class Expectation:
     messages: tuple[str, ...] | None = None
     one_message: bool = False
     recorded: tuple[str, ...] | None = None
+    is_verdict: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -237,6 +240,9 @@ def _expectation(
         return Expectation(decision=recorded.outcome, recorded=recorded.rules)
     keys = Keys(expected, complaints, what="expect")
     wanted = keys.choice("decision", [outcome.value for outcome in Outcome], default="")
+    verdict = keys.choice("verdict", OUTCOMES, default="")
+    if verdict:
+        wanted = OUTCOMES[verdict]
     cause = keys.text("cause")
     lists: dict[str, tuple[str, ...]] = {}
     for key in LISTS:
@@ -251,7 +257,7 @@ def _expectation(
     elif "message" in expected.entries:
         messages = tuple(str(node.content) for node in keys.texts("message"))
     keys.done()
-    return Expectation(wanted, cause, lists, messages, one)
+    return Expectation(wanted, cause, lists, messages, one, is_verdict=bool(verdict))
 
 
 def _put(document: dict[str, Any], path: str, value: Any) -> None:

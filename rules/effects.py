@@ -28,4 +28,10 @@ class EffectSet:
 RECORDS: Final = EffectSet(("reject", "hold"), "allow")
 MESSAGES: Final = EffectSet(("skip", "metadata-only"), "track")
 EFFECT_SETS: Final = (RECORDS, MESSAGES)
+
+VERDICTS: Final = {"reject": "skip", "hold": "metadata-only", "warn": "track", "allow": "track"}
+"""What the outcome of a decision is called when it is about a message."""
+
+OUTCOMES: Final = {"skip": "reject", "metadata-only": "hold", "track": "allow"}
+"""The outcome of a decision that stands for a verdict."""
 EFFECTS: Final = tuple(effect for one in EFFECT_SETS for effect in one.effects)

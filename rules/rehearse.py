@@ -10,6 +10,7 @@ from rules.cases import Case, read_cases
 from rules.complaint import Complaint
 from rules.decide import decide
 from rules.decision import Decision, Finding, Outcome
+from rules.effects import VERDICTS
 from rules.explain import Explainer, Explanation
 from rules.folder import is_test, read_folder
 from rules.loader import load
@@ -92,8 +93,11 @@ def run_cases(cases: Iterable[Case], policy_set: PolicySet) -> list[CaseResult]:
 def differences(case: Case, decision: Decision) -> list[str]:
     """Return what a decision has otherwise than the case expects."""
     expected, found = case.expected, []
-    if expected.decision and expected.decision != decision.outcome.value:
-        found.append(f"expected {expected.decision}, got {decision.outcome.value}")
+    wanted, got = expected.decision, decision.outcome.value
+    if expected.is_verdict:
+        wanted, got = VERDICTS[wanted], VERDICTS[got]
+    if wanted and wanted != got:
+        found.append(f"expected {wanted}, got {got}")
     if expected.cause and expected.cause != decision.cause:
         found.append(f"expected the cause {expected.cause}, got {decision.cause}")
     if expected.lists:

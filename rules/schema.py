@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from rules.catalogue import RECORD_ROOTS, Catalogue, Entity, Kind
 from rules.decision import Outcome
-from rules.effects import EFFECT_SETS, EFFECTS
+from rules.effects import EFFECT_SETS, EFFECTS, OUTCOMES
 from rules.operators import OPERATORS, Operator
 from rules.policy import MODES, ON_ERROR, OPERATIONS, SEVERITIES
 from rules.reading import NAME, VERSIONS
@@ -310,6 +310,7 @@ def _test(catalogue: Catalogue) -> Schema:
     expect = _object(
         {
             "decision": _enum(tuple(outcome.value for outcome in Outcome)),
+            "verdict": _enum(tuple(OUTCOMES), None, "In the place of a decision, on a message."),
             "cause": _TEXT,
             **{key: names for key in ("rules", "held", "warned", "audited", "errors", "excepted")},
             "message": {"anyOf": [_TEXT, names]},

@@ -11,13 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
 
 from kernel.errors import Bug
 from rules.change import Change, Facts
 from rules.decide import decide
 from rules.decision import Cause, Finding, Outcome
-from rules.effects import MESSAGES
+from rules.effects import MESSAGES, VERDICTS
 from rules.policy_set import PolicySet
 
 
@@ -27,14 +26,6 @@ class Fate(StrEnum):
     TRACK = "track"
     METADATA_ONLY = "metadata-only"
     SKIP = "skip"
-
-
-_FATES: Final = {
-    Outcome.ALLOW: Fate.TRACK,
-    Outcome.WARN: Fate.TRACK,
-    Outcome.HOLD: Fate.METADATA_ONLY,
-    Outcome.REJECT: Fate.SKIP,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +51,7 @@ def judge_message(
         raise Bug(f"{change.table} is a record, not a message.", hint="Let `decide` judge it.")
     decision = decide(change, policy_set, facts, now=now)
     return MessageVerdict(
-        fate=_FATES[decision.outcome],
+        fate=Fate(VERDICTS[decision.outcome.value]),
         cause=decision.cause,
         findings=decision.findings,
         evaluated=decision.evaluated,

@@ -9,6 +9,7 @@ from rules.change import Facts
 from rules.decide import decide
 from rules.decision import Outcome
 from rules.loader import load_documents
+from rules.rehearse import rehearse_text
 from rules.schema_pass import check_texts
 from rules.verdict import Fate, judge_message
 from tests.rules.builders import NOW, a_change, a_policy, a_set, codes, complaints
@@ -179,6 +180,38 @@ def test_an_entity_names_one_of_the_two_sets(effects, found):
     text = f"note:\n  effects: {effects}\n  subject: {{type: string}}\n"
 
     assert codes(fields=text) == found
+
+
+_TESTS = """
+fixtures:
+  mail: {{operation: create, entity: message, new: {{sensitivity: normal, size: 100, subject: x}}}}
+cases:
+  - {{name: a case, use: mail, set: {{{set}}}, expect: {{{expect}}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "expect", "differences"),
+    [
+        ("", "verdict: track", []),
+        ("new.size: 2000", "verdict: metadata-only, held: [one-policy/large-mail]", []),
+        ("new.sensitivity: private", "verdict: skip, rules: [one-policy/private-mail]", []),
+        ("new.size: 2000", "verdict: skip", ["expected skip, got metadata-only"]),
+        (
+            "new.sensitivity: private",
+            "verdict: track",
+            ["expected track, got skip", "expected rules [], got [one-policy/private-mail]"],
+        ),
+    ],
+)
+def test_a_test_file_expects_verdicts(changes, expect, differences):
+    policy_set = a_set(a_policy(f"{_PRIVATE}\n{_LARGE}", entity="message"))
+    found: list = []
+    text = _TESTS.format(set=changes, expect=expect)
+
+    (case,) = rehearse_text("x.test.yaml", text, policy_set, found=found)
+
+    assert (list(case.differences), found) == (differences, [])
 
 
 def test_within_a_decision_the_effects_of_messages_are_as_strong_as_those_of_records():
