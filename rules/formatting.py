@@ -36,7 +36,18 @@ _CHANGE: Final[Form] = dict.fromkeys(
      "missing")
 )  # fmt: skip
 _EXPECT: Final[Form] = dict.fromkeys(
-    ("decision", "cause", "rules", "held", "warned", "audited", "errors", "excepted", "message")
+    (
+        "decision",
+        "verdict",
+        "cause",
+        "rules",
+        "held",
+        "warned",
+        "audited",
+        "errors",
+        "excepted",
+        "message",
+    )
 )
 FORMS: Final[dict[str, Form]] = {
     "Policy": _POLICY,
