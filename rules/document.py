@@ -9,6 +9,7 @@ mappings are dotted names, fields that the catalogue looks up (owner) become fac
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +19,7 @@ from rules.catalogue import Catalogue, Kind, Reference
 from rules.change import Change, Facts, Value
 from rules.complaint import Complaint, closest
 from rules.errors import ChangeUnreadable
-from rules.nodes import MapNode, Node, read_nodes
+from rules.nodes import MOST_BYTES, MapNode, Node, read_nodes
 from rules.policy import OPERATIONS
 from rules.reading import Complaints, Keys, moment_from
 
@@ -159,6 +160,14 @@ def read_change(text: str, catalogue: Catalogue, *, file: str = "change") -> Giv
     """Return the change of a YAML or JSON document. Raises ChangeUnreadable."""
     found: list[Complaint] = []
     root: Node | None = read_nodes(file, text, found)
+    if root is None and (value := _from_json(text)) is not None:
+        reader = DocumentReader(catalogue)
+        given = reader.read(value)
+        if not reader.problems:
+            return given
+        raise ChangeUnreadable(
+            [Complaint(file, 1, 1, "test-unknown", problem) for problem in reader.problems]
+        )
     if root is None or not isinstance(root, MapNode):
         found = found or [Complaint(file, 1, 1, "type-wrong", "A change is a mapping of keys.")]
         raise ChangeUnreadable(found)
@@ -170,6 +179,20 @@ def read_change(text: str, catalogue: Catalogue, *, file: str = "change") -> Giv
     for problem in reader.problems:
         complaints.add(root, "test-unknown", problem)
     raise ChangeUnreadable(found)
+
+
+def _from_json(text: str) -> dict[str, Any] | None:
+    """Return the mapping of a JSON text; None for anything else.
+
+    JSON may write a letter beyond the first 65,536 as two escapes, which YAML cannot read.
+    """
+    if len(text) > MOST_BYTES or "\\u" not in text:
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def moment_key(keys: Keys, key: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -76,3 +77,11 @@ def test_a_document_that_means_nothing_is_refused_with_its_reasons(text):
     with pytest.raises(ChangeUnreadable) as raised:
         _read(text)
     assert raised.value.complaints
+
+
+def test_json_may_escape_what_yaml_cannot() -> None:
+    text = json.dumps({"new": {"name": "Bob \U0001f600"}})
+    assert "\\ud83d" in text
+    assert read_change(text, _CATALOGUE).change.after["name"] == "Bob \U0001f600"
+    with pytest.raises(ChangeUnreadable, match="is not a field"):
+        read_change(json.dumps({"new": {"nam": "\U0001f600"}}), _CATALOGUE)
