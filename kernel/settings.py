@@ -7,6 +7,7 @@ name is refused like an invalid value: a typo must not weaken the guard.
 from __future__ import annotations
 
 import hmac
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -21,6 +22,10 @@ PREFIX = "MAILBOX_GUARD_"
 FILE_NAME = "mailbox-guard.toml"
 CLOUDS = ("global", "gcc-high", "dod", "china")
 ENFORCEMENTS = ("enforce", "observe")
+GUID = "GUID"
+_GUID = re.compile(r"\{?[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
+_DOMAIN = re.compile(r"[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 URL = "URL"
 
 
@@ -106,8 +111,8 @@ class Settings:
         "`observe` answers 200 to all, reverts and grants nothing, and records what it would do.",
         choices=ENFORCEMENTS,
     )
-    tenant_id: str = _setting("", "The Entra tenant.", unit="GUID")
-    client_id: str = _setting("", "The guard's application.", unit="GUID")
+    tenant_id: str = _setting("", "The Entra tenant.", unit=GUID)
+    client_id: str = _setting("", "The guard's application.", unit=GUID)
     client_secret: Secret = _setting(Secret(""), "The guard's client secret.")
     client_certificate_file: Path | None = _setting(
         None, "PEM file with the guard's private key and certificate, instead of a secret."
@@ -116,7 +121,7 @@ class Settings:
         "", "`system` or the client id of a user-assigned managed identity, instead of a secret."
     )
     sync_client_id: str = _setting(
-        "", "A second application for mailbox access.", shown_default="the guard's", unit="GUID"
+        "", "A second application for mailbox access.", shown_default="the guard's", unit=GUID
     )
     sync_client_secret: Secret = _setting(Secret(""), "The second application's client secret.")
     sync_client_certificate_file: Path | None = _setting(
@@ -147,13 +152,13 @@ class Settings:
         shown_default="the origin of `DATAVERSE_URL` + `/.default`",
     )
     organization_id: str = _setting(
-        "", "The Dataverse organisation.", shown_default="learnt by WhoAmI", unit="GUID"
+        "", "The Dataverse organisation.", shown_default="learnt by WhoAmI", unit=GUID
     )
     delegated_approver_role_id: str = _setting(
         "",
         "Id of the role Delegated Mailbox Approver; a role is never known by its name.",
         shown_default="none: rules that ask for this role err",
-        unit="GUID",
+        unit=GUID,
     )
     decision_deadline_seconds: float = _setting(
         5.0, "How long facts may take before they count as missing.", unit="seconds"
@@ -245,6 +250,8 @@ def _parsed(item: Field[Any], value: Any, source: str) -> Any:
         parsed = _PARSERS[str(item.type)](value)
         if declaration.unit == URL:
             _check_url(parsed)
+        elif declaration.unit == GUID and parsed:
+            _check_guid(parsed, may_be_domain=item.name == "tenant_id")
     except (ValueError, TypeError, RuntimeError) as error:
         # No chain: what the parser complains about may hold the value.
         raise SettingInvalid(f"{source} is not usable: {error}.", hint=declaration.doc) from None
@@ -261,10 +268,22 @@ def _text(value: Any) -> str:
     return value.strip()
 
 
+def _check_guid(text: str, *, may_be_domain: bool) -> None:
+    if _GUID.fullmatch(text) or (may_be_domain and _DOMAIN.fullmatch(text)):
+        return
+    raise ValueError(
+        "it must be a GUID such as 00000000-0000-0000-0000-000000000000"
+        + (", or a domain of the tenant" if may_be_domain else "")
+    )
+
+
 def _check_url(text: str) -> None:
     parts = urlsplit(text)
     if parts.scheme not in ("https", "http") or not parts.hostname:
         raise ValueError("it must begin with https:// and name a host")
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        # A token would travel in the clear; on this machine a proxy may take it.
+        raise ValueError("it must begin with https://; http:// is for this machine alone")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("it must hold no user, password, query or fragment")
 

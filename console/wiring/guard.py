@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from console.metrics import Metrics
 from console.wiring.connections import Connections
+from console.wiring.organization import agreed_organization
 from guard.actions.grant import Granter
 from guard.actions.revert import Reverter
 from guard.consequences import EXAMINE, GRANT, REVERT
@@ -40,6 +41,7 @@ log = get_logger("guard")
 class GuardRoom:
     """What `serve` drives: the receiver, the obligations, and what is repeated."""
 
+    settings: Settings
     webhook: Webhook
     workers: Workers
     ledger: Ledger
@@ -49,14 +51,22 @@ class GuardRoom:
     scanner: Scanner
 
     async def introduce(self) -> None:
-        """Learn organisation and own user from Dataverse, unless both are known."""
+        """Learn organisation and own user from Dataverse, unless both are known.
+
+        Until this has succeeded nothing is granted, reverted or reconciled. Raises
+        OrganizationDiffers when another organisation answers than the configured one.
+        """
         if self.own.user_id is not None:
             return
         myself = await self.rows.myself()
-        if self.own.organization_id is None:
-            self.own.organization_id = myself.organization_id
-            log.info("organization_learnt", organization_id=self.own.organization_id)
+        self.own.organization_id = agreed_organization(self.settings, myself.organization_id)
         self.own.user_id = myself.user_id
+        log.info("organization_learnt", organization_id=self.own.organization_id)
+
+    async def carry_out_obligations(self) -> None:
+        """Carry out what is due, once it is known who we are."""
+        if self.own.user_id is not None:
+            await self.workers.run_due()
 
     async def make_checkpoint(self) -> None:
         """Let the ledger write down the heads of its chains."""
@@ -115,6 +125,7 @@ def open_guard(
         observes=settings.enforcement == OBSERVE,
     )
     return GuardRoom(
+        settings=settings,
         webhook=webhook,
         workers=Workers(database, clock, handlers),
         ledger=ledger,

@@ -11,6 +11,7 @@ from console.metrics import Metrics
 from console.policy_folder import PolicyFolder
 from console.wiring.connections import Connections, connect_guard, is_configured
 from console.wiring.guard import open_guard
+from console.wiring.organization import OrganizationDiffers
 from console.wiring.sync import SyncRoom, open_sync
 from kernel import work
 from kernel.clock import Clock
@@ -53,6 +54,7 @@ class Live:
         self._loop: Loop | None = None
         self._sync: SyncRoom | None = None
         self._ending: str | None = None
+        self._contradiction: str | None = None
         self._connections: Connections | None = None
         if is_configured(settings):
             self._connections = connect_guard(
@@ -81,7 +83,9 @@ class Live:
         """Begin what is repeated. What Dataverse must answer first is tried until it does."""
         self._show_policies()
         self._runner.every(POLICIES_SECONDS, self._refresh_policies, name="policy folder")
-        self._runner.every(OBLIGATIONS_SECONDS, self._guard.workers.run_due, name="obligations")
+        self._runner.every(
+            OBLIGATIONS_SECONDS, self._guard.carry_out_obligations, name="obligations"
+        )
         self._runner.every(CHECKPOINT_SECONDS, self._guard.make_checkpoint, name="checkpoint")
         if self._connections is not None:
             self._runner.every(INTRODUCTION_SECONDS, self._introduce, name="introduction")
@@ -128,6 +132,7 @@ class Live:
     async def _introduce(self) -> None:
         """Learn who we are; then, once, begin to sync."""
         try:
+            self._contradiction = None
             await self._guard.introduce()
             if self._syncs and self._sync is None:
                 self._sync = await open_sync(
@@ -135,6 +140,9 @@ class Live:
                 )
                 self._loop = Loop(self._sync.sync)
                 self._loop.start(self._runner)
+        except OrganizationDiffers as error:
+            self._contradiction = error.message
+            log.error("organization_differs", error=error.message, hint=error.hint)
         except GuardError as error:
             log.warning("dataverse_not_reached", error_code=error.code, error=error.message)
 
@@ -146,7 +154,7 @@ class Live:
             log.warning("reconciliation_failed", error_code=error.code, error=error.message)
 
     async def _readiness(self) -> dict[str, Any]:
-        problem = self._ending
+        problem = self._ending or self._contradiction
         if problem is None:
             try:
                 await self._database.read(work.count_by_state)

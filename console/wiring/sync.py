@@ -7,9 +7,9 @@ from uuid import UUID
 
 from console.metrics import Metrics
 from console.wiring.connections import Connections, connect_guard, connect_sync
+from console.wiring.organization import agreed_organization
 from kernel.clock import Clock
 from kernel.database import Database
-from kernel.errors import Conflict
 from kernel.failpoints import failpoints_from
 from kernel.settings import Settings
 from sync.crm.dataverse import DataverseCrm
@@ -17,13 +17,6 @@ from sync.exchange.graph import GraphExchange
 from sync.holder import new_holder
 from sync.mail_sync import MailSync, Ports
 from sync.meter import Meter
-
-
-class OrganizationDiffers(Conflict):
-    """Dataverse says that it is another organisation than the one that was configured."""
-
-    code = "organization-differs"
-    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +56,8 @@ async def open_sync(
         if settings.sync_client_id:
             mailboxes = connect_sync(settings, clock, on_access=on_access, failpoints=failpoints)
             opened = (guard, mailboxes)
-        organization = await learn_organization(settings, guard)
+        who = await guard.dataverse.who_am_i()
+        organization = agreed_organization(settings, who.organization_id)
     except BaseException:
         for one in opened:
             await one.aclose()
@@ -79,16 +73,3 @@ async def open_sync(
         approval_max_age_seconds=settings.approval_max_age_seconds,
     )
     return SyncRoom(sync, opened)
-
-
-async def learn_organization(settings: Settings, connections: Connections) -> str:
-    """Return the organisation's id: Dataverse's own word, which must agree with the setting."""
-    who = await connections.dataverse.who_am_i()
-    wanted = settings.organization_id.strip("{}").lower()
-    if wanted and wanted != who.organization_id:
-        raise OrganizationDiffers(
-            f"Dataverse is organisation {who.organization_id}, "
-            f"but MAILBOX_GUARD_ORGANIZATION_ID says {wanted}.",
-            hint="Correct MAILBOX_GUARD_DATAVERSE_URL or MAILBOX_GUARD_ORGANIZATION_ID.",
-        )
-    return who.organization_id

@@ -29,6 +29,7 @@ def empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+A_GUID = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
 EXAMPLES: dict[str, tuple[str, Any]] = {
     "str": ("  contoso ", "contoso"),
     "Path": ("/srv/guard", Path("/srv/guard")),
@@ -48,6 +49,8 @@ def test_every_setting_is_read_from_the_environment(item: Any) -> None:
         text = value = declaration.choices[-1]
     if declaration.unit == "URL":
         text = value = "https://example.com"
+    if declaration.unit == "GUID":
+        text = value = A_GUID
     assert getattr(loaded(**{item.name.upper(): text}), item.name) == value
 
 
@@ -135,12 +138,13 @@ class TestUnknownNames:
 
 class TestTheFile:
     def test_is_read_from_the_current_directory_when_none_is_named(self, tmp_path: Path) -> None:
-        (tmp_path / "mailbox-guard.toml").write_text('tenant_id = "t"')
-        assert load({}).tenant_id == "t"
+        (tmp_path / "mailbox-guard.toml").write_text('tenant_id = "contoso.com"')
+        assert load({}).tenant_id == "contoso.com"
 
     def test_gives_way_to_the_environment(self, tmp_path: Path) -> None:
-        settings = from_file(tmp_path, 'tenant_id = "t"\nclient_id = "c"', TENANT_ID="other")
-        assert (settings.tenant_id, settings.client_id) == ("other", "c")
+        text = f'tenant_id = "contoso.com"\nclient_id = "{A_GUID}"'
+        settings = from_file(tmp_path, text, TENANT_ID="fabrikam.com")
+        assert (settings.tenant_id, settings.client_id) == ("fabrikam.com", A_GUID)
 
     def test_may_list_keys(self, tmp_path: Path) -> None:
         settings = from_file(tmp_path, 'webhook_keys = ["a,b", "c"]')
@@ -219,3 +223,23 @@ def test_every_setting_is_declared_with_a_sentence() -> None:
             or not item.name.endswith(("_seconds", "_url"))
             or (item.name == "database_url")
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("client_id", "zz", "it must be a GUID"),
+        ("organization_id", "1", "it must be a GUID"),
+        ("tenant_id", "zz", "or a domain of the tenant"),
+        ("graph_url", "http://graph.example.com", "it must begin with https://"),
+        ("dataverse_url", "http://contoso.example.com", "it must begin with https://"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_refused(name: str, text: str, reason: str) -> None:
+    with pytest.raises(SettingInvalid, match=f"MAILBOX_GUARD_{name.upper()}") as refused:
+        loaded(**{name.upper(): text})
+    assert reason in refused.value.message
+
+
+def test_a_proxy_on_this_machine_may_speak_plain_http() -> None:
+    assert loaded(GRAPH_URL="http://127.0.0.1:9000").graph_url == "http://127.0.0.1:9000"
