@@ -40,7 +40,10 @@ check: .venv/dev.stamp ## Check format, lint, types and the import contracts.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/mailbox-guard policy validate policies
-	$(BIN)/mailbox-guard policy test policies
+	$(BIN)/mailbox-guard policy lint policies
+	$(BIN)/mailbox-guard policy fmt policies --check
+	$(BIN)/mailbox-guard policy schema policies --check
+	$(BIN)/mailbox-guard policy test policies --coverage --coverage-min 100 --mutate
 	$(BIN)/python -m console.reference --check
 
 format: .venv/dev.stamp ## Format the code and fix what lint can fix.

@@ -55,12 +55,27 @@ def sqlite_file(settings: Settings) -> Path | None:
     return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
 
+def make_private(file: Path) -> None:
+    """Let only the owner read the database file; it holds personal data. SQLite's side-cars follow.
+
+    Raises SettingInvalid when the file cannot be made.
+    """
+    try:
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise SettingInvalid(
+            f"The database file {file} cannot be written: {error.strerror}.",
+            hint=f"Check {PREFIX}DATA_DIR and {PREFIX}DATABASE_URL.",
+        ) from error
+
+
 @contextmanager
 def open_database(settings: Settings) -> Iterator[Database]:
     """Open the database of the settings; its directory is made when it is missing."""
     file = sqlite_file(settings)
     if file is not None:
         make_directory(file)
+        make_private(file)
     database = Database(settings.database_url, failpoints=failpoints_from(settings.failpoint))
     database.open()
     try:

@@ -77,7 +77,7 @@ class PolicyFolder:
         return True
 
     def _load(self) -> PolicySet:
-        loaded = load(self.folder, environment=self._environment or None)
+        loaded = load(self.folder, environment=self._environment or None, now=self._clock.now())
         if loaded.enforced == 0:
             raise PolicyInvalid(
                 f"{self.folder} holds no enforced policy: it would be an open door.",

@@ -24,7 +24,6 @@ CLOUDS = ("global", "gcc-high", "dod", "china")
 ENFORCEMENTS = ("enforce", "observe")
 GUID = "GUID"
 _GUID = re.compile(r"\{?[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
-_DOMAIN = re.compile(r"[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 URL = "URL"
 
@@ -111,8 +110,8 @@ class Settings:
         "`observe` answers 200 to all, reverts and grants nothing, and records what it would do.",
         choices=ENFORCEMENTS,
     )
-    tenant_id: str = _setting("", "The Entra tenant.", unit=GUID)
-    client_id: str = _setting("", "The guard's application.", unit=GUID)
+    tenant_id: str = _setting("", "Id or domain of the Entra tenant.")
+    client_id: str = _setting("", "Id of the guard's application.")
     client_secret: Secret = _setting(Secret(""), "The guard's client secret.")
     client_certificate_file: Path | None = _setting(
         None, "PEM file with the guard's private key and certificate, instead of a secret."
@@ -121,7 +120,7 @@ class Settings:
         "", "`system` or the client id of a user-assigned managed identity, instead of a secret."
     )
     sync_client_id: str = _setting(
-        "", "A second application for mailbox access.", shown_default="the guard's", unit=GUID
+        "", "Id of a second application, for mailbox access.", shown_default="the guard's"
     )
     sync_client_secret: Secret = _setting(Secret(""), "The second application's client secret.")
     sync_client_certificate_file: Path | None = _setting(
@@ -250,8 +249,8 @@ def _parsed(item: Field[Any], value: Any, source: str) -> Any:
         parsed = _PARSERS[str(item.type)](value)
         if declaration.unit == URL:
             _check_url(parsed)
-        elif declaration.unit == GUID and parsed:
-            _check_guid(parsed, may_be_domain=item.name == "tenant_id")
+        elif declaration.unit == GUID and parsed and not _GUID.fullmatch(parsed):
+            raise ValueError("it must be a GUID such as 00000000-0000-0000-0000-000000000000")
     except (ValueError, TypeError, RuntimeError) as error:
         # No chain: what the parser complains about may hold the value.
         raise SettingInvalid(f"{source} is not usable: {error}.", hint=declaration.doc) from None
@@ -266,15 +265,6 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("it must be text")
     return value.strip()
-
-
-def _check_guid(text: str, *, may_be_domain: bool) -> None:
-    if _GUID.fullmatch(text) or (may_be_domain and _DOMAIN.fullmatch(text)):
-        return
-    raise ValueError(
-        "it must be a GUID such as 00000000-0000-0000-0000-000000000000"
-        + (", or a domain of the tenant" if may_be_domain else "")
-    )
 
 
 def _check_url(text: str) -> None:

@@ -228,9 +228,8 @@ def test_every_setting_is_declared_with_a_sentence() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "reason"),
     [
-        ("client_id", "zz", "it must be a GUID"),
         ("organization_id", "1", "it must be a GUID"),
-        ("tenant_id", "zz", "or a domain of the tenant"),
+        ("delegated_approver_role_id", "zz", "it must be a GUID"),
         ("graph_url", "http://graph.example.com", "it must begin with https://"),
         ("dataverse_url", "http://contoso.example.com", "it must begin with https://"),
     ],
