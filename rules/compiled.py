@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
-from rules.catalogue import Reference
+from rules.catalogue import Kind, Reference
 from rules.compiling import compile_all
 from rules.conditions import (
     AllOf,
     AnyOf,
+    Check,
     Condition,
     Other,
     Test,
@@ -23,6 +24,9 @@ from rules.messages import Render, compile_message
 from rules.operators import Run
 from rules.policy import Policy, PolicyException, Rule, TablePolicy
 from rules.slots import Readers, Slots, View
+
+Trigger: TypeAlias = "str | tuple[str, int | str | bool]"
+"""A column that must differ, alone or with the value that it must then have."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +57,8 @@ class CompiledException:
 class CompiledPolicy:
     """One policy on one table, ready to run.
 
-    `triggers` are the columns of which one must differ for `match` to hold; None when the policy
+    `triggers` are the columns of which one must differ for `match` to hold, with the value that it
+    must then have where a choice or a boolean `becomes` one; None when the policy
     may match without. `facts` are the paths of every fact named anywhere in it. `steps` repeats
     each rule beside its closure, and its id if the policy is enforced: what the hot loop reads;
     `readers` read the fields that match and rules name.
@@ -64,7 +69,7 @@ class CompiledPolicy:
     match: Run | None
     rules: tuple[CompiledRule, ...]
     exceptions: tuple[CompiledException, ...]
-    triggers: frozenset[str] | None
+    triggers: frozenset[Trigger] | None
     facts: frozenset[str]
     scan_facts: frozenset[str]
     steps: tuple[tuple[Run, str | None, CompiledRule], ...]
@@ -188,13 +193,13 @@ def _own_references(tree: Condition) -> list[Reference]:
     return found
 
 
-def _triggers(when: tuple[Condition, ...]) -> frozenset[str] | None:
+def _triggers(when: tuple[Condition, ...]) -> frozenset[Trigger] | None:
     """Return the smallest set of columns of which one must differ for all of `when` to hold."""
     found = [keys for keys in map(_condition_triggers, when) if keys is not None]
     return min(found, key=len) if found else None
 
 
-def _condition_triggers(condition: Condition) -> frozenset[str] | None:
+def _condition_triggers(condition: Condition) -> frozenset[Trigger] | None:
 
     match condition:
         case Test():
@@ -202,7 +207,7 @@ def _condition_triggers(condition: Condition) -> frozenset[str] | None:
                 return None
             for check in condition.checks:
                 if check.operator.name == "becomes":
-                    return frozenset({condition.reference.key})
+                    return frozenset({_becoming(condition.reference, check)})
                 if (
                     check.operator.name == "changed"
                     and isinstance(check.operand, Written)
@@ -218,3 +223,11 @@ def _condition_triggers(condition: Condition) -> frozenset[str] | None:
             return frozenset().union(*known) if len(known) == len(several) else None
         case _:
             return None
+
+
+def _becoming(reference: Reference, check: Check) -> Trigger:
+    # Only these two kinds are compared as they are stored; text may be folded.
+    plain = reference.field.kind in (Kind.CHOICE, Kind.BOOLEAN)
+    if plain and isinstance(check.operand, Written):
+        return reference.key, check.operand.value
+    return reference.key

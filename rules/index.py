@@ -1,17 +1,18 @@
 """The match index: which policies a change can concern, without evaluating any of them.
 
 Policies are grouped by table and operation, then by the columns of which one must differ for the
-policy to match. Policies for other tables, operations and columns cost nothing.
+policy to match, and by the value that it must become. Policies for other tables, operations and
+columns cost nothing, and nothing is looked up for an approval that becomes something else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from rules.change import Change
-from rules.compiled import CompiledPolicy
+from rules.change import Change, Value
+from rules.compiled import CompiledPolicy, Trigger
 from rules.decision import Decision
 from rules.slots import Readers, View
 
@@ -44,33 +45,73 @@ def _gather(policies: Iterable[CompiledPolicy], size: int) -> Candidates:
 _NONE: Final = _gather((), 0)
 
 
+_NO_TRIGGERS: Final[frozenset[Trigger]] = frozenset()
+
+
+class _Becoming:
+    """The values of one column that trigger by coming about; all of one kind."""
+
+    __slots__ = ("every", "kind", "of_value")
+
+    def __init__(self, kind: type) -> None:
+        self.kind = kind
+        self.of_value: dict[object, frozenset[Trigger]] = {}
+        self.every: frozenset[Trigger] = _NO_TRIGGERS
+
+    def add(self, trigger: tuple[str, int | str | bool]) -> None:
+        self.of_value[trigger[1]] = frozenset({trigger})
+        self.every |= {trigger}
+
+    def triggered(self, value: Value) -> frozenset[Trigger]:
+        if value.__class__ is self.kind:
+            return self.of_value.get(value, _NO_TRIGGERS)
+        # A value of another kind than the column's is an error, which only evaluating can tell.
+        return _NO_TRIGGERS if value is None else self.every
+
+
 class _Bucket:
     """The policies of one table and operation."""
 
-    __slots__ = ("always", "by_column", "columns", "remembered", "size")
+    __slots__ = ("always", "becoming", "by_trigger", "columns", "remembered", "size")
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.always: list[CompiledPolicy] = []
-        self.by_column: dict[str, list[CompiledPolicy]] = {}
+        self.by_trigger: dict[Trigger, list[CompiledPolicy]] = {}
+        # The columns that trigger by differing, and the values that trigger by coming about.
         self.columns: frozenset[str] = frozenset()
+        self.becoming: dict[str, _Becoming] = {}
         # Which columns differ decides which policies: the same few combinations return for ever.
-        self.remembered: dict[frozenset[str], Candidates] = {}
+        self.remembered: dict[frozenset[Trigger], Candidates] = {}
 
     def add(self, policy: CompiledPolicy) -> None:
         if policy.triggers is None:
             self.always.append(policy)
         else:
-            self.columns |= policy.triggers
-            for column in policy.triggers:
-                self.by_column.setdefault(column, []).append(policy)
+            for trigger in policy.triggers:
+                self.by_trigger.setdefault(trigger, []).append(policy)
+                if isinstance(trigger, str):
+                    self.columns |= {trigger}
+                else:
+                    column, value = trigger
+                    self.becoming.setdefault(column, _Becoming(value.__class__)).add(trigger)
 
-    def find(self, differing: frozenset[str]) -> Candidates:
+    def triggered(
+        self, differing: frozenset[str], after: Mapping[str, Value] | None
+    ) -> frozenset[Trigger]:
+        """Return the triggers of a change; without values, of any change of these columns."""
+        found: frozenset[Trigger] = differing & self.columns
+        for column, becoming in self.becoming.items():
+            if column in differing:
+                found |= becoming.every if after is None else becoming.triggered(after.get(column))
+        return found
+
+    def find(self, differing: frozenset[Trigger]) -> Candidates:
         found = self.remembered.get(differing)
         if found is None:
             chosen = list(self.always)
-            for column in differing:
-                chosen += self.by_column[column]
+            for trigger in differing:
+                chosen += self.by_trigger[trigger]
             found = _gather(chosen, self.size)
             if len(self.remembered) >= _MOST_REMEMBERED:
                 self.remembered.clear()
@@ -95,12 +136,12 @@ class MatchIndex:
         bucket = self._buckets.get((change.table, change.operation))
         if bucket is None:
             return _NONE
-        return bucket.find(change.differing & bucket.columns)
+        return bucket.find(bucket.triggered(change.differing, change.after))
 
     def concerns(self, table: str, operation: str, differing: frozenset[str]) -> bool:
         """Tell whether a policy can match a change of these columns."""
         bucket = self._buckets.get((table, operation))
-        return bucket is not None and bool(bucket.find(differing & bucket.columns).policies)
+        return bucket is not None and bool(bucket.find(bucket.triggered(differing, None)).policies)
 
     def of_table(self, table: str) -> Candidates:
         """Return every policy of a table, whatever its operations."""

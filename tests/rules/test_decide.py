@@ -206,6 +206,26 @@ class TestTheIndex:
         )
         assert decide(change, a_set(self.POLICY), NO_FACTS, now=NOW).outcome is outcome
 
+    @pytest.mark.parametrize(
+        ("after", "needed"),
+        [(1, {"actor.upn"}), (2, set()), (None, set()), ("1", {"actor.upn"})],
+    )
+    def test_an_approval_that_becomes_something_else_needs_no_look_up(self, after, needed):
+        rule = "{id: the-rule, require: [{field: actor.upn, exists: true}], message: m}"
+        policy_set = a_set(a_policy(rule, when="{field: approval, becomes: approved}"))
+        change = a_change(before={"emailrouteraccessapproval": 3}, emailrouteraccessapproval=after)
+
+        assert needs(change, policy_set) == needed
+
+    def test_either_of_two_triggers_is_enough(self):
+        when = "{anyOf: [{field: address, changed: true}, {field: approval, becomes: approved}]}"
+        policy_set = a_set(a_policy(_rule(), when=when))
+        for columns in ({"emailaddress": "b@b.de"}, {"emailrouteraccessapproval": 1}):
+            change = a_change(before={"emailaddress": "a@b.de"}, name="A", **columns)
+            assert decide(change, policy_set, NO_FACTS, now=NOW).outcome is Outcome.REJECT
+        reset = a_change(before={"emailaddress": "a@b.de"}, name="A", emailrouteraccessapproval=2)
+        assert decide(reset, policy_set, NO_FACTS, now=NOW).cause == "no-policy"
+
     def test_presence_is_not_change_whatever_was_sent(self):
         policy_set = a_set(a_policy(_rule(), when="{field: address, changed: true}"))
         change = a_change(before={"emailaddress": "a@b.de"}, name="A", emailaddress="A@B.de")
