@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
+from rules.verdict import Fate
 from sync.item import Item
 
-
-class Fate(StrEnum):
-    """The three things that can become of an item."""
-
-    TRACK = "track"
-    METADATA_ONLY = "metadata-only"
-    SKIP = "skip"
+__all__ = ["Fate", "Judge", "Verdict", "track_incoming"]
 
 
 @dataclass(frozen=True, slots=True)
