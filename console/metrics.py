@@ -41,7 +41,7 @@ class Metrics:
         )
         self._watched = Counter(
             "mailbox_guard_watched",
-            "What confirmation and reconciliation found, by event.",
+            "What confirmation, reconciliation and the watch on evidence found, by event.",
             ["event"],
             registry=self.registry,
         )

@@ -24,6 +24,7 @@ from guard.ledger.port import Ledger, MemoryLedger
 from guard.ledger.stored import StoredLedger
 from guard.own import Own
 from guard.policies import PolicyHolder
+from guard.watch.drift import DriftWatch
 from guard.watch.late import LateJudge
 from guard.watch.reconcile import Reconciler
 from guard.watch.scan import Scanner
@@ -48,6 +49,7 @@ class GuardRoom:
     own: Own
     rows: Rows
     reconciler: Reconciler
+    drift: DriftWatch
     scanner: Scanner
 
     async def introduce(self) -> None:
@@ -132,6 +134,14 @@ def open_guard(
         own=own,
         rows=rows,
         reconciler=Reconciler(database, rows, ledger, judge, decider, metrics),
+        drift=DriftWatch(
+            database,
+            rows,
+            directory,
+            clock,
+            metrics,
+            round_seconds=settings.reconcile_seconds,
+        ),
         scanner=Scanner(database, rows, directory, judge, decider, own),
     )
 

@@ -93,6 +93,9 @@ class Live:
             self._runner.every(
                 self._settings.reconcile_seconds, self._reconcile, name="reconciliation"
             )
+            self._runner.every(
+                self._settings.reconcile_seconds, self._guard.drift.run, name="drift"
+            )
 
     async def stop(self) -> None:
         """End what is repeated, let obligations under way end, close the connections.

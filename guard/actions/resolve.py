@@ -60,12 +60,24 @@ async def resolve(
     return Resolved(holder, Owner(owner.id, "user"), user.upn)
 
 
-async def _single_holder(address: str, directory: Directory) -> Person | Unresolved:
+async def confirmed_holders(
+    address: str, directory: Directory, *, known: Person | None = None
+) -> dict[str, Person]:
+    """Return by object id who holds an address, everybody read by id; `known` was read already."""
     found: dict[str, Person] = {}
+    if known is not None and known.holds(address):
+        found[known.object_id] = known
     for candidate in await directory.holders_of(address):
+        if known is not None and candidate.object_id == known.object_id:
+            continue
         confirmed = await directory.person(candidate.object_id)
         if confirmed is not None and confirmed.holds(address):
             found[confirmed.object_id] = confirmed
+    return found
+
+
+async def _single_holder(address: str, directory: Directory) -> Person | Unresolved:
+    found = await confirmed_holders(address, directory)
     if not found:
         return Unresolved(f"No user of Entra holds the address {address}.")
     if len(found) > 1:

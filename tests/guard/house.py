@@ -24,6 +24,7 @@ from guard.ledger.verify import verify
 from guard.metrics import CountingMetrics
 from guard.own import Own
 from guard.policies import PolicyHolder
+from guard.watch.drift import DriftWatch
 from guard.watch.late import LateJudge
 from guard.watch.reconcile import Reconciler
 from guard.watch.scan import Scanner
@@ -267,6 +268,7 @@ class Worked:
     granter: Granter
     reverter: Reverter
     reconciler: Reconciler
+    drift: DriftWatch
     scanner: Scanner
 
     async def deliver(self, *args: Any, **named: Any) -> Answer:
@@ -302,5 +304,6 @@ def a_worked_house(database: Database, clock: FrozenClock, **named: Any) -> Work
         granter,
         reverter,
         Reconciler(database, house.rows, ledger, house.judge, house.decider, house.metrics),
+        DriftWatch(database, house.rows, house.directory, clock, house.metrics),
         Scanner(database, house.rows, house.directory, house.judge, house.decider, house.own),
     )

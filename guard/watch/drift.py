@@ -1,0 +1,207 @@
+"""The evidence of every approval looked at again: Entra changes without telling anybody.
+
+An approval ends when its Exchange object is gone, no longer the only one that holds the address, no
+longer the owner's own, or when a sign-in name in the evidence changed. That an account is disabled
+proves nothing. More than max(20, 5 %) at once stop before the first withdrawal (law 8).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from guard.actions.resolve import confirmed_holders
+from guard.facts.directory import Directory, Person
+from guard.facts.owner import person_of
+from guard.facts.rows import Rows
+from guard.metrics import Metrics
+from kernel import approvals
+from kernel.approvals import Approval
+from kernel.clock import Clock
+from kernel.database import Database
+from kernel.errors import GuardError
+from kernel.failpoints import step
+from kernel.log import get_logger
+from rules.slots import fold
+
+DRIFTED = step("guard.drifted", "An approval whose evidence no longer holds is withdrawn.")
+
+AT_ONCE = 20
+# A round looks at so many, and the next one goes on from there: a large fleet takes several.
+MOST_A_SECOND = 3
+BRAKE_COUNT = 20
+BRAKE_SHARE = 0.05
+log = get_logger("guard")
+
+
+@dataclass(slots=True)
+class DriftRound:
+    """What one round found."""
+
+    looked_at: int = 0
+    withdrawn: int = 0
+    unanswered: int = 0
+    brake: str | None = None
+
+
+class DriftWatch:
+    """Looks at the evidence of approvals, some at a round, in the order of their records.
+
+    `round_seconds` is how often there is a round: it bounds how many look-ups there are a second.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        rows: Rows,
+        directory: Directory,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        round_seconds: float = 60.0,
+    ) -> None:
+        self._database = database
+        self._rows = rows
+        self._directory = directory
+        self._clock = clock
+        self._metrics = metrics
+        self._most = max(AT_ONCE, round(MOST_A_SECOND * round_seconds))
+        self._after = ""
+        self._withdrawn_in_this_pass = 0
+        self._drifted: dict[str, str] = {}
+
+    async def run(self) -> DriftRound:
+        """Look at the next approvals. An idle round writes nothing.
+
+        What Entra or Dataverse doesn't answer changes nothing.
+        """
+        now = self._clock.now()
+        held = await self._database.read(lambda c: approvals.list_approved(c, now=now))
+        known = {one.record_id for one in held}
+        self._drifted = {one: why for one, why in self._drifted.items() if one in known}
+        chosen = self._next(held)
+        total, found = DriftRound(), list[Approval]()
+        for start in range(0, len(chosen), AT_ONCE):
+            page = chosen[start : start + AT_ONCE]
+            if not await self._look_at(page, found, total):
+                break
+        if self._pulls_brake(len(held), total):
+            return total
+        for one in found:
+            await self._withdraw(one, self._drifted.pop(one.record_id), total)
+        return total
+
+    def _next(self, held: Sequence[Approval]) -> list[Approval]:
+        """Return the approvals of this round; after the last of all, a pass begins anew."""
+        ahead = [one for one in held if one.record_id > self._after]
+        if not ahead or not self._after:
+            ahead, self._withdrawn_in_this_pass = list(held), 0
+        chosen = ahead[: self._most]
+        self._after = chosen[-1].record_id if len(chosen) < len(ahead) else ""
+        return chosen
+
+    async def _look_at(
+        self, page: Sequence[Approval], found: list[Approval], total: DriftRound
+    ) -> bool:
+        """Add to `found` what drifted; return whether there is a point in asking on."""
+        answers = await asyncio.gather(*map(self._answer, page))
+        silent = 0
+        for one, answer in zip(page, answers, strict=True):
+            if isinstance(answer, GuardError):
+                total.unanswered += 1
+                silent += answer.transient
+                continue
+            total.looked_at += 1
+            self._drifted.pop(one.record_id, None)
+            if answer is not None:
+                self._drifted[one.record_id] = answer
+                found.append(one)
+        if silent < len(page):
+            return True
+        log.warning("drift_not_looked_at", error=str(answers[-1]))
+        return False
+
+    async def _answer(self, approval: Approval) -> str | GuardError | None:
+        try:
+            return await self._reason(approval)
+        except GuardError as error:
+            return error
+
+    async def _reason(self, approval: Approval) -> str | None:
+        """Return why the evidence of an approval no longer holds, if so."""
+        person = await self._directory.person(approval.object_id)
+        if person is None:
+            return f"The Entra user {_name(approval)} no longer exists."
+        told = approval.evidence.get("object_upn")
+        if person.upn is not None and _differs(told, person.upn):
+            return f"The Entra user {told} now has the sign-in name {person.upn}."
+        address = approval.address
+        holders = await confirmed_holders(address, self._directory, known=person)
+        if person.object_id not in holders:
+            others = ", ".join(sorted(one.upn or one.object_id for one in holders.values()))
+            moved = f"{others} does" if others else "nobody does"
+            return f"The Entra user {_name(approval)} no longer holds {address}; {moved}."
+        if len(holders) > 1:
+            return f"{len(holders)} users of Entra hold the address {address}."
+        if approval.owner_type in ("queue", "team"):
+            return None
+        return await self._owner_reason(approval, person)
+
+    async def _owner_reason(self, approval: Approval, person: Person) -> str | None:
+        user = await self._rows.user(approval.owner_id)
+        if user is None:
+            return f"The owner {approval.owner_id} is no user of Dataverse."
+        told = approval.evidence.get("owner_upn")
+        if _differs(told, user.upn):
+            return f"The owner {told} now has the sign-in name {user.upn or 'none'}."
+        if user.object_id is not None and fold(user.object_id) == fold(person.object_id):
+            return None
+        own = await person_of(self._directory, user)
+        if own is not None and own.object_id == person.object_id:
+            return None
+        return f"The Entra user {_name(approval)} is no longer the owner's own object."
+
+    def _pulls_brake(self, held: int, total: DriftRound) -> bool:
+        """Count together what drifted in this pass, or waits from one that was stopped."""
+        drifted = len(self._drifted) + self._withdrawn_in_this_pass
+        if not self._drifted or drifted <= max(BRAKE_COUNT, BRAKE_SHARE * held):
+            return False
+        total.brake = (
+            f"The evidence of {drifted} approvals no longer holds: nothing was withdrawn; a person "
+            "has to look."
+        )
+        log.error("drift_stopped", drifted=drifted, record_ids=sorted(self._drifted)[:BRAKE_COUNT])
+        self._metrics.watched("brake")
+        return True
+
+    async def _withdraw(self, approval: Approval, reason: str, total: DriftRound) -> None:
+        """Withdraw what is still held on the evidence that was looked at."""
+        now = self._clock.now()
+        reason = f"{reason} Approve the address anew if this is right."
+
+        def write(connection: Connection) -> int | None:
+            held = approvals.find(connection, approval.record_id)
+            if held is None or (held.epoch, held.evidence) != (approval.epoch, approval.evidence):
+                return None
+            return approvals.withdraw(
+                connection, record_id=approval.record_id, reason=reason, now=now
+            )
+
+        if await self._database.write(write, step=DRIFTED) is None:
+            return
+        total.withdrawn += 1
+        self._withdrawn_in_this_pass += 1
+        self._metrics.watched("drift")
+        log.warning("approval_drifted", record_id=approval.record_id, reason=reason)
+
+
+def _name(approval: Approval) -> str:
+    return str(approval.evidence.get("object_upn") or approval.object_id)
+
+
+def _differs(told: object, now: str | None) -> bool:
+    """Return whether a name in the evidence changed; one that isn't in it proves nothing."""
+    return isinstance(told, str) and bool(told) and (now is None or fold(told) != fold(now))

@@ -1,0 +1,197 @@
+"""An approval ends when Entra no longer says what it was granted on."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from guard.facts.directory import Person
+from guard.facts.rows import UserRow
+from guard.watch import drift
+from kernel import approvals
+from kernel.clock import FrozenClock
+from kernel.database import Database
+from kernel.failpoints import Trace
+from tests.guard.actions.test_grant import APPROVE
+from tests.guard.builders import ADMIN_ID, CEO_OBJECT_ID, MAILBOX_ID, OBJECT_ID, USER_ID
+from tests.guard.house import Worked, a_worked_house
+
+
+@pytest.fixture
+async def worked(database: Database, clock: FrozenClock) -> Worked:
+    worked = a_worked_house(database, clock)
+    worked.house.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
+    await worked.deliver(APPROVE, mode=1, actor=ADMIN_ID)
+    assert state(worked) == ("approved", "")
+    return worked
+
+
+def state(worked: Worked, record_id: str = MAILBOX_ID) -> tuple[str, str]:
+    held = worked.approval(record_id)
+    assert held is not None
+    return held.state, held.reason
+
+
+def change(worked: Worked, **changes: Any) -> None:
+    people = worked.house.directory.people
+    people[OBJECT_ID] = replace(people[OBJECT_ID], **changes)
+
+
+async def test_a_round_that_finds_nothing_writes_nothing(worked: Worked) -> None:
+    trace = Trace()
+    worked.database._writer._failpoints = trace
+    assert await worked.drift.run() == drift.DriftRound(looked_at=1)
+    assert not trace.reached
+
+
+async def test_another_sign_in_name_ends_the_approval(worked: Worked) -> None:
+    change(worked, upn="x@contoso.com", proxy_addresses=("SMTP:anna@contoso.com",))
+    assert (await worked.drift.run()).withdrawn == 1
+    assert state(worked)[0] == "withdrawn"
+    assert "now has the sign-in name x@contoso.com" in state(worked)[1]
+    assert worked.house.metrics.counts["watched", "drift"] == 1
+    assert (await worked.drift.run()).looked_at == 0
+
+
+async def test_a_sign_in_name_in_other_letters_is_the_same(worked: Worked) -> None:
+    change(worked, upn="ANNA@contoso.com")
+    assert (await worked.drift.run()).withdrawn == 0
+
+
+async def test_an_address_that_moved_ends_the_approval(worked: Worked) -> None:
+    change(worked, upn="anna@contoso.com")
+    people = worked.house.directory.people
+    held = worked.approval()
+    assert held is not None
+    people[held.object_id] = Person(held.object_id, None)
+    people[CEO_OBJECT_ID] = Person(CEO_OBJECT_ID, "boss@contoso.com", "anna@contoso.com")
+    await worked.drift.run()
+    assert "no longer holds anna@contoso.com; boss@contoso.com does" in state(worked)[1]
+
+
+async def test_a_second_holder_ends_the_approval(worked: Worked) -> None:
+    worked.house.directory.people[CEO_OBJECT_ID] = Person(
+        CEO_OBJECT_ID, "boss@contoso.com", "anna@contoso.com"
+    )
+    await worked.drift.run()
+    assert "2 users of Entra hold" in state(worked)[1]
+
+
+async def test_a_deleted_user_ends_the_approval(worked: Worked) -> None:
+    del worked.house.directory.people[OBJECT_ID]
+    await worked.drift.run()
+    assert "no longer exists" in state(worked)[1]
+
+
+@pytest.mark.parametrize(
+    ("owner", "reason"),
+    [
+        (None, "no user of Dataverse"),
+        (UserRow(USER_ID, "new@contoso.com", OBJECT_ID), "now has the sign-in name"),
+        (UserRow(USER_ID, "anna@contoso.com", CEO_OBJECT_ID), "no longer the owner's own"),
+    ],
+)
+async def test_an_owner_who_is_another_ends_the_approval(
+    worked: Worked, owner: UserRow | None, reason: str
+) -> None:
+    if owner is None:
+        del worked.house.rows.users[USER_ID]
+    else:
+        worked.house.rows.users[USER_ID] = owner
+    await worked.drift.run()
+    assert reason in state(worked)[1]
+
+
+async def test_a_disabled_account_proves_nothing(worked: Worked) -> None:
+    change(worked, is_enabled=False)
+    assert (await worked.drift.run()).withdrawn == 0
+
+
+async def test_what_does_not_answer_changes_nothing(worked: Worked) -> None:
+    del worked.house.directory.people[OBJECT_ID]
+    worked.house.directory.is_down = True
+    result = await worked.drift.run()
+    assert (result.unanswered, result.withdrawn) == (1, 0)
+    assert state(worked)[0] == "approved"
+
+
+async def test_an_approval_granted_meanwhile_stays(worked: Worked) -> None:
+    del worked.house.directory.people[OBJECT_ID]
+    original = worked.house.directory.person
+
+    async def meanwhile(key: str) -> Person | None:
+        grant_many(worked, [MAILBOX_ID], read_at="later")
+        return await original(key)
+
+    worked.house.directory.person = meanwhile  # type: ignore[method-assign]
+    assert (await worked.drift.run()).withdrawn == 0
+    assert state(worked)[0] == "approved"
+
+
+def grant_many(worked: Worked, record_ids: list[str], **evidence: str) -> None:
+    def write(connection: Connection) -> None:
+        for record_id in record_ids:
+            approvals.grant(
+                connection,
+                record_id=record_id,
+                address=f"{record_id}@contoso.com",
+                object_id=record_id,
+                owner_id=record_id,
+                owner_type="queue",
+                evidence=evidence,
+                now=worked.house.clock.now(),
+            )
+
+    worked.database.write_now(write, step=drift.DRIFTED)
+
+
+class TestManyAtOnce:
+    """Every approval is of a queue of its own; who is not in Entra has drifted."""
+
+    @pytest.fixture
+    def ids(self, worked: Worked) -> list[str]:
+        ids = [str(uuid.UUID(int=number)) for number in range(1, 65)]
+        for one in ids:
+            worked.house.directory.people[one] = Person(one, f"{one}@contoso.com")
+        grant_many(worked, ids)
+        return ids
+
+    def ended(self, worked: Worked, ids: list[str]) -> int:
+        return sum(state(worked, one)[0] == "withdrawn" for one in ids)
+
+    def lose(self, worked: Worked, ids: list[str]) -> None:
+        for one in ids:
+            del worked.house.directory.people[one]
+
+    async def test_too_many_stop_before_the_first(self, worked: Worked, ids: list[str]) -> None:
+        self.lose(worked, ids[:21])
+        result = await worked.drift.run()
+        assert "21 approvals" in (result.brake or "")
+        assert self.ended(worked, ids) == 0
+        worked.house.directory.people[ids[0]] = Person(ids[0], f"{ids[0]}@contoso.com")
+        assert (await worked.drift.run()).withdrawn == 20
+
+    async def test_a_large_fleet_takes_several_rounds(
+        self, worked: Worked, ids: list[str], clock: FrozenClock
+    ) -> None:
+        house = worked.house
+        slow = drift.DriftWatch(
+            worked.database, house.rows, house.directory, clock, house.metrics, round_seconds=1
+        )
+        self.lose(worked, [*ids[18:20], ids[50]])
+        assert [(await slow.run()).withdrawn for _ in range(4)] == [2, 0, 1, 0]
+
+    async def test_the_brake_counts_the_rounds_of_a_pass_together(
+        self, worked: Worked, ids: list[str], clock: FrozenClock
+    ) -> None:
+        house = worked.house
+        slow = drift.DriftWatch(
+            worked.database, house.rows, house.directory, clock, house.metrics, round_seconds=1
+        )
+        self.lose(worked, ids[:30])
+        assert [(await slow.run()).brake is None for _ in range(2)] == [True, False]
+        assert self.ended(worked, ids) == 20
