@@ -2,7 +2,8 @@
 
 Each writer process has a chain of its own, so that nobody waits for another's head. The chain's
 row is updated in the same transaction as the decisions, so a cut tail shows against it; and a
-checkpoint joins the heads of all chains, so that a chain's row can't be cut back with its tail.
+checkpoint joins the heads of all chains, so that a chain's row can't be cut back with its tail. The
+chain's row in turn names the newest checkpoint of its process, so that a missing one shows.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from functools import cache
 from itertools import chain as links
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.exc import DBAPIError
 
 from guard.ledger.codec import text_of
@@ -142,28 +143,60 @@ def _head_of(connection: Connection, chain: str) -> tuple[int, str]:
         count, head = row
         return count, head
     connection.execute(
-        insert(connection, chains).values(id=chain, count=0, head=BEGINNING, last_id="")
+        insert(connection, chains).values(
+            id=chain,
+            count=0,
+            head=BEGINNING,
+            last_id="",
+            checkpoint=0,
+            checkpoint_digest=BEGINNING,
+        )
     )
     return 0, BEGINNING
 
 
-def checkpoint(connection: Connection, *, now: datetime) -> int | None:
-    """Write down the heads of all chains; return the number, None when nothing is new."""
-    stated = _state_of(connection)
+def checkpoint(connection: Connection, chain: str, *, now: datetime) -> int | None:
+    """Write down the heads of all chains; return the number, None when nothing is new.
+
+    `chain` is the process's own: no other is touched, so that nobody waits for another's row.
+    """
     last = last_checkpoint(connection)
-    if not _is_new(stated, last):
+    if not _is_new(_state_of(connection), last):
         return None
-    number = 1 if last is None else last.number + 1
+    _head_of(connection, chain)
+    number, previous = _newest_stated(connection, last)
     text = json.dumps(
-        {"number": number, "previous": last.digest if last else BEGINNING, "state": stated},
+        {"number": number + 1, "previous": previous, "state": _state_of(connection)},
         separators=(",", ":"),
     )
-    connection.execute(
+    digest = sha256_hex(text.encode())
+    written = connection.execute(
         insert(connection, checkpoints)
-        .values(number=number, made_at=now, heads=text, digest=sha256_hex(text.encode()))
+        .values(number=number + 1, made_at=now, heads=text, digest=digest)
         .on_conflict_do_nothing()
     )
-    return number
+    if written.rowcount != 1:
+        return None
+    connection.execute(
+        update(chains)
+        .where(chains.c.id == chain)
+        .values(checkpoint=number + 1, checkpoint_digest=digest)
+    )
+    return number + 1
+
+
+def _newest_stated(connection: Connection, last: Any) -> tuple[int, str]:
+    """Return number and digest of the newest checkpoint, also of one that was taken away.
+
+    A new one goes on from there, so that it can't hide the gap.
+    """
+    found = (last.number, last.digest) if last is not None else (0, BEGINNING)
+    stated = connection.execute(
+        select(chains.c.checkpoint, chains.c.checkpoint_digest)
+        .order_by(chains.c.checkpoint.desc())
+        .limit(1)
+    ).first()
+    return max(found, tuple(stated)) if stated is not None else found
 
 
 def is_anything_new(connection: Connection) -> bool:

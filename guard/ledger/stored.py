@@ -146,7 +146,9 @@ class StoredLedger:
         # A read first, so that an idle guard writes nothing (law 10).
         if not await self._database.read(is_anything_new):
             return None
-        return await self._database.write(lambda c: checkpoint(c, now=now), step=CHECKPOINT)
+        return await self._database.write(
+            lambda c: checkpoint(c, self._chain, now=now), step=CHECKPOINT
+        )
 
     async def mask(self, decision_id: str) -> bool:
         """Empty the private part of a decision; return whether there was one."""

@@ -40,6 +40,9 @@ chains = Table(
     Column("count", BigInteger, nullable=False),
     Column("head", Text, nullable=False),
     Column("last_id", Text, nullable=False),
+    # The newest checkpoint that the chain's process wrote; 0 before the first.
+    Column("checkpoint", BigInteger, nullable=False),
+    Column("checkpoint_digest", Text, nullable=False),
 )
 
 checkpoints = Table(

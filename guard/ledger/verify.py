@@ -54,7 +54,9 @@ class _Walk:
 
     def _checkpointed(self) -> dict[str, Any]:
         """Return the heads that the last checkpoint states, each checkpoint proven first."""
-        previous = BEGINNING
+        previous, digests = BEGINNING, dict[int, str]()
+        # Read first: a checkpoint that is written meanwhile is then no missing one.
+        named = self._stated_checkpoints()
         rows = self.connection.execute(select(checkpoints).order_by(checkpoints.c.number))
         for number, row in enumerate(rows, start=1):
             name = f"checkpoint {row.number}"
@@ -63,7 +65,12 @@ class _Walk:
                 raise _Altered(name, "the checkpoint was altered")
             if row.number != number or stated["previous"] != previous:
                 raise _Altered(name, "a checkpoint before this one is missing or altered")
-            previous = row.digest
+            previous = digests[number] = row.digest
+        for number, digest in named:
+            if number not in digests:
+                raise _Altered(f"checkpoint {number}", "the checkpoint is missing")
+            if digests[number] != digest:
+                raise _Altered(f"checkpoint {number}", "the checkpoint is not the one of its chain")
         last = last_checkpoint(self.connection)
         if last is None:
             return {}
@@ -71,6 +78,15 @@ class _Walk:
         self._check_sets(state["policy_sets"])
         heads: dict[str, Any] = state["chains"]
         return heads
+
+    def _stated_checkpoints(self) -> list[tuple[int, str]]:
+        """Return number and digest of the checkpoints that the chains' rows name."""
+        rows = self.connection.execute(
+            select(chains.c.checkpoint, chains.c.checkpoint_digest)
+            .where(chains.c.checkpoint > 0)
+            .order_by(chains.c.checkpoint)
+        )
+        return [(number, digest) for number, digest in rows]
 
     def _check_sets(self, stated: dict[str, str]) -> None:
         stored = {

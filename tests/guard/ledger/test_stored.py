@@ -263,6 +263,57 @@ class TestVerify:
         alter(database, "UPDATE guard_checkpoints SET heads = replace(heads, '4', '3')")
         assert database.read_now(verify).first_bad_id == "checkpoint 1"
 
+    @pytest.mark.parametrize("kept", [0, 1])
+    async def test_checkpoints_taken_away_are_found(
+        self, recorded: list[Entry], ledger: StoredLedger, database: Database, kept: int
+    ) -> None:
+        assert recorded
+        assert await ledger.make_checkpoint() == 2
+        assert database.read_now(verify).is_whole
+        alter(database, f"DELETE FROM guard_checkpoints WHERE number > {kept}")
+        verdict = database.read_now(verify)
+        assert (verdict.first_bad_id, verdict.reason) == (
+            "checkpoint 2",
+            "the checkpoint is missing",
+        )
+
+    async def test_a_later_checkpoint_hides_no_gap(
+        self, recorded: list[Entry], ledger: StoredLedger, database: Database, clock: FrozenClock
+    ) -> None:
+        assert recorded
+        alter(database, "DELETE FROM guard_checkpoints")
+        await ledger.record(an_entry(clock, key="later"))
+        assert await ledger.make_checkpoint() == 2
+        assert database.read_now(verify).first_bad_id == "checkpoint 2"
+
+    async def test_checkpoints_rewritten_from_the_first_are_found(
+        self, recorded: list[Entry], database: Database, clock: FrozenClock
+    ) -> None:
+        assert recorded
+        alter(database, "DELETE FROM guard_checkpoints")
+        alter(database, "DELETE FROM guard_decisions WHERE seq >= 3")
+        alter(
+            database,
+            "UPDATE guard_chains SET count = 3, checkpoint = 1, head ="
+            " (SELECT digest FROM guard_decisions WHERE seq = 2)",
+        )
+        assert database.read_now(verify).first_bad_id == "checkpoint 1"
+
+
+async def test_a_process_without_decisions_may_write_the_checkpoint(
+    ledger: StoredLedger, database: Database, clock: FrozenClock
+) -> None:
+    await ledger.record(an_entry(clock))
+    assert database.read_now(verify).is_whole
+    later = StoredLedger(database, clock)
+    assert await later.make_checkpoint() == 1
+    assert await later.make_checkpoint() is None
+    assert database.read_now(verify).is_whole
+    await later.record(an_entry(clock, key="later"))
+    assert database.read_now(verify).is_whole
+    alter(database, "DELETE FROM guard_checkpoints")
+    assert database.read_now(verify).first_bad_id == "checkpoint 1"
+
 
 async def test_an_idle_checkpoint_writes_nothing(ledger: StoredLedger, clock: FrozenClock) -> None:
     assert await ledger.make_checkpoint() is None
