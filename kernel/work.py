@@ -169,6 +169,23 @@ def claim(
     return [_task_from_row(row) for row in rows]
 
 
+def release_claims(connection: Connection, kinds: Sequence[str], *, now: datetime) -> int:
+    """End every claim on tasks of these kinds now; return how many there were.
+
+    Only for who knows that whoever claimed them is dead: their outcome counts as unknown.
+    """
+    ended = connection.execute(
+        update(tasks)
+        .where(
+            tasks.c.kind.in_(kinds),
+            tasks.c.state == RUNNING,
+            tasks.c.claimed_until > now,
+        )
+        .values(claimed_until=now, fence=tasks.c.fence + 1)
+    )
+    return ended.rowcount
+
+
 def any_due(
     connection: Connection,
     *,

@@ -19,6 +19,7 @@ from kernel.log import get_logger
 from kernel.work import Task
 
 CLAIM = step("work.claim", "Tasks are claimed by a worker.")
+RELEASE = step("work.release", "The claims of a process that is dead are ended.")
 FINISH = step("work.finish", "The outcome of a task is written down.")
 
 FIRST_WAIT_SECONDS = 5.0
@@ -78,6 +79,19 @@ class Workers:
         self._database = database
         self._clock = clock
         self._handlers = dict(handlers)
+
+    async def release_claims(self) -> int:
+        """Free what a dead process was carrying out, so that it needn't wait for its claims.
+
+        Only where no other process carries out tasks of these kinds.
+        """
+        kinds, now = list(self._handlers), self._clock.now()
+        released = await self._database.write(
+            lambda c: work.release_claims(c, kinds, now=now), step=RELEASE
+        )
+        if released:
+            log.info("claims_released", tasks=released)
+        return released
 
     async def run_due(
         self,

@@ -83,6 +83,9 @@ class Live:
     async def start(self) -> None:
         """Begin what is repeated. What Dataverse must answer first is tried until it does."""
         self._show_policies()
+        if self._database.dialect == "sqlite":
+            # The lock of `serve` is ours alone: whoever held claims of the guard is dead.
+            await self._guard.workers.release_claims()
         self._runner.every(POLICIES_SECONDS, self._refresh_policies, name="policy folder")
         self._runner.every(
             OBLIGATIONS_SECONDS, self._guard.carry_out_obligations, name="obligations"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -117,6 +118,21 @@ def test_a_claim_that_ran_out_passes_on_and_the_late_worker_fails(database: Data
         database.write_now(lambda c: work.put_back(c, late, not_before=NOON), step=STEP)
     finish(database, taken)
     assert held(database).state == work.DONE
+
+
+def test_released_claims_pass_on_at_once_and_the_late_worker_fails(database: Database) -> None:
+    for key, kind in (("k1", "revert"), ("k2", "revert"), ("k1", "mail")):
+        add(database, key, kind=kind)
+    first, second = claim(database, kinds=["revert"])
+    finish(database, first)
+    claim(database, kinds=["mail"])
+    release = partial(work.release_claims, kinds=["revert"], now=NOON)
+    assert database.write_now(release, step=STEP) == 1
+    with pytest.raises(FenceLost):
+        finish(database, second)
+    (again,) = claim(database)
+    assert (again.key, again.kind, again.attempts) == ("k2", "revert", 2)
+    assert database.write_now(release, step=STEP) == 1
 
 
 def test_a_task_ends_once(database: Database) -> None:

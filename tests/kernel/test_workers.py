@@ -243,3 +243,16 @@ async def test_nothing_goes_on_behind_the_back_of_a_call_that_raised(
     with pytest.raises(Crash):
         await Workers(dying, clock, {"revert": handler}).run_due()
     assert ended == ["k0", "k1"]
+
+
+async def test_released_claims_are_carried_out_at_once_as_a_second_attempt(
+    open_database: Callable[..., Database], clock: FrozenClock
+) -> None:
+    dying = open_database(CrashAt(f"{CLAIM}:after-commit"))
+    add(dying)
+    with pytest.raises(Crash):
+        await Workers(dying, clock, {"revert": answering(Done())}).run_due()
+    workers = Workers(open_database(), clock, {"revert": answering(Done())})
+    assert await workers.release_claims() == 1
+    assert await workers.run_due() == 1
+    assert held(open_database()).attempts == 2
