@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kernel.errors import InputRefused, NotFound, Unavailable
+from kernel.errors import Conflict, InputRefused, NotFound, Unavailable
 
 
 class Unreadable(InputRefused):
@@ -15,6 +15,12 @@ class DecisionUnknown(NotFound):
     """No decision has this id."""
 
     code = "decision-unknown"
+
+
+class DecisionUnreadable(Conflict):
+    """The record of a decision was altered beyond reading."""
+
+    code = "decision-unreadable"
 
 
 class DecisionMasked(InputRefused):

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from guard.errors import DecisionUnknown
+from guard.errors import DecisionUnknown, DecisionUnreadable
 from guard.ledger.entry import Recorded, recorded_from
 from guard.ledger.tables import decisions
 from kernel import work
 
 ROWS_AT_ONCE = 500
+UNREADABLE = "unreadable"
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 LISTED = (
     "operation",
     "mode",
@@ -36,7 +38,7 @@ def list_decisions(
     limit: int | None = 100,
 ) -> list[dict[str, Any]]:
     """Return decisions, newest first, as docs/contract.md words them."""
-    statement = select(decisions.c.public).order_by(decisions.c.id.desc())
+    statement = select(decisions.c.id, decisions.c.public).order_by(decisions.c.id.desc())
     if since is not None:
         statement = statement.where(decisions.c.decided_at >= since)
     if decision is not None:
@@ -58,7 +60,7 @@ def list_decisions(
 def get_decision(connection: Connection, decision_id: str) -> dict[str, Any]:
     """Return one decision whole; its private part is None when it was masked.
 
-    Raises DecisionUnknown.
+    Raises DecisionUnknown, DecisionUnreadable.
     """
     row = connection.execute(
         select(decisions.c.public, decisions.c.private, decisions.c.chain, decisions.c.seq).where(
@@ -70,7 +72,13 @@ def get_decision(connection: Connection, decision_id: str) -> dict[str, Any]:
             f"No decision has the id {decision_id}.",
             hint="`mailbox-guard decisions list` shows the ids.",
         )
-    stated = recorded_from(row.public, row.private)
+    try:
+        stated = recorded_from(row.public, row.private)
+    except (ValueError, KeyError, TypeError):
+        raise DecisionUnreadable(
+            f"The record of decision {decision_id} was altered and can no longer be read.",
+            hint="`mailbox-guard decisions verify` walks the whole ledger.",
+        ) from None
     shown = {**stated.public, **_listed(connection, stated)}
     shown.pop("key", None)
     shown["chain"] = {"id": row.chain, "place": row.seq}
@@ -85,13 +93,28 @@ def _stated(connection: Connection, statement: Select[Any]) -> Iterator[Recorded
     last: str | None = None
     while True:
         page = statement if last is None else statement.where(decisions.c.id < last)
-        rows = connection.scalars(page.limit(ROWS_AT_ONCE)).all()
-        for public in rows:
-            stated = recorded_from(public, None)
-            last = stated.id
-            yield stated
+        rows = connection.execute(page.limit(ROWS_AT_ONCE)).all()
+        for row in rows:
+            last = row.id
+            yield _readable(row.id, row.public)
         if len(rows) < ROWS_AT_ONCE:
             return
+
+
+def _readable(decision_id: str, public: str) -> Recorded:
+    """Return what a record states; one that was altered beyond reading is shown as such."""
+    try:
+        return recorded_from(public, None)
+    except (ValueError, KeyError, TypeError):
+        return Recorded(
+            id=decision_id,
+            decided_at=LONG_AGO,
+            decision=UNREADABLE,
+            cause=UNREADABLE,
+            status=0,
+            public={"decided_at": None, "table": None, "record_id": None},
+            private=None,
+        )
 
 
 def _has_rule(public: Any, rule: str) -> bool:

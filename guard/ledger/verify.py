@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import BigInteger, Connection, select, type_coerce
 
 from guard.ledger.chain import BEGINNING, last_checkpoint
 from guard.ledger.entry import Verdict, chain_digest, private_digest
@@ -31,11 +31,22 @@ class _Altered(Exception):
         self.reason = reason
 
 
+# The time is read as it is stored: an altered one may be no moment at all.
+_RAW = [
+    type_coerce(column, BigInteger).label(column.name)
+    if column is decisions.c.decided_at
+    else column
+    for column in decisions.c
+]
+_UNREADABLE = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
+
+
 class _Walk:
-    """The state of one walk."""
+    """The state of one walk; `at` is the id of what is looked at."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self.at = ""
         self.checked = 0
         self.masked = 0
         self.chains = 0
@@ -101,7 +112,7 @@ class _Walk:
         last = -1
         while True:
             rows = self.connection.execute(
-                select(decisions)
+                select(*_RAW)
                 .where(decisions.c.chain == chain, decisions.c.seq > last)
                 .order_by(decisions.c.seq)
                 .limit(ROWS_AT_ONCE)
@@ -138,6 +149,7 @@ class _Walk:
             )
 
     def _check(self, row: Any, head: str) -> None:
+        self.at = str(row.id)
         stated = _json_of(row.public, row.id)
         if row.digest != chain_digest(row.chain, row.seq, head, row.public):
             raise _Altered(row.id, "the decision was altered")
@@ -152,7 +164,7 @@ class _Walk:
         for name, copy in copies.items():
             if stated.get(name) != copy:
                 raise _Altered(row.id, f"the decision's `{name}` was altered")
-        if _microseconds_of(stated["decided_at"]) != microseconds(row.decided_at):
+        if _microseconds_of(stated["decided_at"]) != row.decided_at:
             raise _Altered(row.id, "the decision's time was altered")
         if row.private is None and row.salt is None:
             self.masked += 1
@@ -179,6 +191,9 @@ def verify(connection: Connection) -> Verdict:
     walk = _Walk(connection)
     try:
         walk.run()
+    except _UNREADABLE as error:
+        reason = f"a value is no longer of its kind ({error})"
+        return Verdict(walk.checked, walk.at or "ledger", reason, walk.chains, walk.masked)
     except _Altered as altered:
         return Verdict(walk.checked, altered.bad_id, altered.reason, walk.chains, walk.masked)
     return Verdict(walk.checked, chains=walk.chains, masked=walk.masked)

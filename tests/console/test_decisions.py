@@ -237,6 +237,9 @@ def test_a_whole_ledger_is_proven(run: Run, ledger: list[str]) -> None:
         "WHERE id = :id",
         "UPDATE guard_decisions SET private = replace(private, 'ceo', 'anna') WHERE id = :id",
         "UPDATE guard_decisions SET record_id = 'x' WHERE id = :id",
+        "UPDATE guard_decisions SET decided_at = '2020-01-01T00:00:00.000000Z' WHERE id = :id",
+        "UPDATE guard_decisions SET public = 'garbage' WHERE id = :id",
+        "UPDATE guard_decisions SET public = '{}' WHERE id = :id",
         "DELETE FROM guard_decisions WHERE id = :id",
     ],
 )
@@ -268,3 +271,18 @@ def test_a_locked_out_directory_is_a_could_not_be_done(run: Run, tmp_path: Path)
     assert done.code == 2
     assert str(tmp_path / "data") in done.err
     assert os.linesep not in done.err.split("hint:")[0].strip()
+
+
+def test_a_record_that_cannot_be_read_hides_no_other(
+    run: Run, ledger: list[str], guard_database: Database
+) -> None:
+    garbage = text("UPDATE guard_decisions SET public = 'garbage' WHERE id = :id")
+    guard_database.write_now(lambda c: c.execute(garbage, {"id": ledger[1]}), step=TEST)
+    listed = json.loads(run("decisions", "list", "--output", "json").out)
+    assert [(one["id"], one["decision"]) for one in listed] == [
+        (ledger[1], "unreadable"),
+        (ledger[0], "allow"),
+    ]
+    shown = run("decisions", "show", ledger[1])
+    assert shown.code == 1
+    assert "can no longer be read" in shown.err
