@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from cloud.errors import RequestRejected, WebhookRejected
+from cloud.errors import RequestRejected, Throttled, WebhookRejected
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.log import get_logger
 from kernel.work import Task
-from kernel.workers import Again, Done, Failed, Handler, NeedsPerson
+from kernel.workers import Again, Done, Handler, NeedsPerson
 from kernel.workers import Outcome as TaskOutcome
 from sync import outcome as outcomes
 from sync.errors import ItemUnreadable, NotOurs
@@ -28,16 +28,27 @@ from sync.mapping.parties import AddressBook
 from sync.meter import Meter
 from sync.outcome import Outcome, Read
 from sync.permits import Permits
-from sync.plan import is_brake
+from sync.plan import is_brake, waits
 from sync.rows import Attached, RowMaker
+from sync.schedule import retry_at
 from sync.standings import Standings
 from sync.steps import OUTCOME
-from sync.store import links, payloads, streams
+from sync.store import links, payloads, quarantine, streams
 
 WEBHOOK_ATTEMPTS = 5
 BRAKE_SECONDS = 600
+# What the reason of a wait begins with when a service asked for it.
+ASKED_TO_WAIT = f"{Throttled.code}: "
 
 log = get_logger("sync")
+
+
+async def _nothing() -> bytes | None:
+    return None
+
+
+# Stands for the attachments of a mail that went away before they could be listed.
+LOST: Attached = ({}, _nothing)
 
 
 class Intents:
@@ -69,12 +80,14 @@ class Intents:
         return {CREATE: self.create, VERIFY: self.verify}
 
     async def create(self, task: Task) -> TaskOutcome:
-        """Make the row of one mail; a mail that can never have one is set aside."""
+        """Make the row of one mail; one that is refused is set aside and tried again much later."""
         target = Target.from_payload(task.payload)
         try:
             return await self._create(target)
         except NotOurs as error:
             return Again(error.message)
+        except Throttled as error:
+            return Again(f"{ASKED_TO_WAIT}{error.message}", error.until)
         except WebhookRejected as error:
             if task.attempts < WEBHOOK_ATTEMPTS:
                 return Again(error.message)
@@ -98,6 +111,8 @@ class Intents:
             found = await self._exchange.place(target.object_id, target.item_id, permit=permit)
         except NotOurs as error:
             return Again(error.message)
+        except Throttled as error:
+            return Again(f"{ASKED_TO_WAIT}{error.message}", error.until)
         at = self._clock.now()
         if found is not None:
             is_here = stream is not None and stream.folder_id == found
@@ -117,7 +132,7 @@ class Intents:
                 payloads.find(c, target.object_id, target.item_id),
             )
         )
-        if link is None or link.state is not LinkState.PENDING:
+        if link is None or not waits(link):
             return Done("the row was made before")
         permit = self._permits.of(target.record_id, epoch=target.epoch)
         reads: list[Read] = []
@@ -161,19 +176,19 @@ class Intents:
         if message.get("hasAttachments") is False and not has_inline_attachments(message):
             return []
         listed = await self._exchange.attachments(target.object_id, target.item_id, permit=permit)
+        if listed is None:
+            return [LOST]
         if not listed:
             return []
         reads.append(Read(self._clock.now(), "attachments", len(listed)))
-        return [
-            (attachment, self._reader(target, attachment, permit))
-            for attachment in listed
-            if not is_reference(attachment)
-        ]
+        return [(attachment, self._reader(target, attachment, permit)) for attachment in listed]
 
     def _reader(
         self, target: Target, attachment: Mapping[str, Any], permit: Permit
     ) -> Callable[[], Awaitable[bytes | None]]:
         async def read() -> bytes | None:
+            if is_reference(attachment):
+                return None
             content = bytes_in(attachment)
             if content is not None:
                 return content
@@ -187,7 +202,10 @@ class Intents:
         values = {"state": LinkState.SET_ASIDE}
         await self._record(target, Outcome(values, set_aside=reason))
         log.warning("item_set_aside", record_id=target.record_id, reason=reason)
-        return Failed(reason)
+        times = await self._database.read(
+            lambda c: quarantine.times_of(c, target.object_id, target.item_id)
+        )
+        return Again(reason, retry_at(times, now=self._clock.now()))
 
     async def _place(
         self, target: Target, place: Place, *, result: str, reads: list[Read] | None = None

@@ -32,6 +32,7 @@ class Item:
     subject: str | None = None
     received_at: datetime | None = None
     is_whole: bool = False
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ def item_from_message(message: Mapping[str, Any]) -> Item:
         subject=_optional(message, "subject", str),
         received_at=moment_from_text(_optional(message, "receivedDateTime", str)),
         is_whole=message.keys() >= WHOLE,
+        version=_version_of(message),
     )
 
 
@@ -106,6 +108,12 @@ def moment_from_text(text: str | None) -> datetime | None:
     except ValueError as error:
         raise ItemUnreadable("A time of the mail is no date and time.") from error
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _version_of(message: Mapping[str, Any]) -> str | None:
+    """Return what Exchange changes with every change of the item, if the entry says it."""
+    version = message.get("changeKey") or message.get("@odata.etag")
+    return version if isinstance(version, str) else None
 
 
 def _plain_or_none(text: str | None) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -48,28 +49,37 @@ def add_intent(
 ) -> bool:
     """Add the task of an intent and return whether it is new.
 
-    A row is made once under each approval: the epoch stands in the key, so that a new approval
-    takes up what waited when the old one was withdrawn. Every removal is verified anew.
+    A row is made once under each approval: the epoch stands in the key (which sync.store.quarantine
+    knows), so that a new approval takes up what waited when the old one was withdrawn. A row that
+    still waits is tried at once when its mail has another version. Every removal is verified anew.
     """
     key = f"{stream.object_id}/{intent.item_id}/{epoch}"
     kind = CREATE
     if intent.kind is IntentKind.VERIFY:
         kind, key = VERIFY, f"{key}/{microseconds(now)}"
-    target = {
+    payload = {
         "record_id": stream.record_id,
         "object_id": stream.object_id,
         "stream_id": stream.stream_id,
         "folder": stream.folder,
         "item_id": intent.item_id,
         "epoch": epoch,
+        "version": intent.version,
     }
-    return work.add(
+    add = partial(
+        work.add,
         connection,
         kind=kind,
         key=key,
-        payload=target,
+        payload=payload,
         owner=stream.record_id,
         shard=shard_of(stream.record_id),
         now=now,
         not_before=not_before,
     )
+    if add():
+        return True
+    known = work.find(connection, kind=kind, key=key)
+    if known is None or known.payload.get("version") != intent.version:
+        add(latest=True)
+    return False

@@ -18,8 +18,8 @@ from kernel.workers import Workers
 from sync.crm.port import Crm
 from sync.exchange.port import Exchange
 from sync.freshness import FLUSH_SECONDS, Freshness
-from sync.intents import Intents
-from sync.kinds import KINDS, VERIFY
+from sync.intents import ASKED_TO_WAIT, Intents
+from sync.kinds import CREATE, KINDS, VERIFY
 from sync.leases import Leases, hasten
 from sync.meter import Meter
 from sync.passes import Passes, Visit
@@ -112,16 +112,19 @@ class MailSync:
     async def full_pass(self, shards: Collection[int]) -> PassReport:
         """Bring every stream of every approved mailbox of these shards up to date.
 
-        All are due; only a wait that a service asked for is respected. Raises CloudError when
-        Dataverse cannot be asked which mailboxes are approved: then no mailbox is touched.
+        All are due, and what is set aside is tried again; only a wait that a service asked for is
+        respected. Raises CloudError when Dataverse cannot be asked which mailboxes are approved:
+        then no mailbox is touched.
         """
         before = self.meter.reading()
         await self.standings.review(self.leases.shards)
         ours = [
             one for one in self.standings.list_all() if shard_of(one.approval.record_id) in shards
         ]
-        visits = await self._visit_all([one for one in ours if one.ground is Ground.OURS])
-        await self._settle(ours, shards)
+        visited = [one for one in ours if one.ground is Ground.OURS]
+        await self._retry(visited)
+        visits = await self._visit_all(visited)
+        await self._settle(visited, shards)
         await self.freshness.flush(gain_seconds=FLUSH_SECONDS)
         problems = [
             Problem(visit.record_id, "unresolved", visit.trouble)
@@ -169,28 +172,41 @@ class MailSync:
             waiting = [record_id for record_id, seconds in due.items() if seconds <= first]
         return list(ended.values())
 
-    async def _settle(self, ours: Collection[Standing], shards: Collection[int]) -> None:
-        """Carry out what still waits for these mailboxes, as long as patience lasts."""
-        owners = [one.approval.record_id for one in ours if one.ground is Ground.OURS]
+    async def _retry(self, visited: Collection[Standing]) -> None:
+        owners = [one.approval.record_id for one in visited]
+        if await self.database.read(lambda c: quarantine.any_for(c, owners)):
+            now = self.clock.now()
+            await self.database.write(
+                lambda c: quarantine.retry(c, owners, now=now), step=TAKE_OVER
+            )
+
+    async def _settle(self, visited: Collection[Standing], shards: Collection[int]) -> None:
+        """Carry out what still waits for these mailboxes, as long as patience with it lasts."""
+        owners = [one.approval.record_id for one in visited]
         if not owners:
             return
-        deadline = self.clock.monotonic() + PATIENCE_SECONDS
+        started = self.clock.monotonic()
         while True:
-            now = self.clock.now()
-            due_at, waits_for_grace = await self.database.read(lambda c: _next_due(c, owners))
-            if due_at is None:
+            elapsed = self.clock.monotonic() - started
+            waits = [
+                wait
+                for wait in await self._waits(owners)
+                if elapsed + wait.seconds <= wait.patience
+            ]
+            if not waits:
                 return
-            if waits_for_grace:
-                await self._end_grace(owners, now)
-                due_at = now
-            wait = max((due_at - now) / timedelta(seconds=1), 0.0)
-            if self.clock.monotonic() + wait > deadline:
-                return
-            if wait:
-                await self.clock.sleep(wait)
+            if any(wait.is_grace for wait in waits):
+                await self._end_grace(owners)
+            if first := min(wait.seconds for wait in waits):
+                await self.clock.sleep(first)
             await self.workers.run_due(kinds=KINDS, shards=sorted(shards), limit=TASKS_AT_ONCE)
 
-    async def _end_grace(self, owners: Collection[str], now: datetime) -> None:
+    async def _waits(self, owners: Collection[str]) -> list[_Wait]:
+        now = self.clock.now()
+        return await self.database.read(lambda c: _waits(c, owners, now=now))
+
+    async def _end_grace(self, owners: Collection[str]) -> None:
+        now = self.clock.now()
         await self.database.write(
             lambda c: hasten(c, kind=VERIFY, owners=owners, now=now), step=TAKE_OVER
         )
@@ -200,17 +216,32 @@ def _patience(visit: Visit) -> float:
     return PATIENCE_SECONDS if visit.is_throttled else AWAY_SECONDS
 
 
-def _next_due(connection: Connection, owners: Collection[str]) -> tuple[datetime | None, bool]:
-    """Return when the next task of these mailboxes is due, and whether it only waits for grace."""
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """How long until some tasks are due, how long that may take, and whether it is only grace."""
+
+    seconds: float
+    patience: float
+    is_grace: bool
+
+
+def _waits(connection: Connection, owners: Collection[str], *, now: datetime) -> list[_Wait]:
+    """Return what the tasks of these mailboxes wait for, one for those that are alike."""
     tasks = work.tasks
-    statement = select(tasks.c.kind, tasks.c.attempts, func.min(tasks.c.not_before)).where(
-        tasks.c.owner.in_(owners), tasks.c.kind.in_(KINDS), tasks.c.state == work.QUEUED
+    alike = (tasks.c.kind, tasks.c.attempts, tasks.c.result)
+    rows = connection.execute(
+        select(*alike, func.min(tasks.c.not_before))
+        .where(tasks.c.owner.in_(owners), tasks.c.kind.in_(KINDS), tasks.c.state == work.QUEUED)
+        .group_by(*alike)
     )
-    rows = connection.execute(statement.group_by(tasks.c.kind, tasks.c.attempts)).all()
-    if not rows:
-        return None, False
-    kind, attempts, due_at = min(rows, key=lambda row: row[2])
-    return due_at, kind == VERIFY and attempts == 0
+    found = []
+    for kind, attempts, trouble, due_at in rows:
+        seconds = max((due_at - now) / timedelta(seconds=1), 0.0)
+        is_grace = kind == VERIFY and attempts == 0 and seconds > 0
+        is_away = trouble is not None and not trouble.startswith(ASKED_TO_WAIT)
+        patience = AWAY_SECONDS if is_away else PATIENCE_SECONDS
+        found.append(_Wait(0.0 if is_grace else seconds, patience, is_grace))
+    return found
 
 
 def _problems(connection: Connection, ours: Collection[Standing]) -> list[Problem]:
@@ -219,13 +250,15 @@ def _problems(connection: Connection, ours: Collection[Standing]) -> list[Proble
         Problem(one.record_id, "quarantined", one.reason, one.item_id)
         for one in quarantine.list_for(connection, everyone)
     ]
+    # The task of what is set aside only tries it again.
+    set_aside = {(CREATE, one.record_id, one.item_id) for one in found}
     # What waits for a mailbox that is paused, or another's, is not for this pass to resolve.
     epochs = {
         one.approval.record_id: one.approval.epoch for one in ours if one.ground is Ground.OURS
     }
     tasks = work.tasks
     statement = (
-        select(tasks.c.owner, tasks.c.state, tasks.c.result, tasks.c.payload)
+        select(tasks.c.kind, tasks.c.owner, tasks.c.state, tasks.c.result, tasks.c.payload)
         .where(
             tasks.c.owner.in_(epochs),
             tasks.c.kind.in_(KINDS),
@@ -233,8 +266,9 @@ def _problems(connection: Connection, ours: Collection[Standing]) -> list[Proble
         )
         .order_by(tasks.c.id)
     )
-    for owner, state, result, payload in connection.execute(statement):
-        if payload.get("epoch") == epochs[owner]:
+    for kind, owner, state, result, payload in connection.execute(statement):
+        item_id = payload.get("item_id")
+        if payload.get("epoch") == epochs[owner] and (kind, owner, item_id) not in set_aside:
             reason = result or f"The task is {state}."
-            found.append(Problem(owner, "unresolved", reason, payload.get("item_id")))
+            found.append(Problem(owner, "unresolved", reason, item_id))
     return found

@@ -89,13 +89,17 @@ async def pause(database: Database, clock: Clock, record_id: str, *, reason: str
 
 
 async def resume(database: Database, clock: Clock, record_id: str) -> None:
-    """End a person's pause and any brake; the next look comes by itself."""
+    """End a person's pause and any brake, and try again what is set aside.
+
+    The next look comes by itself.
+    """
     now = clock.now()
 
     def write(connection: Connection) -> None:
         approval = _known(connection, record_id)
         mailboxes.resume(connection, approval.record_id, now=now)
         streams.release_brake(connection, approval.record_id)
+        quarantine.retry(connection, [approval.record_id], now=now)
 
     await database.write(write, step=COMMAND)
 

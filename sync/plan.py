@@ -27,10 +27,11 @@ class IntentKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """One effect to carry out for one item."""
+    """One effect to carry out for one item, as it was in that version."""
 
     kind: IntentKind
     item_id: str
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,9 @@ def plan(
 ) -> Plan:
     """Return what to remember and to do for a page.
 
-    A known item stays as it is: a mail's content never changes. `@removed` says only that an item
-    left the folder, so it is verified. A draft is never tracked. An item without a verdict is set
+    A known item stays as it is: a mail's content never changes. Only the row of one that is set
+    aside is wanted again, for a change may have mended it. `@removed` says only that an item left
+    the folder, so it is verified. A draft is never tracked. An item without a verdict is set
     aside: the cursor may pass it only because that row is durable.
     """
     links: dict[str, Link] = {}
@@ -76,6 +78,8 @@ def plan(
             known[item.item_id] = None
             if link.place is not Place.HERE:
                 links[item.item_id] = replace(link, place=Place.HERE)
+            if link.state is LinkState.SET_ASIDE:
+                intents[Intent(IntentKind.CREATE, item.item_id, item.version)] = None
             continue
         verdict = right.get(item.item_id)
         if verdict is None:
@@ -91,7 +95,7 @@ def plan(
             message_id=item.message_id,
             is_metadata_only=verdict.fate is Fate.METADATA_ONLY,
         )
-        intents[Intent(IntentKind.CREATE, item.item_id)] = None
+        intents[Intent(IntentKind.CREATE, item.item_id, item.version)] = None
     for entry in left:
         if isinstance(entry, Item) and entry.removed and _may_be_gone(base, links, entry.item_id):
             intents[Intent(IntentKind.VERIFY, entry.item_id)] = None
@@ -105,8 +109,8 @@ def plan(
 
 
 def waits(link: Link) -> bool:
-    """Return whether a link's row still has to be made."""
-    return link.state is LinkState.PENDING
+    """Return whether a link's row still has to be made; one that is set aside is tried again."""
+    return link.state in (LinkState.PENDING, LinkState.SET_ASIDE)
 
 
 def is_brake(count: int, total: int) -> bool:

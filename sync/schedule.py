@@ -14,6 +14,8 @@ IDLE_SECONDS = 900.0
 LOOKS_BEFORE_SLOWER = 6
 FAILING_SECONDS = 3600.0
 FIRST_FAILURE_SECONDS = 30.0
+FIRST_RETRY_SECONDS = 900.0
+LONGEST_RETRY_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +41,9 @@ def after_failure(rhythm: Rhythm, *, now: datetime, until: datetime | None) -> R
     seconds = min(FIRST_FAILURE_SECONDS * 2 ** min(failures - 1, 20), FAILING_SECONDS)
     due_at = until if until is not None else now + timedelta(seconds=seconds)
     return Rhythm(due_at, idle_looks=rhythm.idle_looks, failures=failures)
+
+
+def retry_at(times: int, *, now: datetime) -> datetime:
+    """Return when an item that was set aside so many times is tried again."""
+    seconds = min(FIRST_RETRY_SECONDS * 2 ** min(times - 1, 20), LONGEST_RETRY_SECONDS)
+    return now + timedelta(seconds=seconds)

@@ -81,9 +81,10 @@ def list_unseen(connection: Connection, stream: Stream) -> list[str]:
 
 
 def list_pending(connection: Connection, object_id: str) -> list[str]:
-    """Return the items whose row still has to be made."""
+    """Return the items whose row still has to be made, those set aside among them."""
     statement = select(links.c.item_id).where(
-        links.c.object_id == object_id, links.c.state == LinkState.PENDING
+        links.c.object_id == object_id,
+        links.c.state.in_((LinkState.PENDING, LinkState.SET_ASIDE)),
     )
     return list(connection.scalars(statement.order_by(links.c.item_id)))
 

@@ -1,4 +1,8 @@
-"""The quarantine: items set aside with a reason, so that the cursor may pass them."""
+"""The quarantine: items set aside with a reason, so that the cursor may pass them.
+
+An item that could be read keeps its task, which tries again at long intervals: what was wrong may
+have been on the other side. `retry` does not wait for that.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +11,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, select
+from sqlalchemy import Connection, Row, Text, bindparam, cast, delete, select, update
 
+from kernel import work
+from kernel.approvals import approvals
 from kernel.database import insert
+from sync.kinds import CREATE
 from sync.tables import quarantine
 
 MAX_REASON = 500
 
-_LET_GO = delete(quarantine).where(
-    quarantine.c.object_id == bindparam("object"), quarantine.c.item_id == bindparam("item")
-)
+_ITEM = (quarantine.c.object_id == bindparam("object"), quarantine.c.item_id == bindparam("item"))
+_LET_GO = delete(quarantine).where(*_ITEM)
+_TIMES = select(quarantine.c.times).where(*_ITEM)
 
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """One item that waits for a person."""
+    """One item without a row, with the reason."""
 
     object_id: str
     item_id: str
@@ -63,6 +70,36 @@ def put(
 def let_go(connection: Connection, object_id: str, item_id: str) -> None:
     """Forget that an item was set aside, because it has its row now."""
     connection.execute(_LET_GO, {"object": object_id, "item": item_id})
+
+
+def times_of(connection: Connection, object_id: str, item_id: str) -> int:
+    """Return how many times an item was set aside."""
+    return connection.scalar(_TIMES, {"object": object_id, "item": item_id}) or 0
+
+
+def any_for(connection: Connection, records: Collection[str]) -> bool:
+    """Return whether anything is set aside of these mailboxes: a read, as idle work writes none."""
+    statement = select(quarantine.c.item_id).where(quarantine.c.record_id.in_(records)).limit(1)
+    return connection.execute(statement).first() is not None
+
+
+def retry(connection: Connection, records: Collection[str], *, now: datetime) -> None:
+    """Let the tasks of what is set aside of these mailboxes be due now, under their approvals."""
+    epoch = cast(approvals.c.epoch, Text)
+    keys = (
+        select(quarantine.c.object_id + "/" + quarantine.c.item_id + "/" + epoch)
+        .join(approvals, approvals.c.record_id == quarantine.c.record_id)
+        .where(quarantine.c.record_id.in_(records))
+    )
+    connection.execute(
+        update(work.tasks)
+        .where(
+            work.tasks.c.kind == CREATE,
+            work.tasks.c.key.in_(keys),
+            work.tasks.c.state.in_((work.QUEUED, work.FAILED)),
+        )
+        .values(state=work.QUEUED, not_before=now, result=None)
+    )
 
 
 def list_for(connection: Connection, records: Collection[str]) -> list[Quarantined]:

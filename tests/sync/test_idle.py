@@ -25,11 +25,13 @@ async def test_an_idle_loop_writes_nothing(
     world = World(open_database(trace), clock)
     world.approve_anna()
     world.exchange.deliver(ANNA_OBJECT, a_message())
+    world.exchange.deliver(ANNA_OBJECT, a_message(2))
+    world.crm.refused_subjects.add("Order 2")
     loop = Loop(world.sync)
     await loop.beat()
     await loop.tick()
     await loop.idle()
-    assert len(world.crm.emails) == 1
+    assert world.subjects() == ["Order 1"]
     requests = world.exchange.requests[ANNA_OBJECT]
     trace.reached.clear()
 

@@ -90,6 +90,54 @@ async def test_a_throttled_mailbox_is_left_alone_until_then_and_the_others_go_on
     assert world.exchange.requests[BEN_OBJECT] > 5
 
 
+async def refused(world: World) -> Loop:
+    world.approve_anna()
+    world.exchange.deliver(ANNA_OBJECT, a_message(1, changeKey="1"))
+    world.crm.refused_subjects.add("Order 1")
+    loop = await started(world)
+    assert world.crm.requests["create_email"] == 1
+    return loop
+
+
+async def test_a_mail_that_was_refused_is_tried_again_ever_more_slowly_until_it_comes(
+    world: World,
+) -> None:
+    loop = await refused(world)
+
+    tried = []
+    for minutes in range(1, 120):
+        before = world.crm.requests["create_email"]
+        world.clock.advance(60)
+        await turn(loop)
+        await loop.carry_out_leftovers()
+        if world.crm.requests["create_email"] > before:
+            tried.append(minutes)
+    assert tried == [15, 45, 105]
+
+    world.crm.refused_subjects.clear()
+    world.clock.advance(7200)
+    await turn(loop)
+    await loop.carry_out_leftovers()
+    assert world.subjects() == ["Order 1"]
+
+
+async def test_a_mail_that_was_refused_is_tried_at_once_when_it_changed_and_only_then(
+    world: World,
+) -> None:
+    loop = await refused(world)
+    world.crm.refused_subjects.clear()
+
+    world.exchange.touch(ANNA_OBJECT, a_message(1)["id"])
+    world.clock.advance(11)
+    await turn(loop)
+    assert world.crm.emails == {}
+
+    world.exchange.deliver(ANNA_OBJECT, a_message(1, changeKey="2"))
+    world.clock.advance(11)
+    await turn(loop)
+    assert world.subjects() == ["Order 1"]
+
+
 async def test_when_dataverse_is_silent_too_long_no_mailbox_is_reached(world: World) -> None:
     world.approve_anna()
     loop = await started(world)

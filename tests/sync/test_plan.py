@@ -27,11 +27,20 @@ def test_a_repeated_entry_is_planned_once() -> None:
 
 
 def test_a_known_mail_is_never_planned_again() -> None:
-    for state in LinkState:
+    for state in set(LinkState) - {LinkState.SET_ASIDE}:
         planned = plan({"a": Link("a", state=state)}, [an_item("a")], {"a": TRACK})
 
         assert planned.intents == planned.links == planned.verdicts == ()
         assert planned.known == ("a",)
+
+
+def test_the_row_of_one_that_is_set_aside_is_wanted_again_in_the_listed_version() -> None:
+    aside = Link("a", state=LinkState.SET_ASIDE)
+
+    planned = plan({"a": aside}, [an_item("a", version="2")], {"a": TRACK})
+
+    assert planned.intents == (Intent(IntentKind.CREATE, "a", "2"),)
+    assert planned.links == planned.verdicts == ()
 
 
 def test_a_draft_is_never_tracked_whatever_the_verdict_says() -> None:

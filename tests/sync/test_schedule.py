@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from sync.schedule import Rhythm, after_failure, after_look
+from sync.schedule import Rhythm, after_failure, after_look, retry_at
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -37,3 +37,10 @@ def test_a_wait_that_was_asked_for_is_kept_to_the_moment() -> None:
     until = NOON + timedelta(minutes=7)
 
     assert after_failure(Rhythm(NOON), now=NOON, until=until).due_at == until
+
+
+def test_what_is_set_aside_is_tried_again_after_a_quarter_hour_doubling_to_a_day() -> None:
+    waits = [(retry_at(times, now=NOON) - NOON) / timedelta(minutes=15) for times in range(1, 40)]
+
+    assert waits[:4] == [1, 2, 4, 8]
+    assert set(waits[7:]) == {96}

@@ -63,7 +63,6 @@ class TestAttachments:
             FILE | {"id": "att-2", "name": "copy.txt"},
             {"@odata.type": "#microsoft.graph.itemAttachment", "id": "att-3", "name": "A mail"}
             | {"_bytes": b"MIME"},
-            {"@odata.type": "#microsoft.graph.referenceAttachment", "id": "att-4", "name": "link"},
         ]
         world.exchange.deliver(ANNA_OBJECT, a_message(hasAttachments=True), attachments=attached)
 
@@ -88,6 +87,44 @@ class TestAttachments:
         await once(world.sync)
 
         assert len(world.crm.attachments) == 1
+
+    async def test_a_link_to_a_file_elsewhere_is_left_out_and_the_row_says_so(
+        self, world: World
+    ) -> None:
+        world.approve_anna()
+        reference = {"@odata.type": "#microsoft.graph.referenceAttachment", "id": "att-2"}
+        world.exchange.deliver(
+            ANNA_OBJECT, a_message(hasAttachments=True), attachments=[FILE, reference]
+        )
+
+        report = await once(world.sync)
+
+        assert [row["filename"] for row in world.crm.attachments.values()] == ["order.txt"]
+        assert [row["notifications"] for row in world.crm.emails.values()] == [1]
+        assert report.is_clean
+
+    async def test_those_of_a_mail_that_went_away_before_are_missing_in_its_row(
+        self, world: World
+    ) -> None:
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, a_message(hasAttachments=True), attachments=[FILE])
+        page = world.exchange.page
+
+        class GoneAfterItsPage:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(world.exchange, name)
+
+            async def page(self, *args: Any, **options: Any) -> Any:
+                listed = await page(*args, **options)
+                if listed.entries:
+                    world.exchange.delete(ANNA_OBJECT, listed.entries[0]["id"])
+                return listed
+
+        other = World(world.database, world.clock)
+        other.exchange, other.crm = GoneAfterItsPage(), world.crm  # type: ignore[assignment]
+        await once(other.another_process())
+
+        assert [row["notifications"] for row in world.crm.emails.values()] == [1]
 
     async def test_one_that_is_too_large_or_refused_is_named_in_the_row(self, world: World) -> None:
         world.approve_anna()
@@ -190,6 +227,60 @@ class TestPoison:
         assert [one.kind for one in report.problems] == ["quarantined"]
         assert world.crm.emails == {}
 
+    async def test_what_was_refused_comes_with_the_next_pass_once_the_cause_is_gone(
+        self, world: World
+    ) -> None:
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, a_message(hasAttachments=True), attachments=[FILE])
+        world.crm.refused_subjects.add("Order 1")
+        await once(world.sync)
+        refused = await once(world.sync)
+        assert world.crm.requests["create_email"] == 2
+        assert [one.kind for one in refused.problems] == ["quarantined"]
+        world.crm.refused_subjects.clear()
+
+        report = await once(world.another_process())
+
+        assert report.is_clean
+        assert report.counts["created"] == len(world.crm.attachments) == 1
+        assert link(world).state is LinkState.TRACKED
+        assert world.database.read_now(lambda c: quarantine.list_for(c, [ANNA_RECORD])) == []
+
+    async def test_what_was_refused_under_one_approval_is_tried_under_the_next(
+        self, world: World
+    ) -> None:
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, a_message())
+        world.crm.refused_subjects.add("Order 1")
+        await once(world.sync)
+        await withdraw(world.database, world.clock, ANNA_RECORD, reason="to be checked")
+        world.crm.refused_subjects.clear()
+        world.clock.advance(7200)
+        await once(world.sync)
+        assert world.crm.emails == {}
+        world.approve_anna()
+
+        report = await once(world.sync)
+
+        assert report.is_clean
+        assert world.subjects() == ["Order 1"]
+
+    async def test_what_was_refused_is_tried_when_a_person_resumes_the_mailbox(
+        self, world: World
+    ) -> None:
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, a_message())
+        world.crm.refused_subjects.add("Order 1")
+        await once(world.sync)
+        world.crm.refused_subjects.clear()
+        assert await world.sync.workers.run_due() == 0
+
+        await resume(world.database, world.clock, ANNA_RECORD)
+        await world.sync.leases.claim()
+        await world.sync.workers.run_due()
+
+        assert world.subjects() == ["Order 1"]
+
     async def test_a_webhook_that_stops_the_row_is_tried_again(self, world: World) -> None:
         world.approve_anna()
         world.exchange.deliver(ANNA_OBJECT, a_message())
@@ -244,11 +335,42 @@ class TestWaiting:
         assert [one.reason for one in report.problems] == ["unreachable: Exchange is away."]
         assert world.exchange.requests[ANNA_OBJECT] < 40
 
+    async def test_an_attachment_that_cannot_be_read_ends_the_pass_soon_with_its_mails_name(
+        self, world: World
+    ) -> None:
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, a_message(hasAttachments=True), attachments=[FILE])
+        world.exchange.deliver(ANNA_OBJECT, a_message(2))
+        away = Unreachable("Answered 500.", until=world.clock.now())
+
+        class Broken:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(world.exchange, name)
+
+            async def attachments(self, *_: Any, permit: Any) -> Any:
+                await permit()
+                away.until = world.clock.now() + timedelta(seconds=5)
+                world.clock.advance(4)
+                raise away
+
+        other = World(world.database, world.clock)
+        other.exchange, other.crm = Broken(), world.crm  # type: ignore[assignment]
+        started = world.clock.now()
+        report = await once(other.another_process())
+
+        assert world.clock.now() - started <= timedelta(seconds=60)
+        [problem] = report.problems
+        assert (problem.kind, problem.item_id) == ("unresolved", a_message(1)["id"])
+        assert world.subjects() == ["Order 2"]
+
+        await once(world.sync)
+        assert world.subjects() == ["Order 1", "Order 2"]
+
     async def test_a_throttled_row_is_made_once_its_wait_is_over(self, world: World) -> None:
         world.approve_anna()
         world.exchange.deliver(ANNA_OBJECT, a_message())
         started = world.clock.now()
-        until = started + timedelta(seconds=30)
+        until = started + timedelta(seconds=90)
         world.crm.fail_next("create_email", Throttled("Slow down.", until=until))
 
         report = await once(world.sync)
