@@ -101,15 +101,20 @@ class Granter:
         resolved = await resolve(row, address, rows=self._rows, directory=self._directory)
         if isinstance(resolved, Unresolved):
             return await self._refuse(row, Refused(resolved.reason))
-        refused = await self._judge_again(row, task)
-        if isinstance(refused, Again):
-            return refused
-        if refused is not None:
-            return await self._refuse(row, refused)
-        return await self._grant(row, resolved, payload, seen)
+        judged = await self._judge_again(row, task)
+        if isinstance(judged, Again):
+            return judged
+        if isinstance(judged, Refused):
+            return await self._refuse(row, judged)
+        # What the platform approves by itself is the act of whoever scheduled the test (law 3).
+        approver = judged.attributed_to or payload["actor_id"]
+        return await self._grant(row, resolved, payload, seen, approver=approver)
 
-    async def _judge_again(self, row: StoredRow, task: Task) -> Refused | Again | None:
-        """Judge the row that was read by the mailbox policies, as the actor's approval of it."""
+    async def _judge_again(self, row: StoredRow, task: Task) -> Judged | Refused | Again:
+        """Judge the row that was read by the mailbox policies, as the actor's approval of it.
+
+        What comes back as judged is allowed.
+        """
         payload, now = task.payload, self._decider.now()
         earlier = payload.get("before_approval")
         before = {**row.columns, APPROVAL: PENDING if earlier in (None, APPROVED) else earlier}
@@ -132,7 +137,7 @@ class Granter:
             return Again(f"could not be judged: {', '.join(worth.rules)}")
         if worth.result not in ("pass", "warn"):
             return Refused(f"The row as it is would not be allowed: {', '.join(worth.rules)}.")
-        return None
+        return judged
 
     async def _rejected(
         self, row: StoredRow, change: Change, judged: Judged, task: Task, now: datetime
@@ -152,12 +157,18 @@ class Granter:
         return Refused(f"Reading back, {rules} did not allow it (decision {recorded.id}).")
 
     async def _grant(
-        self, row: StoredRow, resolved: Resolved, payload: dict[str, Any], seen: str | None
+        self,
+        row: StoredRow,
+        resolved: Resolved,
+        payload: dict[str, Any],
+        seen: str | None,
+        *,
+        approver: str | None,
     ) -> str | Again:
         now = self._decider.now()
         evidence = {
             "decision_id": payload["decision_id"],
-            "approved_by": payload["actor_id"],
+            "approved_by": approver,
             "read_at": iso(now),
             "etag": row.etag,
             "owner_upn": resolved.owner_upn,

@@ -224,7 +224,7 @@ class TestImplicitApproval:
         assert answer.body["decision"] == "allow"
         held = worked.approval()
         assert held is not None
-        assert held.state == "approved"
+        assert (held.state, held.evidence["approved_by"]) == ("approved", ADMIN_ID)
 
     async def test_the_schedulers_own_rights_count(self, worked: Worked) -> None:
         await worked.deliver(SCHEDULE, actor=USER_ID)
