@@ -64,9 +64,10 @@ def write_log(
     with file.open("a", encoding="utf-8") as log:
 
         def note(row: ScannedRow) -> None:
-            if row.mark in known:
-                return
             judgement = row.judgement
+            # What errs is asked again: the service that did not answer may do so then.
+            if row.mark in known or judgement.result == "error":
+                return
             line = {
                 "judged_at": now().isoformat(),
                 "mark": row.mark,

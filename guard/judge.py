@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from guard.columns import APPROVAL, APPROVED
+from guard.facts.actor import FROM_DATAVERSE, FROM_ENTRA
 from guard.facts.gather import Gatherer
 from guard.facts.question import UNREADABLE_OWNER, Question
 from guard.ledger.codec import values_from
@@ -33,6 +34,7 @@ OWNER_ROOT = "new.owner."
 # Who holds the address is asked together with whose it is; both can wait for stage 40.
 DEFERRED_ROOTS = (OWNER_ROOT, "new.addressOwner.")
 KIND = "actor.kind"
+_ANSWERING = frozenset({FROM_DATAVERSE, FROM_ENTRA})
 # What must still be as it was when the test was scheduled.
 _UNCHANGED = ("emailaddress", "ownerid.id", "regardingobjectid.id", "emailserverprofile.id")
 
@@ -47,6 +49,15 @@ class Judged:
     sources: Mapping[str, str] = field(default_factory=dict)
     deferred: tuple[str, ...] = ()
     attributed_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What a row is worth; why a service gave no answer, and whether any gave one."""
+
+    judgement: Judgement
+    unanswered: str | None
+    is_answered: bool
 
 
 def becomes_approved(change: Change) -> bool:
@@ -110,13 +121,22 @@ class Judge:
         self, table: str, record_id: str, columns: Mapping[str, Value], *, now: datetime
     ) -> Judgement:
         """Return what a committed row is worth by every policy of its table, whoever changed it."""
+        worth = await self.worth_of_row(table, record_id, columns, now=now)
+        return worth.judgement
+
+    async def worth_of_row(
+        self, table: str, record_id: str, columns: Mapping[str, Value], *, now: datetime
+    ) -> Worth:
+        """Return the same, with how the services answered."""
         policy_set = self._policies.current
         needed = scan_needs(table, policy_set)
         change = row_change(table, record_id, columns)
         found = await self._gatherer.gather(Question(change, needed, None, is_synchronous=False))
-        return judge_row(
+        judgement = judge_row(
             table, record_id, columns, policy_set=policy_set, facts=found.facts(needed), now=now
         )
+        is_answered = not _ANSWERING.isdisjoint(found.sources.values())
+        return Worth(judgement, found.unanswered, is_answered)
 
     async def _who_scheduled(self, change: Change, now: datetime) -> str | None:
         """Return who made the newest allowed change that scheduled the mailbox's test."""

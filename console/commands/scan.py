@@ -45,7 +45,7 @@ def scan(
     log_file: Path | None,
     outputs: Sequence[Output],
 ) -> int:
-    """Exit 1 when anything fails or errs, or the brake was pulled."""
+    """Exit 1 when anything fails, errs or is not answered, or the brake was pulled."""
     if applies and log_file is not None:
         raise click.UsageError("--apply judges every row anew; it takes no --resume.")
     listed, applied = asyncio.run(
@@ -60,7 +60,8 @@ def scan(
         )
         for record_id, reason in applied.left.items():
             click.echo(f"  left {record_id}: {reason}", err=True)
-    return 1 if any(one["result"] in _NOES for one in listed) else 0
+    broke_off = applied is not None and applied.unanswered is not None
+    return 1 if broke_off or any(one["result"] in _NOES for one in listed) else 0
 
 
 async def _scan(
@@ -129,7 +130,7 @@ def _text(listed: Sequence[dict[str, Any]]) -> str:
             one["result"],
             one["table"],
             one["address"],
-            ", ".join(one["rules"]),
+            ", ".join(one["rules"]) or one.get("reason", ""),
             one["record_id"],
         )
         for one in listed

@@ -99,7 +99,7 @@ class ActorFacts:
         try:
             user = await self.rows.user(actor_id)
         except GuardError as error:
-            _lack_row(found, reason_of(error))
+            found.lack_answer([ROOT + name for name in ROW_FACTS], error)
             return None, ""
         if user is None:
             _lack_row(found, NO_SUCH_USER)
@@ -114,7 +114,7 @@ class ActorFacts:
         try:
             roles = await self.directory.directory_roles(user.object_id)
         except GuardError as error:
-            found.lack(path, reason_of(error))
+            found.lack_answer([path], error)
             return
         found.know(path, tuple(roles), FROM_ENTRA)
 
@@ -125,8 +125,7 @@ class ActorFacts:
             )
         except GuardError as error:
             # Half of the roles would let "has not this role" pass: all or none.
-            for name in ROLE_FACTS:
-                found.lack(ROOT + name, reason_of(error))
+            found.lack_answer([ROOT + name for name in ROLE_FACTS], error)
             return
         for name, value in self._role_facts([*direct, *through_teams]).items():
             found.know(ROOT + name, value, FROM_DATAVERSE)
@@ -150,7 +149,7 @@ class ActorFacts:
         try:
             held = await self.rows.has_privilege(actor_id, APPROVE_PRIVILEGE)
         except GuardError as error:
-            found.lack(path, reason_of(error))
+            found.lack_answer([path], error)
             return
         found.know(path, held, FROM_DATAVERSE)
 
@@ -179,11 +178,6 @@ def user_from(user_id: str, columns: Mapping[str, Value]) -> UserRow:
         object_id=texts["azureactivedirectoryobjectid"],
         application_id=texts["applicationid"],
     )
-
-
-def reason_of(error: GuardError) -> str:
-    """Return why a look-up failed, short enough for a finding."""
-    return error.message[:200]
 
 
 def _lack_row(found: Findings, reason: str) -> None:

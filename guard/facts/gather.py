@@ -35,6 +35,7 @@ class Gatherer:
         if waves and await self._are_late(waves):
             late = f"it did not come within {self.deadline_seconds:g} seconds"
             found.complete(question.needed, reason=late)
+            found.unanswered = late
         found.complete(question.needed, reason="nothing supplies this fact")
         return found
 

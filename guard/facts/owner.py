@@ -14,7 +14,6 @@ from guard.facts.actor import (
     FROM_DATAVERSE,
     FROM_DELIVERY,
     FROM_ENTRA,
-    reason_of,
     user_from,
 )
 from guard.facts.directory import Directory, Person
@@ -124,8 +123,7 @@ class OwnerFacts:
         try:
             user = await self.rows.user(owner.id)
         except GuardError as error:
-            for name in ROW_FACTS:
-                found.lack(root + name, reason_of(error))
+            found.lack_answer([root + name for name in ROW_FACTS], error)
             return None, ""
         if user is None:
             if owner.type is None:
@@ -159,8 +157,7 @@ class OwnerFacts:
         try:
             person = await person_of(self.directory, user)
         except GuardError as error:
-            for name in ENTRA_FACTS:
-                found.lack(root + name, reason_of(error))
+            found.lack_answer([root + name for name in ENTRA_FACTS], error)
             return
         found.know(root + "objectId", person.object_id if person else None, FROM_ENTRA)
         found.know(root + "entraUpn", person.upn if person else None, FROM_ENTRA)
@@ -194,8 +191,7 @@ class AddressOwnerFacts:
         try:
             holders = await self.directory.holders_of(address.strip())
         except GuardError as error:
-            for name in needed:
-                found.lack(root + name, reason_of(error))
+            found.lack_answer([root + name for name in needed], error)
             return
         for name, value in _holder_facts(list(holders)).items():
             found.know(root + name, value, FROM_ENTRA)

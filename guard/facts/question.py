@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from guard.receive.ancestors import Ancestor
+from kernel.errors import GuardError
 from rules.change import Change, Facts, Value
 
 UNREADABLE_OWNER = "the owner's row belongs to the same transaction"
@@ -38,13 +39,22 @@ class Question:
         return None
 
 
+def reason_of(error: GuardError) -> str:
+    """Return why a look-up failed, short enough for a finding."""
+    return error.message[:200]
+
+
 @dataclass(slots=True)
 class Findings:
-    """The facts of one decision while they come in, each with its source."""
+    """The facts of one decision while they come in, each with its source.
+
+    `unanswered` is why a service gave no answer, the last time that one didn't.
+    """
 
     values: dict[str, Value] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
+    unanswered: str | None = None
 
     def know(self, path: str, value: Value, source: str) -> None:
         """Keep a fact."""
@@ -55,6 +65,13 @@ class Findings:
         """Keep why a fact isn't known."""
         if path not in self.values:
             self.missing[path] = reason
+
+    def lack_answer(self, paths: Iterable[str], error: GuardError) -> None:
+        """Keep that these facts were asked for, and why no answer came."""
+        reason = reason_of(error)
+        self.unanswered = reason if error.transient else self.unanswered
+        for path in paths:
+            self.lack(path, reason)
 
     def disown(self, path: str, reason: str) -> None:
         """Take back a fact that turned out to mean nothing."""

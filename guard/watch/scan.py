@@ -23,6 +23,7 @@ from guard.facts.rows import Rows, StoredRow
 from guard.judge import Judge
 from guard.ledger.entry import iso
 from guard.own import Own
+from guard.watch.patience import Patience, ask_each
 from kernel import approvals
 from kernel.database import Database
 from kernel.digest import digest_of
@@ -47,12 +48,16 @@ class BrakePulled(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class ScannedRow:
-    """One row with what it is worth; `mark` stands for the row as it is and the policies."""
+    """One row with what it is worth; `mark` stands for the row as it is and the policies.
+
+    A row that was not judged has the result `error` and the reason.
+    """
 
     row: StoredRow
     address: str
     judgement: Judgement
     mark: str = ""
+    reason: str | None = None
 
     def listed(self) -> dict[str, Any]:
         """Return the row as docs/contract.md words it."""
@@ -63,16 +68,18 @@ class ScannedRow:
             "result": self.judgement.result,
             "rules": list(self.judgement.rules),
             "not_evaluable": list(self.judgement.not_evaluable),
+            **({"reason": self.reason} if self.reason else {}),
         }
 
 
 @dataclass(slots=True)
 class Applied:
-    """What `apply` did, by mailbox record."""
+    """What `apply` did, by mailbox record; `unanswered` is why it stopped looking up, if so."""
 
     granted: list[str] = field(default_factory=list)
     withdrawn: list[str] = field(default_factory=list)
     left: dict[str, str] = field(default_factory=dict)
+    unanswered: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,7 @@ class _Plan:
 
 
 Seen = Callable[[ScannedRow], None]
+NOT_JUDGED = Judgement("error", (), (), (), ())
 NOTHING_KNOWN: Mapping[str, Judgement] = MappingProxyType({})
 
 
@@ -125,19 +133,25 @@ class Scanner:
 
         `known` holds judgements of an interrupted scan by their marks: a row that is as it was
         then, under the same policies, is not judged again. `seen` gets each row as it is done.
+        Once no look-up is answered any more, the rest is an error without being looked up.
         """
         found: list[ScannedRow] = []
+        patience = Patience()
+
+        async def judged(given: tuple[StoredRow, str]) -> ScannedRow:
+            one = await self._judged(*given, known, patience)
+            seen(one)
+            return one
+
         for table in TABLES.values():
             async for page in self._rows.pages(table.name):
-                for row in page:
-                    address = row.columns.get(table.address)
-                    if isinstance(address, str) and address:
-                        found.append(await self._judged(row, address, known))
-                        seen(found[-1])
+                addresses = ((row, row.columns.get(table.address)) for row in page)
+                wanted = [(row, text) for row, text in addresses if isinstance(text, str) and text]
+                found += await ask_each(wanted, judged)
         return found
 
     async def _judged(
-        self, row: StoredRow, address: str, known: Mapping[str, Judgement]
+        self, row: StoredRow, address: str, known: Mapping[str, Judgement], patience: Patience
     ) -> ScannedRow:
         mark = digest_of(
             [
@@ -147,10 +161,19 @@ class Scanner:
                 {name: str(value) for name, value in row.columns.items()},
             ]
         )
-        judgement = known.get(mark) or await self._judge.judge_row(
+        judgement = known.get(mark)
+        if judgement is not None:
+            return ScannedRow(row, address, judgement, mark)
+        if patience.ended is not None:
+            return ScannedRow(row, address, NOT_JUDGED, mark, patience.ended)
+        worth = await self._judge.worth_of_row(
             row.table, row.record_id, row.columns, now=self._decider.now()
         )
-        return ScannedRow(row, address, judgement, mark)
+        if worth.unanswered is not None:
+            patience.unanswered(worth.unanswered)
+        elif worth.is_answered:
+            patience.answered()
+        return ScannedRow(row, address, worth.judgement, mark)
 
     async def apply(
         self, scanned: list[ScannedRow], *, withdrawals_allowed: int | None = None
@@ -170,14 +193,15 @@ class Scanner:
             one.row.record_id: one.judgement.result for one in scanned if one.row.table != "mailbox"
         }
         mailboxes = [one for one in scanned if one.row.table == "mailbox"]
-        plans = [await self._plan(one, owners) for one in mailboxes]
+        patience = Patience()
+        plans = await ask_each(mailboxes, lambda one: self._plan(one, owners, patience))
         await self._check_brake(plans, withdrawals_allowed)
-        applied = Applied()
+        applied = Applied(unanswered=patience.ended)
         for plan in plans:
             await self._carry_out(plan, applied)
         return applied
 
-    async def _plan(self, one: ScannedRow, owners: Mapping[str, str]) -> _Plan:
+    async def _plan(self, one: ScannedRow, owners: Mapping[str, str], patience: Patience) -> _Plan:
         """Return what is to be done about a mailbox, before anything is written."""
         record_id = one.row.record_id
         seen = await self._database.read(newest_decision(record_id))
@@ -187,14 +211,19 @@ class Scanner:
         reason = _why_left(one, owners)
         if reason is not None:
             return _Plan(one, seen, left=reason)
-        # The scan may have taken long: the row is read again.
-        row = await self._rows.row("mailbox", record_id)
-        if row is None or row.columns != one.row.columns:
-            return _Plan(one, seen, left="The row changed during the scan.")
+        if patience.ended is not None:
+            return _Plan(one, seen, left=patience.ended)
         try:
+            # The scan may have taken long: the row is read again.
+            row = await self._rows.row("mailbox", record_id)
+            if row is None or row.columns != one.row.columns:
+                return _Plan(one, seen, left="The row changed during the scan.")
             resolved = await resolve(row, one.address, rows=self._rows, directory=self._directory)
         except GuardError as error:
+            if error.transient:
+                patience.unanswered(error.message)
             return _Plan(one, seen, left=error.message)
+        patience.answered()
         if isinstance(resolved, Unresolved):
             return _Plan(one, seen, refused=resolved.reason)
         return _Plan(one, seen, resolved=resolved)
@@ -300,6 +329,8 @@ def _owner_id(row: StoredRow) -> str:
 
 def _why_left(one: ScannedRow, owners: Mapping[str, str]) -> str | None:
     """Return why a mailbox is neither granted nor withdrawn, if so."""
+    if one.reason is not None:
+        return one.reason
     if one.judgement.result not in GOOD:
         return f"The scan found: {', '.join(one.judgement.rules)}."
     if not one.judgement.evaluated:

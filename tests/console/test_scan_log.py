@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -30,6 +31,13 @@ def test_what_was_judged_is_known_to_the_next_run(tmp_path: Path, clock: FrozenC
         note(a_row("a"))
         note(a_row("b"))
     assert read_log(file, now=clock.now()) == {"a": JUDGED, "b": JUDGED}
+
+
+def test_what_erred_is_asked_again(tmp_path: Path, clock: FrozenClock) -> None:
+    file = tmp_path / "scan.log"
+    with write_log(file, {}, clock.now) as note:
+        note(replace(a_row("a"), judgement=replace(JUDGED, result="error")))
+    assert read_log(file, now=clock.now()) == {}
 
 
 def test_what_is_known_is_not_written_again(tmp_path: Path, clock: FrozenClock) -> None:

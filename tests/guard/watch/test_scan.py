@@ -7,6 +7,7 @@ import pytest
 
 from guard.facts.directory import Person
 from guard.facts.rows import UserRow
+from guard.watch.patience import AT_ONCE, MOST_UNANSWERED
 from guard.watch.scan import BrakePulled
 from kernel.clock import FrozenClock
 from kernel.database import Database
@@ -179,3 +180,71 @@ async def test_while_the_organisation_is_unknown_nothing_is_applied(worked: Work
     worked.house.own.organization_id = None
     with pytest.raises(Unavailable):
         await applied(worked)
+
+
+SOLE_HOLDER = """
+apiVersion: guard/v1
+kind: Policy
+name: holder
+title: Exactly one person holds the address
+severity: high
+mode: enforce
+match: {entity: [mailbox], operations: [create, update]}
+rules:
+  - id: sole
+    require: [{field: addressOwner.count, equals: 1}]
+    message: "{address} is not held by exactly one person."
+"""
+
+
+class TestASilentService:
+    """A fleet of 40 mailboxes, each of its own user, under a policy that asks Entra."""
+
+    @pytest.fixture
+    def worked(self, database: Database, clock: FrozenClock) -> Worked:
+        worked = a_worked_house(database, clock, documents={"a.yaml": SOLE_HOLDER})
+        for number in range(40):
+            record_id, user_id, object_id = (str(uuid.uuid4()) for _ in range(3))
+            address = f"u{number}@contoso.com"
+            worked.house.rows.users[user_id] = UserRow(user_id, address, object_id)
+            worked.house.directory.people[object_id] = Person(object_id, address)
+            worked.house.rows.put(
+                "mailbox",
+                record_id,
+                emailaddress=address,
+                emailrouteraccessapproval=1,
+                statecode=0,
+                regardingobjectid__id=user_id,
+                regardingobjectid__type="systemuser",
+            )
+        worked.house.rows.page_size = 40
+        return worked
+
+    async def test_is_asked_no_longer_and_the_rest_errs_with_the_reason(
+        self, worked: Worked
+    ) -> None:
+        directory = worked.house.directory
+        directory.is_down = True
+        rows = await scanned(worked)
+        assert len(rows) == 41
+        assert {row["result"] for row in rows} == {"error"}
+        assert MOST_UNANSWERED <= len(directory.asked) < MOST_UNANSWERED + AT_ONCE
+        reason = "10 look-ups in a row had no answer (The directory does not answer.)"
+        assert reason in rows[-1]["reason"]
+        result = await applied(worked)
+        assert (result.granted, result.withdrawn) == ([], [])
+
+    async def test_ends_the_planning_and_is_told(self, worked: Worked) -> None:
+        found = await worked.scanner.scan()
+        assert {one.judgement.result for one in found} == {"pass"}
+        worked.house.directory.is_down = True
+        worked.house.directory.asked.clear()
+        result = await worked.scanner.apply(found)
+        assert len(worked.house.directory.asked) < MOST_UNANSWERED + AT_ONCE
+        assert "10 look-ups in a row" in (result.unanswered or "")
+        assert result.granted == []
+        assert result.unanswered in result.left.values()
+
+    async def test_that_answers_is_asked_to_the_end(self, worked: Worked) -> None:
+        result = await applied(worked)
+        assert (len(result.granted), result.unanswered) == (40, None)
