@@ -17,6 +17,7 @@ from tests.crashes.plays import (
     reconciliation,
     scan_applied,
     vanish,
+    watch_on_evidence,
     without_synchronous_steps,
 )
 
@@ -146,6 +147,26 @@ PLAYS = {
         promise=lambda state: (
             not is_approved(state, BOB)
             and shows(state, BOB, BOB.address, REJECTED)
+            and state.own_writes == 0
+        ),
+    ),
+    "an approval whose evidence drifts": Told(
+        Play(
+            lead_up=(reconciliation,),
+            acts=(
+                edit("approver", "mailboxes", BOB.mailbox_id, emailrouteraccessapproval=APPROVED),
+                obligations,
+                reconciliation,
+                obligations,
+                past_every_step("systemuser", BOB.user_id, domainname=OLD_ADDRESS),
+                watch_on_evidence,
+                past_every_step("systemuser", BOB.user_id, domainname=BOB.address),
+                *CATCHING_UP,
+            ),
+        ),
+        promise=lambda state: (
+            state.approvals[BOB.mailbox_id][:2] == ("withdrawn", 2)
+            and shows(state, BOB, BOB.address, APPROVED)
             and state.own_writes == 0
         ),
     ),

@@ -127,6 +127,12 @@ async def reconciliation(house: House) -> bool:
     return found.waiting == 0 and found.brake is None
 
 
+async def watch_on_evidence(house: House) -> bool:
+    """Look at the evidence of every approval."""
+    found = await house.running.guard.drift.run()
+    return found.unanswered == 0 and found.brake is None
+
+
 async def scan_applied(house: House) -> bool:
     """Do what `scan --apply` does."""
     scanner = house.running.guard.scanner
