@@ -177,7 +177,7 @@ class MailSync:
         if await self.database.read(lambda c: quarantine.any_for(c, owners)):
             now = self.clock.now()
             await self.database.write(
-                lambda c: quarantine.retry(c, owners, now=now), step=TAKE_OVER
+                lambda c: quarantine.retry(c, owners, kind=CREATE, now=now), step=TAKE_OVER
             )
 
     async def _settle(self, visited: Collection[Standing], shards: Collection[int]) -> None:

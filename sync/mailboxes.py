@@ -12,7 +12,7 @@ from kernel.approvals import PERMIT_SECONDS, Approval
 from kernel.clock import Clock
 from kernel.database import Database
 from sync.errors import MailboxUnknown
-from sync.kinds import KINDS
+from sync.kinds import CREATE, KINDS
 from sync.steps import COMMAND
 from sync.store import access, mailboxes, payloads, quarantine, streams
 from sync.store.mailboxes import BRAKE, PAUSED, WAITING, WITHDRAWN, MailboxState
@@ -99,7 +99,7 @@ async def resume(database: Database, clock: Clock, record_id: str) -> None:
         approval = _known(connection, record_id)
         mailboxes.resume(connection, approval.record_id, now=now)
         streams.release_brake(connection, approval.record_id)
-        quarantine.retry(connection, [approval.record_id], now=now)
+        quarantine.retry(connection, [approval.record_id], kind=CREATE, now=now)
 
     await database.write(write, step=COMMAND)
 

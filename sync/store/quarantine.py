@@ -16,7 +16,6 @@ from sqlalchemy import Connection, Row, Text, bindparam, cast, delete, select, u
 from kernel import work
 from kernel.approvals import approvals
 from kernel.database import insert
-from sync.kinds import CREATE
 from sync.tables import quarantine
 
 MAX_REASON = 500
@@ -83,8 +82,11 @@ def any_for(connection: Connection, records: Collection[str]) -> bool:
     return connection.execute(statement).first() is not None
 
 
-def retry(connection: Connection, records: Collection[str], *, now: datetime) -> None:
-    """Let the tasks of what is set aside of these mailboxes be due now, under their approvals."""
+def retry(connection: Connection, records: Collection[str], *, kind: str, now: datetime) -> None:
+    """Let the tasks of that kind for what is set aside of these mailboxes be due now.
+
+    Only those under the mailboxes' present approvals.
+    """
     epoch = cast(approvals.c.epoch, Text)
     keys = (
         select(quarantine.c.object_id + "/" + quarantine.c.item_id + "/" + epoch)
@@ -94,7 +96,7 @@ def retry(connection: Connection, records: Collection[str], *, now: datetime) ->
     connection.execute(
         update(work.tasks)
         .where(
-            work.tasks.c.kind == CREATE,
+            work.tasks.c.kind == kind,
             work.tasks.c.key.in_(keys),
             work.tasks.c.state.in_((work.QUEUED, work.FAILED)),
         )
