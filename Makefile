@@ -65,12 +65,12 @@ coverage: .venv/dev.stamp ## Run every test and show what it did not reach.
 requirements: .venv/dev.stamp ## Pin the newest packages that fit, with hashes and without index addresses.
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-header \
-	  --no-emit-index-url --no-emit-find-links pyproject.toml requirements/build.in -o requirements/run.txt
+	  pyproject.toml requirements/build.in -o requirements/run.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-header \
-	  --no-emit-index-url --no-emit-find-links pyproject.toml requirements/build.in \
+	  pyproject.toml requirements/build.in \
 	  --extra distributed --extra test --extra dev -c requirements/run.txt -o requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-header \
-	  --no-emit-index-url --no-emit-find-links pyproject.toml requirements/build.in \
+	  pyproject.toml requirements/build.in \
 	  --extra distributed --extra test --extra dev --extra bench -c requirements/dev.txt -o requirements/bench.txt
 
 clean: ## Remove what the targets made.
