@@ -52,8 +52,9 @@ def configure(*, level: str = "info") -> None:
             else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(lowest),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
+        # Whatever stderr is at the moment of the event: it may be another one than at the start.
+        logger_factory=lambda *names: structlog.PrintLogger(sys.stderr),
+        cache_logger_on_first_use=False,
     )
     # Libraries are heard from warnings on; a request a line is nobody's log.
     logging.basicConfig(handlers=[LibraryLogs()], level=max(lowest, logging.WARNING), force=True)
