@@ -35,7 +35,7 @@ from tests.console.recording import an_entry
 
 CHANGES = 20_000
 ROUNDS = 5
-FILL = step("bench.simulate", "A benchmark fills a ledger.")
+FILL = step("tests.simulate", "A benchmark fills a ledger.")
 
 _OTHERS = """
 apiVersion: guard/v1

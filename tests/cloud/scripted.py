@@ -24,7 +24,7 @@ MAILBOX = "0f1e2d3c-0001-4000-8000-00000000000a"
 OTHER_MAILBOX = "0f1e2d3c-0002-4000-8000-00000000000b"
 ROW = "6f1e2d3c-0003-4000-8000-00000000000c"
 USER = "6f1e2d3c-0004-4000-8000-00000000000d"
-STEP = step("cloud-tests.write", "A write that only the tests of this room make.")
+STEP = step("tests.cloud", "A write that only the tests of this room make.")
 
 Reply = httpx.Response | Exception | Callable[[httpx.Request], Any]
 
