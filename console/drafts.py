@@ -31,11 +31,14 @@ class PastChange:
 
 
 def recorded_change(connection: Connection, decision_id: str) -> PastChange:
-    """Return a recorded decision with its change.
+    """Return a recorded decision with its change; of a confirmation, the decision confirmed.
 
     Raises DecisionUnknown, and InputRefused for one that no policy can make again.
     """
     found = get_decision(connection, decision_id)
+    confirmed = found.get("confirms")
+    if confirmed and confirmed != found["id"]:
+        return recorded_change(connection, confirmed)
     private: dict[str, Any] | None = found["private"]
     if private is None:
         raise InputRefused(

@@ -286,3 +286,24 @@ def test_a_record_that_cannot_be_read_hides_no_other(
     shown = run("decisions", "show", ledger[1])
     assert shown.code == 1
     assert "can no longer be read" in shown.err
+
+
+async def test_a_test_drafted_from_a_confirmation_is_of_what_it_confirms(
+    run: Run, ledger: list[str], guard_database: Database, clock: FrozenClock
+) -> None:
+    confirmation = Entry(
+        id=new_id(clock.now()),
+        decided_at=clock.now(),
+        decision="allow",
+        cause="rules",
+        table="mailbox",
+        record_id=ANNAS,
+        status=200,
+        key=None,
+        public={"operation": "update", "mode": 1, "stage": 40, "rules": [], "confirms": ledger[0]},
+        private={"before": {}, "after": {}, "findings": []},
+    )
+    await StoredLedger(guard_database, clock).record(confirmation)
+    drafted = run("decisions", "to-test", confirmation.id)
+    assert drafted.code == 0
+    assert drafted.out == run("decisions", "to-test", ledger[0]).out
