@@ -1,82 +1,26 @@
-"""The writer answers every caller once, in batches, and lives through what kills a connection."""
+"""The writer answers every caller once, in batches, and a crash takes a whole batch with it."""
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, Connection, Engine, Integer, Table, create_engine, func, select, text
+from sqlalchemy import Connection, func, select, text
 
 from kernel.database import Database, insert
 from kernel.errors import Conflict, Unavailable
-from kernel.failpoints import Crash, CrashAt, Failpoints, Trace, step
-from kernel.tables import BigKey, metadata
+from kernel.failpoints import Crash, CrashAt, Failpoints, Trace
 from kernel.writer import MAX_BATCH, scratch
-
-STEP = step("tests.row", "A row of the writer's tests.")
-rows = Table(
-    "test_rows",
-    metadata,
-    Column("id", BigKey, primary_key=True, autoincrement=True),
-    Column("number", Integer, nullable=False, unique=True),
-)
-
-
-# Long enough for a slow machine to put into one batch what waits together.
-UNHURRIED = 30.0
+from tests.kernel.writing import STEP, UNHURRIED, Held, add, numbers, queued, refuse, rows
 
 
 @pytest.fixture
 def database(open_database: Callable[..., Database]) -> Database:
     return open_database(batch_seconds=UNHURRIED)
-
-
-def add(number: int) -> Callable[[Connection], int]:
-    def fn(connection: Connection) -> int:
-        connection.execute(insert(connection, rows).values(number=number))
-        return number
-
-    return fn
-
-
-def numbers(database: Database) -> list[int]:
-    return database.read_now(lambda c: list(c.scalars(select(rows.c.number).order_by("number"))))
-
-
-class Held:
-    """A job that keeps the writer busy until it is let go."""
-
-    def __init__(self, database: Database) -> None:
-        self._began, self._go = threading.Event(), threading.Event()
-        self._thread = threading.Thread(
-            target=lambda: database.write_now(self._block, step=STEP), daemon=True
-        )
-
-    def _block(self, connection: Connection) -> None:
-        self._began.set()
-        assert self._go.wait(30)
-
-    def __enter__(self) -> Held:
-        self._thread.start()
-        assert self._began.wait(10)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._go.set()
-        self._thread.join(10)
-
-
-async def queued(database: Database, *fns: Callable[[Connection], Any]) -> list[asyncio.Task[Any]]:
-    tasks = [asyncio.ensure_future(database.write(fn, step=STEP)) for fn in fns]
-    await asyncio.sleep(0)
-    return tasks
 
 
 class Commits(Failpoints):
@@ -132,7 +76,7 @@ class TestBatches:
     ) -> None:
         with Held(database):
             tasks = await queued(
-                database, add(1), add(1), add(2), _refuse, _refuse, add(3), add(2), add(4)
+                database, add(1), add(1), add(2), refuse, refuse, add(3), add(2), add(4)
             )
         ends = await asyncio.gather(*tasks, return_exceptions=True)
         assert [type(end).__name__ for end in ends] == [
@@ -149,7 +93,7 @@ class TestBatches:
             return add(7)(connection)
 
         with Held(database):
-            tasks = await queued(database, _refuse, counted)
+            tasks = await queued(database, refuse, counted)
         await asyncio.gather(*tasks, return_exceptions=True)
         assert (runs, numbers(database)) == (1, [7])
 
@@ -165,20 +109,15 @@ class TestBatches:
             head: int = found["head"]
             return head
 
-        def count_up_and_refuse(connection: Connection) -> None:
+        def count_up_andrefuse(connection: Connection) -> None:
             count_up(connection)
             raise Conflict("not this one")
 
         with Held(database):
-            tasks = await queued(database, count_up, count_up_and_refuse, count_up, count_up)
+            tasks = await queued(database, count_up, count_up_andrefuse, count_up, count_up)
         ends = await asyncio.gather(*tasks, return_exceptions=True)
         assert [end for end in ends if isinstance(end, int)] == [1, 2, 3]
         assert numbers(database) == [1, 2, 3]
-
-
-def _refuse(connection: Connection) -> None:
-    connection.execute(insert(connection, rows).values(number=999))
-    raise Conflict("not this one")
 
 
 class TestAnswers:
@@ -287,7 +226,7 @@ def _run_briefly(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> No
 
 
 class TestOpening:
-    def test_a_database_that_was_never_opened_refuses(self, tmp_path: Path) -> None:
+    def test_a_database_that_was_never_openedrefuses(self, tmp_path: Path) -> None:
         database = Database(f"sqlite:///{tmp_path}/x.db")
         with pytest.raises(Unavailable, match="closed"):
             database.write_now(lambda c: None, step=STEP)
@@ -404,188 +343,7 @@ class TestCrashes:
         trace = Trace()
         database = open_database(trace, batch_seconds=UNHURRIED)
         with Held(database):
-            tasks = await queued(database, add(1), _refuse, add(2))
+            tasks = await queued(database, add(1), refuse, add(2))
         await asyncio.gather(*tasks, return_exceptions=True)
         before, after = f"{STEP}:before-commit", f"{STEP}:after-commit"
         assert trace.reached == [before, after, before, before, after, after]
-
-
-@pytest.fixture
-def admin(postgres_url: str) -> Any:
-    engine = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
-    yield engine
-    engine.dispose()
-
-
-def kill_others(admin: Engine) -> None:
-    with admin.connect() as connection:
-        connection.execute(
-            text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-        )
-
-
-@pytest.mark.postgres
-class TestLostConnections:
-    @pytest.fixture
-    def server_database(self, postgres_url: str) -> Any:
-        database = Database(postgres_url, batch_seconds=UNHURRIED)
-        database.create_tables()
-        database.open()
-        yield database
-        database.close()
-
-    async def test_a_connection_lost_while_idle_goes_unnoticed(
-        self, server_database: Database, admin: Engine
-    ) -> None:
-        await server_database.write(add(1), step=STEP)
-        await server_database.read(lambda c: None)
-        kill_others(admin)
-        assert await server_database.write(add(2), step=STEP) == 2
-        kill_others(admin)
-        assert await server_database.read(lambda c: c.scalar(select(func.count(rows.c.id)))) == 2
-
-    async def test_a_connection_lost_before_the_commit_is_made_good(
-        self, server_database: Database, admin: Engine
-    ) -> None:
-        runs = 0
-
-        def killed_once(connection: Connection) -> int:
-            nonlocal runs
-            runs += 1
-            add(2)(connection)
-            if runs == 1:
-                kill_others(admin)
-            return add(3)(connection)
-
-        with Held(server_database):
-            tasks = await queued(server_database, add(1), killed_once, add(4))
-        assert await asyncio.gather(*tasks) == [1, 3, 4]
-        assert (runs, numbers(server_database)) == (2, [1, 2, 3, 4])
-
-    async def test_a_connection_lost_at_the_commit_is_told_and_the_next_write_works(
-        self, server_database: Database, admin: Engine
-    ) -> None:
-        def killed_at_the_end(connection: Connection) -> None:
-            add(1)(connection)
-            kill_others(admin)
-
-        with pytest.raises(Unavailable, match="cannot be written"):
-            await server_database.write(killed_at_the_end, step=STEP)
-        assert await server_database.write(add(2), step=STEP) == 2
-        assert numbers(server_database) == [2]
-
-    async def test_a_connection_lost_twice_is_told(
-        self, server_database: Database, admin: Engine
-    ) -> None:
-        def always_killed(connection: Connection) -> None:
-            add(1)(connection)
-            kill_others(admin)
-            add(2)(connection)
-
-        with Held(server_database):
-            tasks = await queued(server_database, add(9), always_killed)
-        ends = await asyncio.gather(*tasks, return_exceptions=True)
-        assert [type(end) for end in ends] == [Unavailable, Unavailable]
-        assert await server_database.write(add(3), step=STEP) == 3
-
-    def test_a_server_that_is_not_there_is_named_as_the_reason(self) -> None:
-        database = Database("postgresql://anna:hidden-word@127.0.0.1:1/none")
-        with pytest.raises(Unavailable, match="cannot be opened") as caught:
-            database.open()
-        assert "hidden-word" not in str(caught.value) + repr(caught.value.__cause__)
-        database.close()
-
-    async def test_a_lock_that_is_not_given_is_an_outage(self, postgres_url: str) -> None:
-        one, other = (Database(postgres_url, busy_seconds=0.05) for _ in range(2))
-        one.create_tables()
-        one.open()
-        other.open()
-        await one.write(add(1), step=STEP)
-        began, go = threading.Event(), threading.Event()
-
-        def lock(connection: Connection) -> None:
-            connection.execute(select(rows).with_for_update())
-            began.set()
-            go.wait(10)
-
-        locking = asyncio.ensure_future(one.write(lock, step=STEP))
-        await asyncio.to_thread(began.wait, 10)
-        with pytest.raises(Unavailable, match="lock timeout"):
-            await other.write(lambda c: c.execute(select(rows).with_for_update()), step=STEP)
-        go.set()
-        await locking
-        await other.write(lambda c: c.execute(select(rows).with_for_update()), step=STEP)
-        one.close()
-        other.close()
-
-
-HOLDER = """
-import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-connection.execute("BEGIN IMMEDIATE")
-print("locked", flush=True)
-sys.stdin.readline()
-connection.execute("COMMIT")
-print("free", flush=True)
-"""
-
-
-class TestALockedFile:
-    @pytest.fixture
-    def path(self, tmp_path: Path) -> Path:
-        return tmp_path / "x.db"
-
-    @pytest.fixture
-    def locked(self, path: Path) -> Any:
-        """Another process holds the write lock until a line is sent to it."""
-        with sqlite3.connect(path) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
-        connection.close()
-        with subprocess.Popen(
-            [sys.executable, "-c", HOLDER, str(path)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        ) as process:  # fmt: skip
-            assert process.stdout is not None
-            assert process.stdout.readline() == "locked\n"
-            yield process
-            process.kill()
-
-    async def test_longer_than_the_busy_time_is_an_outage_and_then_it_works(
-        self, path: Path, locked: Any
-    ) -> None:
-        database = Database(f"sqlite:///{path}", busy_seconds=0.05)
-        database.open()
-        ends = await asyncio.gather(
-            *(database.write(lambda c: None, step=STEP) for _ in range(3)), return_exceptions=True
-        )
-        assert [type(end) for end in ends] == [Unavailable] * 3
-        assert "locked" in str(ends[0])
-        locked.stdin.write("\n")
-        locked.stdin.flush()
-        assert locked.stdout.readline() == "free\n"
-        assert await database.write(lambda c: 5, step=STEP) == 5
-        database.close()
-
-    async def test_who_has_a_deadline_does_not_wait_for_the_lock(
-        self, path: Path, locked: Any
-    ) -> None:
-        database = Database(f"sqlite:///{path}")
-        database.open()
-        with pytest.raises(Unavailable, match="within"):
-            await asyncio.wait_for(
-                database.write(
-                    lambda c: c.exec_driver_sql("CREATE TABLE t (a)"),
-                    step=STEP,
-                    deadline_seconds=0.1,
-                ),
-                5,
-            )
-        locked.stdin.write("\n")
-        locked.stdin.flush()
-        assert await database.write(lambda c: "after", step=STEP) == "after"
-        names = database.read_now(lambda c: list(c.scalars(text("SELECT name FROM sqlite_master"))))
-        assert names == []
-        database.close()
