@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
 import ssl
-import time
 import warnings
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
-import msal
-import requests
 from azure.core.credentials import AccessToken
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
 from PowerPlatform.Dataverse.client import DataverseClient
 
 from sandbox import people
 from sandbox.server import Sandbox
+from tests.sandbox.msal_judge import (
+    app_token,
+    msal_certificate,
+    msal_person,
+    msal_secret,
+    trusting_session,
+)
 
 with warnings.catch_warnings():
     # The SDK warns about itself while it is imported.
@@ -50,114 +49,6 @@ SdkError = ODataError
 IMMUTABLE = 'IdType="ImmutableId"'
 
 
-def certificate() -> tuple[str, str]:
-    """A self-signed certificate and its key, both PEM."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "guard.example.com")])
-    now = datetime.datetime.fromtimestamp(time.perf_counter(), datetime.UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now)
-        .not_valid_after(now + datetime.timedelta(days=36500))
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    return private.decode(), signed.public_bytes(serialization.Encoding.PEM).decode()
-
-
-class _OnItsPort(requests.adapters.HTTPAdapter):
-    """MSAL asks for the realm of a person without the authority's port."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        super().__init__()
-        self._origin = sandbox.authority_url.rsplit("/", 1)[0]
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> Any:
-        request.url = str(request.url).replace("https://127.0.0.1/", f"{self._origin}/")
-        return super().send(request, *args, **options)
-
-
-def trusting_session(sandbox: Sandbox) -> requests.Session:
-    session = requests.Session()
-    session.mount("https://127.0.0.1/common/userrealm/", _OnItsPort(sandbox))
-    session.trust_env = False
-    session.verify = str(sandbox.ca_bundle_file)
-    return session
-
-
-def msal_application(
-    sandbox: Sandbox, session: requests.Session, credential: Any, client_id: str | None = None
-) -> Any:
-    return msal.ConfidentialClientApplication(
-        client_id or sandbox.guard_identity.client_id,
-        client_credential=credential,
-        authority=sandbox.authority_url,
-        instance_discovery=False,
-        http_client=session,
-    )
-
-
-async def msal_secret(sandbox: Sandbox, *, secret: str | None = None) -> dict[str, Any]:
-    def acquire() -> dict[str, Any]:
-        with trusting_session(sandbox) as session:
-            identity = sandbox.guard_identity
-            application = msal_application(sandbox, session, secret or identity.secret)
-            scopes = [f"{sandbox.graph_url}/.default"]
-            result: dict[str, Any] = application.acquire_token_for_client(scopes=scopes)
-            return result
-
-    return await asyncio.to_thread(acquire)
-
-
-async def msal_certificate(sandbox: Sandbox, *, thumbprint: bool) -> dict[str, Any]:
-    """Sign in with a certificate: PS256 with x5c, or RS256 with the old thumbprint."""
-
-    def acquire() -> dict[str, Any]:
-        private, public = certificate()
-        identity = sandbox.guard_identity.client_id
-        sandbox.directory.applications[identity].trust_certificate(public)
-        credential: dict[str, str] = {"private_key": private}
-        if thumbprint:
-            parsed = x509.load_pem_x509_certificate(public.encode())
-            credential["thumbprint"] = parsed.fingerprint(hashes.SHA1()).hex()  # noqa: S303
-        else:
-            credential["public_certificate"] = public
-        with trusting_session(sandbox) as session:
-            application = msal_application(sandbox, session, credential)
-            scopes = [f"{sandbox.dataverse_url}/.default"]
-            result: dict[str, Any] = application.acquire_token_for_client(scopes=scopes)
-            return result
-
-    return await asyncio.to_thread(acquire)
-
-
-async def msal_person(sandbox: Sandbox, alias: str, *, password: str) -> dict[str, Any]:
-    def acquire() -> dict[str, Any]:
-        with trusting_session(sandbox) as session:
-            application = msal.PublicClientApplication(
-                people.PUBLIC_CLIENT_ID,
-                authority=sandbox.authority_url,
-                instance_discovery=False,
-                http_client=session,
-            )
-            result: dict[str, Any] = application.acquire_token_by_username_password(
-                people.BY_ALIAS[alias].address,
-                password,
-                scopes=[f"{sandbox.dataverse_url}/.default"],
-            )
-            return result
-
-    return await asyncio.to_thread(acquire)
-
-
 class _Bearer(AuthenticationProvider):
     def __init__(self, token: str) -> None:
         self.token = token
@@ -166,17 +57,6 @@ class _Bearer(AuthenticationProvider):
         self, request: Any, additional_authentication_context: Any = None
     ) -> None:
         request.headers.add("Authorization", f"Bearer {self.token}")
-
-
-async def app_token(sandbox: Sandbox, identity: Any, url: str) -> str:
-    def acquire() -> str:
-        with trusting_session(sandbox) as session:
-            application = msal_application(sandbox, session, identity.secret, identity.client_id)
-            result = application.acquire_token_for_client(scopes=[f"{url}/.default"])
-            token: str = result["access_token"]
-            return token
-
-    return await asyncio.to_thread(acquire)
 
 
 class GraphJudge:

@@ -7,7 +7,7 @@ import pytest
 from sandbox import people
 from sandbox.routes import ROUTES
 from sandbox.server import Sandbox
-from tests.sandbox import judges
+from tests.sandbox import judges, msal_judge
 from tests.sandbox.description import complaints
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -34,13 +34,13 @@ async def test_every_graph_answer_fits_the_description(sandbox: Sandbox) -> None
 
 
 async def test_msal_reads_the_error_of_a_wrong_secret(sandbox: Sandbox) -> None:
-    result = await judges.msal_secret(sandbox, secret="wrong")
+    result = await msal_judge.msal_secret(sandbox, secret="wrong")
     assert result["error"] == "invalid_client"
     assert result["error_codes"] == [7000215]
 
 
 async def test_msal_reads_the_error_of_a_wrong_password(sandbox: Sandbox) -> None:
-    result = await judges.msal_person(sandbox, "anna", password="wrong")
+    result = await msal_judge.msal_person(sandbox, "anna", password="wrong")
     assert result["error"] == "invalid_grant"
 
 

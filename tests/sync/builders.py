@@ -13,8 +13,11 @@ from sync.crm.memory import MemoryCrm
 from sync.crm.port import MailboxRow
 from sync.exchange.memory import MemoryExchange
 from sync.holder import LOOP, new_holder
+from sync.link import Link
 from sync.mail_sync import MailSync, Ports
+from sync.mailboxes import list_mailboxes
 from sync.meter import Meter
+from sync.store import links
 
 ORGANIZATION = UUID("0d3c6a3e-6a6e-4b7a-9a53-5d0b6b9f2f11")
 ANNA_RECORD = "aaaaaaaa-0000-4000-8000-000000000001"
@@ -26,6 +29,14 @@ BEN_OBJECT = "bbbbbbbb-1111-4111-8111-000000000002"
 BEN = "ben@contoso.com"
 PROFILE = "99999999-0000-4000-8000-000000000009"
 TEST = step("tests.sync", "A test of the sync writes.")
+FILE: dict[str, Any] = {
+    "@odata.type": "#microsoft.graph.fileAttachment",
+    "id": "att-1",
+    "name": "order.txt",
+    "contentType": "text/plain",
+    "size": 5,
+    "_bytes": b"order",
+}
 
 
 def a_recipient(address: str | None, name: str = "") -> dict[str, Any]:
@@ -121,3 +132,15 @@ class World:
 
     def subjects(self) -> list[str]:
         return sorted(row["subject"] for row in self.crm.emails.values())
+
+
+def link(world: World, number: int = 1, object_id: str = ANNA_OBJECT) -> Link:
+    item_id = a_message(number)["id"]
+    found = world.database.read_now(lambda c: links.find(c, object_id, item_id))
+    assert found is not None
+    return found
+
+
+def state(world: World) -> tuple[str, str]:
+    everyone = world.database.read_now(lambda c: list_mailboxes(c, now=world.clock.now()))
+    return everyone[0]["state"], everyone[0]["reason"]
