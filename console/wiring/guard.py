@@ -55,7 +55,7 @@ class GuardRoom:
     async def introduce(self) -> None:
         """Learn organisation and own user from Dataverse, unless both are known.
 
-        Until this has succeeded nothing is granted, reverted or reconciled. Raises
+        Until this has succeeded nothing is granted, reverted, withdrawn or reconciled. Raises
         OrganizationDiffers when another organisation answers than the configured one.
         """
         if self.own.user_id is not None:
@@ -69,6 +69,14 @@ class GuardRoom:
         """Carry out what is due, once it is known who we are."""
         if self.own.user_id is not None:
             await self.workers.run_due()
+
+    async def watch_evidence(self) -> None:
+        """Look at the evidence of approvals, once it is known who we are.
+
+        The rows of another organisation would disprove every one of them.
+        """
+        if self.own.user_id is not None:
+            await self.drift.run()
 
     async def make_checkpoint(self) -> None:
         """Let the ledger write down the heads of its chains."""

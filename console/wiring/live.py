@@ -97,7 +97,7 @@ class Live:
                 self._settings.reconcile_seconds, self._reconcile, name="reconciliation"
             )
             self._runner.every(
-                self._settings.reconcile_seconds, self._guard.drift.run, name="drift"
+                self._settings.reconcile_seconds, self._guard.watch_evidence, name="drift"
             )
 
     async def stop(self) -> None:
@@ -139,7 +139,6 @@ class Live:
     async def _introduce(self) -> None:
         """Learn who we are; then, once, begin to sync."""
         try:
-            self._contradiction = None
             await self._guard.introduce()
             if self._syncs and self._sync is None:
                 self._sync = await open_sync(
@@ -147,6 +146,7 @@ class Live:
                 )
                 self._loop = Loop(self._sync.sync)
                 self._loop.start(self._runner)
+            self._contradiction = None
         except OrganizationDiffers as error:
             self._contradiction = error.message
             log.error("organization_differs", error=error.message, hint=error.hint)
