@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from console.context import open_prepared
+from console.locks import exclusive
+from kernel.settings import load
 from tests.console.conftest import Run
 
 
@@ -76,3 +81,28 @@ def test_a_failpoint_that_is_none_is_named(
     done = run("db", "check")
     assert done.code == 2
     assert "MAILBOX_GUARD_FAILPOINT" in done.err
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o077], ids=oct)
+def umask(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = os.umask(request.param)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("umask")
+def test_the_data_are_their_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    settings = load({"MAILBOX_GUARD_DATA_DIR": str(folder)})
+    with exclusive(folder / "mailbox-guard.db", "serve"), open_prepared(settings):
+        modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    assert modes == dict.fromkeys(
+        (
+            "mailbox-guard.db",
+            "mailbox-guard.db-shm",
+            "mailbox-guard.db-wal",
+            "mailbox-guard.db.serve.lock",
+        ),
+        0o600,
+    )
+    assert folder.stat().st_mode & 0o777 == 0o700
