@@ -36,6 +36,17 @@ rules:
         changed: false
     message: Addresses stay.
 """
+FOREVER = """\
+apiVersion: guard/v1
+kind: Exception
+name: fabrikam-merger
+policy: own-address-only
+rules: [same-as-owner]
+reason: Fabrikam users keep their old address until cut-over.
+ticket: CHG-20417
+approvedBy: ciso@contoso.com
+expires: 2099-12-31
+"""
 
 
 def spoil(folder: Path, name: str, before: str, after: str) -> None:
@@ -81,6 +92,14 @@ class TestRefusals:
 
     def test_a_set_that_is_not_the_pinned_one(self, group: Processes) -> None:
         assert "is pinned" in self.refused(group, policies_digest="0" * 64)
+
+    def test_an_exception_that_ends_too_late(self, group: Processes, policies: Path) -> None:
+        (policies / "exceptions").mkdir(exist_ok=True)
+        (policies / "exceptions" / "forever.yaml").write_text(FOREVER)
+        told = self.refused(group, policies_dir=str(policies)).splitlines()
+        [complaint] = [line for line in told if line.startswith("exceptions/forever.yaml:9:10: ")]
+        assert "2099-12-31, more than 180 days ahead." in complaint
+        assert complaint.endswith("[exception-too-long]")
 
     def test_no_webhook_key(self, group: Processes) -> None:
         assert "MAILBOX_GUARD_WEBHOOK_KEYS" in self.refused(group, webhook_keys="")
