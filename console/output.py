@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,7 @@ class OutputType(click.ParamType[Output]):
     name = "FORMAT[=FILE]"
 
     def __init__(self, formats: Sequence[str] = FORMATS) -> None:
-        self._formats = tuple(formats)
+        self.formats = tuple(formats)
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -40,8 +42,8 @@ class OutputType(click.ParamType[Output]):
         if isinstance(value, Output):
             return value
         name, _, file = str(value).partition("=")
-        if name not in self._formats:
-            self.fail(f"`{name}` is not one of: {', '.join(self._formats)}.", param, ctx)
+        if name not in self.formats:
+            self.fail(f"`{name}` is not one of: {', '.join(self.formats)}.", param, ctx)
         return Output(name, Path(file) if file else None)
 
 
@@ -71,20 +73,41 @@ def emit(
             rendered = text()
         else:
             rendered = renderers[output.format]()
-        if output.file is None:
+        if output.file is not None:
+            write_whole(output.file, f"{rendered}\n" if rendered else "")
+        elif rendered:
             click.echo(rendered)
-        else:
-            _write(output.file, rendered + "\n")
 
 
-def _write(file: Path, text: str) -> None:
+def write_whole(file: Path, text: str) -> None:
+    """Write a text file at once: whoever reads it meanwhile finds the old text or the new one.
+
+    Raises InputRefused when it cannot be written; then the old text is still there.
+    """
     try:
-        file.write_text(text, encoding="utf-8")
+        if file.exists() and not file.is_file():
+            # A pipe or a terminal, such as /dev/stderr: nothing can be put in its place.
+            file.write_text(text, encoding="utf-8")
+        else:
+            _replace(file.resolve(), text)
     except OSError as error:
         raise InputRefused(
-            f"The result was not written to {file}: {error.strerror}.",
-            hint="Give --output FORMAT=FILE a file that can be written.",
+            f"{file} was not written: {error.strerror}.",
+            hint="Name a file that can be written, in a folder that is there.",
         ) from error
+
+
+def _replace(file: Path, text: str) -> None:
+    beside = file.with_name(f".{file.name}.part")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        if file.exists():
+            beside.chmod(file.stat().st_mode)
+        os.replace(beside, file)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink()
+        raise
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> str:

@@ -1,12 +1,14 @@
 """Complaints as other programs read them: JUnit XML, SARIF 2.1.0, GitHub annotations.
 
-Files are named from the directory in which the command runs, which is the root of the repository
-where these formats are used.
+Whatever finds fault with the lines of files says so in complaints, and is rendered here. Files are
+named from the directory in which the command runs, which is the root of the repository where these
+formats are used.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +19,8 @@ REPORT_FORMATS: Final = ("text", "json", "junit", "sarif", "github")
 _SARIF: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 _SARIF_LEVELS: Final = {"error": "error", "warning": "warning", "info": "note"}
 _GITHUB_LEVELS: Final = {"error": "error", "warning": "warning", "info": "notice"}
+# XML has no way to say most control characters, lone surrogates and two last ones.
+_NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def reports(
@@ -24,11 +28,11 @@ def reports(
 ) -> dict[str, Callable[[], str]]:
     """Return what `emit` calls for each format beside text and JSON.
 
-    `docs` says what each code means; those that occur stand in the SARIF log.
+    `suite` is the verb that complains; `docs` says what each code means.
     """
     return {
         "junit": lambda: junit(complaints, root, suite=suite),
-        "sarif": lambda: sarif(complaints, root, docs=docs),
+        "sarif": lambda: sarif(complaints, root, suite=suite, docs=docs),
         "github": lambda: github(complaints, root),
     }
 
@@ -42,34 +46,43 @@ def path_of(complaint: Complaint, root: Path) -> str:
         return path.as_posix()
 
 
-def sarif(complaints: Sequence[Complaint], root: Path, *, docs: Mapping[str, str]) -> str:
-    """Return a SARIF log with one run."""
+def sarif(
+    complaints: Sequence[Complaint], root: Path, *, suite: str, docs: Mapping[str, str]
+) -> str:
+    """Return a SARIF log with one run; the codes that occur are its rules."""
     codes = sorted({complaint.code for complaint in complaints})
     rules = [
         {"id": code, "shortDescription": {"text": docs.get(code, f"See `{code}` in the docs.")}}
         for code in codes
     ]
-    results = [_sarif_result(complaint, root) for complaint in complaints]
-    driver = {"name": "mailbox-guard", "rules": rules}
-    log = {
-        "$schema": _SARIF,
-        "version": "2.1.0",
-        "runs": [{"tool": {"driver": driver}, "results": results}],
+    run = {
+        "tool": {"driver": {"name": "mailbox-guard", "rules": rules}},
+        # Logs of several verbs for one commit are kept apart by this.
+        "automationDetails": {"id": f"{suite}/"},
+        "columnKind": "unicodeCodePoints",
+        "results": [_sarif_result(one, root, at=codes.index(one.code)) for one in complaints],
     }
+    log = {"$schema": _SARIF, "version": "2.1.0", "runs": [run]}
     return json.dumps(log, indent=2, ensure_ascii=False)
 
 
-def _sarif_result(complaint: Complaint, root: Path) -> dict[str, Any]:
-    from urllib.parse import quote
-
+def _sarif_result(complaint: Complaint, root: Path, *, at: int) -> dict[str, Any]:
     region = {"startLine": complaint.line, "startColumn": complaint.column}
-    location = {"uri": quote(path_of(complaint, root))}
+    location = {"uri": _uri(path_of(complaint, root))}
     return {
         "ruleId": complaint.code,
+        "ruleIndex": at,
         "level": _SARIF_LEVELS[complaint.level],
         "message": {"text": _sentence(complaint)},
         "locations": [{"physicalLocation": {"artifactLocation": location, "region": region}}],
     }
+
+
+def _uri(path: str) -> str:
+    from urllib.parse import quote
+
+    # What is outside of the working directory has no place in a repository; it is named whole.
+    return Path(path).as_uri() if Path(path).is_absolute() else quote(path)
 
 
 def junit(complaints: Iterable[Complaint], root: Path, *, suite: str) -> str:
@@ -86,11 +99,11 @@ def junit(complaints: Iterable[Complaint], root: Path, *, suite: str) -> str:
     body = SubElement(
         whole, "testsuite", name=suite, tests=str(len(by_file) + 1), failures=str(len(failed))
     )
-    SubElement(body, "testcase", classname=suite, name=root.as_posix())
+    SubElement(body, "testcase", classname=suite, name=xml_text(root.as_posix()))
     for file, several in by_file.items():
-        case = SubElement(body, "testcase", classname=suite, name=_printable(file))
+        case = SubElement(body, "testcase", classname=suite, name=xml_text(file))
         for level in ("error", "warning", "info"):
-            lines = [_printable(str(one)) for one in several if one.level == level]
+            lines = [xml_text(str(one)) for one in several if one.level == level]
             if not lines:
                 continue
             name = {"error": "failure"}.get(level, "system-out")
@@ -99,6 +112,11 @@ def junit(complaints: Iterable[Complaint], root: Path, *, suite: str) -> str:
     indent(whole)
     text = tostring(whole, encoding="unicode")
     return f'<?xml version="1.0" encoding="utf-8"?>\n{text}'
+
+
+def xml_text(text: str) -> str:
+    """Return a text with a sign in the place of each character that XML cannot hold."""
+    return _NOT_XML.sub("\ufffd", text)
 
 
 def github(complaints: Iterable[Complaint], root: Path) -> str:
@@ -120,8 +138,3 @@ def _data(text: str) -> str:
 
 def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
-
-
-def _printable(text: str) -> str:
-    # XML 1.0 has no place for most control characters, not even escaped.
-    return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)

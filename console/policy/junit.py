@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from typing import Final
 from xml.etree import ElementTree
 
+from console.reports import xml_text
 from rules.complaint import Complaint
 from rules.rehearse import CaseResult
-
-# XML has no way to say most control characters, lone surrogates and two last ones.
-_NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def cases_junit(
@@ -33,20 +29,20 @@ def cases_junit(
             element = _case(suite, file, case.name, line=case.line)
             if not case.passed:
                 failure = ElementTree.SubElement(
-                    element, "failure", message=_clean("; ".join(case.differences))
+                    element, "failure", message=xml_text("; ".join(case.differences))
                 )
-                failure.text = _clean(details(case))
+                failure.text = xml_text(details(case))
     errors = [complaint for complaint in complaints if complaint.level == "error"]
     if errors:
         suite = _suite(root, "test files", tests=len(errors), errors=len(errors))
         for one in errors:
             element = _case(suite, one.file, f"{one.code} in line {one.line}", line=one.line)
-            ElementTree.SubElement(element, "error", message=_clean(one.text))
+            ElementTree.SubElement(element, "error", message=xml_text(one.text))
     if shortfalls:
         suite = _suite(root, "coverage", tests=len(shortfalls), failures=len(shortfalls))
         for text in shortfalls:
             element = _case(suite, "coverage", text, line=None)
-            ElementTree.SubElement(element, "failure", message=_clean(text))
+            ElementTree.SubElement(element, "failure", message=xml_text(text))
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True)
 
@@ -55,7 +51,7 @@ def _suite(
     root: ElementTree.Element, name: str, *, tests: int, failures: int = 0, errors: int = 0
 ) -> ElementTree.Element:
     return ElementTree.SubElement(
-        root, "testsuite", name=_clean(name), tests=str(tests), failures=str(failures),
+        root, "testsuite", name=xml_text(name), tests=str(tests), failures=str(failures),
         errors=str(errors),
     )  # fmt: skip
 
@@ -63,11 +59,7 @@ def _suite(
 def _case(
     suite: ElementTree.Element, file: str, name: str, *, line: int | None
 ) -> ElementTree.Element:
-    place = {} if line is None else {"file": _clean(file), "line": str(line)}
+    place = {} if line is None else {"file": xml_text(file), "line": str(line)}
     return ElementTree.SubElement(
-        suite, "testcase", classname=_clean(file), name=_clean(name), attrib=place
+        suite, "testcase", classname=xml_text(file), name=xml_text(name), attrib=place
     )
-
-
-def _clean(text: str) -> str:
-    return _NOT_XML.sub("\ufffd", text)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from console.output import Output, emit, output_option
+from console.output import Output, emit, output_option, write_whole
 from console.policy.options import complaint_json, folder_options
 from console.reports import REPORT_FORMATS, reports
 from kernel.clock import SystemClock
@@ -39,7 +39,7 @@ def lint(
     if fix:
         written = mended(remarks, read_folder(root, []))
         for file, text in written.items():
-            (root / file).write_text(text, encoding="utf-8")
+            write_whole(root / file, text)
             click.echo(f"{file} was mended.", err=True)
         if written:
             remarks = lint_folder(root, now=now, environment=environment, audited=audited)

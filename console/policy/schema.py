@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from console.output import Output, emit, output_option
+from console.output import Output, emit, output_option, write_whole
 from console.policy.options import FOLDER
 from kernel.errors import InputRefused
 from rules.shipped import shipped_folder
@@ -44,7 +44,7 @@ def schema(
     if is_writing:
         home.mkdir(exist_ok=True)
         for name in stale:
-            (home / name).write_text(schema_texts(catalogue)[name], encoding="utf-8")
+            write_whole(home / name, schema_texts(catalogue)[name])
     verb = "is written" if is_writing else "is stale: run `mailbox-guard policy schema --write`"
     lines = [f"{home / name} {verb}." for name in stale] or ["The schemas are current."]
     emit(outputs, {"folder": str(root), "stale": stale}, text=lambda: "\n".join(lines))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from console.output import table
+from console.output import table, write_whole
 from console.policy.recorded import Source
 from console.progress import progress
 from kernel.errors import InputRefused
@@ -62,12 +61,7 @@ class State:
             "place": self.place,
             "tally": self.tally.as_json(),
         }
-        beside = self.path.with_name(f"{self.path.name}.part")
-        try:
-            beside.write_text(json.dumps(stated), "utf-8")
-            os.replace(beside, self.path)
-        except OSError as error:
-            raise InputRefused(f"The state was not written: {error.strerror}.") from error
+        write_whole(self.path, json.dumps(stated))
 
 
 def simulate_all(

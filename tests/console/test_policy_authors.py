@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as SarifModel
 
 from rules.operators import OPERATORS
 from tests.console.conftest import Run
@@ -120,14 +121,14 @@ def test_lint_asks_the_history_who_was_ever_audited(run: Run, folder: Path) -> N
     assert "[enforce-never-audited]" not in run("policy", "lint", folder).out
 
 
-@pytest.mark.parametrize("verb", ["lint", "validate"])
+@pytest.mark.parametrize("verb", ["lint", "validate", "fmt", "test"])
 def test_every_report_format_is_written(run: Run, folder: Path, tmp_path: Path, verb: str) -> None:
     (folder / "lists").mkdir()
     (folder / "lists" / "old.yaml").write_text("kind: List\nname: old-list\nitems: [a]\n")
     outputs = [f"--output={one}={one}.out" for one in ("text", "json", "junit", "sarif", "github")]
     done = run("policy", verb, folder, *outputs)
     assert (done.code, done.out) == (0, "")
-    assert json.loads((tmp_path / "sarif.out").read_text())["runs"]
+    SarifModel.model_validate_json((tmp_path / "sarif.out").read_text())
     ElementTree.parse(tmp_path / "junit.out")  # noqa: S314
     annotated = (tmp_path / "github.out").read_text()
     assert ("::warning file=policies/lists/old.yaml,line=2" in annotated) is (verb == "lint")
@@ -142,8 +143,21 @@ def test_fmt_checks_without_writing_and_writes_once(run: Run, folder: Path) -> N
     assert run("policy", "fmt", folder, "--check").code == 0
 
 
+def test_fmt_annotates_the_first_line_that_stands_wrong(run: Run, folder: Path) -> None:
+    done = run("policy", "fmt", folder, "--check", "--output", "github")
+    assert (done.code, done.out) == (
+        1,
+        "::error file=policies/own-domain.yaml,line=1,col=1,title=form::"
+        "Here belongs `apiVersion: guard/v1`. Run `mailbox-guard policy fmt`.\n",
+    )
+    done = run("policy", "fmt", folder, "--output", "github")
+    assert (done.code, done.out) == (0, "")
+
+
 def test_fmt_of_no_folder_could_not_be_done(run: Run) -> None:
-    assert run("policy", "fmt", "nowhere").code == 2
+    done = run("policy", "fmt", "nowhere")
+    assert done.code == 2
+    assert done.out.startswith("nowhere:1:1: There is no such folder.")
 
 
 def test_fields_are_found_by_a_piece_a_glob_and_the_meaning(run: Run) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as SarifModel
 
 from tests.console.conftest import Run
 from tests.console.recording import RULE, a_folder
@@ -125,6 +127,69 @@ def test_junit_has_a_suite_a_file_and_a_case_a_case(run: Run, folder: Path, tmp_
     assert "unless new.owner.type is in [queue, team]" in str(failed[0].text)
     assert coverage.get("name") == "coverage"
     assert coverage.get("failures") == "2"
+
+
+def test_a_failing_case_is_annotated_at_its_line(run: Run, folder: Path) -> None:
+    done = run("policy", "test", write(folder, REJECTED, WRONG % RULE), "--output", "github")
+    assert (done.code, done.out) == (
+        1,
+        "::error file=policies/mailbox.test.yaml,line=9,col=1,title=case-failed::"
+        f"wrong & <bad>: expected rules [{RULE}], got [].\n",
+    )
+    assert run("policy", "test", write(folder, REJECTED), "--output", "github").out == ""
+
+
+def test_what_no_case_saw_is_in_the_sarif_log_at_its_line(run: Run, folder: Path) -> None:
+    write(folder, OWN)
+    done = run("policy", "test", folder, "--coverage-min", "100", "--mutate", "--output", "sarif")
+    assert done.code == 1
+    log = json.loads(done.out)
+    SarifModel.model_validate(log)
+    (told,) = log["runs"]
+    found = {
+        (
+            one["ruleId"],
+            one["level"],
+            place["artifactLocation"]["uri"],
+            place["region"]["startLine"],
+        )
+        for one in told["results"]
+        for place in [one["locations"][0]["physicalLocation"]]
+    }
+    policy = "policies/own-address-only.yaml"
+    assert found >= {
+        ("rule-not-seen", "warning", policy, 12),
+        ("condition-not-seen", "warning", policy, 15),
+        ("change-not-noticed", "warning", policy, 18),
+        ("too-little-seen", "error", "policies", 1),
+    }
+    assert all("docs" not in one["shortDescription"]["text"] for one in _rules(told))
+
+
+def _rules(told: Any) -> list[Any]:
+    rules: list[Any] = told["tool"]["driver"]["rules"]
+    return rules
+
+
+def test_what_was_not_asked_for_is_not_complained_of(run: Run, folder: Path) -> None:
+    done = run("policy", "test", write(folder, OWN), "--output", "sarif")
+    assert (done.code, json.loads(done.out)["runs"][0]["results"]) == (0, [])
+
+
+def test_a_mistake_in_a_test_file_is_annotated(run: Run, folder: Path) -> None:
+    case = REJECTED.replace("use: anna", "use: ana")
+    done = run("policy", "test", write(folder, case), "--output", "github")
+    assert done.code == 2
+    assert done.out.startswith("::error file=policies/mailbox.test.yaml,line=8,")
+    assert "title=test-unknown::" in done.out
+
+
+def test_a_name_that_no_case_has_is_a_mistake(run: Run, folder: Path) -> None:
+    write(folder, OWN, REJECTED)
+    assert run("policy", "test", folder, "-k", "elsewhere").out == "1 of 1 cases passed.\n"
+    done = run("policy", "test", folder, "-k", "elswhere")
+    assert (done.code, done.out) == (2, "")
+    assert "`elswhere`" in done.err
 
 
 def test_junit_survives_what_xml_cannot_say(run: Run, folder: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as SarifModel
 
 from console.reports import github, junit, path_of, sarif
 from rules.complaint import Complaint
@@ -19,7 +20,10 @@ ALL = (WRONG, DOUBTFUL, ASIDE)
 
 
 def test_sarif_has_a_rule_a_level_and_a_region_for_each() -> None:
-    log = json.loads(sarif(ALL, ROOT, docs={"mode-unknown": "The mode is not known."}))
+    docs = {"mode-unknown": "The mode is not known."}
+    text = sarif(ALL, ROOT, suite="policy lint", docs=docs)
+    SarifModel.model_validate_json(text)
+    log = json.loads(text)
     (run,) = log["runs"]
     assert log["version"] == "2.1.0"
     assert [one["id"] for one in run["tool"]["driver"]["rules"]] == sorted(c.code for c in ALL)
@@ -29,6 +33,31 @@ def test_sarif_has_a_rule_a_level_and_a_region_for_each() -> None:
     place = first["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"] == "policies/a%20b.yaml"
     assert place["region"] == {"startLine": 4, "startColumn": 7}
+    assert run["automationDetails"] == {"id": "policy lint/"}
+    rules = run["tool"]["driver"]["rules"]
+    assert all(rules[one["ruleIndex"]]["id"] == one["ruleId"] for one in run["results"])
+
+
+def test_sarif_of_nothing_is_a_run_without_results() -> None:
+    log = sarif((), ROOT, suite="policy lint", docs={})
+    SarifModel.model_validate_json(log)
+    assert json.loads(log)["runs"][0]["results"] == []
+
+
+def test_the_judge_of_sarif_refuses_what_is_none() -> None:
+    """It is made from the standard's own schema; without this it could wave everything through."""
+    log = json.loads(sarif(ALL, ROOT, suite="s", docs={}))
+    log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["region"]["startLine"] = 0
+    with pytest.raises(ValueError, match="startLine"):
+        SarifModel.model_validate(log)
+
+
+def test_a_file_outside_of_the_working_directory_is_named_whole(tmp_path: Path) -> None:
+    log = sarif((WRONG,), tmp_path.parent, suite="s", docs={})
+    SarifModel.model_validate_json(log)
+    (result,) = json.loads(log)["runs"][0]["results"]
+    uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert uri == (tmp_path.parent / "a b.yaml").as_uri()
 
 
 def test_junit_fails_a_file_for_its_errors_and_tells_the_rest_aside() -> None:
@@ -53,6 +82,10 @@ def test_annotations_escape_what_would_end_them() -> None:
     )
     assert second.startswith("::warning file=policies/c.yaml,line=1")
     assert third.endswith("::Two%0Alines.")
+    odd = Complaint("a:b,c%.yaml", 1, 1, "form", "100%,\r\n: x")
+    assert github((odd,), ROOT) == (
+        "::error file=policies/a%3Ab%2Cc%25.yaml,line=1,col=1,title=form::100%25,%0D%0A: x"
+    )
 
 
 def test_control_characters_do_not_break_the_xml() -> None:

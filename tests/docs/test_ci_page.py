@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -12,9 +12,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
+from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as SarifModel
 
+from console.commands.policy import VERBS
+from console.main import cli
+from console.output import OutputType
+from console.policy.fmt import FORM_CODES
+from console.policy.rehearsed import TEST_CODES
+from console.reports import REPORT_FORMATS
+from rules.complaint import CODES
 from rules.shipped import shipped_folder
 from tests.docs.pages import blocks, page
 
@@ -71,8 +80,8 @@ def test_the_commands_of_the_recipes_pass_on_the_shipped_policies(
 def test_the_results_are_where_the_recipe_looks_for_them(repository: Path) -> None:
     for command in _commands("jobs"):
         _run(command, repository)
-    log = json.loads((repository / "lint.sarif").read_text("utf-8"))
-    assert log["version"] == "2.1.0"
+    for name in ("lint.sarif", "tests.sarif"):
+        SarifModel.model_validate_json((repository / name).read_text("utf-8"))
     assert (repository / "tests.xml").read_text("utf-8").lstrip().startswith("<")
 
 
@@ -92,6 +101,35 @@ def test_a_policy_that_does_not_load_is_annotated_at_its_line(
         f"::error file=policies/own-address-only.yaml,line={line + 1},col=7,title=mode-unknown::"
     )
     assert done.stdout.startswith(start)
+
+
+def test_the_table_of_formats_is_what_the_commands_offer() -> None:
+    rows = [line.strip("|").split("|") for line in TEXT.splitlines() if line.startswith("| `")]
+    table = {
+        row[0].strip(" `"): [name for name, cell in zip(REPORT_FORMATS, row[1:], strict=True)
+                            if cell.strip() == "yes"]
+        for row in rows if len(row) == 1 + len(REPORT_FORMATS)
+    }  # fmt: skip
+    offered = {command: _formats(command) for command in table}
+    assert table == offered
+    judging = {f"policy {verb}" for verb in VERBS if len(_formats(f"policy {verb}")) > 2}
+    assert judging <= set(table)
+
+
+def _formats(command: str) -> list[str]:
+    found: click.Command = cli
+    for name in command.split():
+        assert isinstance(found, click.Group)
+        each = found.get_command(click.Context(found), name)
+        assert each is not None, command
+        found = each
+    types = [one.type for one in found.params if isinstance(one.type, OutputType)]
+    return list(types[0].formats) if types else []
+
+
+def test_every_code_of_a_test_run_and_of_the_form_is_explained() -> None:
+    told = set(re.findall(r"^\| `([a-z-]+)` \| (?:error|warning) \|", TEXT, re.MULTILINE))
+    assert told == (set(TEST_CODES) | set(FORM_CODES)) - set(CODES)
 
 
 def test_the_daily_commands_are_there(repository: Path) -> None:
