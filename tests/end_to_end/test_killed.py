@@ -1,12 +1,13 @@
-"""A server killed under load: whatever it answered stands in a ledger that is whole."""
+"""A server that ends under load: whatever it answered stands in a ledger that is whole."""
 
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -28,8 +29,8 @@ def distinct_deliveries() -> Iterator[bytes]:
         yield EXAMPLE.body.replace(OPERATION.encode(), str(uuid.uuid4()).encode())
 
 
-def answered_until_killed(server: Running) -> list[str]:
-    """Load the server from many sides, kill it in the middle, and return what it answered."""
+def answered_until(end: Callable[[], object], server: Running) -> list[str]:
+    """Load the server from many sides, end it in the middle, and return what it decided."""
     answered: list[str] = []
     is_enough = threading.Event()
 
@@ -41,6 +42,9 @@ def answered_until_killed(server: Running) -> list[str]:
                     answer = client.post(EXAMPLE.url, content=next(deliveries))
                 except httpx.TransportError:
                     return
+                if answer.status_code == 503:
+                    assert "decision_id" not in answer.json()
+                    return
                 assert answer.status_code == 403, answer.text
                 answered.append(answer.json()["decision_id"])
                 if len(answered) >= ENOUGH:
@@ -49,20 +53,35 @@ def answered_until_killed(server: Running) -> list[str]:
     with ThreadPoolExecutor(CALLERS) as pool:
         calls = [pool.submit(call) for _ in range(CALLERS)]
         is_enough.wait(60)
-        server.kill()
+        end()
         for one in calls:
             one.result(30)
     return answered
 
 
-def test_what_a_killed_server_answered_is_listed_and_proven(group: Processes) -> None:
-    answered = answered_until_killed(group.serve("--no-sync"))
+def assert_all_stand(answered: list[str], group: Processes) -> None:
     assert len(answered) >= ENOUGH
     assert len(set(answered)) == len(answered)
     done = group.run("decisions", "list", "--limit", "1000000", "--output", "json")
     listed = {one["id"] for one in json.loads(done.stdout)}
     assert set(answered) <= listed
     assert group.run("decisions", "verify").returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda one: one.name)
+def test_what_was_answered_before_a_signal_stands_and_the_end_is_clean(
+    group: Processes, number: signal.Signals
+) -> None:
+    server = group.serve("--no-sync")
+    answered = answered_until(lambda: server.popen.send_signal(number), server)
+    assert server.wait() == 0, server.shown()
+    assert "Traceback" not in server.err
+    assert_all_stand(answered, group)
+
+
+def test_what_a_killed_server_answered_is_listed_and_proven(group: Processes) -> None:
+    server = group.serve("--no-sync")
+    assert_all_stand(answered_until(server.kill, server), group)
 
     # A second life, ended in peace, leaves a checkpoint: from then on a cut tail shows.
     server = group.serve("--no-sync")
