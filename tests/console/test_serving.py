@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -69,3 +71,51 @@ async def test_what_cannot_begin_ends_the_serving() -> None:
     with pytest.raises(InputRefused, match="Something else"):
         await asyncio.wait_for(Serving(application, sock).run_until(stop, ready), 15)
     sock.close()
+
+
+async def streaming(scope: Any, receive: Any, send: Any) -> None:
+    """Read the whole body, then answer in two parts, the second when the first was seen."""
+    while (await receive()).get("more_body"):
+        pass
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"first", "more_body": True})
+    await SEEN.wait()
+    await send({"type": "http.response.body", "body": b"second"})
+
+
+SEEN = asyncio.Event()
+
+
+async def test_head_and_body_leave_together_and_a_later_part_when_it_is_written() -> None:
+    async with _serving(streaming) as (reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n")
+        writer.write(b"expect: 100-continue\r\n\r\n")
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(b"{}")
+        together = await reader.read(65_536)
+        assert together.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert together.endswith(b"5\r\nfirst\r\n")
+        SEEN.set()
+        assert await reader.readexactly(16) == b"6\r\nsecond\r\n0\r\n\r\n"
+
+
+@asynccontextmanager
+async def _serving(
+    served: Any,
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    sock = listen("127.0.0.1", 0)
+    stop, is_ready = asyncio.Event(), asyncio.Event()
+
+    async def ready() -> None:
+        is_ready.set()
+
+    running = asyncio.create_task(Serving(served, sock).run_until(stop, ready))
+    await asyncio.wait_for(is_ready.wait(), 10)
+    reader, writer = await asyncio.open_connection("127.0.0.1", sock.getsockname()[1])
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        stop.set()
+        await asyncio.wait_for(running, 10)
+        sock.close()
