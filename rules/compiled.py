@@ -21,7 +21,7 @@ from rules.conditions import (
     tests_of,
 )
 from rules.messages import Render, compile_message
-from rules.operators import Run
+from rules.operator import Run
 from rules.policy import Policy, PolicyException, Rule, TablePolicy
 from rules.slots import Readers, Slots, View
 

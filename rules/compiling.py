@@ -7,7 +7,7 @@ from typing import Any
 
 from rules.catalogue import Reference
 from rules.conditions import AllOf, AnyOf, Check, Condition, Not, Other, Test
-from rules.operators import Against, Constant, Run
+from rules.operator import Against, Constant, Run
 from rules.patterns import Pattern
 from rules.slots import Slot, Slots, View, fold
 from rules.trouble import Trouble

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from rules.catalogue import Reference
-from rules.operators import Operator
+from rules.operator import Operator
 
 
 @dataclass(frozen=True, slots=True)

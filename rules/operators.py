@@ -13,19 +13,15 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final
 
 from rules.catalogue import Kind
+from rules.likeness import LONGEST, Likenesses, likenesses
+from rules.operator import Against, Constant, Example, Operator, Run, compared, example_of
 from rules.patterns import Pattern
 from rules.slots import SCANNING, Slot, View
 from rules.trouble import Trouble, is_misshapen
-
-Run = Callable[[View], Any]
-"""A compiled condition; answers True, False or a Trouble."""
-
-Takes = Literal["one", "many", "flag", "pattern"]
 
 _SCALARS: Final = frozenset(
     {Kind.STRING, Kind.CHOICE, Kind.NUMBER, Kind.BOOLEAN, Kind.DATETIME, Kind.LOOKUP}
@@ -35,72 +31,6 @@ _ORDERED: Final = frozenset({Kind.NUMBER, Kind.DATETIME})
 _ANY: Final = _SCALARS | {Kind.LIST}
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """A value known at load, already in the form in which the subject's values are compared."""
-
-    value: Any
-
-
-Against = Constant | Slot
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One documented use: a condition, a value for which it holds, one for which it does not."""
-
-    condition: Mapping[str, Any]
-    holds: Mapping[str, Any]
-    fails: Mapping[str, Any]
-
-
-class Operator:
-    """One way to test a field."""
-
-    name: ClassVar[str]
-    doc: ClassVar[str]
-    kinds: ClassVar[frozenset[Kind]]
-    takes: ClassVar[Takes] = "one"
-    words: ClassVar[str]
-    needs_old: ClassVar[bool] = False
-    example: ClassVar[Example]
-
-    def compile(self, subject: Slot, old: Slot | None, against: Against) -> Run:
-        """Return the closure that tests the subject against a constant or another field."""
-        raise NotImplementedError
-
-    def describe(self, subject: str, against: str) -> str:
-        """Return the test in words."""
-        return f"{subject} {self.words} {against}"
-
-
-def _example(field: str, value: Any, holds: Any, fails: Any, *, name: str, **more: Any) -> Example:
-    condition = {"field": field, **more, name: value}
-    return Example(condition, {field: holds}, {field: fails})
-
-
-def _compared(subject: Slot, against: Against, test: Callable[[Any, Any], bool]) -> Run:
-    """Return a closure for any test of two values that are both there."""
-    index = subject.index
-    if isinstance(against, Slot):
-        other = against.index
-
-        def fields(v: View) -> Any:
-            a, b = v[index], v[other]
-            if a.__class__ is Trouble:
-                return a.joined(b) if b.__class__ is Trouble else a
-            return b if b.__class__ is Trouble else test(a, b)
-
-        return fields
-    value = against.value
-
-    def constant(v: View) -> Any:
-        a = v[index]
-        return a if a.__class__ is Trouble else test(a, value)
-
-    return constant
-
-
 class Equals(Operator):
     """Both values are the same, by the field's case rule."""
 
@@ -108,14 +38,14 @@ class Equals(Operator):
     doc = "The field holds this value."
     kinds = _SCALARS
     words = "equals"
-    example = _example(
+    example = example_of(
         "new.emailaddress", "anna@contoso.com", "Anna@Contoso.com", "bob@contoso.com", name=name
     )
 
     def compile(self, subject: Slot, old: Slot | None, against: Against) -> Run:
         """Return the closure; the commonest one, so it calls nothing."""
         if isinstance(against, Slot):
-            return _compared(subject, against, operator.eq)
+            return compared(subject, against, operator.eq)
         index, value = subject.index, against.value
 
         def equals(v: View) -> Any:
@@ -132,11 +62,11 @@ class NotEquals(Operator):
     doc = "The field holds another value; an empty field is an error."
     kinds = _SCALARS
     words = "does not equal"
-    example = _example("new.statecode", "inactive", 0, 1, name=name)
+    example = example_of("new.statecode", "inactive", 0, 1, name=name)
 
     def compile(self, subject: Slot, old: Slot | None, against: Against) -> Run:
         """Return the closure."""
-        return _compared(subject, against, operator.ne)
+        return compared(subject, against, operator.ne)
 
 
 def _is_member(value: Any, members: Any) -> bool:
@@ -155,12 +85,12 @@ class In(Operator):
     kinds = _SCALARS - {Kind.BOOLEAN}
     takes = "many"
     words = "is in"
-    example = _example("new.owner.type", ["queue", "team"], "queue", "user", name=name)
+    example = example_of("new.owner.type", ["queue", "team"], "queue", "user", name=name)
 
     def compile(self, subject: Slot, old: Slot | None, against: Against) -> Run:
         """Return the closure."""
         if isinstance(against, Slot):
-            return _compared(subject, against, _is_member)
+            return compared(subject, against, _is_member)
         index, members = subject.index, against.value
 
         def is_in(v: View) -> Any:
@@ -178,13 +108,13 @@ class NotIn(Operator):
     kinds = In.kinds
     takes = "many"
     words = "is not in"
-    example = _example(
+    example = example_of(
         "new.emailaddress", ["ceo@contoso.com"], "anna@contoso.com", "CEO@contoso.com", name=name
     )
 
     def compile(self, subject: Slot, old: Slot | None, against: Against) -> Run:
         """Return the closure."""
-        return _compared(subject, against, _is_no_member)
+        return compared(subject, against, _is_no_member)
 
 
 class Contains(Operator):
@@ -194,13 +124,13 @@ class Contains(Operator):
     doc = "The list has this member, or the text has this piece. An empty list contains nothing."
     kinds = _TEXTS | {Kind.LIST}
     words = "contains"
-    example = _example(
+    example = example_of(
         "actor.roles", "System Administrator", ["system administrator"], [], name=name
     )
 
     def compile(self, subject: Slot, old: Slot | None, against: Against) -> Run:
         """Return the closure; a set and a text both answer `in`."""
-        return _compared(subject, against, operator.contains)
+        return compared(subject, against, operator.contains)
 
 
 def _lacks(whole: Any, piece: Any) -> bool:
@@ -214,11 +144,11 @@ class NotContains(Operator):
     doc = "The list lacks this member, or the text lacks this piece."
     kinds = Contains.kinds
     words = "does not contain"
-    example = _example("actor.roles", "Delegate", [], ["Delegate"], name=name)
+    example = example_of("actor.roles", "Delegate", [], ["Delegate"], name=name)
 
     def compile(self, subject: Slot, old: Slot | None, against: Against) -> Run:
         """Return the closure."""
-        return _compared(subject, against, _lacks)
+        return compared(subject, against, _lacks)
 
 
 class StartsWith(Operator):
@@ -228,11 +158,11 @@ class StartsWith(Operator):
     doc = "The text begins with this piece."
     kinds = _TEXTS
     words = "starts with"
-    example = _example("new.emailaddress", "svc-", "SVC-mail@contoso.com", "a@b.de", name=name)
+    example = example_of("new.emailaddress", "svc-", "SVC-mail@contoso.com", "a@b.de", name=name)
 
     def compile(self, subject: Slot, old: Slot | None, against: Against) -> Run:
         """Return the closure."""
-        return _compared(subject, against, str.startswith)
+        return compared(subject, against, str.startswith)
 
 
 class EndsWith(Operator):
@@ -242,13 +172,13 @@ class EndsWith(Operator):
     doc = "The text ends with this piece."
     kinds = _TEXTS
     words = "ends with"
-    example = _example(
+    example = example_of(
         "new.emailaddress", "@contoso.com", "a@CONTOSO.com", "a@contoso.com.example", name=name
     )
 
     def compile(self, subject: Slot, old: Slot | None, against: Against) -> Run:
         """Return the closure."""
-        return _compared(subject, against, str.endswith)
+        return compared(subject, against, str.endswith)
 
 
 class Matches(Operator):
@@ -259,7 +189,7 @@ class Matches(Operator):
     kinds = _TEXTS
     takes = "pattern"
     words = "matches"
-    example = _example(
+    example = example_of(
         "new.emailaddress", "[a-z]+[.][a-z]+", "Anna.Berg@contoso.com", "a1@b.de", name=name,
         part="local",
     )  # fmt: skip
@@ -284,6 +214,38 @@ class Matches(Operator):
         return matches
 
 
+class Resembles(Operator):
+    """The text looks like one of several without being it."""
+
+    name = "resembles"
+    doc = (
+        "The text is a near miss of one of these values, or of a named list: an edit or two, or "
+        "letters that look the same. A value itself is no near miss."
+    )
+    kinds = _TEXTS
+    takes = "many"
+    words = "resembles"
+    example = example_of(
+        "new.emailaddress", ["contoso.com"], "a@contos0.com", "a@contoso.com", name=name,
+        part="domain",
+    )  # fmt: skip
+
+    def compile(self, subject: Slot, old: Slot | None, against: Against) -> Run:
+        """Return the closure; how a constant's texts look is worked out here, once."""
+        trouble = is_misshapen(subject.path, f"a text of at most {LONGEST} characters")
+
+        def resembles(text: str, known: Likenesses) -> Any:
+            return trouble if len(text) > LONGEST else known.find(text) is not None
+
+        if isinstance(against, Constant):
+            return compared(subject, Constant(likenesses(against.value)), resembles)
+        return compared(subject, against, lambda text, texts: resembles(text, Likenesses(texts)))
+
+    def point_out(self, text: str, texts: frozenset[str]) -> str | None:
+        """Return the value that the text resembles."""
+        return likenesses(texts).find(text)
+
+
 class Exists(Operator):
     """The field holds something, or nothing."""
 
@@ -292,7 +254,7 @@ class Exists(Operator):
     kinds = _ANY
     takes = "flag"
     words = "exists:"
-    example = _example("new.emailaddress", True, "a@b.de", None, name=name)
+    example = example_of("new.emailaddress", True, "a@b.de", None, name=name)
 
     def compile(self, subject: Slot, old: Slot | None, against: Against) -> Run:
         """Return the closure; an empty list does not exist."""
@@ -388,7 +350,7 @@ class _Order(Operator):
 
     def compile(self, subject: Slot, old: Slot | None, against: Against) -> Run:
         """Return the closure."""
-        return _compared(subject, against, type(self).test)
+        return compared(subject, against, type(self).test)
 
 
 class Greater(_Order):
@@ -398,7 +360,7 @@ class Greater(_Order):
     doc = "The number, time or length is greater than this."
     words = "is greater than"
     test = operator.gt
-    example = _example("new.emailaddress", 5, "anna@b.de", "a@b.d", name=name, part="length")
+    example = example_of("new.emailaddress", 5, "anna@b.de", "a@b.d", name=name, part="length")
 
 
 class GreaterOrEquals(_Order):
@@ -408,7 +370,7 @@ class GreaterOrEquals(_Order):
     doc = "The number, time or length is this or greater."
     words = "is greater than or equals"
     test = operator.ge
-    example = _example("new.emailaddress", 5, "a@b.d", "a@b.", name=name, part="length")
+    example = example_of("new.emailaddress", 5, "a@b.d", "a@b.", name=name, part="length")
 
 
 class Less(_Order):
@@ -418,7 +380,7 @@ class Less(_Order):
     doc = "The number, time or length is less than this."
     words = "is less than"
     test = operator.lt
-    example = _example("new.emailaddress", 6, "a@b.d", "aa@b.d", name=name, part="length")
+    example = example_of("new.emailaddress", 6, "a@b.d", "aa@b.d", name=name, part="length")
 
 
 class LessOrEquals(_Order):
@@ -428,7 +390,7 @@ class LessOrEquals(_Order):
     doc = "The number, time or length is this or less."
     words = "is less than or equals"
     test = operator.le
-    example = _example("new.emailaddress", 5, "a@b.d", "aa@b.d", name=name, part="length")
+    example = example_of("new.emailaddress", 5, "a@b.d", "aa@b.d", name=name, part="length")
 
 
 OPERATORS: Mapping[str, Operator] = MappingProxyType(
@@ -436,8 +398,8 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
         each.name: each
         for each in (
             Equals(), NotEquals(), In(), NotIn(), Contains(), NotContains(), StartsWith(),
-            EndsWith(), Matches(), Exists(), Becomes(), Changed(), Greater(), GreaterOrEquals(),
-            Less(), LessOrEquals(),
+            EndsWith(), Matches(), Resembles(), Exists(), Becomes(), Changed(), Greater(),
+            GreaterOrEquals(), Less(), LessOrEquals(),
         )
     }
 )  # fmt: skip

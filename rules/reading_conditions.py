@@ -11,7 +11,8 @@ from rules.catalogue import RECORD_ROOTS, Catalogue, Kind, Reference
 from rules.complaint import closest
 from rules.conditions import AllOf, AnyOf, Check, Condition, Not, Operand, Other, Test, Written
 from rules.nodes import ListNode, MapNode, Node, ScalarNode
-from rules.operators import OPERATORS, Operator
+from rules.operator import Operator
+from rules.operators import OPERATORS
 from rules.patterns import Pattern, PatternInvalid
 from rules.reading import Complaints, Keys, mapping_of, moment_from
 from rules.slots import PARTS

@@ -13,7 +13,8 @@ from typing import Any, Final
 from rules.catalogue import RECORD_ROOTS, Catalogue, Entity, Kind
 from rules.decision import Outcome
 from rules.effects import EFFECT_SETS, EFFECTS, OUTCOMES
-from rules.operators import OPERATORS, Operator
+from rules.operator import Operator
+from rules.operators import OPERATORS
 from rules.policy import MODES, ON_ERROR, OPERATIONS, SEVERITIES
 from rules.reading import NAME, VERSIONS
 from rules.slots import PARTS

@@ -23,8 +23,8 @@ PARTS: Final = ("domain", "local", "length")
 """What may be taken of a text field instead of the whole."""
 
 
-# Canonical composition would turn these into ASCII; they go to the private use area instead.
-_NEAR_ASCII: Final = {0x212A: 0xE000, 0x037E: 0xE001, 0x1FEF: 0xE002}
+NEAR_ASCII: Final = {0x212A: 0xE000, 0x037E: 0xE001, 0x1FEF: 0xE002}
+"""Letters that composition would turn into ASCII, and where in the private area they go instead."""
 
 
 def fold(text: str) -> str:
@@ -38,7 +38,7 @@ def fold(text: str) -> str:
     small = (
         char if not char.isascii() and char.lower().isascii() else char.lower() for char in text
     )
-    return unicodedata.normalize("NFC", "".join(small).translate(_NEAR_ASCII))
+    return unicodedata.normalize("NFC", "".join(small).translate(NEAR_ASCII))
 
 
 View: TypeAlias = list[Any]

@@ -129,10 +129,12 @@ def _look(test: Test, check: Check) -> _Look:
 def _shown(test: Test, check: Check, slots: Slots) -> Callable[[Change, Facts], tuple[str, ...]]:
     reference, operand = test.reference, check.operand
     # A part is shown as it was compared, a whole field as it was sent.
-    subject = (
-        slots.slot(reference, part=test.part, caseless=check.caseless).read
-        if test.part
-        else raw_reader(reference)
+    compared = slots.slot(reference, part=test.part, caseless=check.caseless).read
+    subject = compared if test.part else raw_reader(reference)
+    several = (
+        slots.members(operand.value, caseless=check.caseless)
+        if isinstance(operand, Written) and check.operator.takes == "many"
+        else frozenset()
     )
     earlier = raw_reader(Reference("old", reference.key, reference.field))
     theirs = raw_reader(operand.reference) if isinstance(operand, Other) else None
@@ -145,6 +147,10 @@ def _shown(test: Test, check: Check, slots: Slots) -> Callable[[Change, Facts], 
             return own, shown_value(theirs(change, facts), operand.reference)
         if isinstance(operand, Written) and operand.words.startswith("params."):
             return own, shown_value(operand.value, reference)
+        value = compared(change, facts)
+        if several and isinstance(value, str):
+            pointed_out = check.operator.point_out(value, several)
+            return (own,) if pointed_out is None else (own, f'"{pointed_out}"')
         return (own,)
 
     return show

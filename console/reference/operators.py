@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from console.reference.table import table
-from rules.operators import OPERATORS, Operator
+from rules.operator import Operator
+from rules.operators import OPERATORS
 from rules.slots import PARTS
 from rules.writing import yaml_text
 

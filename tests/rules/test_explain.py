@@ -31,6 +31,8 @@ _WIDER = st.sampled_from(
         {"field": "approval", "equals": "approved"},
         {"field": "request.columns", "contains": "emailaddress"},
         {"field": "name", "becomes": "Anna"},
+        {"field": "emailaddress", "part": "domain", "resembles": {"list": "some-list"}},
+        {"field": "owner.upn", "resembles": {"field": "actor.roles"}},
         {"field": "actor.roles", "exists": False},
     ]
 )
@@ -189,6 +191,23 @@ def test_an_unknown_value_is_shown_as_such_and_errs():
     assert same.require[0].values == ('"a@b.de"', "(not known)")
     assert same.finding is not None
     assert same.error == same.finding.error
+
+
+def test_what_resembles_shows_what_it_resembles():
+    policy_set = a_set(
+        a_policy(
+            "{id: the-rule, message: m, require: [{field: emailaddress, part: domain, "
+            "resembles: [Contoso.com, fabrikam.com]}]}"
+        )
+    )
+
+    def values(address: str) -> tuple[str, ...]:
+        told = explain(a_change(emailaddress=address), policy_set, Facts(), now=NOW)
+        return told.policies[0].rules[0].require[0].values
+
+    assert values("a@contos0.com") == ('"contos0.com"', '"contoso.com"')
+    assert values("a@contoso.com") == ('"contoso.com"',)
+    assert len(values("a@" + "x" * 400)) == 1
 
 
 def test_a_policy_that_does_not_match_shows_its_match_and_no_rule():

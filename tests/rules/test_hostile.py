@@ -75,6 +75,7 @@ _CONDITIONS: list[dict[str, Any]] = [
     {"field": "emailaddress", "caseSensitive": True, "notEquals": "a@b.de"},
     {"field": "emailaddress", "in": ["a@b.de", "anna@contoso.com"]},
     {"field": "emailaddress", "notIn": ["a@b.de"]},
+    {"field": "emailaddress", "resembles": ["ceo@contoso.com", "xn--"]},
     {"field": "emailaddress", "part": "domain", "equals": "contoso.com"},
     {"field": "emailaddress", "part": "local", "matches": "(a+)+"},
     {"field": "emailaddress", "part": "length", "lessOrEquals": 100},
