@@ -39,6 +39,7 @@ def configure(*, level: str = "info") -> None:
     lowest = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[
+            _tell_outage_in_words,
             _redact,
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
@@ -63,6 +64,17 @@ def configure(*, level: str = "info") -> None:
 def get_logger(room: str) -> Any:
     """Return the log of a room."""
     return structlog.get_logger(room=room)
+
+
+def _tell_outage_in_words(
+    logger: Any, method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Leave the traceback to faults: where something is away, its words say all there is."""
+    error = event.get("exc_info")
+    if getattr(error, "transient", False):
+        del event["exc_info"]
+        event.setdefault("error", str(error))
+    return event
 
 
 def _redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

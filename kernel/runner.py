@@ -164,7 +164,7 @@ class AsyncioRunner:
         self._tasks: list[asyncio.Task[None]] = []
 
     def every(self, seconds: float, fn: Callable[[], Awaitable[object]], *, name: str) -> None:
-        """Call `fn` now and every so many seconds; what it raises is logged and tried again."""
+        """Call `fn` now and every so many seconds, whatever it raises; that is logged once."""
         self._tasks.append(asyncio.create_task(self._repeat(seconds, fn, name), name=name))
 
     async def stop(self) -> None:
@@ -173,13 +173,21 @@ class AsyncioRunner:
         await asyncio.gather(*self._tasks)
 
     async def _repeat(self, seconds: float, fn: Callable[[], Awaitable[object]], name: str) -> None:
+        failure = ""
         while not self._stopping.is_set():
             try:
                 await fn()
             except Crash:
                 raise
             except Exception as error:
-                log.error("call_failed", call=name, error=str(error), exc_info=error)
+                # Told once: what is away may be so for hours, and this is called every second.
+                if repr(error) != failure:
+                    log.error("call_failed", call=name, error=str(error), exc_info=error)
+                failure = repr(error)
+            else:
+                if failure:
+                    log.info("call_works_again", call=name)
+                failure = ""
             # A little spread keeps several processes from calling in step.
             wait = seconds * random.uniform(0.95, 1.05)  # noqa: S311 - no secret hangs on it.
             await self._wait(wait)

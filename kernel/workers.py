@@ -162,13 +162,8 @@ class Workers:
         except FenceLost as error:
             return Again(error.message)
         except Exception as error:
-            transient = bool(getattr(error, "transient", False))
             log.warning(
-                "task_raised",
-                task_id=task.id,
-                kind=task.kind,
-                error=str(error),
-                exc_info=None if transient else error,
+                "task_raised", task_id=task.id, kind=task.kind, error=str(error), exc_info=error
             )
             return Again(f"{type(error).__name__}: {error}", getattr(error, "until", None))
 

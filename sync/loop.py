@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from kernel.approvals import approvals
-from kernel.errors import GuardError
+from kernel.errors import GuardError, Unavailable
 from kernel.failpoints import Crash
 from kernel.log import get_logger
 from kernel.runner import HEARTBEAT_SECONDS, SHARDS, Runner
@@ -54,11 +54,15 @@ class Loop:
     async def stop(self) -> None:
         """Let the visits under way end, write what was learnt, and give the shards back.
 
-        Call it after the runner has stopped.
+        Call it after the runner has stopped. Where nothing can be written any more the shards come
+        free by themselves.
         """
         await self.idle()
-        await self._sync.freshness.flush()
-        await self._sync.leases.release()
+        try:
+            await self._sync.freshness.flush()
+            await self._sync.leases.release()
+        except Unavailable as error:
+            log.warning("loop_not_written_down", error=error.message)
 
     async def beat(self) -> None:
         """Say that this process lives, and take up shards that nobody holds."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable
 from typing import Any
 
 from console.application import Front, application
@@ -103,13 +102,16 @@ class Live:
     async def stop(self) -> None:
         """End what is repeated, let obligations under way end, close the connections.
 
-        Whatever cannot end well, because the database is gone, is logged; the rest still ends.
+        What cannot be written any more, because the database is gone, is logged; all else ends.
         """
         self._ending = "The guard is stopping."
         await self._runner.stop()
         if self._loop is not None:
-            await _ended(self._loop.stop(), "loop")
-        await _ended(self._guard.make_checkpoint(), "checkpoint")
+            await self._loop.stop()
+        try:
+            await self._guard.make_checkpoint()
+        except GuardError as error:
+            log.error("checkpoint_not_made", error=error.message)
         if self._sync is not None:
             await self._sync.aclose()
         if self._connections is not None:
@@ -180,10 +182,3 @@ class Live:
                 "refused": self._policies.refused,
             },
         }
-
-
-async def _ended(ending: Awaitable[None], what: str) -> None:
-    try:
-        await ending
-    except GuardError as error:
-        log.error("not_ended_well", what=what, error=error.message)

@@ -67,6 +67,18 @@ def test_an_exception_is_logged_without_the_secret_inside(terminal: bool) -> Non
     assert "code=[redacted]" in shown
 
 
+def test_what_is_away_is_told_in_words() -> None:
+    fault, outage, told = lines_of(
+        "from kernel.errors import Bug, Unavailable\n"
+        "for error in (Bug('a fault'), Unavailable('The database is away.')):\n"
+        "    log.error('call_failed', exc_info=error)\n"
+        "log.error('call_failed', error='in words of its own', exc_info=Unavailable('away'))\n"
+    )
+    assert "Bug: a fault" in fault["exception"]
+    assert (outage["error"], "exception" in outage) == ("The database is away.", False)
+    assert (told["error"], "exception" in told) == ("in words of its own", False)
+
+
 def test_what_is_bound_to_the_context_is_redacted_too() -> None:
     (line,) = lines_of(
         "structlog.contextvars.bind_contextvars(delivery_id='d1', api_key='hidden-word')\n"

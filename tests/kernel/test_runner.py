@@ -9,11 +9,12 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from kernel import runner
 from kernel.clock import FrozenClock, SystemClock
 from kernel.database import Database
-from kernel.errors import FenceLost
+from kernel.errors import FenceLost, Unavailable
 from kernel.failpoints import Crash, step
 from kernel.runner import SHARDS, AsyncioRunner, Lease, shard_of
 from tests.conftest import NOON
@@ -149,6 +150,34 @@ class TestAsyncioRunner:
         repeating.every(60, fn, name="odd")
         await asyncio.wait_for(enough.wait(), 5)
         await repeating.stop()
+
+    async def test_what_fails_time_and_again_is_told_once_and_so_is_its_end(
+        self, clock: FrozenClock
+    ) -> None:
+        ends: list[Exception | None] = [
+            None, Unavailable("away"), Unavailable("away"), Unavailable("odd"), None, None,
+            Unavailable("odd"),
+        ]  # fmt: skip
+        enough = asyncio.Event()
+
+        async def fn() -> None:
+            end = ends.pop(0) if ends else None
+            if not ends:
+                enough.set()
+            if end is not None:
+                raise end
+
+        with capture_logs() as told:
+            repeating = AsyncioRunner(clock)
+            repeating.every(60, fn, name="watch")
+            await asyncio.wait_for(enough.wait(), 5)
+            await repeating.stop()
+        assert [(one["event"], one.get("error")) for one in told[:4]] == [
+            ("call_failed", "away"),
+            ("call_failed", "odd"),
+            ("call_works_again", None),
+            ("call_failed", "odd"),
+        ]
 
     async def test_stop_lets_the_call_under_way_end_and_waits_no_longer(self) -> None:
         began, ended = asyncio.Event(), asyncio.Event()
