@@ -37,7 +37,7 @@ def listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-class _Gathering:
+class Gathering:
     """A transport that sends at once what is written in one turn of the event loop.
 
     uvicorn writes head and body of an answer one after the other. Sent together they save a system
@@ -74,7 +74,7 @@ class _Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        gathering: Any = _Gathering(transport, self.loop)
+        gathering: Any = Gathering(transport, self.loop)
         self.transport = gathering
 
 
