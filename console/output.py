@@ -110,6 +110,11 @@ def _replace(file: Path, text: str) -> None:
         raise
 
 
+def counted(number: int, one: str, several: str = "") -> str:
+    """Return a number with its noun: `1 rule`, `2 rules`, `0 policies`."""
+    return f"{number} {one}" if number == 1 else f"{number} {several or one + 's'}"
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> str:
     """Return rows as a table for people."""
     from rich.console import Console

@@ -3,59 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from console.output import Output, emit, output_option
+from console.policy.moments import MomentType
 from console.policy.options import folder_options
 from kernel.clock import SystemClock
-from kernel.errors import InputRefused
 from rules.decision import Decision, Outcome
 from rules.loader import load
 from rules.shipped import shipped_folder
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command(help="Decide one change that stands in a file.")
 @click.argument("change", type=click.File("rb"))
 @folder_options
-@click.option("--now", help="The moment of the decision, ISO 8601; default: now.")
+@click.option("--now", type=MomentType(), help="The moment of the decision; default: now.")
 @output_option()
 def check(
     change: Any,
     folder: Path | None,
     environment: str | None,
-    now: str | None,
+    now: datetime | None,
     outputs: Sequence[Output],
 ) -> int:
     """Exit 0 when the change is allowed, 1 when it is rejected or held."""
-
     from rules.decide import decide
     from rules.document import read_change
 
     policy_set = load(folder or shipped_folder(), environment=environment)
     text = change.read(1 << 20).decode("utf-8", "replace")
     given = read_change(text, policy_set.catalogue, file=change.name)
-    at = _moment(now) if now else given.now or SystemClock().now()
+    at = now or given.now or SystemClock().now()
     decided = decide(given.change, policy_set, given.facts, now=at)
     emit(outputs, _decision_json(decided), text=lambda: _decision_text(decided))
     return 1 if decided.outcome in (Outcome.REJECT, Outcome.HOLD) else 0
-
-
-def _moment(text: str) -> Any:
-    from datetime import UTC, datetime
-
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise InputRefused(
-            f"--now is not a moment: {text}.", hint="Write 2026-11-23T10:00:00Z."
-        ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _decision_text(decided: Decision) -> str:

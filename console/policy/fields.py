@@ -19,17 +19,25 @@ if TYPE_CHECKING:
 @click.command(help="List the fields that a policy may name.")
 @click.argument("pattern", required=False, default="")
 @click.option(
-    "--folder", type=FOLDER, envvar="MAILBOX_GUARD_POLICIES_DIR",
-    help="Policy folder whose catalogue is meant; default: the shipped one.",
+    "--policies", "folder", type=FOLDER, envvar="MAILBOX_GUARD_POLICIES_DIR",
+    help="The policy folder whose catalogue is meant; default: the shipped one.",
 )  # fmt: skip
 @output_option()
 def fields(pattern: str, folder: Path | None, outputs: Sequence[Output]) -> int:
     """PATTERN is a piece of the name or a glob. Exit 0, or 1 when no field fits."""
     from rules.loader import catalogue_of
 
-    found = [row for row in _rows(catalogue_of(folder)) if _fits(row, pattern)]
-    emit(outputs, found, text=lambda: _text(found) if found else f"No field fits `{pattern}`.")
+    rows = list(_rows(catalogue_of(folder)))
+    found = [row for row in rows if _fits(row, pattern)]
+    emit(outputs, found, text=lambda: _text(found) if found else _none(pattern, rows))
     return 0 if found else 1
+
+
+def _none(pattern: str, rows: Sequence[dict[str, Any]]) -> str:
+    from rules.complaint import closest
+
+    names = {name for row in rows for name in (row["field"], f"{row['entity']}.{row['field']}")}
+    return " ".join(filter(None, (f"No field fits `{pattern}`.", closest(pattern, names))))
 
 
 def _rows(catalogue: Catalogue) -> Iterator[dict[str, Any]]:

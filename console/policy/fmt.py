@@ -70,4 +70,4 @@ def _lines(
 ) -> Iterator[str]:
     yield from map(str, complaints)
     yield from (f"{path} {verb}." for path in changed)
-    yield f"{len(changed)} of {files} {'file' if files == 1 else 'files'} {verb}."
+    yield f"{len(changed)} of {files} files {verb}."

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from console.output import Output, emit, output_option, write_whole
+from console.output import Output, counted, emit, output_option, write_whole
 from console.policy.options import complaint_json, folder_options
 from console.reports import REPORT_FORMATS, reports
 from kernel.clock import SystemClock
@@ -64,7 +64,7 @@ def lint(
 
 def _text(complaints: Sequence[Complaint], fixable: int) -> str:
     counts = [
-        f"{count} {level}{'s' if count != 1 and level != 'info' else ''}"
+        counted(count, level, "info" if level == "info" else "")
         for level in ("error", "warning", "info")
         if (count := sum(one.level == level for one in complaints))
     ]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from console.output import write_whole
 from console.policy.options import FOLDER
 from kernel.errors import InputRefused
 from rules.reading import NAME
@@ -18,7 +19,10 @@ from rules.reading import NAME
     "folder", type=FOLDER, required=False, envvar="MAILBOX_GUARD_POLICIES_DIR", default="policies"
 )
 def new(name: str, folder: Path) -> None:
-    """Nothing is overwritten; the policy begins in mode audit."""
+    """Nothing is overwritten; the policy begins in mode audit.
+
+    The JSON Schemas, by which editors complete and explain, are written when they are not there.
+    """
     from rules import starter
 
     if not NAME.fullmatch(name):
@@ -42,5 +46,19 @@ def new(name: str, folder: Path) -> None:
     for path, made in files.items():
         path.parent.mkdir(exist_ok=True)
         schema = Path(os.path.relpath(folder / "schema", path.parent)).as_posix()
-        path.write_text(made(name, schema=schema), encoding="utf-8")
+        write_whole(path, made(name, schema=schema))
         click.echo(str(path))
+    _write_schemas(folder)
+
+
+def _write_schemas(folder: Path) -> None:
+    from rules.loader import catalogue_of
+    from rules.schema import schema_texts
+
+    home = folder / "schema"
+    if home.exists():
+        return
+    home.mkdir()
+    for name, text in schema_texts(catalogue_of(folder)).items():
+        write_whole(home / name, text)
+    click.echo(f"{home}{os.sep}")

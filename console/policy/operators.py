@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import click
 
 from console.output import Output, emit, output_option, table
 from kernel.errors import InputRefused
+
+_TAKES: Final = {
+    "one": "one value, or another field",
+    "many": "several values, or a named list",
+    "flag": "true or false",
+    "pattern": "a regular expression (RE2)",
+}
 
 
 @click.command(help="List the operators of conditions, or tell one whole.")
@@ -39,18 +45,29 @@ def operators(name: str | None, outputs: Sequence[Output]) -> None:
 
 
 def _text(found: Sequence[dict[str, Any]]) -> str:
-    rows = [(one["name"], one["takes"], one["doc"]) for one in found]
+    rows = [(one["name"], _TAKES[one["takes"]], one["doc"]) for one in found]
     return table(("operator", "takes", "holds when"), rows)
 
 
 def _whole(one: dict[str, Any]) -> str:
+    from textwrap import indent
+
+    from rules.writing import yaml_text
+
     return "\n".join(
         (
             f"{one['name']}: {one['doc']}",
-            f"  takes    {one['takes']}",
+            f"  takes    {_TAKES[one['takes']]}",
             f"  fits     {', '.join(one['kinds'])}",
-            f"  example  {json.dumps(one['example'])}",
-            f"  holds    {json.dumps(one['holds'])}",
-            f"  fails    {json.dumps(one['fails'])}",
+            f"  holds    {_values(one['holds'])}",
+            f"  fails    {_values(one['fails'])}",
+            "",
+            indent(yaml_text([one["example"]]).rstrip(), "  "),
         )
+    )
+
+
+def _values(values: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{path}: {'(empty)' if value is None else value}" for path, value in values.items()
     )

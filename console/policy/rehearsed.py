@@ -57,7 +57,8 @@ class Rehearsed:
         """Return everything that a person must look at, at its line."""
         found = list(self.report.complaints)
         for case in self.report.failed:
-            text = f"{case.name}: {'; '.join(case.differences)}."
+            text = f"{case.name}: {'; '.join(case.differences)}"
+            text = text if text.endswith((".", "?")) else f"{text}."
             found.append(Complaint(case.file, case.line, 1, "case-failed", text))
         if self.coverage is not None:
             for rule in self.coverage.rules:
@@ -110,6 +111,8 @@ def _lines(run: Rehearsed, *, shows_coverage: bool, mutates: bool) -> Iterator[s
             yield f"  {mutant.place}  {mutant.owner}  {mutant.words}"
         yield ""
     passed = len(report.cases) - len(report.failed)
+    if not report.cases and not report.complaints:
+        yield "There are no cases: they stand in files whose names end in `.test.yaml`."
     yield f"{passed} of {len(report.cases)} cases passed."
     if coverage is not None:
         yield (

@@ -41,9 +41,10 @@ from console.times import PastType
 )
 @click.option("--since", type=PastType(), help="Only changes since then: 2h, 7d, or a date.")
 @click.option(
-    "--state",
+    "--resume",
+    "state",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="A file to write the progress to, and to go on from.",
+    help="Keep what was replayed in this file, and go on from it after an interruption.",
 )
 @output_option()
 @click.pass_context

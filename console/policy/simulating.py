@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from console.output import table, write_whole
+from console.output import counted, table, write_whole
 from console.policy.recorded import Source
 from console.progress import progress
 from kernel.errors import InputRefused
@@ -116,7 +116,8 @@ def tally_text(tally: Tally) -> str:
             f"{tally.confirmations} records confirm decisions and are not counted a second time."
         )
     lines.append(
-        f"{tally.replayed} recorded changes replayed, {tally.differing} with another answer, "
+        f"{counted(tally.replayed, 'recorded change')} replayed, "
+        f"{tally.differing} with another answer, "
         f"{tally.other_rules} with the same answer by other rules, {apart} that can't be replayed."
     )
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from console.output import Output, emit, output_option
+from console.output import Output, counted, emit, output_option
 from console.policy.options import complaint_json, folder_options
 from console.reports import REPORT_FORMATS, reports
 from kernel.clock import SystemClock
@@ -42,7 +42,8 @@ def validate(
     if schema or spoiled:
         from rules.schema_pass import added_complaints
 
-        complaints = added_complaints(root, complaints, only=None if schema else spoiled)
+        added = added_complaints(root, complaints, only=None if schema else spoiled)
+        complaints = tuple(sorted(added, key=lambda one: one.place))
     bad = ("error", "warning") if warn_as_error else ("error",)
     valid = loaded is not None and not any(one.level in bad for one in complaints)
     summary = {
@@ -74,11 +75,11 @@ def _validate_text(summary: dict[str, Any], complaints: Sequence[Complaint]) -> 
     lines = [str(complaint) for complaint in complaints]
     if summary["valid"]:
         lines.append(
-            f"{summary['folder']}: valid. {summary['policies']} policies, "
-            f"{summary['rules']} rules, {summary['enforced']} enforced. Digest {summary['digest']}."
+            f"{summary['folder']}: valid. {counted(summary['policies'], 'policy', 'policies')}, "
+            f"{counted(summary['rules'], 'rule')}, {summary['enforced']} enforced. "
+            f"Digest {summary['digest']}."
         )
     else:
         errors = sum(c.level == "error" for c in complaints)
-        noun = "complaint" if errors == 1 else "complaints"
-        lines.append(f"{summary['folder']}: not valid, {errors} {noun}.")
+        lines.append(f"{summary['folder']}: not valid, {counted(errors, 'complaint')}.")
     return "\n".join(lines)

@@ -159,7 +159,7 @@ class WhenEqualsUnless(LintRule):
     level = "error"
     doc = "The rule's `when` and `unless` are the same: it never applies."
     why = "A rule that can never fail looks like protection and is none."
-    mend = "Remove one of them, or mend the condition that was copied."
+    mend = "Remove the `unless`, or mend the condition that was copied."
     wrong = """\
 rules:
   - id: some-rule
@@ -181,7 +181,9 @@ rules:
         for policy, table, rule in subject.rules():
             excused = set(shapes_of(rule.unless))
             if excused and excused <= set(shapes_of((*table.when, *rule.when))):
-                yield self.remark(rule.place, f"`{policy.name}/{rule.id}` never applies.")
+                name = f"{policy.name}/{rule.id}"
+                text = f"`{name}` never applies: its `unless` asks what its `when` or `match` asks."
+                yield self.remark(rule.place, text)
 
 
 def is_unbounded(pattern: str) -> bool:

@@ -193,4 +193,4 @@ def test_a_moment_that_is_none_is_named(run: Run, tmp_path: Path) -> None:
     (tmp_path / "change.yaml").write_text(CHANGE)
     done = run("policy", "check", "change.yaml", "--now", "tomorrow")
     assert done.code == 2
-    assert "--now is not a moment: tomorrow." in done.err
+    assert "`tomorrow` is not a moment; write 2026-11-23T10:00:00Z." in done.err

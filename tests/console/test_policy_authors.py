@@ -51,8 +51,9 @@ def test_a_new_policy_loads_lints_passes_and_has_its_form(run: Run, tmp_path: Pa
     (tmp_path / "policies").mkdir()
     made = run("policy", "new", "my-policy")
     assert made.out.splitlines() == [
-        "policies/my-policy.yaml", "policies/tests/my-policy.test.yaml",
+        "policies/my-policy.yaml", "policies/tests/my-policy.test.yaml", "policies/schema/",
     ]  # fmt: skip
+    assert run("policy", "schema", "policies", "--check").code == 0
     assert run("policy", "validate", "policies", "--schema", "--warn-as-error").code == 0
     assert run("policy", "lint", "policies", "--warn-as-error").out == "Nothing to remark.\n"
     assert run("policy", "test", "policies", "--coverage-min", "100").code == 0
@@ -166,19 +167,26 @@ def test_fields_are_found_by_a_piece_a_glob_and_the_meaning(run: Run) -> None:
     exact = json.loads(run("policy", "fields", "mailbox.owner.*", "--output", "json").out)
     assert {one["field"] for one in exact} >= {"owner.upn", "owner.type"}
     assert "approved" in run("policy", "fields", "emailrouteraccess").out
+    near = run("policy", "fields", "emailadress")
+    assert (near.code, near.out) == (
+        1, "No field fits `emailadress`. Did you mean `emailaddress`?\n",
+    )  # fmt: skip
     assert run("policy", "fields", "no such thing").code == 1
 
 
 def test_fields_come_from_the_folder_that_is_meant(run: Run, folder: Path) -> None:
     (folder / "fields.yaml").write_text("mailbox: {one: {type: string, doc: Just one}}\n")
-    found = json.loads(run("policy", "fields", "--folder", folder, "--output", "json").out)
+    found = json.loads(run("policy", "fields", "--policies", folder, "--output", "json").out)
     assert [one["field"] for one in found] == ["one"]
 
 
 def test_operators_are_listed_and_told_whole(run: Run) -> None:
     listed = json.loads(run("policy", "operators", "--output", "json").out)
     assert [one["name"] for one in listed] == list(OPERATORS)
-    assert "fits     " in run("policy", "operators", "matches").out
+    told = run("policy", "operators", "becomes").out
+    assert "  takes    one value" in told
+    assert "\n    becomes: approved\n" in told
+    assert "  holds    new.emailrouteraccessapproval: 1, old.email" in told
     wrong = run("policy", "operators", "equal")
     assert (wrong.code, "`equals`" in wrong.err) == (2, True)
 
@@ -206,6 +214,20 @@ def test_a_mistake_is_told_once_though_both_passes_see_it(run: Run, folder: Path
         ]
         assert len(errors) == len(set(errors))
         assert ("own-domain.yaml", 4, "mode-unknown") in errors
+
+
+def test_complaints_of_both_passes_stand_in_the_order_of_lines(run: Run, folder: Path) -> None:
+    (folder / "own-domain.yaml").write_text(POLICY.replace("field: address,", "feild: address,"))
+    (folder / "a-list.yaml").write_text("kind: List\nname: a-list\nitem: [x]\n")
+    found = json.loads(run("policy", "validate", folder, "--schema", "--output", "json").out)
+    places = [(one["file"], one["line"], one["column"]) for one in found["complaints"]]
+    assert len(places) > 2
+    assert places == sorted(places)
+
+
+def test_one_of_a_thing_is_not_several(run: Run, folder: Path) -> None:
+    done = run("policy", "validate", folder)
+    assert "policies: valid. 1 policy, 1 rule, 1 enforced." in done.out
 
 
 def test_the_schema_pass_looks_at_tests_too(run: Run, folder: Path) -> None:

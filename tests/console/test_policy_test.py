@@ -184,6 +184,11 @@ def test_a_mistake_in_a_test_file_is_annotated(run: Run, folder: Path) -> None:
     assert "title=test-unknown::" in done.out
 
 
+def test_a_folder_without_tests_says_where_tests_stand(run: Run, folder: Path) -> None:
+    done = run("policy", "test", folder)
+    assert (done.code, "`.test.yaml`" in done.out) == (0, True)
+
+
 def test_a_name_that_no_case_has_is_a_mistake(run: Run, folder: Path) -> None:
     write(folder, OWN, REJECTED)
     assert run("policy", "test", folder, "-k", "elsewhere").out == "1 of 1 cases passed.\n"

@@ -94,21 +94,21 @@ def test_masked_records_are_named_and_not_guessed(
 def test_since_leaves_older_changes_out(run: Run, ids: list[str], folder: Path) -> None:
     assert len(ids) == 3
     done = run("policy", "simulate", "--policies", folder, "--since", "2026-11-23T12:01:30Z")
-    assert done.out.startswith("1 recorded changes replayed")
+    assert done.out.startswith("1 recorded change replayed")
 
 
 def test_it_goes_on_where_it_stopped(
     run: Run, ids: list[str], folder: Path, tmp_path: Path
 ) -> None:
     stricter = a_folder(tmp_path / "stricter", STRICTER)
-    command = ("policy", "simulate", "--policies", stricter, "--state", "state.json")
+    command = ("policy", "simulate", "--policies", stricter, "--resume", "state.json")
     assert run(*command).code == 1
     state = json.loads((tmp_path / "state.json").read_text())
     assert state["tally"]["replayed"] == len(ids)
     # Nothing is replayed twice, and what was found stays found.
     again = run(*command)
     assert (again.code, again.out.splitlines()[-1].split()[0]) == (1, "3")
-    other = run("policy", "simulate", "--policies", folder, "--state", "state.json")
+    other = run("policy", "simulate", "--policies", folder, "--resume", "state.json")
     assert other.code == 2
     assert "another simulation" in other.err
     (tmp_path / "state.json").write_text("{}")
