@@ -19,6 +19,7 @@ from rules.shipped import shipped_folder
 
 if TYPE_CHECKING:
     from rules.change import Change, Facts
+    from rules.explain import Explanation
     from rules.policy_set import PolicySet
     from rules.recorded import PastDecision
 
@@ -76,12 +77,18 @@ def explain(
     told = explanation_json(explanation, only=rule)
     told |= {"policy_set": given.policy_set.digest, "set": dict(_assignment(a) for a in assigned)}
     past = given.past
-    if past is not None:
+    absent = _not_given(explanation, facts) if past is None else []
+    if past is None:
+        told["not_given"] = absent
+    else:
         told["recorded"] = {"id": past.id, "decision": past.outcome, "rules": list(past.rules)}
 
     def text() -> str:
         lines = [explanation_text(explanation, heading=_heading(given, facts), only=rule)]
         lines += _remarks(change, past, explanation.decision.outcome.value, bool(assigned))
+        if absent:
+            lines.append(f"The file does not say: {', '.join(absent)}.")
+            lines.append("Write it there, or try a value with --set PATH=VALUE.")
         return "\n".join(lines)
 
     emit(outputs, told, text=text)
@@ -161,6 +168,22 @@ def _heading(given: _Given, facts: Facts) -> list[str]:
     if given.past is not None:
         heading.append(f"decision {given.past.id}")
     return [*heading, f"set {given.policy_set.digest[:12]}"]
+
+
+def _not_given(explanation: Explanation, facts: Facts) -> list[str]:
+    """Return what rules could not be judged for, because nobody said it: the guard looks it up."""
+    from rules.trouble import Trouble
+
+    found: set[str] = set()
+    for policy in explanation.policies:
+        for rule in policy.rules:
+            if rule.result != "error":
+                continue
+            for trace in (*policy.match, *rule.when, *rule.require, *rule.unless):
+                for leaf in trace.leaves():
+                    if isinstance(leaf.answer, Trouble):
+                        found |= set(leaf.answer.unknown)
+    return sorted(found - set(facts.missing))
 
 
 def _remarks(named: str, past: PastDecision | None, outcome: str, changed: bool) -> list[str]:

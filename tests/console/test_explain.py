@@ -82,6 +82,19 @@ def test_what_if_another_value_had_been_there(run: Run, change: Path) -> None:
     assert "does not apply" in done.out
 
 
+def test_what_the_file_does_not_say_is_named(run: Run, change: Path) -> None:
+    change.write_text(CHANGE.replace("type: user,", ""))
+    done = run("policy", "explain", change)
+    assert done.code == 1
+    assert "The file does not say: new.owner.type.\n" in done.out
+    told = json.loads(run("policy", "explain", change, "--output", "json").out)
+    assert told["not_given"] == ["new.owner.type"]
+    given = run("policy", "explain", change, "--set", "owner.type=queue")
+    assert "does not say" not in given.out
+    away = run("policy", "explain", change, "--set", "missing.owner.type=Entra is away")
+    assert "does not say" not in away.out
+
+
 def test_one_rule_can_be_told_alone_and_as_json(run: Run, change: Path) -> None:
     done = run("policy", "explain", change, "--rule", "same-as-owner", "--output", "json")
     told = json.loads(done.out)
