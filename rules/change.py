@@ -94,11 +94,13 @@ class Facts:
     """What was looked up for a decision, by full path ("actor.upn", "new.owner.upn").
 
     `values` holds what is known (`None`: known to be empty), `missing` why something is not known.
-    A path in neither is not known either; both are errors of the rules that read it.
+    A path in neither is not known either; both are errors of the rules that read it. `now` is the
+    time of the decision, put in by whoever decides.
     """
 
     values: Mapping[str, Value] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
+    now: datetime | None = None
 
 
 NO_FACTS = Facts(NOTHING, NO_REASONS)

@@ -23,7 +23,7 @@ from rules.conditions import (
 from rules.messages import Render, compile_message
 from rules.operator import Run
 from rules.policy import Policy, PolicyException, Rule, TablePolicy
-from rules.slots import Readers, Slots, View
+from rules.slots import TIME, Readers, Slots, View
 
 Trigger: TypeAlias = "str | tuple[str, int | str | bool]"
 """A column that must differ, alone or with the value that it must then have."""
@@ -59,7 +59,8 @@ class CompiledPolicy:
 
     `triggers` are the columns of which one must differ for `match` to hold, with the value that it
     must then have where a choice or a boolean `becomes` one; None when the policy
-    may match without. `facts` are the paths of every fact named anywhere in it. `steps` repeats
+    may match without. `facts` are the paths of every fact named anywhere in it; `is_timed` tells
+    whether it names the time of the decision. `steps` repeats
     each rule beside its closure, and its id if the policy is enforced: what the hot loop reads;
     `readers` read the fields that match and rules name.
     """
@@ -72,6 +73,7 @@ class CompiledPolicy:
     triggers: frozenset[Trigger] | None
     facts: frozenset[str]
     scan_facts: frozenset[str]
+    is_timed: bool
     steps: tuple[tuple[Run, str | None, CompiledRule], ...]
     readers: Readers
 
@@ -91,7 +93,8 @@ def compile_policy(policy: Policy, table: TablePolicy, slots: Slots) -> Compiled
         for one in sorted(table.exceptions, key=lambda one: one.name)
     )
     enforced = policy.mode == "enforce"
-    facts = frozenset(ref.path for ref in _references(table) if ref.is_fact)
+    named = _references(table)
+    facts = frozenset(ref.path for ref in named if ref.is_fact)
     return CompiledPolicy(
         policy=policy,
         operations=table.operations,
@@ -101,6 +104,7 @@ def compile_policy(policy: Policy, table: TablePolicy, slots: Slots) -> Compiled
         triggers=_triggers(table.when),
         facts=facts,
         scan_facts=frozenset(p for p in facts if not p.startswith(("actor.", "old."))),
+        is_timed=any(ref.path == TIME for ref in named),
         steps=tuple((rule.run, rule.id if enforced else None, rule) for rule in rules),
         readers=used,
     )

@@ -7,6 +7,7 @@ Every applicable rule is evaluated; there is no first fit. The law of combinatio
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -31,10 +32,12 @@ _BY_EFFECT: Final[Mapping[Effect, Outcome]] = {
 def decide(change: Change, policy_set: PolicySet, facts: Facts, *, now: datetime) -> Decision:
     """Return the decision on a change, with every finding.
 
-    `now` is the only time that rules can see. An error while matching is an error of every rule
-    of the policy; a false match condition wins over errors of others.
+    `now` is the only time that rules can see, as `request.time`. An error while matching is an
+    error of every rule of the policy; a false match condition wins over errors of others.
     """
     candidates = policy_set.index.candidates(change)
+    if candidates.is_timed:
+        facts = replace(facts, now=now)
     view = candidates.blank.copy()
     for index, read in candidates.readers:
         view[index] = read(change, facts)

@@ -6,7 +6,7 @@ walks the trees and keeps the values. A property holds that both always agree.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -120,6 +120,7 @@ class Explainer:
     def explain(self, change: Change, facts: Facts, *, now: datetime) -> Explanation:
         """Return the decision on a change with the tree of every policy that could concern it."""
         decision = decide(change, self._policy_set, facts, now=now)
+        facts = replace(facts, now=now)
         walk = _Walk(self._tracer, change, facts, now, {f.id: f for f in decision.findings})
         policies = tuple(
             walk.policy(policy, table)

@@ -23,6 +23,7 @@ _MOST_REMEMBERED: Final = 512
 class Candidates:
     """Policies in the order of their names, and every fact that one of them names.
 
+    `is_timed` tells whether one of them names the time of the decision.
     `readers` read the fields that they name into a copy of `blank`, an empty view. `allowed`
     remembers decisions without findings by the rules that were evaluated: they are the same value
     each time.
@@ -30,6 +31,7 @@ class Candidates:
 
     policies: tuple[CompiledPolicy, ...]
     facts: frozenset[str]
+    is_timed: bool
     readers: Readers
     blank: View
     allowed: dict[tuple[str, ...], Decision]
@@ -39,7 +41,8 @@ def _gather(policies: Iterable[CompiledPolicy], size: int) -> Candidates:
     ordered = tuple(sorted(set(policies), key=lambda one: one.policy.name))
     readers = {index: read for one in ordered for index, read in one.readers}
     facts: frozenset[str] = frozenset().union(*(one.facts for one in ordered))
-    return Candidates(ordered, facts, tuple(readers.items()), [False] + [None] * size, {})
+    is_timed = any(one.is_timed for one in ordered)
+    return Candidates(ordered, facts, is_timed, tuple(readers.items()), [False] + [None] * size, {})
 
 
 _NONE: Final = _gather((), 0)

@@ -7,7 +7,7 @@ the request or what stood there before cannot be judged on a row: they are named
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -59,6 +59,7 @@ def judge_row(
 ) -> Judgement:
     """Return the judgement of every policy of the table on one row."""
     change = row_change(table, record_id, row)
+    facts = replace(facts, now=now)
     candidates = policy_set.index.of_table(table)
     view = candidates.blank.copy()
     view[SCANNING] = True

@@ -44,6 +44,9 @@ def fold(text: str) -> str:
 View: TypeAlias = list[Any]
 """The values of one change by the index of their slots; a Trouble where there is none."""
 
+TIME: Final = "request.time"
+"""The path of the one time that rules can see."""
+
 SCANNING: Final = 0
 """The place in a view that says whether a row stands alone, without a change."""
 
@@ -144,14 +147,7 @@ def raw_reader(reference: Reference) -> Raw:
 
         return fact
     if reference.root == "request":
-        if key == "columns":
-            return _columns
-        not_said = is_unknown(path, "the request does not say")
-
-        def request(change: Change, facts: Facts) -> Any:
-            return change.request.get(key, not_said)
-
-        return request
+        return _of_request(reference)
     if reference.root == "old":
 
         def before(change: Change, facts: Facts) -> Any:
@@ -163,6 +159,16 @@ def raw_reader(reference: Reference) -> Raw:
         return change.after.get(key)
 
     return after
+
+
+def _of_request(reference: Reference) -> Raw:
+    key = reference.key
+    if key == "columns":
+        return _columns
+    not_said = is_unknown(reference.path, "the request does not say")
+    if reference.path == TIME:
+        return lambda change, facts: change.request.get(key, facts.now or not_said)
+    return lambda change, facts: change.request.get(key, not_said)
 
 
 def _columns(change: Change, facts: Facts) -> Any:

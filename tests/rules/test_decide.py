@@ -304,3 +304,20 @@ def test_messages_fill_their_holes_and_never_fail():
     assert name.startswith("A\ufffd[0mx")
     assert len(name) < 220
     assert " ".join(rest) == "approved (empty) a, b (empty) { x }"
+
+
+def test_the_one_time_that_rules_see_is_that_of_the_decision():
+    policy_set = a_set(
+        a_policy(
+            "{id: the-rule, require: [{field: request.time, less: 2026-08-21T10:00:00Z}], "
+            "message: '{request.time}'}"
+        )
+    )
+    change = a_change(emailaddress="a@b.de")
+
+    def outcome(**moment: int) -> str:
+        now = datetime(2026, 8, 21, tzinfo=UTC) + timedelta(**moment)
+        return decide(change, policy_set, Facts(), now=now).outcome.value
+
+    assert (outcome(hours=9), outcome(hours=10)) == ("allow", "reject")
+    assert needs(change, policy_set) == frozenset()

@@ -68,3 +68,12 @@ def test_the_facts_of_the_table_are_needed_without_the_actors():
     policy_set = a_set(a_policy(_rule("{field: address, equals: {field: owner.upn}}")))
     assert scan_needs("mailbox", policy_set) == {"new.owner.upn"}
     assert scan_needs("queue", policy_set) == frozenset()
+
+
+def test_a_rule_on_the_time_of_the_decision_is_not_evaluable():
+    rule = "{id: r-1, require: [{field: request.time, less: 2000-01-01T00:00:00Z}], message: m}"
+    policy_set = a_set(a_policy(rule))
+
+    judgement = judge_row("mailbox", "r1", {}, policy_set=policy_set, facts=Facts(), now=NOW)
+
+    assert (judgement.result, judgement.not_evaluable) == ("pass", ("one-policy/r-1",))
