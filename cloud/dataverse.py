@@ -12,11 +12,10 @@ from typing import Any
 
 from cloud.call import Answer, Call, CallClass
 from cloud.classify import DUPLICATE_KEY_CODES, error_of
+from cloud.client import Client
 from cloud.errors import BadAnswer, NotThere, RequestRejected, Unknown
 from cloud.odata import is_guid, literal, own_link, query, rows_of, segment
 from cloud.odata import select as columns_of
-from cloud.origins import Service
-from cloud.transport import Transport
 from kernel.errors import Bug
 
 Row = dict[str, Any]
@@ -47,27 +46,8 @@ class Role:
     root_role_id: str | None = None
 
 
-class Dataverse:
+class Dataverse(Client):
     """The calls to one Dataverse organisation, each with its deadline and its reason."""
-
-    def __init__(
-        self,
-        transport: Transport,
-        service: Service,
-        *,
-        deadline_seconds: float = 60.0,
-        urgent: bool = False,
-    ) -> None:
-        self._transport = transport
-        self._service = service
-        self._deadline_seconds = deadline_seconds
-        self._urgent = urgent
-
-    def within(self, deadline_seconds: float, *, urgent: bool = True) -> Dataverse:
-        """Return the same client with another deadline for each call; urgent by default."""
-        return Dataverse(
-            self._transport, self._service, deadline_seconds=deadline_seconds, urgent=urgent
-        )
 
     # Reads
 
@@ -303,7 +283,6 @@ class Dataverse:
         annotated: bool = False,
         page_size: int | None = None,
     ) -> Answer:
-        is_path = path_or_link.startswith("/")
         preferences = ['odata.include-annotations="*"'] if annotated else []
         if page_size is not None:
             preferences.append(f"odata.maxpagesize={page_size}")
@@ -314,16 +293,7 @@ class Dataverse:
             **({"Prefer": ",".join(preferences)} if preferences else {}),
         }
         return await self._transport.send(
-            Call(
-                "GET",
-                self._service.base_url + path_or_link if is_path else path_or_link,
-                headers=headers,
-                deadline_seconds=self._deadline_seconds,
-                scope=self._service.scope,
-                budget="tenant",
-                reason=reason,
-                urgent=self._urgent,
-            )
+            self._call("GET", path_or_link, headers=headers, reason=reason)
         )
 
     def _write(
@@ -336,19 +306,15 @@ class Dataverse:
         reason: str,
         accept: frozenset[int],
     ) -> Call:
-        return Call(
+        return self._call(
             "PATCH",
-            self._service.base_url + path,
+            path,
             headers={"OData-MaxVersion": "4.0", "OData-Version": "4.0", **headers},
             json=dict(values),
             call_class=CallClass.KEYED_WRITE,
-            deadline_seconds=self._deadline_seconds,
-            scope=self._service.scope,
-            budget="tenant",
             step=step,
             reason=reason,
             accept=accept,
-            urgent=self._urgent,
         )
 
 

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloud.access import mailbox_of
-from cloud.call import Answer, Call, Permit
+from cloud.call import Answer, Permit
 from cloud.classify import ITEM_GONE_CODES
+from cloud.client import Client
 from cloud.errors import BadAnswer, ForeignLink, NotThere, RequestRejected
 from cloud.odata import is_guid, literal, own_link, query, rows_of, segment
 from cloud.odata import select as columns_of
-from cloud.origins import Service
-from cloud.transport import Transport
 
 Item = dict[str, Any]
 
@@ -72,27 +71,8 @@ class DeltaPage:
     delta_link: str | None
 
 
-class Graph:
+class Graph(Client):
     """The calls to Graph, each with its deadline and its reason."""
-
-    def __init__(
-        self,
-        transport: Transport,
-        service: Service,
-        *,
-        deadline_seconds: float = 60.0,
-        urgent: bool = False,
-    ) -> None:
-        self._transport = transport
-        self._service = service
-        self._deadline_seconds = deadline_seconds
-        self._urgent = urgent
-
-    def within(self, deadline_seconds: float, *, urgent: bool = True) -> Graph:
-        """Return the same client with another deadline for each call; urgent by default."""
-        return Graph(
-            self._transport, self._service, deadline_seconds=deadline_seconds, urgent=urgent
-        )
 
     # Directory facts
 
@@ -282,21 +262,10 @@ class Graph:
         raise BadAnswer(f"{reason}: the pages do not end.")
 
     async def _get(self, path_or_link: str, *, reason: str, eventual: bool = False) -> Answer:
-        is_path = path_or_link.startswith("/")
-        url = self._service.base_url + path_or_link if is_path else path_or_link
         # ConsistencyLevel is needed again on each page.
         headers = {"ConsistencyLevel": "eventual"} if eventual else {}
         return await self._transport.send(
-            Call(
-                "GET",
-                url,
-                headers=headers,
-                deadline_seconds=self._deadline_seconds,
-                scope=self._service.scope,
-                budget="tenant",
-                reason=reason,
-                urgent=self._urgent,
-            )
+            self._call("GET", path_or_link, headers=headers, reason=reason)
         )
 
     async def _mailbox_get(
@@ -310,18 +279,9 @@ class Graph:
         accept: str = "application/json",
     ) -> Answer:
         preferences = ", ".join(('IdType="ImmutableId"', *prefer))
+        headers = {"Prefer": preferences, "Accept": accept}
         return await self._transport.send(
-            Call(
-                "GET",
-                url,
-                headers={"Prefer": preferences, "Accept": accept},
-                deadline_seconds=self._deadline_seconds,
-                scope=self._service.scope,
-                budget=object_id,
-                reason=reason,
-                urgent=self._urgent,
-            ),
-            permit=permit,
+            self._call("GET", url, headers=headers, budget=object_id, reason=reason), permit=permit
         )
 
     def _message_url(self, object_id: str, message_id: str) -> str:

@@ -99,28 +99,25 @@ def open_guard(
     Without connections nothing can be looked up: every fact is missing, so that the rules that
     need one err, and nothing is ever granted.
     """
-    rows: Rows
-    directory: Directory
-    if connections is None:
-        rows, directory = _out_of_reach()
-    else:
-        rows = DataverseRows(connections.dataverse)
-        directory = GraphDirectory(connections.graph)
+    deadline = settings.decision_deadline_seconds
+    rows, directory = _sides(connections)
+    # Somebody waits for a decision: what it looks up goes first and gives up in time.
+    rows_now, directory_now = _sides(connections, within=deadline)
     ledger: Ledger = (
         MemoryLedger(keep=False) if settings.unsafe_without_store else StoredLedger(database, clock)
     )
     own = Own(organization_id=settings.organization_id.strip("{}").lower() or None)
     gatherer = Gatherer(
-        ActorFacts(rows, directory, own, settings.delegated_approver_role_id.lower() or None),
-        OwnerFacts(rows, directory, ledger.mirrored),
-        AddressOwnerFacts(directory),
-        deadline_seconds=settings.decision_deadline_seconds,
+        ActorFacts(
+            rows_now, directory_now, own, settings.delegated_approver_role_id.lower() or None
+        ),
+        OwnerFacts(rows_now, directory_now, ledger.mirrored),
+        AddressOwnerFacts(directory_now),
+        deadline_seconds=deadline,
     )
     judge = Judge(policies, gatherer, ledger)
     decider = Decider(ledger, clock, metrics, enforcement=settings.enforcement)
-    late = LateJudge(
-        rows, ledger, judge, decider, deadline_seconds=settings.decision_deadline_seconds
-    )
+    late = LateJudge(rows_now, ledger, judge, decider, deadline_seconds=deadline)
     granter = Granter(database, rows, directory, judge, decider, own)
     handlers: dict[str, Handler] = {
         GRANT: granter.carry_out,
@@ -154,8 +151,18 @@ def open_guard(
     )
 
 
-def _out_of_reach() -> tuple[Rows, Directory]:
-    """Return sides that answer nothing: what is not configured cannot be asked."""
-    directory = MemoryDirectory()
-    directory.is_down = True
-    return MemoryRows(Myself("", ""), is_down=True), directory
+def _sides(
+    connections: Connections | None, *, within: float | None = None
+) -> tuple[Rows, Directory]:
+    """Return Dataverse and the directory, urgent and with that deadline if one is given.
+
+    What is not configured cannot be asked: then both answer nothing.
+    """
+    if connections is None:
+        directory = MemoryDirectory()
+        directory.is_down = True
+        return MemoryRows(Myself("", ""), is_down=True), directory
+    dataverse, graph = connections.dataverse, connections.graph
+    if within is not None:
+        dataverse, graph = dataverse.within(within), graph.within(within)
+    return DataverseRows(dataverse), GraphDirectory(graph)

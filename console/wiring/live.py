@@ -144,7 +144,12 @@ class Live:
             await self._guard.introduce()
             if self._syncs and self._sync is None:
                 self._sync = await open_sync(
-                    self._settings, self._database, self._clock, role=LOOP, metrics=self._metrics
+                    self._settings,
+                    self._database,
+                    self._clock,
+                    role=LOOP,
+                    metrics=self._metrics,
+                    guard=self._connections,
                 )
                 self._loop = Loop(self._sync.sync)
                 self._loop.start(self._runner)

@@ -21,7 +21,7 @@ from sync.meter import Meter
 
 @dataclass(frozen=True, slots=True)
 class SyncRoom:
-    """The sync and the connections it uses; close them when the process ends."""
+    """The sync and the connections it opened; close them when the process ends."""
 
     sync: MailSync
     connections: tuple[Connections, ...]
@@ -39,23 +39,27 @@ async def open_sync(
     *,
     role: str,
     metrics: Metrics | None = None,
+    guard: Connections | None = None,
 ) -> SyncRoom:
     """Return the sync of this process, its organisation learnt and checked.
 
-    `role` is `sync.holder.LOOP` or `ONCE`: what the process holds its shards for.
+    `role` is `sync.holder.LOOP` or `ONCE`: what the process holds its shards for. `guard` are the
+    guard's own connections where it lives in this process: what both ask shares one budget.
 
     Raises SettingInvalid for what is missing, OrganizationDiffers, CloudError when Dataverse
     cannot be asked.
     """
     on_access = metrics.count_access if metrics else None
     failpoints = failpoints_from(settings.failpoint)
-    guard = connect_guard(settings, clock, on_access=on_access, failpoints=failpoints)
-    opened: tuple[Connections, ...] = (guard,)
+    opened: tuple[Connections, ...] = ()
+    if guard is None:
+        guard = connect_guard(settings, clock, on_access=on_access, failpoints=failpoints)
+        opened = (guard,)
     try:
         mailboxes = guard
         if settings.sync_client_id:
             mailboxes = connect_sync(settings, clock, on_access=on_access, failpoints=failpoints)
-            opened = (guard, mailboxes)
+            opened = (*opened, mailboxes)
         who = await guard.dataverse.who_am_i()
         organization = agreed_organization(settings, who.organization_id)
     except BaseException:
