@@ -50,8 +50,9 @@ format: .venv/dev.stamp ## Format the code and fix what lint can fix.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# The file is complete; without dependencies, because c7n pins packages that it shares with us (overrides.txt).
 .venv/bench.stamp: .venv/dev.stamp requirements/bench.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/bench.txt
 	@touch $@
 
 bench: .venv/bench.stamp ## Measure, as ratios taken in one run.
@@ -71,7 +72,8 @@ requirements: .venv/dev.stamp ## Pin the newest packages that fit, with hashes a
 	  --extra distributed --extra test --extra dev -c requirements/run.txt -o requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-header \
 	  pyproject.toml requirements/build.in \
-	  --extra distributed --extra test --extra dev --extra bench -c requirements/dev.txt -o requirements/bench.txt
+	  --extra distributed --extra test --extra dev --extra bench -c requirements/dev.txt \
+	  --override requirements/overrides.txt -o requirements/bench.txt
 
 clean: ## Remove what the targets made.
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build
