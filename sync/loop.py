@@ -108,8 +108,8 @@ class Loop:
             log.warning("review_failed", error_code=error.code, error=error.message)
             self._review_not_before = now + REVIEW_AGAIN_SECONDS
             return self._fleet is not None
-        # What the review itself wrote is no news.
-        self._fleet = await self._sync.database.read(_fleet_mark)
+        # As it was before: an approval given during the review may not be in it.
+        self._fleet = fleet
         return True
 
     def _start_due(self) -> None:

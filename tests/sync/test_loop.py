@@ -58,6 +58,33 @@ async def test_a_mailbox_approved_while_it_runs_is_taken_up_at_once(world: World
     assert world.subjects() == ["Order 1"]
 
 
+async def test_a_mailbox_approved_while_dataverse_is_being_read_is_taken_up_at_once(
+    world: World,
+) -> None:
+    world.exchange.deliver(BEN_OBJECT, a_message())
+    mailboxes = world.crm.mailboxes
+
+    class ApprovedMeanwhile:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.crm, name)
+
+        async def mailboxes(self) -> Any:
+            world.approve_ben()
+            return await mailboxes()
+
+    world.approve_anna()
+    other = World(world.database, world.clock)
+    other.exchange, other.crm = world.exchange, ApprovedMeanwhile()  # type: ignore[assignment]
+    loop = Loop(other.another_process())
+    await loop.beat()
+
+    await turn(loop)
+    assert world.crm.emails == {}
+
+    await turn(loop)
+    assert world.subjects() == ["Order 1"]
+
+
 async def test_a_withdrawn_mailbox_is_left_alone_at_once(world: World) -> None:
     world.approve_anna()
     loop = await started(world)
