@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from kernel.errors import GuardError
 from kernel.log import configure
 
 if TYPE_CHECKING:
@@ -28,18 +30,24 @@ async def _play(*, keep: bool) -> None:
     from console.demo.stage import Stage
     from console.demo.story import Story
 
-    with tempfile.TemporaryDirectory(prefix="mailbox-guard-demo-") as folder:
-        stage = Stage(Path(folder))
-        try:
-            click.echo("Mailbox Guard: the story. Sandbox, guard and sync start on free ports …")
-            await stage.open()
-            story = Story(stage, click.echo)
-            await story.play()
-            click.echo(_summary(story))
-            if keep:
-                await _keep(stage)
-        finally:
-            await stage.close()
+    stage = Stage(Path(tempfile.mkdtemp(prefix="mailbox-guard-demo-")))
+    has_failed = False
+    try:
+        click.echo("Mailbox Guard: the story. Sandbox, guard and sync start on free ports …")
+        await stage.open()
+        story = Story(stage, click.echo)
+        await story.play()
+        click.echo(_summary(story))
+        if keep:
+            await _keep(stage)
+    except GuardError:
+        has_failed = True
+        raise
+    finally:
+        await stage.close()
+        # The hint of a failure names the guard's log, which lies there.
+        if not has_failed:
+            shutil.rmtree(stage.folder, ignore_errors=True)
 
 
 def _summary(story: Story) -> str:

@@ -21,7 +21,8 @@ from kernel.settings import PREFIX
 from sandbox import people
 from sandbox.server import Sandbox
 
-START_SECONDS = 30.0
+# Longer than the first wait of a mailbox whose visit failed.
+PATIENCE_SECONDS = 60.0
 STOP_SECONDS = 15.0
 
 
@@ -74,7 +75,7 @@ class Stage:
             stderr=log,
         )
         log.close()
-        await self.until(self._is_ready, "the guard to be ready", seconds=START_SECONDS)
+        await self.until(self._is_ready, "the guard to be ready")
 
     async def close(self) -> None:
         """Stop both sides."""
@@ -106,16 +107,27 @@ class Stage:
         return json.loads(out) if "json" in arguments else out.decode()
 
     async def until(
-        self, condition: Callable[[], Awaitable[bool]], what: str, *, seconds: float = 20.0
+        self,
+        condition: Callable[[], Awaitable[bool]],
+        what: str,
+        *,
+        progress: Callable[[], object] = lambda: None,
     ) -> None:
-        """Wait for something that must come. Raises DemoFailed when it does not."""
+        """Wait for something that must come, however long, while there is some progress.
+
+        Raises DemoFailed when `progress` has been the same for too long.
+        """
+        loop, seen = asyncio.get_running_loop(), progress()
         try:
-            async with asyncio.timeout(seconds):
-                while not await condition():  # noqa: ASYNC110 - it happens in another process.
+            async with asyncio.timeout(PATIENCE_SECONDS) as limit:
+                while not await condition():
+                    if (now := progress()) != seen:
+                        seen = now
+                        limit.reschedule(loop.time() + PATIENCE_SECONDS)
                     await asyncio.sleep(0.1)
         except TimeoutError:
             raise DemoFailed(
-                f"The demo waited {seconds:g} seconds for {what}.",
+                f"The demo waited {PATIENCE_SECONDS:g} seconds in vain for {what}.",
                 hint=f"The guard's log is in {self.folder / 'guard.log'}.",
             ) from None
 

@@ -138,7 +138,9 @@ class Story:
 
     async def _first_mails(self) -> None:
         self._act("The sync loop sees the approval: 30 mails lie in Bob's Inbox.")
-        await self._stage.until(self._has_mails(30), "30 mails in Dataverse", seconds=30)
+        await self._stage.until(
+            self._has_mails(30), "30 mails in Dataverse", progress=self._mail_writes
+        )
         await self._sync()
         rows = self._emails()
         writes, reads = self._mail_writes(), self._accesses()
@@ -154,7 +156,7 @@ class Story:
         self._act("A new mail arrives.")
         self._stage.sandbox.deliver_mail("bob", subject="Where is my order?", text="I wait.")
         began = self._stage.sandbox.clock.monotonic()
-        await self._stage.until(self._has_mails(31), "the new mail in Dataverse", seconds=30)
+        await self._stage.until(self._has_mails(31), "the new mail in Dataverse")
         took = self._stage.sandbox.clock.monotonic() - began
         subjects = [str(row["subject"]) for row in self._emails()]
         self._tell(f"    Dataverse       {len(subjects)} mails, the new one after {took:.0f} s")
