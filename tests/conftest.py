@@ -19,7 +19,9 @@ from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.failpoints import NONE, Failpoints
 
-# A shared machine is slow at times; how long an example takes is never the question.
+# Both limits are on wall-clock time, which a shared machine stretches by ten at times: they would
+# fail what is right. How long evaluation may take is held by its bounds and by the benchmarks; the
+# checks on what is generated (too much filtered out, too large) stay on.
 settings.register_profile(
     "project", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
