@@ -34,6 +34,7 @@ _SWAPS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "notContains": ("contains",),
         "startsWith": ("endsWith",),
         "endsWith": ("startsWith",),
+        "resembles": ("in",),
         "becomes": ("exists",),
         "greater": ("less", "greaterOrEquals"),
         "greaterOrEquals": ("less", "greater"),

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
+
 from rules.cases import read_cases
 from rules.mutate import try_mutants
+from rules.operator import Operator
+from rules.operators import OPERATORS
 from tests.rules.builders import a_policy, a_set
 
 _SET = a_set(
@@ -102,6 +108,24 @@ def test_groups_lists_patterns_numbers_and_fields_have_mutants_too():
         "exists: true -> false",
     }
     assert not any(words.startswith(("mode", "effect")) for words in told)
+
+
+@pytest.mark.parametrize("operator", OPERATORS.values(), ids=lambda operator: operator.name)
+def test_every_operator_has_a_mutant_that_its_own_example_notices(operator: Operator):
+    example = operator.example
+    rule = {"id": "the-rule", "message": "m", "require": [dict(example.condition)]}
+    policy_set = a_set(a_policy(json.dumps(rule)))
+    cases = "".join(
+        f"  - {{name: {name}, use: row, set: {json.dumps(dict(values))},"
+        f" expect: {{rules: [{rules}]}}}}\n"
+        for name, values, rules in (
+            ("holds", example.holds, ""),
+            ("fails", example.fails, "one-policy/the-rule"),
+        )
+    )
+    mutations = _try(cases, policy_set)
+    kept = {mutant.words for mutant in mutations.survivors}
+    assert mutations.tried > len(kept) + 2, "mode and effect are noticed by themselves"
 
 
 def test_a_policy_on_several_tables_is_changed_on_each_of_them():
