@@ -1,0 +1,81 @@
+"""The guard as it is put together: whoever waits for a decision goes before what can wait."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from cloud.budgets import DATAVERSE_LIMITS
+from cloud.entra import ManagedIdentityApp
+from cloud.tokens import MsalTokens
+from console.metrics import Metrics
+from console.policy_folder import PolicyFolder
+from console.wiring.connections import Connections
+from console.wiring.guard import open_guard
+from kernel.clock import FrozenClock
+from kernel.database import Database
+from kernel.settings import load
+from tests.cloud.scripted import Scripted, ok
+from tests.webhook_examples.examples import all_examples
+
+EXAMPLE = next(one for one in all_examples() if one.name.startswith("02-"))
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Any:
+    opened = Database(f"sqlite:///{tmp_path / 'guard.db'}")
+    opened.create_tables()
+    opened.open()
+    yield opened
+    opened.close()
+
+
+async def test_the_facts_of_a_decision_are_asked_for_while_comparisons_take_every_slot(
+    database: Database, clock: FrozenClock
+) -> None:
+    begun = asyncio.Semaphore(0)
+    end = asyncio.Event()
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/mailboxes"):
+            begun.release()
+            await end.wait()
+            return ok({"value": []})
+        return httpx.Response(404, json={"error": {"code": "0x80040217", "message": "None."}})
+
+    service = Scripted(answer)
+    unused = MsalTokens(ManagedIdentityApp(), clock=clock)
+    settings = load({"MAILBOX_GUARD_WEBHOOK_KEYS": EXAMPLE.headers["x-guard-key"]})
+    guard = open_guard(
+        settings,
+        database,
+        clock,
+        policies=PolicyFolder.of(settings, clock).holder,
+        metrics=Metrics(),
+        connections=Connections(service.graph, service.dataverse, service.transport, unused),
+        readiness=lambda: None,
+    )
+
+    async def compare() -> None:
+        async for _ in guard.rows.pages("mailbox"):
+            pass
+
+    comparisons = [asyncio.create_task(compare()) for _ in range(2 * DATAVERSE_LIMITS.slots)]
+    for _ in range(DATAVERSE_LIMITS.slots):
+        await begun.acquire()
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(guard.webhook), base_url="http://guard.example.com"
+    ) as client:
+        answered = await client.post(EXAMPLE.url, content=EXAMPLE.body, headers=EXAMPLE.headers)
+    end.set()
+    await asyncio.gather(*comparisons)
+
+    # The rows are not there, so the rules err; but each was asked for, and none came too late.
+    told = answered.json()["findings"]
+    assert {one["effect"] for one in told} == {"error"}
+    assert not [one["message"] for one in told if "did not come within" in one["message"]]
+    assert any("/systemusers(" in path for path in service.decoded)
