@@ -45,7 +45,8 @@ def schema(
         home.mkdir(exist_ok=True)
         for name in stale:
             write_whole(home / name, schema_texts(catalogue)[name])
-    verb = "is written" if is_writing else "is stale: run `mailbox-guard policy schema --write`"
+    mend = f"mailbox-guard policy schema {folder or ''} --write".replace("  ", " ")
+    verb = "is written" if is_writing else f"is stale: run `{mend}`"
     lines = [f"{home / name} {verb}." for name in stale] or ["The schemas are current."]
     emit(outputs, {"folder": str(root), "stale": stale}, text=lambda: "\n".join(lines))
     return 1 if is_checking and stale else 0
