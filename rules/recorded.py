@@ -28,7 +28,7 @@ class PublicPart(msgspec.Struct, gc=False):
     """What replaying reads of the public part of a row."""
 
     id: str
-    decided_at: str
+    decided_at: datetime
     decision: str
     table: str
     record_id: str
@@ -52,14 +52,14 @@ class PrivatePart(msgspec.Struct, gc=False):
 
 
 class PrivateHead(msgspec.Struct, gc=False):
-    """The columns of the private part; the rest stays text until somebody asks."""
+    """The columns and facts of the private part; the rest stays text until somebody asks."""
 
     before: dict[str, Any] | None = None
     altered: dict[str, Any] | None = None
+    facts: dict[str, Any] = msgspec.field(default_factory=dict)
+    missing: dict[str, str] = msgspec.field(default_factory=dict)
     sent: msgspec.Raw = msgspec.Raw(b"[]")
     request: msgspec.Raw = msgspec.Raw(b"{}")
-    facts: msgspec.Raw = msgspec.Raw(b"{}")
-    missing: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class _Line(PublicPart, gc=False):
@@ -93,7 +93,6 @@ decode_public: Final = msgspec.json.Decoder(PublicPart).decode
 decode_private: Final = msgspec.json.Decoder(PrivatePart).decode
 decode_head: Final = msgspec.json.Decoder(PrivateHead).decode
 decode_names: Final = msgspec.json.Decoder(list[str]).decode
-decode_texts: Final = msgspec.json.Decoder(dict[str, str]).decode
 decode_values: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_line: Final = msgspec.json.Decoder(_Line).decode
 
@@ -149,7 +148,7 @@ def past_of(stated: PublicPart, private: PrivatePart, *, has_moments: bool) -> P
         before, altered, facts, request = map(values_from, (before, altered, facts, request))
     return PastDecision(
         stated.id,
-        datetime.fromisoformat(stated.decided_at),
+        stated.decided_at,
         stated.decision,
         tuple(rules),
         tuple(stated.deferred),
