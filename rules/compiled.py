@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from rules.catalogue import Kind, Reference
 from rules.compiling import compile_all
@@ -20,26 +21,41 @@ from rules.conditions import (
     references_of,
     tests_of,
 )
+from rules.decision import Finding, Outcome
+from rules.effects import EFFECT_SETS, Effect
 from rules.messages import Render, compile_message
 from rules.operator import Run
 from rules.policy import Policy, PolicyException, Rule, TablePolicy
-from rules.slots import TIME, Readers, Slots, View
+from rules.slots import TIME, Readers, Slots, View, fill
 
 Trigger: TypeAlias = "str | tuple[str, int | str | bool]"
 """A column that must differ, alone or with the value that it must then have."""
+
+
+# As outcomes of a decision, the two sets of effects are equally strong.
+_BY_EFFECT: Final[Mapping[Effect, Outcome]] = {
+    effect: outcome
+    for one in EFFECT_SETS
+    for effect, outcome in zip(one.effects, (Outcome.REJECT, Outcome.HOLD), strict=True)
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CompiledRule:
     """A rule ready to run. `run` answers None (does not apply), True, False or a Trouble.
 
-    `scannable` is false for a rule that cannot be judged on a row alone.
+    `readers` read what it needs at once; what is only needed once its `when` holds, it reads
+    itself. `failed` and `erred` are its findings, whole but for what a change adds. `scannable` is
+    false for a rule that cannot be judged on a row alone.
     """
 
     id: str
     rule: Rule
     run: Run
+    readers: Readers
     render: Render
+    failed: Finding
+    erred: Finding
     scannable: bool
 
 
@@ -62,7 +78,7 @@ class CompiledPolicy:
     may match without. `facts` are the paths of every fact named anywhere in it; `is_timed` tells
     whether it names the time of the decision. `steps` repeats
     each rule beside its closure, and its id if the policy is enforced: what the hot loop reads;
-    `readers` read the fields that match and rules name.
+    `readers` read the fields that `match` and the first conditions of the rules name.
     """
 
     policy: Policy
@@ -81,13 +97,12 @@ class CompiledPolicy:
 def compile_policy(policy: Policy, table: TablePolicy, slots: Slots) -> CompiledPolicy:
     """Return a policy on one table, compiled; rules stand in the order of their ids."""
     scannable_match = _is_scannable(table.when)
-    slots = slots.sharing()
     rules = tuple(
         _compile_rule(policy, rule, slots, scannable=scannable_match)
         for rule in sorted(table.rules, key=lambda rule: rule.id)
     )
-    match = compile_all(table.when, slots)
-    used = slots.used
+    matching = slots.sharing()
+    match = compile_all(table.when, matching)
     exceptions = tuple(
         _compile_exception(one, slots.sharing())
         for one in sorted(table.exceptions, key=lambda one: one.name)
@@ -106,7 +121,7 @@ def compile_policy(policy: Policy, table: TablePolicy, slots: Slots) -> Compiled
         scan_facts=frozenset(p for p in facts if not p.startswith(("actor.", "old."))),
         is_timed=any(ref.path == TIME for ref in named),
         steps=tuple((rule.run, rule.id if enforced else None, rule) for rule in rules),
-        readers=used,
+        readers=(*matching.used, *(one for rule in rules for one in rule.readers)),
     )
 
 
@@ -116,48 +131,75 @@ def _compile_exception(exception: PolicyException, slots: Slots) -> CompiledExce
 
 
 def _compile_rule(policy: Policy, rule: Rule, slots: Slots, *, scannable: bool) -> CompiledRule:
+    first, rest = slots.sharing(), slots.sharing()
+    when = compile_all(rule.when, first)
+    unless = compile_all(rule.unless, rest)
+    require = compile_all(rule.require, rest)
+    assert require is not None  # noqa: S101 - the loader refuses a rule without it.
+    run = require if unless is None else _unless(unless, require)
+    later = tuple(reader for reader in rest.used if reader not in first.used)
+    failed = _failed(policy, rule)
+    is_rejecting = policy.mode == "enforce" and policy.on_error == "reject"
     return CompiledRule(
-        id=f"{policy.name}/{rule.id}",
+        id=failed.id,
         rule=rule,
-        run=_stages(
-            compile_all(rule.when, slots),
-            compile_all(rule.unless, slots),
-            compile_all(rule.require, slots),
-        ),
+        run=run if when is None else _when(when, run, later),
+        readers=rest.used if when is None else first.used,
         render=compile_message(rule.message),
+        failed=failed,
+        erred=failed.but(
+            result="error",
+            effect="error",
+            contributes=Outcome.REJECT if is_rejecting else Outcome.ALLOW,
+        ),
         scannable=scannable and _is_scannable((*rule.when, *rule.unless, *rule.require)),
     )
 
 
-def _stages(when: Run | None, unless: Run | None, require: Run | None) -> Run:
-    """Return the closure of a rule: when, then unless, then require; an error ends it."""
-    assert require is not None  # noqa: S101 - the loader refuses a rule without it.
-    needed = require
-    if when is None and unless is None:
-        return needed
-    if unless is None:
-        only = when
-        assert only is not None  # noqa: S101 - one of both is there.
+def _failed(policy: Policy, rule: Rule) -> Finding:
+    contributes = {"enforce": _BY_EFFECT[rule.effect], "warn": Outcome.WARN}
+    effect: Any = rule.effect if policy.mode == "enforce" else policy.mode
+    return Finding(
+        policy=policy.name,
+        rule=rule.id,
+        id=f"{policy.name}/{rule.id}",
+        result="fail",
+        mode=policy.mode,
+        effect=effect,
+        declared=rule.effect,
+        severity=rule.severity,
+        message="",
+        help=rule.help,
+        exception=None,
+        error=None,
+        contributes=contributes.get(policy.mode, Outcome.ALLOW),
+    )
 
-        def guarded(v: View) -> Any:
-            answer = only(v)
-            if answer is True:
-                return needed(v)
+
+def _when(when: Run, then: Run, readers: Readers) -> Run:
+    """Return the closure of a rule that applies only when these conditions hold."""
+
+    def guarded(v: View) -> Any:
+        answer = when(v)
+        if answer is not True:
             return None if answer is False else answer
+        if readers:
+            fill(v, readers)
+        return then(v)
 
-        return guarded
+    return guarded
 
-    def staged(v: View) -> Any:
-        if when is not None:
-            answer = when(v)
-            if answer is not True:
-                return None if answer is False else answer
+
+def _unless(unless: Run, require: Run) -> Run:
+    """Return the closure of a rule that does not apply when these conditions hold."""
+
+    def excusing(v: View) -> Any:
         answer = unless(v)
         if answer is False:
-            return needed(v)
+            return require(v)
         return None if answer is True else answer
 
-    return staged
+    return excusing
 
 
 def _references(table: TablePolicy) -> list[Reference]:

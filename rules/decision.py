@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from operator import attrgetter
-from typing import Literal
+from typing import Any, Literal
 
 from rules.effects import Effect
 
@@ -32,20 +32,19 @@ class Outcome(StrEnum):
     HOLD = "hold"
     REJECT = "reject"
 
-    @property
-    def rank(self) -> int:
-        """Return 0 for the weakest outcome and 3 for the strongest."""
-        return _RANK[self]
+    rank: int
+    """0 for the weakest outcome and 3 for the strongest."""
 
+    def __init__(self, value: str) -> None:
+        self.rank = len(type(self).__members__)
 
-_RANK = {Outcome.ALLOW: 0, Outcome.WARN: 1, Outcome.HOLD: 2, Outcome.REJECT: 3}
 
 _by_id = attrgetter("id")
 
 Cause = Literal["rules", "error", "no-policy"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Finding:
     """One rule's answer on one change; a rule that passed or did not apply gives none.
 
@@ -68,6 +67,16 @@ class Finding:
     error: str | None
     contributes: Outcome
     unknown: tuple[str, ...] = ()
+
+    def but(self, **changed: Any) -> Finding:
+        """Return the same finding with other values in some fields.
+
+        What `dataclasses.replace` does in many times as long: each rule's finding is prepared when
+        it is compiled, and what a change adds is put in. For this the class has no slots.
+        """
+        other = object.__new__(Finding)
+        object.__setattr__(other, "__dict__", {**self.__dict__, **changed})
+        return other
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +102,11 @@ class Decision:
 
 def strongest(findings: Iterable[Finding]) -> Outcome:
     """Return the strongest contribution; allow when there is none."""
-    contributions = [finding.contributes for finding in findings]
-    for outcome in (Outcome.REJECT, Outcome.HOLD, Outcome.WARN):
-        # By identity, because comparing and hashing members of an enum is slow.
-        for contribution in contributions:
-            if contribution is outcome:
-                return outcome
-    return Outcome.ALLOW
+    outcome = Outcome.ALLOW
+    for finding in findings:
+        if finding.contributes.rank > outcome.rank:
+            outcome = finding.contributes
+    return outcome
 
 
 def combine(findings: Iterable[Finding], *, evaluated: tuple[str, ...], matched: bool) -> Decision:
@@ -107,7 +114,7 @@ def combine(findings: Iterable[Finding], *, evaluated: tuple[str, ...], matched:
     ordered = tuple(sorted(findings, key=_by_id))
     outcome = strongest(ordered)
     cause: Cause = "rules" if matched else "no-policy"
-    if outcome is not Outcome.ALLOW:
+    if outcome.rank:
         cause = "error"
         for finding in ordered:
             if finding.contributes is outcome and finding.result != "error":

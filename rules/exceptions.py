@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from rules.change import Change, Facts
 from rules.compiled import CompiledException
 from rules.slots import View, fill
 
@@ -23,8 +22,6 @@ def find_exception(
     rule_id: str,
     *,
     view: View,
-    change: Change,
-    facts: Facts,
     now: datetime,
 ) -> str | None:
     """Return the name of the first exception that lets the rule's failure pass; None without."""
@@ -33,7 +30,7 @@ def find_exception(
             continue
         if one.match is None:
             return one.exception.name
-        fill(view, one.readers, change, facts)
+        fill(view, one.readers)
         if one.match(view) is True:
             return one.exception.name
     return None

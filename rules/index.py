@@ -7,14 +7,15 @@ columns cost nothing, and nothing is looked up for an approval that becomes some
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
-from rules.change import Change, Value
+from rules.change import Change, Facts, Value
 from rules.compiled import CompiledPolicy, Trigger
 from rules.decision import Decision
-from rules.slots import Readers, View
+from rules.slots import CHANGE, FACTS, Readers, Slots, View
 
 _MOST_REMEMBERED: Final = 512
 
@@ -24,9 +25,9 @@ class Candidates:
     """Policies in the order of their names, and every fact that one of them names.
 
     `is_timed` tells whether one of them names the time of the decision.
-    `readers` read the fields that they name into a copy of `blank`, an empty view. `allowed`
-    remembers decisions without findings by the rules that were evaluated: they are the same value
-    each time.
+    `readers` read the fields that their first conditions name into a copy of `blank`, an empty
+    view. `allowed` remembers decisions without findings by the rules that were evaluated: they are
+    the same value each time.
     """
 
     policies: tuple[CompiledPolicy, ...]
@@ -36,17 +37,27 @@ class Candidates:
     blank: View
     allowed: dict[tuple[str, ...], Decision]
 
+    def view(self, change: Change, facts: Facts, *, now: datetime) -> View:
+        """Return the values of a change as the policies see them."""
+        if self.is_timed:
+            facts = replace(facts, now=now)
+        view = self.blank.copy()
+        view[CHANGE] = change
+        view[FACTS] = facts
+        for index, read in self.readers:
+            view[index] = read(change, facts)
+        return view
 
-def _gather(policies: Iterable[CompiledPolicy], size: int) -> Candidates:
+
+def _gather(policies: Iterable[CompiledPolicy], blank: View) -> Candidates:
     ordered = tuple(sorted(set(policies), key=lambda one: one.policy.name))
     readers = {index: read for one in ordered for index, read in one.readers}
     facts: frozenset[str] = frozenset().union(*(one.facts for one in ordered))
     is_timed = any(one.is_timed for one in ordered)
-    return Candidates(ordered, facts, is_timed, tuple(readers.items()), [False] + [None] * size, {})
+    return Candidates(ordered, facts, is_timed, tuple(readers.items()), blank, {})
 
 
-_NONE: Final = _gather((), 0)
-
+_NONE: Final = _gather((), Slots().blank)
 
 _NO_TRIGGERS: Final[frozenset[Trigger]] = frozenset()
 
@@ -75,10 +86,10 @@ class _Becoming:
 class _Bucket:
     """The policies of one table and operation."""
 
-    __slots__ = ("always", "becoming", "by_trigger", "columns", "remembered", "size")
+    __slots__ = ("always", "becoming", "blank", "by_trigger", "columns", "remembered")
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    def __init__(self, blank: View) -> None:
+        self.blank = blank
         self.always: list[CompiledPolicy] = []
         self.by_trigger: dict[Trigger, list[CompiledPolicy]] = {}
         # The columns that trigger by differing, and the values that trigger by coming about.
@@ -99,14 +110,21 @@ class _Bucket:
                     column, value = trigger
                     self.becoming.setdefault(column, _Becoming(value.__class__)).add(trigger)
 
-    def triggered(
-        self, differing: frozenset[str], after: Mapping[str, Value] | None
-    ) -> frozenset[Trigger]:
-        """Return the triggers of a change; without values, of any change of these columns."""
+    def concerns(self, differing: frozenset[str]) -> bool:
+        """Tell whether some policy can match a change of these columns, whatever they hold."""
+        return (
+            bool(self.always)
+            or not differing.isdisjoint(self.columns)
+            or not differing.isdisjoint(self.becoming)
+        )
+
+    def triggered(self, change: Change) -> frozenset[Trigger]:
+        """Return the triggers of a change."""
+        differing = change.differing
         found: frozenset[Trigger] = differing & self.columns
         for column, becoming in self.becoming.items():
             if column in differing:
-                found |= becoming.every if after is None else becoming.triggered(after.get(column))
+                found |= becoming.triggered(change.after.get(column))
         return found
 
     def find(self, differing: frozenset[Trigger]) -> Candidates:
@@ -115,7 +133,7 @@ class _Bucket:
             chosen = list(self.always)
             for trigger in differing:
                 chosen += self.by_trigger[trigger]
-            found = _gather(chosen, self.size)
+            found = _gather(chosen, self.blank)
             if len(self.remembered) >= _MOST_REMEMBERED:
                 self.remembered.clear()
             self.remembered[differing] = found
@@ -125,26 +143,26 @@ class _Bucket:
 class MatchIndex:
     """Finds the candidates of a change, and all policies of a table."""
 
-    def __init__(self, policies: Iterable[tuple[str, CompiledPolicy]], *, size: int) -> None:
+    def __init__(self, policies: Iterable[tuple[str, CompiledPolicy]], *, blank: View) -> None:
         self._buckets: dict[tuple[str, str], _Bucket] = {}
         tables: dict[str, list[CompiledPolicy]] = {}
         for table, policy in policies:
             tables.setdefault(table, []).append(policy)
             for operation in policy.operations:
-                self._buckets.setdefault((table, operation), _Bucket(size)).add(policy)
-        self._tables = {table: _gather(several, size) for table, several in tables.items()}
+                self._buckets.setdefault((table, operation), _Bucket(blank)).add(policy)
+        self._tables = {table: _gather(several, blank) for table, several in tables.items()}
 
     def candidates(self, change: Change) -> Candidates:
         """Return the policies that can match; the rest have a `match` that is certainly false."""
         bucket = self._buckets.get((change.table, change.operation))
         if bucket is None:
             return _NONE
-        return bucket.find(bucket.triggered(change.differing, change.after))
+        return bucket.find(bucket.triggered(change) if bucket.by_trigger else _NO_TRIGGERS)
 
     def concerns(self, table: str, operation: str, differing: frozenset[str]) -> bool:
         """Tell whether a policy can match a change of these columns."""
         bucket = self._buckets.get((table, operation))
-        return bucket is not None and bool(bucket.find(bucket.triggered(differing, None)).policies)
+        return bucket is not None and bucket.concerns(differing)
 
     def of_table(self, table: str) -> Candidates:
         """Return every policy of a table, whatever its operations."""

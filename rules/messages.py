@@ -24,12 +24,13 @@ Render = Callable[[Change, Facts], str]
 
 def compile_message(message: Message) -> Render:
     """Return a function that fills the holes from a change and its facts."""
-    pieces = [piece if isinstance(piece, str) else _filler(piece) for piece in message.pieces]
+    fillers = [_filler(piece) for piece in message.pieces if isinstance(piece, Reference)]
+    text = "".join(
+        piece.replace("%", "%%") if isinstance(piece, str) else "%s" for piece in message.pieces
+    )
 
     def render(change: Change, facts: Facts) -> str:
-        return "".join(
-            [piece if piece.__class__ is str else piece(change, facts) for piece in pieces]  # type: ignore[operator]
-        )
+        return text % tuple([fill(change, facts) for fill in fillers])
 
     return render
 
@@ -62,9 +63,15 @@ def value_words(value: Any, reference: Reference | None = None) -> str:
 
 def _filler(reference: Reference) -> Render:
     raw = raw_reader(reference)
+    if reference.field.kind is Kind.CHOICE:
+        return lambda change, facts: value_words(raw(change, facts), reference)
 
     def fill(change: Change, facts: Facts) -> str:
-        return value_words(raw(change, facts), reference)
+        value = raw(change, facts)
+        # By far the most of what is shown, as it is.
+        if value.__class__ is str and 0 < len(value) <= _MOST_CHARACTERS and value.isprintable():
+            return value
+        return value_words(value, reference)
 
     return fill
 

@@ -75,4 +75,4 @@ def build_index(policies: tuple[Policy, ...]) -> MatchIndex:
         if policy.mode != "off"
         for table, resolved in policy.tables.items()
     ]
-    return MatchIndex(compiled, size=slots.size)
+    return MatchIndex(compiled, blank=slots.blank)

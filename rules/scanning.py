@@ -7,7 +7,7 @@ the request or what stood there before cannot be judged on a row: they are named
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -16,7 +16,7 @@ from rules.compiled import CompiledPolicy
 from rules.decide import failing
 from rules.decision import Finding, Outcome, strongest
 from rules.policy_set import PolicySet
-from rules.slots import SCANNING, View, fill
+from rules.slots import SCANNING, View
 from rules.trouble import Trouble
 
 Result = Literal["pass", "warn", "hold", "fail", "error"]
@@ -59,17 +59,14 @@ def judge_row(
 ) -> Judgement:
     """Return the judgement of every policy of the table on one row."""
     change = row_change(table, record_id, row)
-    facts = replace(facts, now=now)
     candidates = policy_set.index.of_table(table)
-    view = candidates.blank.copy()
+    view = candidates.view(change, facts, now=now)
     view[SCANNING] = True
-    fill(view, candidates.readers, change, facts)
-    seen = (change, facts, view)
     findings: list[Finding] = []
     evaluated: list[str] = []
     skipped: list[str] = []
     for policy in candidates.policies:
-        _judge(policy, seen, findings, evaluated, skipped, now=now)
+        _judge(policy, view, findings, evaluated, skipped, now=now)
     findings.sort(key=lambda finding: finding.id)
     outcome = strongest(findings)
     making = [f for f in findings if f.contributes is outcome and outcome is not Outcome.ALLOW]
@@ -84,7 +81,7 @@ def judge_row(
 
 def _judge(
     policy: CompiledPolicy,
-    seen: tuple[Change, Facts, View],
+    view: View,
     findings: list[Finding],
     evaluated: list[str],
     skipped: list[str],
@@ -95,7 +92,6 @@ def _judge(
     skipped += [rule.id for rule in policy.rules if not rule.scannable]
     if not scannable:
         return
-    view = seen[2]
     matched = policy.match(view) if policy.match is not None else True
     if matched is False:
         return
@@ -106,7 +102,7 @@ def _judge(
         if policy.policy.mode == "enforce" and answer.__class__ is not Trouble:
             evaluated.append(rule.id)
         if answer is not True:
-            findings.append(failing(policy, rule, answer, seen, now=now))
+            findings.append(failing(policy, rule, answer, view, now=now))
 
 
 def _result(outcome: Outcome, making: list[Finding]) -> Result:

@@ -21,6 +21,7 @@ Raw = Callable[[Change, Facts], Any]
 
 PARTS: Final = ("domain", "local", "length")
 """What may be taken of a text field instead of the whole."""
+_PIECES: Final = {"local": 0, "domain": 2}
 
 
 NEAR_ASCII: Final = {0x212A: 0xE000, 0x037E: 0xE001, 0x1FEF: 0xE002}
@@ -49,15 +50,20 @@ TIME: Final = "request.time"
 
 SCANNING: Final = 0
 """The place in a view that says whether a row stands alone, without a change."""
+CHANGE: Final = 1
+"""The place of the change itself."""
+FACTS: Final = 2
+"""The place of the facts."""
 
 Readers: TypeAlias = "tuple[tuple[int, Raw], ...]"
 """What to read into a view, and where to put it."""
 
 
-def fill(view: View, readers: Readers, change: Change, facts: Facts) -> None:
-    """Read these fields of a change into a view."""
+def fill(view: View, readers: Readers) -> None:
+    """Read those of these fields into a view that it does not hold yet."""
     for index, read in readers:
-        view[index] = read(change, facts)
+        if view[index] is None:
+            view[index] = read(view[CHANGE], view[FACTS])
 
 
 class Slot:
@@ -110,9 +116,9 @@ class Slots:
         return tuple((slot.index, slot.read) for slot in self._used)
 
     @property
-    def size(self) -> int:
-        """Return how long a view must be."""
-        return len(self._slots) + 1
+    def blank(self) -> View:
+        """Return a view of these slots that holds nothing yet."""
+        return [False, None, None, *[None] * len(self._slots)]
 
     def slot(
         self, reference: Reference, *, part: str | None = None, caseless: bool = False
@@ -123,7 +129,7 @@ class Slots:
         key = (reference.path, part, caseless, field.kind, tuple(field.labels.items()))
         found = self._slots.get(key)
         if found is None:
-            found = Slot(len(self._slots) + 1, reference, part=part, caseless=caseless)
+            found = Slot(len(self._slots) + 3, reference, part=part, caseless=caseless)
             self._slots[key] = found
         self._used[found] = None
         return found
@@ -192,6 +198,9 @@ def _reader(reference: Reference, part: str | None, *, caseless: bool) -> Raw:
             return value
         return normalise(value)
 
+    is_text = reference.field.kind is Kind.STRING and caseless
+    if is_text and part in _PIECES and reference.root == "new" and not reference.is_fact:
+        return _folded_part(reference.key, part, otherwise=read)
     return read
 
 
@@ -224,6 +233,21 @@ def _folded_text(reference: Reference, raw: Raw, empty: Trouble) -> Raw:
         if value.__class__ is str and value.isascii() and value:
             return value.lower()
         return settle(value)
+
+    return column
+
+
+def _folded_part(key: str, part: str, *, otherwise: Raw) -> Raw:
+    """Return the reader of a part of most addresses, with nothing called on its usual way."""
+    index = _PIECES[part]
+
+    def column(change: Change, facts: Facts) -> Any:
+        value = change.after.get(key)
+        if value.__class__ is str and value.isascii():
+            pieces = value.lower().rpartition("@")
+            if pieces[0] and pieces[2]:
+                return pieces[index]
+        return otherwise(change, facts)
 
     return column
 
@@ -275,17 +299,12 @@ def _part(path: str, part: str, *, caseless: bool) -> Normalise:
         value = text(value)
         return value if value.__class__ is Trouble else len(value)
 
-    index = 2 if part == "domain" else 0
-
     def piece(value: Any) -> Any:
-        if caseless and value.__class__ is str and value.isascii():
-            pieces = value.lower().rpartition("@")
-            return pieces[index] if pieces[0] and pieces[2] else trouble
         value = text(value)
         if value.__class__ is Trouble:
             return value
         pieces = value.rpartition("@")
-        return pieces[index] if pieces[0] and pieces[2] else trouble
+        return pieces[_PIECES[part]] if pieces[0] and pieces[2] else trouble
 
     return length if part == "length" else piece
 
@@ -336,6 +355,10 @@ def _members(path: str, *, caseless: bool) -> Normalise:
     def members(value: Any) -> Any:
         if not isinstance(value, tuple | list | frozenset | set):
             return trouble
+        if caseless:
+            plain = [item.lower() for item in value if item.__class__ is str and item.isascii()]
+            if len(plain) == len(value):
+                return frozenset(plain)
         found = set()
         for item in value:
             member = text(item)

@@ -16,7 +16,7 @@ from rules.compiling import compile_check
 from rules.conditions import AllOf, AnyOf, Check, Condition, Not, Other, Place, Test, Written
 from rules.describe import describe_check
 from rules.messages import value_words
-from rules.slots import Slots, fill, raw_reader
+from rules.slots import CHANGE, FACTS, Slots, fill, raw_reader
 from rules.trouble import Trouble
 
 Answer: TypeAlias = "bool | Trouble"
@@ -115,12 +115,13 @@ def _look(test: Test, check: Check) -> _Look:
     """Return a function that asks the operator and reads what it compared."""
     slots = Slots()
     run = compile_check(test, check, slots)
-    readers, size = slots.used, slots.size
+    readers, blank = slots.used, slots.blank
     show = _shown(test, check, slots)
 
     def look(change: Change, facts: Facts) -> tuple[Answer, tuple[str, ...]]:
-        view: list[Any] = [False] + [None] * size
-        fill(view, readers, change, facts)
+        view = blank.copy()
+        view[CHANGE], view[FACTS] = change, facts
+        fill(view, readers)
         return run(view), show(change, facts)
 
     return look

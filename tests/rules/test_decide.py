@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
 
 from rules.change import NO_FACTS, Facts
-from rules.decide import decide
+from rules.decide import decide, failures
 from rules.decision import Outcome, set_aside
 from rules.needs import needs
 from tests.rules.builders import NOW, a_change, a_policy, a_set, facts
+from tests.rules.test_explain import _EXCEPTIONS, _QUIET, _with_exceptions
+from tests.rules.test_properties import _POLICIES, _changes, _texts
 
 _TRUE = "{field: name, exists: true}"
 _FALSE = "{field: name, exists: false}"
@@ -321,3 +325,37 @@ def test_the_one_time_that_rules_see_is_that_of_the_decision():
 
     assert (outcome(hours=9), outcome(hours=10)) == ("allow", "reject")
     assert needs(change, policy_set) == frozenset()
+
+
+@_QUIET
+@given(_POLICIES, _changes(), _EXCEPTIONS)
+def test_failures_seen_at_a_look_are_the_findings_of_the_decision(
+    policies, given_change, exceptions
+):
+    change, known = given_change
+    texts = _texts(policies, random.Random(1))  # noqa: S311
+    excepting = _with_exceptions(texts, exceptions)
+    policy_set = a_set(*texts, **excepting)
+
+    seen = failures(change, policy_set, known, now=NOW)
+    findings = decide(change, policy_set, known, now=NOW).findings
+
+    if seen is None:
+        assert excepting or any(one.result == "error" for one in findings)
+    else:
+        seen.sort(key=lambda one: one.id)
+        assert seen == [one.but(message="") for one in findings]
+
+
+def test_what_is_named_behind_a_when_is_read_once_that_holds():
+    rule = (
+        "{id: the-rule, when: [{field: name, equals: Anna}], message: m,"
+        " require: [{field: actor.upn, equals: anna@contoso.com}],"
+        " unless: [{field: actor.kind, equals: guard}]}"
+    )
+    known = facts(actor__upn="Anna@contoso.com", actor__kind="user")
+
+    assert _decide(a_policy(rule), given=known).evaluated == ("one-policy/the-rule",)
+    assert (
+        _decide(a_policy(rule)).findings[0].error == "actor.kind is not known: it was not looked up"
+    )
