@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from rules.catalogue import Reference
-from rules.change import NOTHING, Change, Facts, differing_of, overlaid
+from rules.change import NOTHING, Facts, differing_of, overlaid
 from rules.comparing import changed_policies
 from rules.conditions import references_of
 from rules.decide import decide, failures
@@ -131,15 +131,11 @@ class Simulation:
             sent=sent, request=request, differing=differing,
         )  # fmt: skip
         facts = Facts(known, head.missing)
-        if self._is_same(change, facts, affected, outcome=stated.decision, rules=rules):
-            self.tally.evaluated += 1
-            self.tally.replayed += 1
-            return
         past = PastDecision(
             stated.id, stated.decided_at, stated.decision, tuple(rules), tuple(stated.deferred),
             digest, change, facts,
         )  # fmt: skip
-        self._judge(past)
+        self._judge(past, affected)
 
     def take(self, past: PastDecision) -> None:
         """Decide one recorded change and tally it."""
@@ -149,35 +145,14 @@ class Simulation:
             change.table, change.operation, change.differing
         ):
             self.tally.replayed += 1
-        elif self._is_same(change, past.facts, affected, outcome=past.outcome, rules=past.rules):
-            self.tally.evaluated += 1
-            self.tally.replayed += 1
         else:
-            self._judge(past)
+            self._judge(past, affected)
 
-    def _is_same(
-        self, change: Change, facts: Facts, affected: _Affected | None, *, outcome: str,
-        rules: Sequence[str],
-    ) -> bool:  # fmt: skip
-        """Tell at a look whether a decision is as it was; what is in doubt is decided in full.
-
-        The policies that differ are asked alone where what they say is all that can differ.
-        """
-        if affected is None or (self._baseline is None and affected.made_one_of(rules)):
-            found = failures(change, self._set, facts)
-            return (
-                found is not None
-                and strongest(found).value == outcome
-                and {one.id for one in _counting(found)} == set(rules)
-            )
-        found = failures(change, affected.new, facts)
-        if found is None or self._baseline is None:
-            return found is not None and not _counting(found)
-        before = failures(change, affected.old, facts)
-        return before is not None and _counting(found) == _counting(before)
-
-    def _judge(self, past: PastDecision) -> None:
+    def _judge(self, past: PastDecision, affected: _Affected | None) -> None:
         self.tally.evaluated += 1
+        if self._is_same(past, affected):
+            self.tally.replayed += 1
+            return
         baseline = self._baseline
         decision = decide(past.change, self._set, past.facts, now=past.now)
         if baseline is None:
@@ -190,6 +165,25 @@ class Simulation:
             return
         before = _as_then(past, before)
         self._compare(past, decision, before.outcome.value, contributing_rules(before))
+
+    def _is_same(self, past: PastDecision, affected: _Affected | None) -> bool:
+        """Tell at a look whether the decision is as it was; what is in doubt is decided in full.
+
+        The policies that differ are asked alone where what they say is all that can differ.
+        """
+        change, facts, now = past.change, past.facts, past.now
+        if affected is None or (self._baseline is None and affected.made_one_of(past.rules)):
+            found = failures(change, self._set, facts, now=now)
+            return (
+                found is not None
+                and strongest(found).value == past.outcome
+                and {one.id for one in _counting(found)} == set(past.rules)
+            )
+        found = failures(change, affected.new, facts, now=now)
+        if found is None or self._baseline is None:
+            return found is not None and not _counting(found)
+        before = failures(change, affected.old, facts, now=now)
+        return before is not None and _counting(found) == _counting(before)
 
     def _learn(self, digest: str | None) -> _Affected | None:
         """Return what differs between a record's set and ours; None when its set isn't known."""
