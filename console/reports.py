@@ -11,9 +11,12 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rules.complaint import Complaint
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 REPORT_FORMATS: Final = ("text", "json", "junit", "sarif", "github")
 _SARIF: Final = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -37,9 +40,9 @@ def reports(
     }
 
 
-def path_of(complaint: Complaint, root: Path) -> str:
-    """Return the path of the complaint's file, seen from the working directory if it is below."""
-    path = root if complaint.file == str(root) else root / complaint.file
+def path_of(file: str, root: Path) -> str:
+    """Return the path of a file of the folder, seen from the working directory if it is below."""
+    path = root if file == str(root) else root / file
     try:
         return path.resolve().relative_to(Path.cwd().resolve()).as_posix()
     except ValueError:
@@ -68,7 +71,7 @@ def sarif(
 
 def _sarif_result(complaint: Complaint, root: Path, *, at: int) -> dict[str, Any]:
     region = {"startLine": complaint.line, "startColumn": complaint.column}
-    location = {"uri": _uri(path_of(complaint, root))}
+    location = {"uri": _uri(path_of(complaint.file, root))}
     return {
         "ruleId": complaint.code,
         "ruleIndex": at,
@@ -87,11 +90,11 @@ def _uri(path: str) -> str:
 
 def junit(complaints: Iterable[Complaint], root: Path, *, suite: str) -> str:
     """Return JUnit XML: one case for each file that has an error, one for the folder as a whole."""
-    from xml.etree.ElementTree import Element, SubElement, indent, tostring
+    from xml.etree.ElementTree import Element, SubElement
 
     by_file: dict[str, list[Complaint]] = {}
     for complaint in complaints:
-        by_file.setdefault(path_of(complaint, root), []).append(complaint)
+        by_file.setdefault(path_of(complaint.file, root), []).append(complaint)
     failed = [
         file for file, several in by_file.items() if any(one.level == "error" for one in several)
     ]
@@ -109,6 +112,13 @@ def junit(complaints: Iterable[Complaint], root: Path, *, suite: str) -> str:
             name = {"error": "failure"}.get(level, "system-out")
             told = SubElement(case, name, {"message": lines[0]} if level == "error" else {})
             told.text = "\n".join(lines)
+    return xml_document(whole)
+
+
+def xml_document(whole: Element) -> str:
+    """Return the text of an XML document; it is written as UTF-8, whatever the locale is."""
+    from xml.etree.ElementTree import indent, tostring
+
     indent(whole)
     text = tostring(whole, encoding="unicode")
     return f'<?xml version="1.0" encoding="utf-8"?>\n{text}'
@@ -122,7 +132,7 @@ def xml_text(text: str) -> str:
 def github(complaints: Iterable[Complaint], root: Path) -> str:
     """Return workflow commands that GitHub shows beside the lines of a pull request."""
     return "\n".join(
-        f"::{_GITHUB_LEVELS[one.level]} file={_property(path_of(one, root))},line={one.line},"
+        f"::{_GITHUB_LEVELS[one.level]} file={_property(path_of(one.file, root))},line={one.line},"
         f"col={one.column},title={_property(one.code)}::{_data(_sentence(one))}"
         for one in complaints
     )

@@ -80,8 +80,8 @@ def _text(found: Sequence[dict[str, Any]]) -> str:
             row["field"],
             row["type"],
             "any case" if row["caseless"] else "",
-            ", ".join(row["labels"]) or row["doc"],
+            ": ".join(filter(None, (row["doc"], ", ".join(row["labels"])))),
         )
         for row in found
     ]
-    return table(("entity", "field", "type", "compared", "labels or meaning"), rows)
+    return table(("entity", "field", "type", "compared", "meaning: labels"), rows)

@@ -82,7 +82,7 @@ def test(
         **{
             **reports(complaints, root, suite="policy test", docs=TEST_CODES),
             # CI servers count cases, also those that passed.
-            "junit": lambda: _junit(run),
+            "junit": lambda: _junit(run, root),
         },
     )
     if any(c.level == "error" for c in report.complaints):
@@ -129,12 +129,13 @@ def _shortfalls(
         yield f"{mutations.percent:.1f} % of mutants were noticed; {mutants_min:g} % are asked for."
 
 
-def _junit(run: Rehearsed) -> str:
+def _junit(run: Rehearsed, root: Path) -> str:
     from console.policy.junit import cases_junit
 
     return cases_junit(
         run.report.cases,
         run.report.complaints,
+        root,
         details=lambda case: "\n".join(run.failure(case)),
         shortfalls=run.shortfalls,
     )

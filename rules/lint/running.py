@@ -50,7 +50,8 @@ def mended(remarks: Iterable[Remark], texts: Mapping[str, str]) -> dict[str, str
     for (file, line), remark in sorted(edits.items(), reverse=True):
         assert remark.edit is not None  # noqa: S101 - only those were kept.
         lines = found.setdefault(file, texts[file].splitlines(keepends=True))
-        new = [f"{text}\n" for text in remark.edit.lines]
+        end = "\r\n" if lines[line - 1].endswith("\r\n") else "\n"
+        new = [f"{text}{end}" for text in remark.edit.lines]
         lines[line - 1 : line - 1 + remark.edit.count] = new
     return {file: "".join(lines) for file, lines in found.items()}
 

@@ -123,6 +123,7 @@ def test_junit_has_a_suite_a_file_and_a_case_a_case(run: Run, folder: Path, tmp_
     passed, failed = file
     assert (passed.get("name"), len(passed)) == ("elsewhere", 0)
     assert (failed.get("name"), failed.get("line")) == ("wrong & <bad>", "9")
+    assert failed.get("file") == "policies/mailbox.test.yaml"
     assert RULE in str(failed[0].get("message"))
     assert "unless new.owner.type is in [queue, team]" in str(failed[0].text)
     assert coverage.get("name") == "coverage"
@@ -201,4 +202,4 @@ def test_junit_survives_what_xml_cannot_say(run: Run, folder: Path) -> None:
     case = '  - {name: "bell \\a and \\ud800", use: anna, expect: {decision: allow}}\n'
     done = run("policy", "test", write(folder, case), "--output", "junit")
     assert done.code in (1, 2)
-    ElementTree.fromstring(done.out)  # noqa: S314
+    ElementTree.fromstring(done.out.encode())  # noqa: S314

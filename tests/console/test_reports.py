@@ -97,5 +97,7 @@ def test_paths_are_seen_from_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert path_of(WRONG, tmp_path / "policies") == "policies/a b.yaml"
-    assert path_of(WRONG, tmp_path.parent / "policies") == f"{tmp_path.parent}/policies/a b.yaml"
+    assert path_of(WRONG.file, tmp_path / "policies") == "policies/a b.yaml"
+    assert (
+        path_of(WRONG.file, tmp_path.parent / "policies") == f"{tmp_path.parent}/policies/a b.yaml"
+    )

@@ -125,6 +125,21 @@ def test_a_param_that_an_environment_sets_is_not_taken_away() -> None:
     }
 
 
+def test_a_mended_file_keeps_its_line_ends() -> None:
+    items = "kind: List\r\nname: known-domains\r\ncaseless: true\r\nitems:\r\n  - a\r\n  - A\r\n"
+    documents = {**_documents("mode: enforce\n"), "lists/known-domains.yaml": items}
+    rule = (
+        "rules:\r\n  - id: some-rule\r\n    require:\r\n      - field: address\r\n"
+        "        part: local\r\n        matches: ^[a-z]{1,9}$\r\n"
+        '    message: "{address}"\r\n'
+    )
+    documents["example-policy.yaml"] = (_HEAD + _MATCH).replace("\n", "\r\n") + rule
+    written = mended(_lint(documents), documents)
+    assert set(written) == {"lists/known-domains.yaml", "example-policy.yaml"}
+    for text in written.values():
+        assert text.count("\r\n") == text.count("\n")
+
+
 def test_a_policy_that_is_off_is_left_alone() -> None:
     documents = _documents('mode: "off"\nonError: allow\n')
     assert _codes(documents) == ["unused-list"] or _codes(documents) == []
