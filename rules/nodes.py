@@ -39,24 +39,17 @@ _TAGS: Final = frozenset(
 )  # fmt: skip
 
 
-class Node:
-    """A place in a file; the base of the three kinds of node."""
+class _Placed:
+    """A place in a file."""
 
     __slots__ = ("column", "line")
-
-    weight: int
-    height: int
 
     def __init__(self, mark: Any) -> None:
         self.line: int = mark.line + 1
         self.column: int = mark.column + 1
 
-    def value(self) -> Any:
-        """Return the plain value: dict, list or scalar."""
-        raise NotImplementedError
 
-
-class ScalarNode(Node):
+class ScalarNode(_Placed):
     """One scalar; `text` is as written, `content` its YAML 1.2 value."""
 
     __slots__ = ("content", "text")
@@ -76,7 +69,7 @@ class ScalarNode(Node):
         return self.content
 
 
-class ListNode(Node):
+class ListNode(_Placed):
     """A sequence of nodes."""
 
     __slots__ = ("height", "items", "weight")
@@ -92,7 +85,7 @@ class ListNode(Node):
         return [item.value() for item in self.items]
 
 
-class MapNode(Node):
+class MapNode(_Placed):
     """A mapping from text to nodes; merge keys are already resolved."""
 
     __slots__ = ("entries", "height", "keys", "merged", "weight")
@@ -108,6 +101,10 @@ class MapNode(Node):
     def value(self) -> dict[str, Any]:
         """Return the plain values by key."""
         return {key: node.value() for key, node in self.entries.items()}
+
+
+Node: TypeAlias = ScalarNode | ListNode | MapNode
+"""One of the three kinds; all know their place, their plain value, their size and their depth."""
 
 
 class _Refused(Exception):

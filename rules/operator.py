@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -35,7 +36,7 @@ class Example:
     fails: Mapping[str, Any]
 
 
-class Operator:
+class Operator(ABC):
     """One way to test a field."""
 
     name: ClassVar[str]
@@ -46,9 +47,9 @@ class Operator:
     needs_old: ClassVar[bool] = False
     example: ClassVar[Example]
 
+    @abstractmethod
     def compile(self, subject: Slot, old: Slot | None, against: Against) -> Run:
         """Return the closure that tests the subject against a constant or another field."""
-        raise NotImplementedError
 
     def describe(self, subject: str, against: str) -> str:
         """Return the test in words."""

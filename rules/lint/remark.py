@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -29,7 +30,7 @@ class Remark:
     edit: Edit | None = None
 
 
-class LintRule:
+class LintRule(ABC):
     """One thing to look for. `wrong` and `right` are examples: the keys of a file that matter."""
 
     code: ClassVar[str]
@@ -41,9 +42,9 @@ class LintRule:
     wrong: ClassVar[str]
     right: ClassVar[str]
 
+    @abstractmethod
     def check(self, subject: Subject) -> Iterator[Remark]:
         """Yield what the rule has to say about a policy folder."""
-        raise NotImplementedError
 
     def remark(self, place: Place, text: str, *, edit: Edit | None = None) -> Remark:
         """Return a remark at a place, with the rule's code, level and mend."""
