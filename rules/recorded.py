@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
-from rules.change import Change, Facts, overlaid
+from rules.change import Change, Facts, Value, overlaid
 from rules.decision import Outcome
 from rules.errors import RecordUnreadable
 
@@ -28,7 +28,7 @@ class PublicPart(msgspec.Struct, gc=False):
     """What replaying reads of the public part of a row."""
 
     id: str
-    decided_at: datetime
+    decided_at: Annotated[datetime, msgspec.Meta(tz=True)]
     decision: str
     table: str
     record_id: str
@@ -88,6 +88,7 @@ NOT_EXPORTED: Final = "it was exported without its private part"
 CONFIRMS: Final = "it confirms an earlier decision, which has the facts"
 NOT_JUDGED: Final = "no policy judged it"
 OWN_LAW: Final = "a law of the guard itself decided it"
+NO_VALUE: Final = "it holds what no record can hold"
 
 decode_public: Final = msgspec.json.Decoder(PublicPart).decode
 decode_private: Final = msgspec.json.Decoder(PrivatePart).decode
@@ -161,14 +162,20 @@ def past_of(stated: PublicPart, private: PrivatePart, *, has_moments: bool) -> P
     )  # fmt: skip
 
 
-def values_from(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Return columns or facts with their moments and lists as they were."""
-    return {name: _value(value) for name, value in stored.items()}
+def values_from(stored: Mapping[str, Any]) -> dict[str, Value]:
+    """Return columns or facts with their moments and lists as they were. Raises Unreplayable."""
+    return {name: value_from(value) for name, value in stored.items()}
 
 
-def _value(stored: Any) -> Any:
+def value_from(stored: Any) -> Value:
+    """Return the value that was recorded. Raises Unreplayable for what no record can hold."""
     if isinstance(stored, dict):
-        return _EPOCH + timedelta(microseconds=int(stored.get(MOMENT, 0)))
-    if isinstance(stored, list):
-        return tuple(_value(item) for item in stored)
-    return stored
+        try:
+            return _EPOCH + timedelta(microseconds=stored[MOMENT])
+        except (KeyError, TypeError, OverflowError):
+            raise Unreplayable(NO_VALUE) from None
+    if isinstance(stored, list | tuple):
+        return tuple(value_from(item) for item in stored)
+    if stored is None or isinstance(stored, str | int | float | bool):
+        return stored
+    raise Unreplayable(NO_VALUE)

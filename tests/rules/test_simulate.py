@@ -15,7 +15,7 @@ from rules.change import Change, Facts
 from rules.decide import decide
 from rules.decision import Outcome
 from rules.errors import RecordUnreadable
-from rules.recorded import past_from, read_line
+from rules.recorded import NO_VALUE, past_from, read_line
 from rules.simulate import Simulation
 from rules.tally import Tally
 from tests.console.recording import an_entry
@@ -161,6 +161,21 @@ def test_an_exported_line_is_read_like_a_row_and_other_text_is_refused():
         assert "private part" in reason
     with pytest.raises(RecordUnreadable, match="x:1 is not an exported decision"):
         read_line('{"a": 1}', where="x:1")
+
+
+@pytest.mark.parametrize("value", [{"$at": "noon"}, {"$at": 10**30}, {}, [{"of": 1}]])
+def test_a_value_that_no_record_can_hold_is_not_guessed(value):
+    _, public, private = _row(_named("Bob"), facts())
+    line = {**json.loads(public), "private": json.loads(private)}
+    line["private"]["facts"]["actor.upn"] = value
+    assert read_line(json.dumps(line), where="x:1")[1] == NO_VALUE
+
+
+def test_a_decision_without_the_zone_of_its_time_is_refused():
+    _, public, private = _row(_named("Bob"), facts())
+    line = {**json.loads(public), "private": json.loads(private), "decided_at": "2026-08-21T10:00"}
+    with pytest.raises(RecordUnreadable, match="x:1 is not an exported decision"):
+        read_line(json.dumps(line), where="x:1")
 
 
 def test_a_tally_can_be_written_down_and_taken_up_again():
