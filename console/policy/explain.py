@@ -11,7 +11,7 @@ import click
 
 from console.output import Output, emit, output_option
 from console.policy.moments import MomentType
-from console.policy.recorded import find_recorded, looks_like_id
+from console.policy.recorded import find_recorded, looks_like_id, read_exported
 from kernel.clock import SystemClock
 from kernel.errors import InputRefused
 from rules.loader import load
@@ -119,7 +119,8 @@ def _given(ctx: click.Context, named: str, folder: Path | None, environment: str
         if not looks_like_id(named):
             raise InputRefused(
                 f"{named} is neither a file nor the id of a decision.",
-                hint="Name a change file, `-` for standard input, or an id of `decisions list`.",
+                hint="Name a file with a change or an exported decision, `-` for standard input, or "
+                "an id of `decisions list`.",
             )
         past, recorded_set = find_recorded(ctx, named)
         policy_set = recorded_set if not named_folder else None
@@ -129,6 +130,8 @@ def _given(ctx: click.Context, named: str, folder: Path | None, environment: str
     policy_set = load(folder or shipped_folder(), environment=environment)
     with click.open_file(named, "rb") as file:
         text = file.read(1 << 20).decode("utf-8", "replace")
+    if (exported := read_exported(text, where=named)) is not None:
+        return _Given(exported.change, exported.facts, exported.now, policy_set, exported)
     read = read_change(text, policy_set.catalogue, file=named)
     return _Given(read.change, read.facts, read.now, policy_set)
 
@@ -190,7 +193,7 @@ def _remarks(named: str, past: PastDecision | None, outcome: str, changed: bool)
     if past is None:
         return []
     remarks = []
-    if past.id != named.lower():
+    if looks_like_id(named) and past.id != named.lower():
         remarks.append(f"The decision {named} only confirms this one.")
     if past.deferred:
         names = ", ".join(past.deferred)

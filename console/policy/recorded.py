@@ -22,6 +22,8 @@ LEDGER: Final = "ledger"
 _ID: Final = re.compile(
     r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 )
+_EXPORTED: Final = re.compile(r'^\s*\{(?s:.*)"decided_at"')
+_HEAD: Final = 1_000
 _LINES_AT_ONCE: Final = 500
 _MOST_DOCUMENT_BYTES: Final = 256 * 1024 * 1024
 
@@ -42,6 +44,21 @@ def find_recorded(ctx: click.Context, decision_id: str) -> tuple[PastDecision, P
     with open_prepared(settings_of(ctx)) as database:
         past = database.read_now(lambda c: find_past(c, decision_id))
         return past, database.read_now(lambda c: find_set(c, past.policy_set))
+
+
+def read_exported(text: str, *, where: str) -> PastDecision | None:
+    """Return the decision that a file holds; None for a file that is something else.
+
+    Raises InputRefused for a decision that can't be decided again.
+    """
+    from rules.recorded import read_line
+
+    if not _EXPORTED.search(text[:_HEAD]):
+        return None
+    decision_id, past = read_line(text, where=where)
+    if isinstance(past, str):
+        raise InputRefused(f"The decision {decision_id} can't be decided again: {past}.")
+    return past
 
 
 class Source(Protocol):

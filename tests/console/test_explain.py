@@ -141,6 +141,23 @@ def test_a_recorded_decision_can_be_explained_by_other_policies(
     assert "By these policies the answer is allow; recorded was reject." in done.out
 
 
+def test_an_exported_decision_is_explained_from_its_file(
+    run: Run, decision_id: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "decision.json"
+    file.write_text(run("decisions", "show", decision_id, "--output", "json").out)
+    told = run("policy", "explain", file)
+    assert told.code == 1
+    assert f"decision {decision_id}" in told.out
+    assert "does not say" not in told.out
+    assert "only confirms" not in told.out
+    stripped = json.loads(file.read_text())
+    del stripped["private"]
+    file.write_text(json.dumps(stripped))
+    done = run("policy", "explain", file)
+    assert (done.code, "exported without its private part" in done.err) == (2, True)
+
+
 def test_a_masked_decision_cannot_be_explained_and_says_so(
     run: Run, decision_id: str, guard_database: Database
 ) -> None:
