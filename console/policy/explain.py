@@ -119,8 +119,8 @@ def _given(ctx: click.Context, named: str, folder: Path | None, environment: str
         if not looks_like_id(named):
             raise InputRefused(
                 f"{named} is neither a file nor the id of a decision.",
-                hint="Name a file with a change or an exported decision, `-` for standard input, or "
-                "an id of `decisions list`.",
+                hint="Name a file with a change or an exported decision, `-` for standard input, "
+                "or an id of `decisions list`.",
             )
         past, recorded_set = find_recorded(ctx, named)
         policy_set = recorded_set if not named_folder else None
