@@ -35,23 +35,20 @@ def run(ctx: click.Context, once: bool, outputs: Sequence[Output]) -> int:
 
 
 async def _once(settings: Settings) -> dict[str, Any]:
-    from console.wiring.sync import open_sync
+    from console.wiring.sync import sync_alone
     from sync.holder import ONCE
     from sync.once import once
 
     with open_prepared(settings) as database:
-        room = await open_sync(settings, database, SystemClock(), role=ONCE)
-        try:
-            report = await once(room.sync)
-        finally:
-            await room.aclose()
+        async with sync_alone(settings, database, SystemClock(), role=ONCE) as opened:
+            report = await once(opened)
     return report.to_json()
 
 
 async def _loop(settings: Settings) -> None:
     from console.locks import exclusive
     from console.serving import stop_on_signals
-    from console.wiring.sync import open_sync
+    from console.wiring.sync import sync_alone
     from kernel.runner import AsyncioRunner
     from sync.holder import LOOP
     from sync.loop import Loop
@@ -60,16 +57,15 @@ async def _loop(settings: Settings) -> None:
     with exclusive(sqlite_file(settings), "loop"), open_prepared(settings) as database:
         stop = asyncio.Event()
         stop_on_signals(stop)
-        room = await open_sync(settings, database, clock, role=LOOP)
-        runner, loop = AsyncioRunner(clock), Loop(room.sync)
-        loop.start(runner)
-        click.echo("The sync loop runs; interrupt it to end it.", err=True)
-        try:
-            await stop.wait()
-        finally:
-            await runner.stop()
-            await loop.stop()
-            await room.aclose()
+        async with sync_alone(settings, database, clock, role=LOOP) as opened:
+            runner, loop = AsyncioRunner(clock), Loop(opened)
+            loop.start(runner)
+            click.echo("The sync loop runs; interrupt it to end it.", err=True)
+            try:
+                await stop.wait()
+            finally:
+                await runner.stop()
+                await loop.stop()
 
 
 def _text(report: dict[str, Any]) -> str:

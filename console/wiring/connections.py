@@ -92,6 +92,28 @@ def connect_sync(
     return _connect(settings, app, clock, on_access, failpoints)
 
 
+def connect_mailboxes(
+    settings: Settings,
+    clock: Clock,
+    guard: Connections,
+    *,
+    on_access: AccessHook | None = None,
+    failpoints: Failpoints = NONE,
+) -> Connections:
+    """Return the clients for mailbox access: of the second identity, or the guard's without one.
+
+    Raises SettingInvalid when only a part of the second identity is given.
+    """
+    given = (
+        settings.sync_client_id
+        or settings.sync_client_secret
+        or settings.sync_client_certificate_file
+    )
+    if not given:
+        return guard
+    return connect_sync(settings, clock, on_access=on_access, failpoints=failpoints)
+
+
 def _connect(
     settings: Settings,
     app: EntraApp,

@@ -9,10 +9,15 @@ from typing import Any
 from console.application import Front, application
 from console.metrics import Metrics
 from console.policy_folder import PolicyFolder
-from console.wiring.connections import Connections, connect_guard, is_configured
+from console.wiring.connections import (
+    Connections,
+    connect_guard,
+    connect_mailboxes,
+    is_configured,
+)
 from console.wiring.guard import open_guard
 from console.wiring.organization import OrganizationDiffers
-from console.wiring.sync import SyncRoom, open_sync
+from console.wiring.sync import open_sync
 from kernel import work
 from kernel.clock import Clock
 from kernel.database import Database
@@ -48,21 +53,23 @@ class Live:
         self._database = database
         self._clock = clock
         self._policies = policies
-        self._syncs = syncs
         self._metrics = Metrics()
         self._runner = AsyncioRunner(clock)
         self._loop: Loop | None = None
-        self._sync: SyncRoom | None = None
         self._ending: str | None = None
         self._contradiction: str | None = None
         self._connections: Connections | None = None
+        self._mailboxes: Connections | None = None
         if is_configured(settings):
+            on_access = self._metrics.count_access
+            failpoints = failpoints_from(settings.failpoint)
             self._connections = connect_guard(
-                settings,
-                clock,
-                on_access=self._metrics.count_access,
-                failpoints=failpoints_from(settings.failpoint),
+                settings, clock, on_access=on_access, failpoints=failpoints
             )
+            if syncs:
+                self._mailboxes = connect_mailboxes(
+                    settings, clock, self._connections, on_access=on_access, failpoints=failpoints
+                )
         self._guard = open_guard(
             settings,
             database,
@@ -112,8 +119,8 @@ class Live:
             await self._guard.make_checkpoint()
         except GuardError as error:
             log.error("checkpoint_not_made", error=error.message)
-        if self._sync is not None:
-            await self._sync.aclose()
+        if self._mailboxes is not None and self._mailboxes is not self._connections:
+            await self._mailboxes.aclose()
         if self._connections is not None:
             await self._connections.aclose()
 
@@ -142,16 +149,16 @@ class Live:
         """Learn who we are; then, once, begin to sync."""
         try:
             await self._guard.introduce()
-            if self._syncs and self._sync is None:
-                self._sync = await open_sync(
+            if self._connections and self._mailboxes and self._loop is None:
+                sync = await open_sync(
                     self._settings,
                     self._database,
                     self._clock,
                     role=LOOP,
-                    metrics=self._metrics,
                     guard=self._connections,
+                    mailboxes=self._mailboxes,
                 )
-                self._loop = Loop(self._sync.sync)
+                self._loop = Loop(sync)
                 self._loop.start(self._runner)
             self._contradiction = None
         except OrganizationDiffers as error:

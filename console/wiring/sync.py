@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import UUID
 
-from console.metrics import Metrics
-from console.wiring.connections import Connections, connect_guard, connect_sync
+from console.wiring.connections import Connections, connect_guard, connect_mailboxes
 from console.wiring.organization import agreed_organization
 from kernel.clock import Clock
 from kernel.database import Database
@@ -19,17 +19,24 @@ from sync.mail_sync import MailSync, Ports
 from sync.meter import Meter
 
 
-@dataclass(frozen=True, slots=True)
-class SyncRoom:
-    """The sync and the connections it opened; close them when the process ends."""
+@asynccontextmanager
+async def sync_alone(
+    settings: Settings, database: Database, clock: Clock, *, role: str
+) -> AsyncIterator[MailSync]:
+    """Yield the sync of a process that has no guard, and close its connections at the end.
 
-    sync: MailSync
-    connections: tuple[Connections, ...]
-
-    async def aclose(self) -> None:
-        """Close every connection."""
-        for one in self.connections:
-            await one.aclose()
+    Raises what `open_sync` raises, and SettingInvalid for what is missing.
+    """
+    failpoints = failpoints_from(settings.failpoint)
+    async with AsyncExitStack() as stack:
+        guard = connect_guard(settings, clock, failpoints=failpoints)
+        stack.push_async_callback(guard.aclose)
+        mailboxes = connect_mailboxes(settings, clock, guard, failpoints=failpoints)
+        if mailboxes is not guard:
+            stack.push_async_callback(mailboxes.aclose)
+        yield await open_sync(
+            settings, database, clock, role=role, guard=guard, mailboxes=mailboxes
+        )
 
 
 async def open_sync(
@@ -38,36 +45,20 @@ async def open_sync(
     clock: Clock,
     *,
     role: str,
-    metrics: Metrics | None = None,
-    guard: Connections | None = None,
-) -> SyncRoom:
+    guard: Connections,
+    mailboxes: Connections,
+) -> MailSync:
     """Return the sync of this process, its organisation learnt and checked.
 
-    `role` is `sync.holder.LOOP` or `ONCE`: what the process holds its shards for. `guard` are the
-    guard's own connections where it lives in this process: what both ask shares one budget.
+    `role` is `sync.holder.LOOP` or `ONCE`: what the process holds its shards for. Mail is read as
+    `mailboxes`, all else as `guard`.
 
-    Raises SettingInvalid for what is missing, OrganizationDiffers, CloudError when Dataverse
-    cannot be asked.
+    Raises OrganizationDiffers, CloudError when Dataverse cannot be asked.
     """
-    on_access = metrics.count_access if metrics else None
-    failpoints = failpoints_from(settings.failpoint)
-    opened: tuple[Connections, ...] = ()
-    if guard is None:
-        guard = connect_guard(settings, clock, on_access=on_access, failpoints=failpoints)
-        opened = (guard,)
-    try:
-        mailboxes = guard
-        if settings.sync_client_id:
-            mailboxes = connect_sync(settings, clock, on_access=on_access, failpoints=failpoints)
-            opened = (*opened, mailboxes)
-        who = await guard.dataverse.who_am_i()
-        organization = agreed_organization(settings, who.organization_id)
-    except BaseException:
-        for one in opened:
-            await one.aclose()
-        raise
+    who = await guard.dataverse.who_am_i()
+    organization = agreed_organization(settings, who.organization_id)
     meter = Meter()
-    sync = MailSync(
+    return MailSync(
         database,
         clock,
         ports=Ports(GraphExchange(mailboxes.graph), DataverseCrm(guard.dataverse, meter)),
@@ -76,4 +67,3 @@ async def open_sync(
         meter=meter,
         approval_max_age_seconds=settings.approval_max_age_seconds,
     )
-    return SyncRoom(sync, opened)

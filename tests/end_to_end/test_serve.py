@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from tests.end_to_end.processes import PATIENCE_SECONDS, Processes, Running, free_port, processes
+from tests.end_to_end.tenant_cloud import TenantCloud
 from tests.webhook_examples.examples import all_examples
 
 pytestmark = pytest.mark.slow
@@ -116,6 +117,15 @@ class TestRefusals:
     def test_an_invalid_or_lonely_setting(self, group: Processes, setting: str, value: str) -> None:
         told = self.refused(group, **{setting: value})
         assert "MAILBOX_GUARD_" in told
+
+    @pytest.mark.parametrize("part", ["sync_client_id", "sync_client_secret"])
+    def test_half_of_a_second_identity(
+        self, group: Processes, cloud: TenantCloud, part: str
+    ) -> None:
+        given = {**cloud.settings, part: "7a000000-0000-4000-8000-000000000012"}
+        assert "MAILBOX_GUARD_SYNC_CLIENT_" in self.refused(group, **given)
+        # Where nothing is synced it is never looked at.
+        group.serve("--no-sync", **given)
 
     def test_a_setting_that_is_not_known(self, group: Processes) -> None:
         assert "MAILBOX_GUARD_POLICIES_DIR" in self.refused(group, policy_dir="policies")
