@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from guard.actions.grant import ATTEMPTS_FOR_FACTS
 from guard.facts.directory import Person
 from guard.facts.rows import UserRow
 from kernel.clock import FrozenClock
@@ -167,6 +168,57 @@ def body_of(columns: dict[str, Any], **named: Any) -> bytes:
     from tests.guard.builders import body
 
     return body(columns, mode=1, actor=ADMIN_ID, **named)
+
+
+class TestReadingBack:
+    """What is true when the row is read counts, not what the delivery was judged by."""
+
+    async def test_an_approver_who_lost_the_role_meanwhile_has_approved_nothing(
+        self, worked: Worked
+    ) -> None:
+        answer = await worked.house.post(body_of(APPROVE))
+        assert answer.body["decision"] == "allow"
+        worked.house.directory.roles.clear()
+        await worked.workers.run_due()
+        held = worked.approval()
+        assert held is not None
+        assert held.state == "withdrawn"
+        assert "approver/qualified did not allow it" in held.reason
+        late, first = worked.decisions()
+        assert (first["id"], late["decision"]) == (answer.body["decision_id"], "reject")
+        assert late["id"] in held.reason
+
+    async def test_a_row_that_would_not_be_allowed_as_it_is_is_not_granted(
+        self, worked: Worked
+    ) -> None:
+        await worked.house.post(body_of(APPROVE))
+        worked.house.rows.users[USER_ID] = UserRow(USER_ID, "a.sales@contoso.com", OBJECT_ID)
+        await worked.workers.run_due()
+        held = worked.approval()
+        assert held is not None
+        assert held.state == "withdrawn"
+        assert "would not be allowed: own-address/same-as-upn" in held.reason
+
+    @pytest.mark.parametrize(
+        ("record_id", "found"),
+        [(ADMIN_ID, None), (USER_ID, UserRow(USER_ID, None, OBJECT_ID))],
+        ids=["the approver is not found", "the owner has no sign-in name"],
+    )
+    async def test_what_cannot_be_judged_is_tried_again_and_then_given_up(
+        self, worked: Worked, clock: FrozenClock, record_id: str, found: UserRow | None
+    ) -> None:
+        await worked.house.post(body_of(APPROVE))
+        del worked.house.rows.users[record_id]
+        if found is not None:
+            worked.house.rows.users[record_id] = found
+        for _ in range(ATTEMPTS_FOR_FACTS - 1):
+            await worked.workers.run_due()
+            assert worked.approval() is None
+            clock.advance(3600)
+        await worked.workers.run_due()
+        held = worked.approval()
+        assert held is not None
+        assert held.state == "withdrawn"
 
 
 class TestWithdrawing:
