@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 import click
 
@@ -17,6 +18,7 @@ from kernel.errors import InputRefused
 
 FORMATS = ("text", "json")
 _PIPE_WIDTH = 10_000
+_STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,25 @@ def emit(
         if output.format == "json":
             rendered = json.dumps(value, indent=2, ensure_ascii=False, default=str)
         elif output.format == "text":
-            rendered = text()
+            rendered = plain(text())
         else:
             rendered = renderers[output.format]()
         if output.file is not None:
             write_whole(output.file, f"{rendered}\n" if rendered else "")
         elif rendered:
             click.echo(rendered)
+
+
+def plain(text: str) -> str:
+    """Return a text with a sign in the place of what would steer a terminal or hide from a reader.
+
+    Names and values come from files that somebody else may have written.
+    """
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(
+        "\ufffd" if category(char) in _STEERING and char not in "\n\t" else char for char in text
+    )
 
 
 def write_whole(file: Path, text: str) -> None:

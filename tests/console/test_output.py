@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -37,6 +38,16 @@ def test_a_pipe_is_written_to(tmp_path: Path) -> None:
     os.close(write)
     with os.fdopen(read) as file:
         assert file.read() == "through"
+
+
+def test_text_does_not_steer_the_terminal_and_json_keeps_what_was_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = "a\tb\n\x1b[2J\x9b \u202egpj.exe ä\u3000😀"
+    emit([Output("text"), Output("json")], [said], text=lambda: said)
+    out = capsys.readouterr().out
+    assert out.startswith("a\tb\n\ufffd[2J\ufffd \ufffdgpj.exe ä\u3000😀\n")
+    assert json.loads(out.partition("😀\n")[2]) == [said]
 
 
 @pytest.mark.parametrize("where", ["nowhere/report.json", "."])
