@@ -20,8 +20,7 @@ _pool: list[bytes] = []
 
 def new_id(now: datetime) -> str:
     """Return a UUIDv7 text for that moment; ids made later in this process sort after it."""
-    since = now - _EPOCH
-    milliseconds = (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
+    milliseconds = _milliseconds(now)
     with _lock:
         if not _pool:
             many = os.urandom(_POOL)
@@ -40,6 +39,17 @@ def new_id(now: datetime) -> str:
     value = milliseconds << 80 | 0x7 << 76 | counter << 64 | 0b10 << 62 | tail
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def first_id(moment: datetime) -> str:
+    """Return what ids made from that moment on do not sort before."""
+    text = f"{_milliseconds(moment):012x}"
+    return f"{text[:8]}-{text[8:]}"
+
+
+def _milliseconds(moment: datetime) -> int:
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
 
 
 def _forget() -> None:

@@ -25,6 +25,7 @@ class Person:
     other_mails: list[str] = field(default_factory=list)
     account_enabled: bool = True
     user_type: str = "Member"
+    has_exchange_plan: bool = True
     password: str = ""
     role_template_ids: set[str] = field(default_factory=set)
     group_ids: set[str] = field(default_factory=set)

@@ -94,6 +94,8 @@ def directory() -> Directory:
         mail=f"support@{people.DOMAIN}",
         proxy_addresses=[f"SMTP:support@{people.DOMAIN}"],
         account_enabled=False,
+        # A shared mailbox needs no licence.
+        has_exchange_plan=False,
     )
     for client_id, name, roles in (
         (people.GUARD_CLIENT_ID, "Mailbox Guard", GUARD_GRAPH_ROLES),

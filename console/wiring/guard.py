@@ -11,12 +11,15 @@ from guard.actions.grant import Granter
 from guard.actions.revert import Reverter
 from guard.consequences import EXAMINE, GRANT, REVERT
 from guard.deciding import OBSERVE, Decider
+from guard.facts.activity import Activity
 from guard.facts.actor import ActorFacts
 from guard.facts.dataverse import DataverseRows
 from guard.facts.directory import Directory, GraphDirectory, MemoryDirectory
 from guard.facts.gather import Gatherer
+from guard.facts.history import HistoryFacts
 from guard.facts.owner import AddressOwnerFacts, OwnerFacts
 from guard.facts.rows import MemoryRows, Myself, Rows
+from guard.facts.steward import StewardFacts
 from guard.intake import Intake
 from guard.judge import Judge
 from guard.keys import Keys
@@ -113,6 +116,9 @@ def open_guard(
         ),
         OwnerFacts(rows_now, directory_now, ledger.mirrored),
         AddressOwnerFacts(directory_now),
+        HistoryFacts(ledger, clock),
+        Activity(ledger, clock),
+        StewardFacts(rows_now, directory_now, ledger.mirrored),
         deadline_seconds=deadline,
     )
     judge = Judge(policies, gatherer, ledger)

@@ -26,6 +26,8 @@ SUPPORT_USER = 3
 ROLE_FACTS = frozenset(
     {"roles", "roleIds", "roleTemplates", "isSystemAdministrator", "isDelegatedApprover"}
 )
+# These are counted, not looked up.
+ACTIVITY_FACTS = frozenset({"recentChanges", "similarChanges"})
 ROW_FACTS = frozenset({"kind", "upn", "objectId", "entraRoles"})
 FROM_DATAVERSE = "dataverse"
 FROM_ENTRA = "entra"
@@ -47,7 +49,7 @@ class ActorFacts:
 
     async def gather(self, question: Question, found: Findings) -> None:
         """Look up what is needed of `actor`, in two waves at most."""
-        needed = question.needs(ROOT)
+        needed = question.needs(ROOT) - ACTIVITY_FACTS
         if not needed:
             return
         actor_id = question.actor_id

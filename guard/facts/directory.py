@@ -12,6 +12,9 @@ from kernel.errors import Unavailable
 from rules.slots import fold
 
 _SMTP = "smtp:"
+_PLANS = ("id", "assignedPlans")
+# A plan in Warning still works: it was not renewed, and its days of grace run.
+_IN_FORCE = ("Enabled", "Warning")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,13 @@ class Directory(Protocol):
         """Return the template ids of the user's active directory roles; none for no such user."""
         ...
 
+    async def has_exchange(self, key: str) -> bool | None:
+        """Return whether the user with that object id or UPN has an Exchange plan in force.
+
+        None when there is no such user.
+        """
+        ...
+
 
 class MemoryDirectory:
     """An Entra of a few people, kept in memory."""
@@ -63,6 +73,7 @@ class MemoryDirectory:
     def __init__(self, people: Iterable[Person] = ()) -> None:
         self.people = {person.object_id: person for person in people}
         self.roles: dict[str, tuple[str, ...]] = {}
+        self.unlicensed: set[str] = set()
         self.asked: list[str] = []
         self.is_down = False
 
@@ -87,6 +98,15 @@ class MemoryDirectory:
         """Return the roles that were put in."""
         self._ask(f"directory_roles {object_id}")
         return self.roles.get(object_id, ())
+
+    async def has_exchange(self, key: str) -> bool | None:
+        """Return whether the person was not put among those without a licence."""
+        self._ask(f"has_exchange {key}")
+        wanted = fold(key)
+        for person in self.people.values():
+            if wanted in (fold(person.object_id), fold(person.upn or "")):
+                return person.object_id not in self.unlicensed
+        return None
 
 
 class GraphDirectory:
@@ -119,6 +139,14 @@ class GraphDirectory:
         roles = (item.get("roleTemplateId") for item in found)
         return tuple(sorted({role.lower() for role in roles if isinstance(role, str)}))
 
+    async def has_exchange(self, key: str) -> bool | None:
+        """Read the user's plans by key: what licences are made of, whoever assigned them."""
+        found = await self._graph.user(key, select=_PLANS, reason="guard: read a person's plans")
+        if found is None:
+            return None
+        plans = found.get("assignedPlans")
+        return any(map(_is_exchange_in_force, plans if isinstance(plans, list) else ()))
+
 
 def person_from(item: Mapping[str, Any]) -> Person:
     """Return the person in a Graph user; absent properties are unknown."""
@@ -134,6 +162,13 @@ def person_from(item: Mapping[str, Any]) -> Person:
         is_enabled=enabled if isinstance(enabled, bool) else None,
         kind=_text(item.get("userType")),
     )
+
+
+def _is_exchange_in_force(plan: Any) -> bool:
+    if not isinstance(plan, Mapping):
+        return False
+    service, status = _text(plan.get("service")), _text(plan.get("capabilityStatus"))
+    return (service or "").lower() == "exchange" and status in _IN_FORCE
 
 
 def _text(value: Any) -> str | None:

@@ -10,9 +10,12 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from guard.facts.actor import ActorFacts
-from guard.facts.owner import AddressOwnerFacts, OwnerFacts
+from guard.facts.activity import Activity
+from guard.facts.actor import ACTIVITY_FACTS, ActorFacts
+from guard.facts.history import HOLDER_FACTS, PAST_FACTS, HistoryFacts
+from guard.facts.owner import ABOUT_OWNER, AddressOwnerFacts, OwnerFacts
 from guard.facts.question import Findings, Question
+from guard.facts.steward import StewardFacts
 from kernel.log import get_logger
 
 log = get_logger("guard")
@@ -26,6 +29,9 @@ class Gatherer:
     actor: ActorFacts
     owner: OwnerFacts
     address_owner: AddressOwnerFacts
+    history: HistoryFacts
+    activity: Activity
+    steward: StewardFacts
     deadline_seconds: float = 5.0
 
     async def gather(self, question: Question) -> Findings:
@@ -41,10 +47,19 @@ class Gatherer:
 
     def _waves(self, question: Question, found: Findings) -> list[Coroutine[Any, Any, None]]:
         waves: list[Coroutine[Any, Any, None]] = []
-        if question.needs("actor."):
+        of_actor, told = question.needs("actor."), question.needs("facts.")
+        if of_actor - ACTIVITY_FACTS:
             waves.append(self.actor.gather(question, found))
+        if of_actor & ACTIVITY_FACTS:
+            waves.append(self.activity.gather(question, found))
+        if told & HOLDER_FACTS:
+            waves.append(self.history.holders(question, found))
+        if told & PAST_FACTS:
+            waves.append(self.history.past(question, found))
+        if "stewardLeft" in told:
+            waves.append(self.steward.gather(question, found))
         for side in SIDES:
-            if question.needs(f"{side}.owner."):
+            if question.needs(f"{side}.owner.") or (side == "new" and told & ABOUT_OWNER):
                 waves.append(self.owner.gather(question, side, found))
             if question.needs(f"{side}.addressOwner."):
                 waves.append(self.address_owner.gather(question, side, found))

@@ -26,6 +26,9 @@ from rules.change import Value
 FROM_MIRROR = "mirror"
 ROW_FACTS = frozenset({"upn", "objectId", "entraUpn"})
 ENTRA_FACTS = frozenset({"objectId", "entraUpn"})
+# What else Entra says of the owner after the change, under `facts.`.
+TOLD = "facts."
+ABOUT_OWNER = frozenset({"ownerAddresses", "ownerIsEnabled", "ownerIsGuest", "ownerIsLicensed"})
 _TYPES = {"systemuser": "user", "queue": "queue", "team": "team"}
 
 Mirrored = Callable[[str, str], Awaitable[MirrorRow | None]]
@@ -65,26 +68,30 @@ class OwnerFacts:
         """Look up what is needed of the owner, in two waves at most."""
         root = f"{side}.owner."
         needed = question.needs(root)
-        if not needed:
+        told = question.needs(TOLD) & ABOUT_OWNER if side == "new" else frozenset()
+        if not needed and not told:
             return
         change = question.change
         columns = change.after if side == "new" else change.before
         owner = owner_of(change.table, change.record_id, columns) if columns else None
         if owner is None:
-            for name in needed:
+            for path in [root + name for name in needed] + [TOLD + name for name in told]:
                 if side == "old" and not columns:
-                    found.know(root + name, None, FROM_DELIVERY)
+                    found.know(path, None, FROM_DELIVERY)
                 else:
-                    found.lack(root + name, "the row names no owner")
+                    found.lack(path, "the row names no owner")
             return
         found.know(root + "id", owner.id, FROM_DELIVERY)
         if owner.type is not None:
             found.know(root + "type", owner.type, FROM_DELIVERY)
         if owner.type in ("queue", "team"):
-            for name in ROW_FACTS:
-                found.know(root + name, None, FROM_DELIVERY)
-        elif needed & ROW_FACTS or owner.type is None:
-            await self._user(question, owner, columns, root, needed, found)
+            for path in [root + name for name in ROW_FACTS] + [TOLD + name for name in told]:
+                found.know(path, None, FROM_DELIVERY)
+        elif needed & ROW_FACTS or told or owner.type is None:
+            await self._user(question, owner, columns, root, needed | told, found)
+            unknown = found.missing.get(root + "objectId")
+            for name in told if unknown is not None else ():
+                found.lack(TOLD + name, unknown or "")
 
     async def _user(
         self,
@@ -100,8 +107,10 @@ class OwnerFacts:
             return
         found.know(root + "type", "user", source)
         found.know(root + "upn", user.upn, source)
-        if needed & ENTRA_FACTS:
+        if needed & (ENTRA_FACTS | ABOUT_OWNER - {"ownerIsLicensed"}):
             await self._entra(user, root, found)
+        if "ownerIsLicensed" in needed:
+            await self._licence(user, found)
 
     async def _row(
         self,
@@ -161,6 +170,29 @@ class OwnerFacts:
             return
         found.know(root + "objectId", person.object_id if person else None, FROM_ENTRA)
         found.know(root + "entraUpn", person.upn if person else None, FROM_ENTRA)
+        if root == "new.owner.":
+            for name, value in _told_of(person).items():
+                found.know(TOLD + name, value, FROM_ENTRA)
+
+    async def _licence(self, user: UserRow, found: Findings) -> None:
+        path, key = TOLD + "ownerIsLicensed", user.object_id or user.upn
+        if key is None:
+            found.know(path, None, FROM_DATAVERSE)
+            return
+        try:
+            found.know(path, await self.directory.has_exchange(key), FROM_ENTRA)
+        except GuardError as error:
+            found.lack_answer([path], error)
+
+
+def _told_of(person: Person | None) -> dict[str, Value]:
+    if person is None:
+        return {"ownerAddresses": (), "ownerIsEnabled": None, "ownerIsGuest": None}
+    return {
+        "ownerAddresses": person.addresses,
+        "ownerIsEnabled": person.is_enabled,
+        "ownerIsGuest": person.kind.lower() == "guest" if person.kind else None,
+    }
 
 
 async def person_of(directory: Directory, user: UserRow) -> Person | None:

@@ -6,15 +6,17 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select
+from sqlalchemy import Connection, Row, delete, func, select
 
 from guard.columns import TABLES
 from guard.ledger.codec import storable, text_of, values_from
 from guard.ledger.entry import MirrorRow
-from guard.ledger.tables import mirror
+from guard.ledger.tables import baselines, mirror
 from kernel.database import insert
 from rules.change import Value
 from rules.slots import fold
+
+MOST_HOLDERS = 50
 
 
 def guarded_part(table: str, columns: Mapping[str, Value]) -> dict[str, Value]:
@@ -58,6 +60,7 @@ def keep(connection: Connection, row: MirrorRow) -> None:
     values = {
         "columns": text_of(storable(columns)),
         "owner_id": _owner_of(row.table, columns),
+        "address": address_of(row.table, columns),
         "changed_at": row.changed_at,
         "decision_id": row.decision_id,
     }
@@ -114,11 +117,28 @@ def list_by_owner(connection: Connection, owner_id: str) -> list[MirrorRow]:
     return [_from_row(row) for row in rows]
 
 
+def list_by_address(connection: Connection, address: str) -> list[MirrorRow] | None:
+    """Return rows of any table that have an address; None until every row has been seen once."""
+    seen = connection.scalar(select(func.count()).select_from(baselines)) or 0
+    if seen < len(TABLES):
+        return None
+    rows = connection.execute(
+        select(mirror).where(mirror.c.address == fold(address)).limit(MOST_HOLDERS)
+    )
+    return [_from_row(row) for row in rows]
+
+
 def forget(connection: Connection, table: str, record_id: str) -> None:
     """Drop the copy of a row that was verified to be gone."""
     connection.execute(
         delete(mirror).where(mirror.c.table_name == table, mirror.c.record_id == record_id)
     )
+
+
+def address_of(table: str, columns: Mapping[str, Value]) -> str | None:
+    """Return the address that a row has, folded; None when it has none or it is not known."""
+    address = columns.get(TABLES[table].address)
+    return fold(address.strip()) or None if isinstance(address, str) else None
 
 
 def _owner_of(table: str, columns: Mapping[str, Value]) -> str | None:

@@ -15,9 +15,11 @@ from guard.ledger.entry import (
     Recorded,
     recorded,
 )
-from guard.ledger.mirror import merged
+from guard.ledger.mirror import address_of, merged
 from guard.ledger.ownwrites import OwnWrite
+from guard.ledger.recent import Attempt, attempt_of
 from rules.policy_set import PolicySet
+from rules.slots import fold
 
 ALLOWED = ("allow", "warn")
 
@@ -48,8 +50,16 @@ class Ledger(Protocol):
         """Return the known mailboxes of a user or queue."""
         ...
 
+    async def holders_of(self, address: str) -> Sequence[MirrorRow] | None:
+        """Return the known rows that have an address; None until every row has been seen once."""
+        ...
+
     async def decisions_on(self, record_id: str, *, since: datetime) -> Sequence[Recorded]:
         """Return the decisions on a row made since then, newest first."""
+        ...
+
+    async def recent(self, *, since: datetime) -> Sequence[Attempt]:
+        """Return the newest tries to change or approve an address made since then."""
         ...
 
     async def own_write(self, nonce: str) -> OwnWrite | None:
@@ -112,6 +122,11 @@ class MemoryLedger:
             == owner_id
         ]
 
+    async def holders_of(self, address: str) -> Sequence[MirrorRow] | None:
+        """Return the rows that have the address; whoever fills this ledger has seen them all."""
+        wanted = fold(address)
+        return [row for row in self.rows.values() if address_of(row.table, row.columns) == wanted]
+
     async def decisions_on(self, record_id: str, *, since: datetime) -> Sequence[Recorded]:
         """Return the decisions on a row, newest first."""
         return [
@@ -119,6 +134,11 @@ class MemoryLedger:
             for entry in reversed(self.entries)
             if entry.record_id == record_id and entry.decided_at >= since
         ]
+
+    async def recent(self, *, since: datetime) -> Sequence[Attempt]:
+        """Return the tries, newest first."""
+        found = (attempt_of(e) for e in reversed(self.entries) if e.decided_at >= since)
+        return [attempt for attempt in found if attempt is not None]
 
     async def own_write(self, nonce: str) -> OwnWrite | None:
         """Return what was announced."""

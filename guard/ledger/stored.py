@@ -25,6 +25,7 @@ from guard.ledger.entry import (
     sealed,
 )
 from guard.ledger.ownwrites import OwnWrite
+from guard.ledger.recent import Attempt, list_recent
 from guard.ledger.tables import decisions, policy_sets
 from kernel.clock import Clock
 from kernel.database import Database, insert
@@ -132,9 +133,17 @@ class StoredLedger:
         """Return the known mailboxes of a user or queue."""
         return await self._database.read(lambda c: mirror.list_by_owner(c, owner_id))
 
+    async def holders_of(self, address: str) -> Sequence[MirrorRow] | None:
+        """Return the known rows that have an address; None until every row has been seen once."""
+        return await self._database.read(lambda c: mirror.list_by_address(c, address))
+
     async def decisions_on(self, record_id: str, *, since: datetime) -> Sequence[Recorded]:
         """Return the newest decisions on a row made since then, newest first."""
         return await self._database.read(lambda c: decisions_on(c, record_id, since=since))
+
+    async def recent(self, *, since: datetime) -> Sequence[Attempt]:
+        """Return the newest tries to change or approve an address made since then."""
+        return await self._database.read(lambda c: list_recent(c, since=since))
 
     async def own_write(self, nonce: str) -> OwnWrite | None:
         """Return what the guard announced to write under that nonce."""

@@ -69,9 +69,12 @@ mirror = Table(
     Column("record_id", Text, primary_key=True),
     Column("columns", Text, nullable=False),
     Column("owner_id", Text),
+    # Folded, so that it is found whatever the case.
+    Column("address", Text),
     Column("changed_at", Instant, nullable=False),
     Column("decision_id", Text),
     Index("ix_guard_mirror_owner", "owner_id"),
+    Index("ix_guard_mirror_address", "address"),
 )
 
 # What the guard itself is about to write into Dataverse, so that it knows its own writes again.

@@ -27,6 +27,9 @@ _DEFAULT = (
     "userPrincipalName",
     "id",
 )
+# Exchange Online (Plan 1): the licence and its plan, by the ids that Microsoft lists.
+_EXCHANGE_LICENCE = "4b9405b0-7788-4568-add1-99614e613b69"
+_EXCHANGE_PLAN = "9aaf7827-d63c-4b61-89c3-182f06f82e5c"
 _ADVANCED = (" ne ", "endswith(", "not ", "not(")
 _LARGEST_PAGE = 999
 
@@ -49,8 +52,7 @@ def person_json(person: Person) -> dict[str, Any]:
         "proxyAddresses": list(person.proxy_addresses),
         "otherMails": list(person.other_mails),
         "userType": person.user_type,
-        "assignedLicenses": [],
-        "assignedPlans": [],
+        **_licences(person),
         "identities": [
             {
                 "signInType": "userPrincipalName",
@@ -66,6 +68,20 @@ def person_json(person: Person) -> dict[str, Any]:
         "externalUserState": None,
         "mailNickname": person.upn.partition("@")[0],
     }
+
+
+def _licences(person: Person) -> dict[str, Any]:
+    """Return the licences of a user, and the service plans that they are made of."""
+    if not person.has_exchange_plan:
+        return {"assignedLicenses": [], "assignedPlans": []}
+    plan = {
+        "assignedDateTime": graph_time(person.created_at),
+        "capabilityStatus": "Enabled",
+        "service": "exchange",
+        "servicePlanId": _EXCHANGE_PLAN,
+    }
+    licence = {"disabledPlans": [], "skuId": _EXCHANGE_LICENCE}
+    return {"assignedLicenses": [licence], "assignedPlans": [plan]}
 
 
 def role_json(role: DirectoryRole) -> dict[str, Any]:

@@ -9,11 +9,14 @@ from typing import Any
 from guard.actions.grant import Granter
 from guard.actions.revert import Reverter
 from guard.deciding import Decider
+from guard.facts.activity import Activity
 from guard.facts.actor import SYSTEM_ADMINISTRATOR, ActorFacts
 from guard.facts.directory import MemoryDirectory, Person
 from guard.facts.gather import Gatherer
+from guard.facts.history import HistoryFacts
 from guard.facts.owner import AddressOwnerFacts, OwnerFacts
 from guard.facts.rows import HeldRole, MemoryRows, Myself, UserRow
+from guard.facts.steward import StewardFacts
 from guard.intake import Intake
 from guard.judge import Judge
 from guard.keys import Keys
@@ -196,6 +199,9 @@ def a_house(
         ActorFacts(rows, directory, own, APPROVER_ROLE),
         OwnerFacts(rows, directory, ledger.mirrored),
         AddressOwnerFacts(directory),
+        HistoryFacts(ledger, clock),
+        Activity(ledger, clock),
+        StewardFacts(rows, directory, ledger.mirrored),
         deadline_seconds=deadline_seconds,
     )
     judge = Judge(policies, gatherer, ledger)

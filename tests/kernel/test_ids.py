@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kernel.ids import new_id
+from kernel.ids import first_id, new_id
 
 # Later than any other test's moment: ids of a process never fall behind its newest one.
 START = datetime(2100, 1, 1, tzinfo=UTC)
@@ -68,3 +68,10 @@ def test_ids_are_unique_and_rise_within_every_thread(moment: datetime) -> None:
         thread.join()
     assert all(ids == sorted(ids) for ids in made.values())
     assert len(set().union(*made.values())) == 20_000
+
+
+def test_the_first_id_of_a_moment_stands_before_its_ids_and_after_those_before(
+    moment: datetime,
+) -> None:
+    before, then = new_id(moment), new_id(moment + timedelta(milliseconds=1))
+    assert before < first_id(moment + timedelta(milliseconds=1)) <= then

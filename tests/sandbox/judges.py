@@ -42,6 +42,7 @@ with warnings.catch_warnings():
     from msgraph.generated.users.item.send_mail.send_mail_post_request_body import (
         SendMailPostRequestBody,
     )
+    from msgraph.generated.users.item.user_item_request_builder import UserItemRequestBuilder
     from msgraph.generated.users.users_request_builder import UsersRequestBuilder
     from msgraph_core import GraphClientFactory
 
@@ -134,6 +135,7 @@ async def _walk_directory(client: GraphServiceClient) -> None:
     assert [one.id for one in found.value or []] == [people.ANNA.object_id]
     assert found.odata_count == 1
     builder = client.users.by_user_id(admin.object_id)
+    await _walk_licences(client)
     roles = await builder.transitive_member_of.graph_directory_role.get()
     assert roles is not None
     assert [one.display_name for one in roles.value or []] == ["Exchange Administrator"]
@@ -152,6 +154,21 @@ async def _walk_directory(client: GraphServiceClient) -> None:
     assert one.role_template_id == role.role_template_id
     assert await client.directory_roles.by_directory_role_id(str(role.id)).members.get()
     assert await client.organization.get() is not None
+
+
+async def _walk_licences(client: GraphServiceClient) -> None:
+    query = UserItemRequestBuilder.UserItemRequestBuilderGetQueryParameters(
+        select=["id", "assignedLicenses", "assignedPlans"]
+    )
+    configuration: Any = RequestConfiguration(query_parameters=query)
+    user = await client.users.by_user_id(people.ANNA.object_id).get(configuration)
+    assert user is not None
+    (plan,), (licence,) = user.assigned_plans or (), user.assigned_licenses or ()
+    assert (plan.service, plan.capability_status) == ("exchange", "Enabled")
+    assert plan.service_plan_id is not None
+    assert plan.assigned_date_time is not None
+    assert licence.sku_id is not None
+    assert licence.disabled_plans == []
 
 
 async def graph_mail(sandbox: Sandbox) -> None:

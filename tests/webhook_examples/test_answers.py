@@ -14,9 +14,12 @@ import httpx
 import pytest
 
 from guard.deciding import Decider
+from guard.facts.activity import Activity
 from guard.facts.actor import ActorFacts
 from guard.facts.gather import Gatherer
+from guard.facts.history import HistoryFacts
 from guard.facts.owner import AddressOwnerFacts, OwnerFacts
+from guard.facts.steward import StewardFacts
 from guard.intake import Intake
 from guard.judge import Judge
 from guard.keys import Keys
@@ -57,6 +60,9 @@ def _receiver(database: Database, clock: FrozenClock) -> Webhook:
         actor=ActorFacts(dataverse, directory, own, delegated_role_id=role),
         owner=OwnerFacts(dataverse, directory, ledger.mirrored),
         address_owner=AddressOwnerFacts(directory),
+        history=HistoryFacts(ledger, clock),
+        activity=Activity(ledger, clock),
+        steward=StewardFacts(dataverse, directory, ledger.mirrored),
     )
     judge = Judge(PolicyHolder(load(shipped_folder(), now=clock.now())), gatherer, ledger)
     decider = Decider(ledger, clock, metrics)

@@ -70,10 +70,12 @@ def upgrade() -> None:
         sa.Column("record_id", sa.Text(), nullable=False),
         sa.Column("columns", sa.Text(), nullable=False),
         sa.Column("owner_id", sa.Text(), nullable=True),
+        sa.Column("address", sa.Text(), nullable=True),
         sa.Column("changed_at", sa.BigInteger(), nullable=False),
         sa.Column("decision_id", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("table_name", "record_id", name=op.f("pk_guard_mirror")),
     )
+    op.create_index("ix_guard_mirror_address", "guard_mirror", ["address"], unique=False)
     op.create_index("ix_guard_mirror_owner", "guard_mirror", ["owner_id"], unique=False)
     op.create_table(
         "guard_policy_sets",

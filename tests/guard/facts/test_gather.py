@@ -7,13 +7,11 @@ import pytest
 
 from guard.facts.actor import SYSTEM_ADMINISTRATOR
 from guard.facts.directory import Person
-from guard.facts.gather import Gatherer
-from guard.facts.question import UNREADABLE_OWNER, Findings, Question
+from guard.facts.question import UNREADABLE_OWNER
 from guard.facts.rows import HeldRole, UserRow
 from guard.ledger.entry import MirrorRow
 from guard.receive.ancestors import Ancestor
 from kernel.clock import FrozenClock
-from rules.change import Change
 from tests.guard.builders import (
     ADMIN_ID,
     CEO_OBJECT_ID,
@@ -23,42 +21,15 @@ from tests.guard.builders import (
     QUEUE_ID,
     USER_ID,
 )
+from tests.guard.facts.questions import OWNED, a_question, gathered
 from tests.guard.house import APPROVER_ROLE, GLOBAL_ADMINISTRATOR, SYSTEM_ID, House, a_house
 
-OWNED = {
-    "emailaddress": "anna@contoso.com",
-    "regardingobjectid.id": USER_ID,
-    "regardingobjectid.type": "systemuser",
-}
 ROLES = ("roles", "roleIds", "roleTemplates", "isSystemAdministrator", "isDelegatedApprover")
 
 
 @pytest.fixture
 def house(clock: FrozenClock) -> House:
     return a_house(clock, deadline_seconds=0.2)
-
-
-def a_question(*needed: str, **named: Any) -> Question:
-    columns = named.pop("columns", OWNED)
-    change = Change(
-        table=named.pop("table", "mailbox"),
-        operation=named.pop("operation", "update"),
-        record_id=named.pop("record_id", MAILBOX_ID),
-        before=named.pop("before", columns),
-        after=columns,
-    )
-    return Question(
-        change,
-        frozenset(needed),
-        named.pop("actor_id", ADMIN_ID),
-        is_synchronous=named.pop("is_synchronous", True),
-        **named,
-    )
-
-
-async def gathered(house: House, question: Question) -> Findings:
-    gatherer: Gatherer = house.judge._gatherer
-    return await gatherer.gather(question)
 
 
 async def test_only_what_is_needed_is_fetched(house: House) -> None:

@@ -1,0 +1,59 @@
+"""The fact about the person who owns a row and answers for it: whether they have left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from guard.facts.actor import FROM_DATAVERSE, FROM_DELIVERY, FROM_ENTRA, user_from
+from guard.facts.directory import Directory
+from guard.facts.owner import FROM_MIRROR, Mirrored, person_of
+from guard.facts.question import UNREADABLE_OWNER, Findings, Question
+from guard.facts.rows import Rows, UserRow
+from kernel.errors import GuardError
+
+PATH = "facts.stewardLeft"
+
+
+@dataclass(frozen=True, slots=True)
+class StewardFacts:
+    """Looks up whether the person in `ownerid` is gone or disabled, in two waves at most."""
+
+    rows: Rows
+    directory: Directory
+    mirrored: Mirrored
+
+    async def gather(self, question: Question, found: Findings) -> None:
+        """Tell it of a person; a team or an application cannot leave."""
+        columns = question.change.after
+        user_id = columns.get("ownerid.id")
+        if not isinstance(user_id, str) or not user_id:
+            found.know(PATH, None, FROM_DELIVERY)
+            return
+        if columns.get("ownerid.type") == "team":
+            found.know(PATH, False, FROM_DELIVERY)
+            return
+        try:
+            await self._of_user(question, user_id, found)
+        except GuardError as error:
+            found.lack_answer([PATH], error)
+
+    async def _of_user(self, question: Question, user_id: str, found: Findings) -> None:
+        known = await self.mirrored("systemuser", user_id)
+        if known is not None and known.columns.get("isdisabled") is True:
+            found.know(PATH, True, FROM_MIRROR)
+            return
+        user: UserRow | None
+        if known is not None and known.columns.get("domainname"):
+            user = user_from(user_id, known.columns)
+        elif question.is_synchronous and question.change.operation == "create":
+            found.lack(PATH, UNREADABLE_OWNER)
+            return
+        else:
+            user = await self.rows.user(user_id)
+        if user is None or user.application_id is not None:
+            found.know(PATH, user is None, FROM_DATAVERSE)
+        elif user.object_id is None and user.upn is None:
+            found.lack(PATH, "the user has no sign-in name")
+        else:
+            person = await person_of(self.directory, user)
+            found.know(PATH, person is None or person.is_enabled is False, FROM_ENTRA)

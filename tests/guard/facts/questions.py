@@ -1,0 +1,40 @@
+"""Questions about a change, and what a house finds for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from guard.facts.gather import Gatherer
+from guard.facts.question import Findings, Question
+from rules.change import Change
+from tests.guard.builders import ADMIN_ID, MAILBOX_ID, USER_ID
+from tests.guard.house import House
+
+OWNED = {
+    "emailaddress": "anna@contoso.com",
+    "regardingobjectid.id": USER_ID,
+    "regardingobjectid.type": "systemuser",
+}
+
+
+def a_question(*needed: str, **named: Any) -> Question:
+    columns = named.pop("columns", OWNED)
+    change = Change(
+        table=named.pop("table", "mailbox"),
+        operation=named.pop("operation", "update"),
+        record_id=named.pop("record_id", MAILBOX_ID),
+        before=named.pop("before", columns),
+        after=columns,
+    )
+    return Question(
+        change,
+        frozenset(needed),
+        named.pop("actor_id", ADMIN_ID),
+        is_synchronous=named.pop("is_synchronous", True),
+        **named,
+    )
+
+
+async def gathered(house: House, question: Question) -> Findings:
+    gatherer: Gatherer = house.judge._gatherer
+    return await gatherer.gather(question)
