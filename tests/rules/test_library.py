@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from guard.columns import TABLES
+from guard.facts.history import HOLDER_FACTS, PAST_FACTS
+from guard.facts.owner import ABOUT_OWNER
 from rules.catalogue import SHARED_ROOTS
 from rules.change import Change, Facts, Value
 from rules.conditions import Condition, references_of
@@ -143,9 +145,15 @@ def test_every_page_is_that_of_a_policy():
     assert {path.stem for path in _PAGES.glob("*.md")} == set(_POLICIES)
 
 
+def _supplied() -> set[str]:
+    names = HOLDER_FACTS | PAST_FACTS | ABOUT_OWNER | {"stewardLeft"}
+    return {f"facts.{name}" for name in names}
+
+
 @_EACH
 def test_what_nobody_supplies_is_off_and_the_page_says_so(policy: Policy):
-    unsupplied = {name for name in _names(policy) if name.startswith("facts.")}
+    unsupplied = _names(policy) - _supplied()
+    unsupplied = {name for name in unsupplied if name.startswith("facts.")}
 
     assert (policy.mode == "off") == bool(unsupplied)
     if unsupplied:
@@ -214,6 +222,13 @@ def _scanned(table: str, **columns: Value) -> Judgement:
     known: dict[str, Value] = {f"new.owner.{name}": value for name, value in owner.items()}
     known |= {f"new.addressOwner.{name}": value for name, value in holder.items()}
     known.setdefault("new.owner.entraUpn", known.get("new.owner.upn"))
+    known |= {
+        "facts.addressElsewhere": 0,
+        "facts.formerAddresses": (),
+        "facts.formerHolderLeft": False,
+        "facts.ownerIsLicensed": True,
+        "facts.stewardLeft": False,
+    }
     row: dict[str, Value] = {"emailrouteraccessapproval": 1, **_APPROVED[table], **columns}
     return judge_row(table, "r1", row, policy_set=_SET, facts=Facts(known), now=NOW)
 
