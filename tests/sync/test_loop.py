@@ -208,6 +208,26 @@ async def test_a_single_pass_beside_a_loop_is_done_by_the_loop(world: World) -> 
     assert visitor.leases.shards == []
 
 
+async def test_a_pass_that_the_loop_could_not_do_is_told_to_who_asked_for_it(world: World) -> None:
+    world.approve_anna()
+    loop = await started(world)
+    away = Unreachable("Dataverse is away.", until=world.clock.now())
+    world.crm.fail_next("mailboxes", *([away] * 100))
+
+    async def keep_ticking() -> None:
+        while True:
+            await turn(loop)
+            await asyncio.sleep(0)
+
+    ticking = asyncio.create_task(keep_ticking())
+    report = await once(world.another_process())
+    ticking.cancel()
+
+    assert [(one.kind, one.reason) for one in report.problems] == [
+        ("unresolved", "Dataverse is away.")
+    ]
+
+
 async def test_a_holder_that_died_while_it_was_asked_is_replaced(world: World) -> None:
     world.approve_anna()
     await started(world)  # Never ticks again; its lease runs out.
