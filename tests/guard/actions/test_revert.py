@@ -169,6 +169,54 @@ async def test_an_address_that_belongs_to_the_user_is_restored_there(worked: Wor
     assert row_of(worked)["emailrouteraccessapproval"] == 3
 
 
+async def test_an_address_that_its_owner_no_longer_has_is_left_there(worked: Worked) -> None:
+    rows = worked.house.rows
+    rows.address_elsewhere = True
+    await commit(worked, **CEO)
+    rows.put("systemuser", USER_ID, internalemailaddress="boss@contoso.com")
+    await worked.deliver(CEO, mode=1)
+    assert row_of(worked, "systemuser", USER_ID)["internalemailaddress"] == "boss@contoso.com"
+    assert row_of(worked)["emailrouteraccessapproval"] == 3
+
+
+@pytest.mark.parametrize(
+    ("regarding", "reason"),
+    [(None, "regards nobody"), (QUEUE_ID, "the row that owns the address is gone")],
+)
+async def test_an_address_that_belongs_to_no_row_needs_a_person(
+    worked: Worked, regarding: str | None, reason: str
+) -> None:
+    worked.house.rows.address_elsewhere = True
+    kind = None if regarding is None else "queue"
+    await commit(worked, **CEO, regardingobjectid__id=regarding, regardingobjectid__type=kind)
+    answer = await worked.deliver(CEO, mode=1)
+    assert not worked.house.rows.written
+    [task] = worked.database.read_now(lambda c: work.list_for(c, answer.body["decision_id"]))
+    assert (task.state, reason in str(task.result)) == (work.NEEDS_PERSON, True)
+
+
+async def test_a_row_that_keeps_changing_is_tried_again_later(
+    worked: Worked, clock: FrozenClock
+) -> None:
+    rows = worked.house.rows
+    await commit(worked, **CEO)
+    original = rows.update
+
+    async def racing(table: str, record_id: str, columns: Any, *, etag: str, tag: str) -> None:
+        rows.put("mailbox", MAILBOX_ID, name="touched again")
+        await original(table, record_id, columns, etag=etag, tag=tag)
+
+    worked.reverter._rows = Racing(rows, racing)  # type: ignore[assignment]
+    answer = await worked.deliver(CEO, mode=1)
+    [task] = worked.database.read_now(lambda c: work.list_for(c, answer.body["decision_id"]))
+    assert (task.state, task.result) == (work.QUEUED, "the row keeps changing")
+
+    worked.reverter._rows = rows
+    clock.advance(60)
+    await worked.workers.run_due()
+    assert row_of(worked)["emailaddress"] == "anna@contoso.com"
+
+
 async def test_a_row_that_changes_under_the_revert_is_looked_at_again(worked: Worked) -> None:
     rows = worked.house.rows
     await commit(worked, **CEO)
