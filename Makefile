@@ -60,7 +60,7 @@ bench: .venv/bench.stamp ## Measure, as ratios taken in one run.
 
 coverage: .venv/dev.stamp ## Run every test and show what it did not reach.
 	$(BIN)/coverage run -m pytest $(ARGS)
-	$(BIN)/coverage combine --quiet || true
+	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
 requirements: .venv/dev.stamp ## Pin the newest packages that fit, with hashes and without index addresses.
