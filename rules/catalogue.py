@@ -155,6 +155,13 @@ class Catalogue:
             for name in shared.names():
                 yield f"{root}.{name}"
 
+    def spellings(self, table: str, *, like: str) -> list[str]:
+        """Return every path of a table, also without `new.` when the one given has no root."""
+        known = list(self.paths(table))
+        if "." not in like or like.partition(".")[0] not in RECORD_ROOTS:
+            known += [path.removeprefix("new.") for path in known if path.startswith("new.")]
+        return known
+
 
 def make_entity(
     name: str,

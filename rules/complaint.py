@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 Level = Literal["error", "warning", "info"]
 
@@ -19,6 +19,7 @@ CODES: dict[str, str] = {
     "exception-too-long": "An exception ends more than 180 days ahead.",
     "field-misplaced": "The field does not exist on every entity that the policy matches.",
     "field-unknown": "The catalogue has no such field.",
+    "file-empty": "A file holds nothing.",
     "file-too-large": "A file is larger than 64 KiB.",
     "file-unreadable": "A file cannot be read as UTF-8 text.",
     "folder-unreadable": "The policy folder does not exist or cannot be read.",
@@ -60,6 +61,11 @@ CODES: dict[str, str] = {
 """Every code that a complaint may carry, with what it means."""
 
 
+FIELDS_LISTED: Final = "`mailbox-guard policy fields` lists them."
+OPERATORS_LISTED: Final = "`mailbox-guard policy operators` lists them."
+"""Hints where no known name is near."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Complaint:
     """What is wrong in a file: place, code, text, and the closest right name as a hint.
@@ -85,6 +91,11 @@ class Complaint:
         mend = f" {self.hint}" if self.hint else ""
         note = "" if self.level == "error" else f"{self.level}: "
         return f"{self.file}:{self.line}:{self.column}: {note}{self.text}{mend} [{self.code}]"
+
+
+def article(noun: str) -> str:
+    """Return a noun with its article: `a rule`, `an exception`."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def closest(wanted: str, known: Iterable[str]) -> str | None:

@@ -20,7 +20,7 @@ from rules.complaint import Complaint, closest
 from rules.covering import uncovered_tables
 from rules.errors import PolicySetInvalid
 from rules.folder import is_test, read_folder, without_tests
-from rules.nodes import MapNode, Node, read_nodes
+from rules.nodes import MapNode, Node, read_whole
 from rules.policy import Policy, PolicyException
 from rules.policy_set import PolicySet, build_index
 from rules.reading import Complaints, Keys
@@ -148,7 +148,7 @@ class _Loading:
                 environments.append(stem)
             if is_test(path):
                 continue
-            root = read_nodes(path, text, self.found)
+            root = read_whole(path, text, self.found)
             kind = self._kind(path, root, "Params" if in_params else None)
             if kind is None or root is None or (kind == "Params" and stem != chosen):
                 continue

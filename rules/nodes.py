@@ -149,13 +149,36 @@ def read_nodes(file: str, text: str, complaints: list[Complaint]) -> Node | None
         return None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        builder.complain(mark, "yaml-syntax", f"This is not YAML: {error.problem}.")
+        is_tab = mark is not None and _line_of(text, mark.line)[mark.column :].startswith("\t")
+        said = "a tab stands where YAML takes spaces only" if is_tab else error.problem
+        hint = "Use spaces." if is_tab else "Look at the spaces before this line, and at quotes."
+        builder.complain(mark, "yaml-syntax", f"This is not YAML: {said}.", hint)
         return None
     except (yaml.YAMLError, UnicodeError) as error:
         reason = str(error).split("\n", 1)[0][:120]
         builder.complain(None, "yaml-syntax", f"This is not YAML: {reason}.")
         return None
     return builder.root
+
+
+def _line_of(text: str, number: int) -> str:
+    lines = text.splitlines()
+    return lines[number] if number < len(lines) else ""
+
+
+def read_whole(file: str, text: str, complaints: list[Complaint]) -> Node | None:
+    """Return the root node of a file that must hold something, as `read_nodes` does.
+
+    A file that an editor is about to write again is empty for a moment: left out silently, it
+    would be a policy that no longer protects.
+    """
+    before = len(complaints)
+    root = read_nodes(file, text, complaints)
+    if root is None and len(complaints) == before:
+        complaints.append(
+            Complaint(file, 1, 1, "file-empty", "The file is empty.", "Write it, or remove it.")
+        )
+    return root
 
 
 class _Builder:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
-from rules.complaint import Complaint, Level, closest
+from rules.complaint import Complaint, Level, article, closest
 from rules.conditions import Place
 from rules.nodes import ListNode, MapNode, Node, ScalarNode
 
@@ -171,7 +171,7 @@ class Keys:
                 self.complaints.add(
                     node,
                     "key-unknown",
-                    f"`{key[:80]}` is not a key of a {self.what}.",
+                    f"`{key[:80]}` is not a key of {article(self.what)}.",
                     hint=closest(key, self._known),
                 )
 
@@ -180,7 +180,9 @@ def mapping_of(node: Node, complaints: Complaints, *, what: str) -> MapNode | No
     """Return the node if it is a mapping; complain otherwise."""
     if isinstance(node, MapNode):
         return node
-    complaints.add(node, "type-wrong", f"A {what} must be a mapping of keys to values.")
+    hint = "Write `key: value` below it."
+    text = f"{article(what).capitalize()} must be a mapping of keys to values."
+    complaints.add(node, "type-wrong", text, hint=hint)
     return None
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from rules.catalogue import RECORD_ROOTS, Catalogue, Kind, Reference
-from rules.complaint import closest
+from rules.complaint import FIELDS_LISTED, OPERATORS_LISTED, closest
 from rules.conditions import AllOf, AnyOf, Check, Condition, Not, Operand, Other, Test, Written
 from rules.nodes import ListNode, MapNode, Node, ScalarNode
 from rules.operator import Operator
@@ -70,12 +70,11 @@ class Scope:
                 hint=f"It is one of {', '.join(elsewhere)}; split the policy by entity.",
             )
             return
-        known = list(self.catalogue.paths(self.table))
-        if "." not in path or path.partition(".")[0] not in RECORD_ROOTS:
-            known += [name.partition(".")[2] for name in known if name.startswith("new.")]
+        known = self.catalogue.spellings(self.table, like=path)
         self.complaints.add(
-            node, "field-unknown", f"`{path[:80]}` is not a field{on}.", hint=closest(path, known)
-        )
+            node, "field-unknown", f"`{path[:80]}` is not a field{on}.",
+            hint=closest(path, known) or FIELDS_LISTED,
+        )  # fmt: skip
 
 
 def read_conditions(nodes: list[Node], scope: Scope) -> tuple[Condition, ...]:
@@ -182,7 +181,7 @@ def _named_operators(
             mark,
             "operator-unknown",
             f"`{key[:80]}` is not an operator.",
-            hint=closest(key, [*OPERATORS, "part", "caseSensitive"]),
+            hint=closest(key, [*OPERATORS, "part", "caseSensitive"]) or OPERATORS_LISTED,
         )
     if not named and not strangers:
         complaints.add(
@@ -420,6 +419,12 @@ def _fit_label(node: Node, content: Any, reference: Reference, scope: Scope) -> 
     labels = reference.field.labels
     if isinstance(content, str) and content in labels:
         return labels[content]
+    if content is None:
+        scope.complaints.add(
+            node, "value-misfit", f"`{reference.path}` is compared with a label.",
+            hint="Use `exists: false` for an empty field.",
+        )  # fmt: skip
+        return None
     shown = content if isinstance(content, str) else str(content)
     by_number = reference.field.label_of(content)
     scope.complaints.add(

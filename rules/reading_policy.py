@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rules.catalogue import Catalogue, Reference
-from rules.complaint import closest
+from rules.complaint import FIELDS_LISTED, closest
 from rules.conditions import Condition, Place
 from rules.messages import HOLE, value_words
 from rules.nodes import ListNode, MapNode, Node, ScalarNode
@@ -276,11 +276,11 @@ def _hole(path: str, node: Node, scope: Scope) -> str | Reference | None:
         found = scope.catalogue.resolve(scope.table, path)
         if found is not None:
             return found
-        known = list(scope.catalogue.paths(scope.table))
+        known = scope.catalogue.spellings(scope.table, like=path)
     scope.complaints.add(
         node,
         "hole-unknown",
         f"The message has a hole `{{{path[:80]}}}` that names no field and no param.",
-        hint=closest(path, known),
+        hint=closest(path, known) or FIELDS_LISTED,
     )
     return None

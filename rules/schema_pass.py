@@ -14,7 +14,7 @@ from rules.complaint import Complaint
 from rules.errors import PolicySetInvalid
 from rules.folder import is_test, read_folder
 from rules.loader import catalogue_of
-from rules.nodes import read_nodes
+from rules.nodes import read_whole
 from rules.schema import schemas
 from rules.schema_words import complaints_from
 from rules.shipped import CATALOGUE_FILE
@@ -54,7 +54,7 @@ def check_texts(texts: Mapping[str, str], catalogue: Catalogue) -> list[Complain
     validators: dict[str, Any] = {}
     complaints: list[Complaint] = []
     for path, text in texts.items():
-        root = read_nodes(path, text, complaints)
+        root = read_whole(path, text, complaints)
         if root is None:
             continue
         value = root.value()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from rules.complaint import Complaint, closest
+from rules.complaint import FIELDS_LISTED, OPERATORS_LISTED, Complaint, article, closest
 from rules.nodes import ListNode, MapNode, Node
 from rules.operators import OPERATORS
 
@@ -17,14 +17,16 @@ _INTO: Final = frozenset({"allOf", "then", "else", "if", "$ref"})
 _NOUNS: Final = {
     "rules": "rule", "cases": "case", "when": "condition", "require": "condition",
     "unless": "condition", "allOf": "condition", "anyOf": "condition", "not": "condition",
-    "fixtures": "change", "change": "change", "match": "match", "expect": "expect",
+    "fixtures": "change", "change": "change", "match": "match", "expect": "expectation",
 }  # fmt: skip
 _TYPES: Final = {
     "object": "a mapping of keys to values", "array": "a list", "string": "a text",
     "boolean": "true or false", "number": "a number", "integer": "a whole number",
 }  # fmt: skip
+_TYPE_HINTS: Final = {"array": "Begin each item with `- `.", "string": "Put it in quotes."}
 _CODES: Final = {"mode": "mode-unknown", "entity": "entity-unknown", "kind": "kind-unknown",
                  "apiVersion": "version-unknown"}  # fmt: skip
+CONDITION_KEYS: Final = ("field", "allOf", "anyOf", "not")
 _MOST_LISTED: Final = 12
 
 
@@ -57,7 +59,8 @@ def _said(error: Any, path: list[Any]) -> Iterator[tuple[str, str, str | None, s
         case "type":
             wanted = error.validator_value
             words = [_TYPES[one] for one in ([wanted] if isinstance(wanted, str) else wanted)]
-            yield "type-wrong", f"{_name(path)} must be {' or '.join(words)}.", None, None
+            hint = _TYPE_HINTS.get(wanted) if isinstance(wanted, str) else None
+            yield "type-wrong", f"{_name(path)} must be {' or '.join(words)}.", hint, None
         case "pattern":
             shown = str(error.instance)[:80]
             text = f"`{shown}` is not a name: use 3 to 63 small letters, digits or hyphens."
@@ -79,9 +82,15 @@ def _said(error: Any, path: list[Any]) -> Iterator[tuple[str, str, str | None, s
         case "not":
             yield "param-reserved", "A param cannot be called `mode`.", "Rename it.", "mode"
         case _:
-            names = ", ".join(f"`{key}`" for key in error.instance) if error.instance else "nothing"
+            kinds = [key for key in CONDITION_KEYS if key in error.instance]
+            names = (
+                ", ".join(f"`{kind}`" for kind in kinds)
+                or ", ".join(error.instance)[:80]
+                or "nothing"
+            )
             text = f"A condition is exactly one of field, allOf, anyOf, not; this one has {names}."
-            yield "condition-shape", text[:300], None, None
+            near = closest(next(iter(error.instance), ""), CONDITION_KEYS)
+            yield "condition-shape", text, near if not kinds else None, None
 
 
 def _unknown_keys(error: Any, noun: str) -> Iterator[tuple[str, str, str | None, str | None]]:
@@ -90,10 +99,10 @@ def _unknown_keys(error: Any, noun: str) -> Iterator[tuple[str, str, str | None,
         if key in known:
             continue
         if "field" in known and "equals" in known:
-            hint = closest(key, [*OPERATORS, "part", "caseSensitive"])
+            hint = closest(key, [*OPERATORS, "part", "caseSensitive"]) or OPERATORS_LISTED
             yield "operator-unknown", f"`{key[:80]}` is not an operator.", hint, key
         else:
-            text = f"`{key[:80]}` is not a key of a {noun}."
+            text = f"`{key[:80]}` is not a key of {article(noun)}."
             yield "key-unknown", text, closest(key, known), key
 
 
@@ -110,7 +119,7 @@ def _unknown_value(error: Any, path: list[Any]) -> tuple[str, str, str | None, s
     hint = closest(shown, words)
     key = next((one for one in reversed(path) if isinstance(one, str)), "")
     if len(words) > _MOST_LISTED:
-        return "field-unknown", f"`{shown[:80]}` is not a field.", hint, None
+        return "field-unknown", f"`{shown[:80]}` is not a field.", hint or FIELDS_LISTED, None
     code = _CODES.get(key, "value-unknown")
     return code, f"{_name(path)} must be one of {', '.join(words)}.", hint, None
 

@@ -224,6 +224,46 @@ def test_a_missing_folder_is_a_complaint(tmp_path):
     assert complaint.code == "folder-unreadable"
 
 
+@pytest.mark.parametrize("text", ["", "# mode: enforce\n"])
+def test_a_file_that_was_emptied_is_no_file_that_is_gone(text):
+    """An editor empties a file before it writes it; a policy must not be missing meanwhile."""
+    with pytest.raises(PolicySetInvalid) as raised:
+        load_documents({"own-address.yaml": text})
+    assert [(c.file, c.code) for c in raised.value.complaints] == [
+        ("own-address.yaml", "file-empty")
+    ]
+
+
+def test_a_tab_is_called_a_tab():
+    with pytest.raises(PolicySetInvalid) as raised:
+        load_documents({"one-policy.yaml": "kind: Policy\nmatch:\n\tentity: mailbox\n"})
+    (complaint,) = raised.value.complaints
+    assert (complaint.line, complaint.column, complaint.hint) == (3, 1, "Use spaces.")
+    assert "a tab stands where" in complaint.text
+
+
+@pytest.mark.parametrize(
+    ("condition", "hint"),
+    [
+        ("{field: modifiedby, exists: true}", "`mailbox-guard policy fields` lists them."),
+        ("{field: EmailAdress, exists: true}", "Did you mean `emailaddress`?"),
+        ("{field: emailaddress, '==': a}", "`mailbox-guard policy operators` lists them."),
+        ("{field: approval, becomes: null}", "Use `exists: false` for an empty field."),
+        ("just words", "Write `key: value` below it."),
+    ],
+)
+def test_a_complaint_says_how_to_go_on(condition, hint):
+    (complaint,) = complaints(_require(condition))
+    assert complaint.hint == hint
+    assert "None" not in complaint.text
+
+
+def test_a_hole_without_root_gets_a_hint_without_root():
+    rule = "{id: the-rule, require: [{field: emailaddress, exists: true}], message: '{EmailAdres}'}"
+    (complaint,) = complaints(a_policy(rule))
+    assert complaint.hint == "Did you mean `emailaddress`?"
+
+
 def test_a_file_that_is_not_text_is_a_complaint(tmp_path):
     (tmp_path / "a.yaml").write_bytes(b"\xff\xfe\x00")
     assert [complaint.code for complaint in complaints_of(tmp_path)] == ["file-unreadable"]
