@@ -155,7 +155,7 @@ class _File:
                 reader = DocumentReader(self.catalogue)
                 given = reader.read(document)
                 change, facts, moment = given.change, given.facts, given.now
-                problems += reader.problems
+                problems += [problem.text for problem in reader.problems]
         expected = keys.mapping("expect", required=not record)
         if expected is None and recorded is None:
             problems = problems or ["the case could not be read"]
@@ -238,7 +238,7 @@ def _expectation(
         if recorded is None:
             return Expectation()
         return Expectation(decision=recorded.outcome, recorded=recorded.rules)
-    keys = Keys(expected, complaints, what="expect")
+    keys = Keys(expected, complaints, what="expectation")
     wanted = keys.choice("decision", [outcome.value for outcome in Outcome], default="")
     verdict = keys.choice("verdict", OUTCOMES, default="")
     if verdict:

@@ -17,7 +17,7 @@ from typing import Any
 
 from rules.catalogue import Catalogue, Kind, Reference
 from rules.change import Change, Facts, Value
-from rules.complaint import Complaint, closest
+from rules.complaint import FIELDS_LISTED, Complaint, closest
 from rules.errors import ChangeUnreadable
 from rules.nodes import MOST_BYTES, MapNode, Node, read_nodes
 from rules.policy import OPERATIONS
@@ -39,12 +39,20 @@ class Given:
     now: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong in a document, and the dotted path of its place."""
+
+    text: str
+    path: str
+
+
 class DocumentReader:
     """Turns plain values into a change, complaining about what the catalogue does not know."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
-        self.problems: list[str] = []
+        self.problems: list[Problem] = []
 
     def read(self, document: Mapping[str, Any]) -> Given:
         """Return the change; what is wrong is added to `problems`."""
@@ -77,7 +85,7 @@ class DocumentReader:
         }
         record_id = document.get("record_id", _RECORD)
         if not isinstance(record_id, str):
-            self._problem("`record_id` must be a text", None)
+            self._problem("`record_id` must be a text", None, at="record_id")
         change = Change(
             table=table,
             operation=operation,
@@ -90,28 +98,30 @@ class DocumentReader:
         now = document.get("now")
         moment = moment_from(now)
         if now is not None and moment is None:
-            self._problem(f"`now` is not a date and time: {now!r:.40}", None)
+            self._problem(f"`now` is not a date and time: {now!r:.40}", None, at="now")
         return Given(change, Facts(facts, missing), moment)
 
     def _head(self, document: Mapping[str, Any]) -> tuple[str, str]:
         for key in document:
             if key not in _KEYS:
-                self._problem(f"`{key}` is not a part of a change", closest(str(key), _KEYS))
+                hint = closest(str(key), _KEYS)
+                self._problem(f"`{key}` is not a part of a change", hint, at=str(key))
         table = str(document.get("entity", document.get("table", "mailbox")))
         if table not in self._catalogue.entities:
             hint = closest(table, self._catalogue.entities)
-            self._problem(f"`{table}` is not an entity of the catalogue", hint)
+            at = "entity" if "entity" in document else "table"
+            self._problem(f"`{table}` is not an entity of the catalogue", hint, at=at)
         operation = str(document.get("operation", "update"))
         if operation not in OPERATIONS:
             hint = closest(operation, OPERATIONS)
-            self._problem(f"`{operation}` is not an operation", hint)
+            self._problem(f"`{operation}` is not an operation", hint, at="operation")
         return table, operation
 
     def _mapping(self, document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
         found = document.get(key, {})
         if isinstance(found, Mapping):
             return found
-        self._problem(f"`{key}` must be a mapping", None)
+        self._problem(f"`{key}` must be a mapping", None, at=key)
         return {}
 
     def _fields(self, table: str, root: str, body: Any) -> Iterator[tuple[Reference, Value]]:
@@ -119,21 +129,26 @@ class DocumentReader:
             reference = self._catalogue.resolve(table, path)
             if reference is None:
                 known = [name for name in self._catalogue.paths(table) if name.startswith(root)]
-                self._problem(f"`{path}` is not a field", closest(path, known))
+                hint = closest(path, known) or FIELDS_LISTED
+                self._problem(f"`{path}` is not a field", hint, at=path)
                 continue
-            yield reference, self._value(reference, value)
+            yield reference, self._value(reference, value, at=path)
 
-    def _value(self, reference: Reference, value: Any) -> Value:
+    def _value(self, reference: Reference, value: Any, *, at: str) -> Value:
         kind = reference.field.kind
         if value is None:
             return None
         if kind is Kind.CHOICE:
-            if isinstance(value, str) and value in reference.field.labels:
-                return reference.field.labels[value]
-            if type(value) in {type(stored) for stored in reference.field.labels.values()}:
-                return value  # type: ignore[no-any-return]
             labels = reference.field.labels
-            self._problem(f"`{reference.path}` has no label `{value}`", closest(str(value), labels))
+            if isinstance(value, str) and value in labels:
+                return labels[value]
+            numbered = int in map(type, labels.values())
+            # A number may have no label yet; a word that is none is a slip of the pen.
+            stored = isinstance(value, str) and value in labels.values()
+            if stored or (numbered and type(value) is int):
+                return value  # type: ignore[no-any-return]
+            hint = closest(str(value), labels) or f"The labels are {', '.join(labels)}."
+            self._problem(f"`{reference.path}` has no label `{value}`", hint, at=at)
             return None
         if kind is Kind.LIST and isinstance(value, list | tuple):
             return tuple(value)
@@ -149,11 +164,11 @@ class DocumentReader:
         }.get(kind, False)
         if fits:
             return value  # type: ignore[no-any-return]
-        self._problem(f"`{reference.path}` holds a {kind.value}, not {value!r:.60}", None)
+        self._problem(f"`{reference.path}` holds a {kind.value}, not {value!r:.60}", None, at=at)
         return None
 
-    def _problem(self, text: str, hint: str | None) -> None:
-        self.problems.append(f"{text}. {hint}" if hint else f"{text}.")
+    def _problem(self, text: str, hint: str | None, *, at: str) -> None:
+        self.problems.append(Problem(f"{text}. {hint}" if hint else f"{text}.", at))
 
 
 def read_change(text: str, catalogue: Catalogue, *, file: str = "change") -> Given:
@@ -166,7 +181,7 @@ def read_change(text: str, catalogue: Catalogue, *, file: str = "change") -> Giv
         if not reader.problems:
             return given
         raise ChangeUnreadable(
-            [Complaint(file, 1, 1, "test-unknown", problem) for problem in reader.problems]
+            [Complaint(file, 1, 1, "test-unknown", problem.text) for problem in reader.problems]
         )
     if root is None or not isinstance(root, MapNode):
         found = found or [Complaint(file, 1, 1, "type-wrong", "A change is a mapping of keys.")]
@@ -177,8 +192,20 @@ def read_change(text: str, catalogue: Catalogue, *, file: str = "change") -> Giv
         return given
     complaints = Complaints(file, found)
     for problem in reader.problems:
-        complaints.add(root, "test-unknown", problem)
-    raise ChangeUnreadable(found)
+        complaints.add(_key_at(root, problem.path) or root, "test-unknown", problem.text)
+    raise ChangeUnreadable(sorted(found, key=lambda one: one.place))
+
+
+def _key_at(node: Node, path: str) -> Node | None:
+    """Return the key at a dotted path; keys may be dotted themselves."""
+    if not isinstance(node, MapNode):
+        return None
+    if path in node.keys:
+        return node.keys[path]
+    for key, inner in node.entries.items():
+        if path.startswith(f"{key}.") and (found := _key_at(inner, path[len(key) + 1 :])):
+            return found
+    return None
 
 
 def _from_json(text: str) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rules.catalogue import RECORD_ROOTS, Catalogue, Reference
 from rules.change import Change, Facts
-from rules.complaint import closest
+from rules.complaint import FIELDS_LISTED, closest
 from rules.document import DocumentReader
 from rules.errors import PathUnknown
 
@@ -56,7 +56,7 @@ def _reference(path: str, table: str, catalogue: Catalogue) -> Reference:
     if found is None:
         raise PathUnknown(
             f"`{path[:80]}` is not a field of {table}.",
-            hint=closest(path, list(catalogue.paths(table))),
+            hint=closest(path, catalogue.spellings(table, like=path)) or FIELDS_LISTED,
         )
     return found
 
@@ -67,7 +67,7 @@ def _fitted(reference: Reference, value: Any, table: str, catalogue: Catalogue) 
     root = reference.root if reference.root not in RECORD_ROOTS else "new"
     given = reader.read({"entity": table, root: {reference.key: value}})
     if reader.problems:
-        raise PathUnknown(reader.problems[0])
+        raise PathUnknown(reader.problems[0].text)
     if reference.root == "request":
         if reference.key == "columns":
             return tuple(sorted(given.change.sent))

@@ -69,7 +69,7 @@ def test_json_is_read_as_well_and_create_has_no_before():
     [
         "[]", "", "{", "{new: {nothing: 1}}", "{entity: mailboxes}", "{operation: upsert}",
         "{actor: 5}", "{new: {approval: yes}}", "{new: {approval: 1.0}}", "{whatever: 1}",
-        "{now: soon}",
+        "{now: soon}", "{new: {approval: true}}", "{new: {owner: {type: queueu}}}",
         "{new: {isforwardmailbox: 1}}",
     ],
 )  # fmt: skip
@@ -77,6 +77,17 @@ def test_a_document_that_means_nothing_is_refused_with_its_reasons(text):
     with pytest.raises(ChangeUnreadable) as raised:
         _read(text)
     assert raised.value.complaints
+
+
+def test_each_mistake_is_named_at_its_line():
+    with pytest.raises(ChangeUnreadable) as raised:
+        _read("new:\n  emailadress: x\n  owner:\n    type: queueu\n  owner.upm: y\nactr: {}\n")
+    assert [(c.line, c.column, c.text.partition("?")[0]) for c in raised.value.complaints] == [
+        (2, 3, "`new.emailadress` is not a field. Did you mean `new.emailaddress`"),
+        (4, 5, "`new.owner.type` has no label `queueu`. Did you mean `queue`"),
+        (5, 3, "`new.owner.upm` is not a field. Did you mean `new.owner.upn`"),
+        (6, 1, "`actr` is not a part of a change. Did you mean `actor`"),
+    ]
 
 
 def test_json_may_escape_what_yaml_cannot() -> None:

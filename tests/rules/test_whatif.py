@@ -46,6 +46,12 @@ def test_a_path_that_is_no_field_is_refused(path):
         what_if(a_change(name="x"), facts(), _CATALOGUE, {path: "x"})
 
 
+def test_a_path_without_root_gets_a_hint_without_root():
+    with pytest.raises(PathUnknown) as raised:
+        _set(owner__tpye="user")
+    assert raised.value.hint == "Did you mean `owner.type`?"
+
+
 def test_a_value_that_does_not_fit_is_refused():
     with pytest.raises(PathUnknown, match="no label"):
         _set(approval="aproved")
