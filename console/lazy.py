@@ -30,6 +30,17 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Resolve the name; one that is none gets the nearest as a hint."""
+        if args and args[0] not in self.lazy and not args[0].startswith("-"):
+            from rules.complaint import closest  # Only a mistake pays for this import.
+
+            hint = closest(args[0], self.lazy)
+            ctx.fail(" ".join(filter(None, (f"No such command '{args[0]}'.", hint))))
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing them."""
         with formatter.section("Commands"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +49,10 @@ def list_command(
             "name": one.name,
             "policy": one.policy,
             "rules": sorted(one.rules),
+            "expires": _expires(one.ends),
             "ends": one.ends.isoformat().replace("+00:00", "Z"),
             "days_left": max((one.ends - now).days, 0),
-            "state": "ended" if one.ends <= now else "current",
+            "state": _state(one.ends, now),
             "ticket": one.ticket,
             "approved_by": one.approved_by,
             "reason": one.reason,
@@ -63,14 +64,30 @@ def list_command(
     emit(outputs, found, text=lambda: _text(found))
 
 
+def _expires(ends: datetime) -> str:
+    """Return the end as an author writes it: a whole day is named by itself, not by the next."""
+    if ends.time() == time():
+        return (ends - timedelta(days=1)).date().isoformat()
+    return ends.isoformat().replace("+00:00", "Z")
+
+
+def _state(ends: datetime, now: datetime) -> str:
+    """Return whether it applies today; one that would last too long does not apply yet."""
+    from rules.exceptions import is_current
+
+    if ends <= now:
+        return "ended"
+    return "current" if is_current(ends, now) else "not-yet"
+
+
 def _text(found: Sequence[dict[str, Any]]) -> str:
     if not found:
         return "No exception fits."
-    columns = ("ends", "left", "name", "policy", "rules", "ticket", "approved by", "file")
+    columns = ("expires", "left", "name", "policy", "rules", "ticket", "approved by", "file")
     rows = [
         (
-            one["ends"],
-            "ended" if one["state"] == "ended" else f"{one['days_left']} d",
+            one["expires"],
+            f"{one['days_left']} d" if one["state"] == "current" else one["state"],
             one["name"],
             one["policy"],
             ", ".join(one["rules"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from guard.answers import recorded_finding
 from guard.ledger.codec import storable
 from guard.ledger.entry import Entry
 from guard.ledger.stored import StoredLedger, mask
-from kernel.clock import FrozenClock
+from kernel.clock import FrozenClock, SystemClock
 from kernel.database import Database
 from kernel.ids import new_id
 from rules.change import Change, Facts
@@ -133,15 +133,19 @@ def test_exceptions_are_listed_by_their_end(run: Run, tmp_path: Path) -> None:
         "apiVersion: guard/v1\nkind: Policy\nname: one-policy\nmatch: {entity: mailbox}\n"
         "rules: [{id: the-rule, require: [{field: name, exists: true}], message: m}]\n"
     )
-    for name, expires in (("far-away", "2099-12-31"), ("long-gone", "2020-01-01")):
+    near = (SystemClock().now() + timedelta(days=30)).date().isoformat()
+    for name, expires in (
+        ("too-far", "2099-12-31"), ("far-away", near), ("long-gone", "2020-01-01"),
+    ):  # fmt: skip
         (folder / f"{name}.yaml").write_text(
             f"apiVersion: guard/v1\nkind: Exception\nname: {name}\npolicy: one-policy\n"
             f"rules: [the-rule]\nreason: r\nticket: T\napprovedBy: a@contoso.com\n"
             f"expires: {expires}\n"
         )
     every = json.loads(run("exceptions", "list", folder, "--output", "json").out)
-    assert [(one["name"], one["state"]) for one in every] == [
-        ("long-gone", "ended"), ("far-away", "current"),
+    assert [(one["name"], one["state"], one["expires"]) for one in every] == [
+        ("long-gone", "ended", "2020-01-01"), ("far-away", "current", near),
+        ("too-far", "not-yet", "2099-12-31"),
     ]  # fmt: skip
     soon = run("exceptions", "list", folder, "--expiring", "14d").out
     assert "long-gone" in soon

@@ -27,7 +27,9 @@ def test_the_line_in_the_overview_is_the_commands_own_help() -> None:
 
 def test_an_unknown_command_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["frobnicate"]) == 2
-    assert "No such command" in capsys.readouterr().err
+    assert "No such command 'frobnicate'.\n" in capsys.readouterr().err
+    assert main(["policy", "vaildate"]) == 2
+    assert "No such command 'vaildate'. Did you mean `validate`?" in capsys.readouterr().err
 
 
 def test_an_invalid_setting_names_itself_and_the_mend(
