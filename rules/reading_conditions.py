@@ -51,6 +51,8 @@ class Scope:
     lists: Mapping[str, NamedList]
     complaints: Complaints
     used: int = field(default=0)
+    said: str = field(default="")
+    """The field of the condition being read, as the author wrote it."""
 
     def reference(self, node: Node, path: str) -> Reference | None:
         """Return the field of that path; complain when there is none."""
@@ -141,6 +143,7 @@ def _test(body: MapNode, scope: Scope) -> Condition | None:
     keys = Keys(body, complaints, what="condition")
     path = keys.text("field", required=True)
     reference = scope.reference(body.entries["field"], path) if path else None
+    scope.said = path
     part = keys.choice("part", PARTS, default="") or None
     case_sensitive = keys.flag("caseSensitive")
     named = _named_operators(body, complaints)
@@ -150,7 +153,7 @@ def _test(body: MapNode, scope: Scope) -> Condition | None:
         complaints.add(
             body.entries["part"],
             "part-misfit",
-            f"`part` is taken of a text; `{reference.path}` holds {_holds(reference)}.",
+            f"`part` is taken of a text; `{path}` holds {_holds(reference)}.",
         )
         return None
     caseless = part == "domain" or (reference.field.caseless and not case_sensitive)
@@ -214,7 +217,7 @@ def _check(
         complaints.add(
             mark,
             "operator-misfit",
-            f"`{operator.name}` does not fit `{reference.path}`, which holds a {kind.value}.",
+            f"`{operator.name}` does not fit `{scope.said}`, which holds a {kind.value}.",
             hint=f"These fit: {', '.join(fitting)}.",
         )
         return None
@@ -222,7 +225,7 @@ def _check(
         complaints.add(
             mark,
             "operator-misfit",
-            f"`{operator.name}` compares new with old; `{reference.path}` has no two sides.",
+            f"`{operator.name}` compares new with old; `{scope.said}` has no two sides.",
             hint="Name the field with `new.`.",
         )
         return None
@@ -384,7 +387,7 @@ def _field_operand(
         scope.complaints.add(
             node,
             "value-misfit",
-            f"`{reference.path}` cannot be compared with `{other.path}`: "
+            f"`{scope.said}` cannot be compared with `{path}`: "
             f"a {kind.value} with a {theirs.value}.",
         )
         return None
@@ -410,7 +413,7 @@ def _fit(node: Node, content: Any, reference: Reference, kind: Kind, scope: Scop
     if kind in (Kind.STRING, Kind.LIST, Kind.LOOKUP) and content not in (None, ""):
         hint = "Put it in quotes."
     scope.complaints.add(
-        node, "value-misfit", f"`{reference.path}` is compared with {_WANTED[kind]}.", hint=hint
+        node, "value-misfit", f"`{scope.said}` is compared with {_WANTED[kind]}.", hint=hint
     )
     return None
 
@@ -421,7 +424,7 @@ def _fit_label(node: Node, content: Any, reference: Reference, scope: Scope) -> 
         return labels[content]
     if content is None:
         scope.complaints.add(
-            node, "value-misfit", f"`{reference.path}` is compared with a label.",
+            node, "value-misfit", f"`{scope.said}` is compared with a label.",
             hint="Use `exists: false` for an empty field.",
         )  # fmt: skip
         return None
@@ -430,7 +433,7 @@ def _fit_label(node: Node, content: Any, reference: Reference, scope: Scope) -> 
     scope.complaints.add(
         node,
         "label-unknown",
-        f"`{reference.path}` has no label `{shown[:80]}`.",
+        f"`{scope.said}` has no label `{shown[:80]}`.",
         hint=f"Write `{by_number}`."
         if by_number
         else closest(shown, labels) or f"The labels are {', '.join(labels)}.",

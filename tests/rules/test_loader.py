@@ -258,6 +258,12 @@ def test_a_complaint_says_how_to_go_on(condition, hint):
     assert "None" not in complaint.text
 
 
+def test_one_mistake_on_three_tables_is_one_complaint_in_the_authors_own_words():
+    rule = "{id: the-rule, require: [{field: address, equals: 5}], message: m}"
+    (complaint,) = complaints(a_policy(rule, entity="[mailbox, systemuser, queue]"))
+    assert complaint.text == "`address` is compared with a text."
+
+
 def test_a_hole_without_root_gets_a_hint_without_root():
     rule = "{id: the-rule, require: [{field: emailaddress, exists: true}], message: '{EmailAdres}'}"
     (complaint,) = complaints(a_policy(rule))
