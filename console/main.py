@@ -78,9 +78,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _show(error: GuardError) -> None:
-    click.echo(f"error: {error.message}", err=True)
+    from console.output import plain
+
+    click.echo(plain(f"error: {error.message}"), err=True)
     if error.hint:
-        click.echo(f"hint: {error.hint}", err=True)
+        click.echo(plain(f"hint: {error.hint}"), err=True)
 
 
 def _own_fault(error: Exception) -> int:

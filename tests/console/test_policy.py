@@ -183,6 +183,15 @@ def test_a_change_that_cannot_be_understood_is_named(
     assert told in done.err
 
 
+def test_a_strangers_policy_does_not_steer_the_terminal(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "odd.yaml").write_text('kind: Policy\nname: "\\e[2J\\e]0;x"\n')
+    for verb in ("validate", "lint"):
+        done = run("policy", verb, tmp_path)
+        assert done.code == 2
+        assert "\x1b" not in done.out + done.err
+        assert "\ufffd[2J" in done.out + done.err
+
+
 def test_a_change_that_is_not_there_is_named(run: Run) -> None:
     done = run("policy", "check", "nowhere.yaml")
     assert done.code == 2
