@@ -86,15 +86,17 @@ class _Becoming:
 class _Bucket:
     """The policies of one table and operation."""
 
-    __slots__ = ("always", "becoming", "blank", "by_trigger", "columns", "remembered")
+    __slots__ = ("always", "becoming", "blank", "by_trigger", "columns", "remembered", "watched")
 
     def __init__(self, blank: View) -> None:
         self.blank = blank
         self.always: list[CompiledPolicy] = []
         self.by_trigger: dict[Trigger, list[CompiledPolicy]] = {}
-        # The columns that trigger by differing, and the values that trigger by coming about.
+        # The columns that trigger by differing, and the values that trigger by coming about;
+        # `watched` are the columns of both.
         self.columns: frozenset[str] = frozenset()
         self.becoming: dict[str, _Becoming] = {}
+        self.watched: frozenset[str] = frozenset()
         # Which columns differ decides which policies: the same few combinations return for ever.
         self.remembered: dict[frozenset[Trigger], Candidates] = {}
 
@@ -109,14 +111,11 @@ class _Bucket:
                 else:
                     column, value = trigger
                     self.becoming.setdefault(column, _Becoming(value.__class__)).add(trigger)
+            self.watched = self.columns.union(self.becoming)
 
     def concerns(self, differing: frozenset[str]) -> bool:
         """Tell whether some policy can match a change of these columns, whatever they hold."""
-        return (
-            bool(self.always)
-            or not differing.isdisjoint(self.columns)
-            or not differing.isdisjoint(self.becoming)
-        )
+        return bool(self.always) or not differing.isdisjoint(self.watched)
 
     def triggered(self, change: Change) -> frozenset[Trigger]:
         """Return the triggers of a change."""
@@ -157,7 +156,8 @@ class MatchIndex:
         bucket = self._buckets.get((change.table, change.operation))
         if bucket is None:
             return _NONE
-        return bucket.find(bucket.triggered(change) if bucket.by_trigger else _NO_TRIGGERS)
+        is_untouched = change.differing.isdisjoint(bucket.watched)
+        return bucket.find(_NO_TRIGGERS if is_untouched else bucket.triggered(change))
 
     def concerns(self, table: str, operation: str, differing: frozenset[str]) -> bool:
         """Tell whether a policy can match a change of these columns."""
