@@ -86,8 +86,11 @@ def overlaid(
 
 def differing_of(before: Mapping[str, Value], altered: Mapping[str, Value]) -> frozenset[str]:
     """Return the columns that differ after `before` was altered: nothing else can."""
-    earlier = before.get
-    return frozenset([name for name, value in altered.items() if _differ(earlier(name), value)])
+    found = []
+    for name, value in altered.items():
+        if _differ(before.get(name), value):
+            found.append(name)
+    return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -268,8 +268,10 @@ def _as_then(past: PastDecision, decision: Decision) -> Decision:
 
 def _counting(findings: list[Finding]) -> list[Finding]:
     """Return the findings that contribute anything, in the order of their ids."""
+    if not findings:
+        return findings
     counting = [finding for finding in findings if finding.contributes.rank]
-    return sorted(counting, key=lambda one: one.id) if counting else counting
+    return sorted(counting, key=lambda one: one.id)
 
 
 class _Affected:
