@@ -6,7 +6,7 @@ repeat it. Sources: dataverse.md sections 2.5 and 6.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,6 @@ from kernel.errors import Bug
 Row = dict[str, Any]
 
 LOOKUP_TYPE = "@Microsoft.Dynamics.CRM.lookuplogicalname"
-_IDS_PER_REQUEST = 40
 # "Resource not found for the segment": the table or function is unknown, not the row.
 _NO_SUCH_PATH_CODES = frozenset({"0x80060888", "0x8006088a"})
 _ROLE_SELECT = ("roleid", "name", "_parentrootroleid_value", "_roletemplateid_value")
@@ -132,27 +131,6 @@ class Dataverse(Client):
         """Return the rows of all pages; for what is known to be few."""
         pages = self.pages(entity_set, select=select, filter=filter, reason=reason)
         return [row async for page in pages for row in page]
-
-    async def rows_by_ids(
-        self,
-        entity_set: str,
-        key_column: str,
-        ids: Iterable[str],
-        *,
-        select: Sequence[str] = (),
-        reason: str = "read rows by id",
-    ) -> list[Row]:
-        """Return the rows whose key is among the ids, forty to a request; the missing are left out.
-
-        `key_column` may be a lookup (`_regardingobjectid_value`), then a row may be one of several.
-        """
-        wanted = list(dict.fromkeys(_key(row_id) for row_id in ids))
-        found: list[Row] = []
-        for start in range(0, len(wanted), _IDS_PER_REQUEST):
-            chunk = wanted[start : start + _IDS_PER_REQUEST]
-            terms = " or ".join(f"{key_column} eq {row_id}" for row_id in chunk)
-            found += await self.rows(entity_set, select=select, filter=terms, reason=reason)
-        return found
 
     async def roles_of(self, user_id: str, *, reason: str = "read a user's roles") -> list[Role]:
         """Return the roles assigned to the user directly; raises NotThere for no such user."""

@@ -64,23 +64,6 @@ def exclusive(database_file: Path | None, role: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def is_held(database_file: Path | None, role: str) -> bool:
-    """Return whether some process holds the role at this moment."""
-    if database_file is None:
-        return False
-    path = database_file.with_name(f"{database_file.name}.{role}.lock")
-    if not path.exists():
-        return False
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
 def _unusable(directory: Path, error: OSError) -> SettingInvalid:
     return SettingInvalid(
         f"The data directory {directory} cannot be used: {error.strerror}.",

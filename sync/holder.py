@@ -17,13 +17,8 @@ _NAMESPACE = Path("/proc/self/ns/pid")
 
 
 def new_holder(kind: str = ONCE) -> str:
-    """Return a name for this process, `loop` or `once`; two calls give two names."""
+    """Return a name for this process that tells people its kind; two calls give two names."""
     return f"{_machine()}/{os.getpid()}/{uuid.uuid4().hex[:8]}/{kind}"
-
-
-def is_looping(holder: str) -> bool:
-    """Return whether a holder loops, so that no other loop may start beside it on SQLite."""
-    return holder.endswith(f"/{LOOP}")
 
 
 def is_surely_dead(holder: str) -> bool:

@@ -12,7 +12,7 @@ from kernel.clock import Clock
 from kernel.database import Database
 from kernel.errors import FenceLost
 from kernel.runner import Lease, shard_of
-from sync.holder import is_looping, is_surely_dead
+from sync.holder import is_surely_dead
 from sync.kinds import KINDS
 from sync.steps import TAKE_OVER
 from sync.store import passes, payloads
@@ -81,16 +81,6 @@ class Leases:
         await self._database.write(
             lambda c: runner.release(c, holder=self.holder, now=now), step=runner.RELEASE
         )
-
-    async def other_loops(self) -> list[str]:
-        """Return the names of other living processes that loop over these mailboxes."""
-        now = self._clock.now()
-        holders = await self._database.read(lambda c: runner.holders(c, now=now))
-        return [
-            one
-            for one in holders
-            if one != self.holder and is_looping(one) and not is_surely_dead(one)
-        ]
 
     def lose(self, shard: int) -> None:
         """Forget a shard whose fence has risen."""

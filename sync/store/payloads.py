@@ -87,9 +87,3 @@ def forget_mailbox(connection: Connection, object_id: str) -> None:
 def forget_older(connection: Connection, before: datetime) -> None:
     """Take away what a page left behind that was never committed."""
     connection.execute(delete(payloads).where(payloads.c.stored_at < before))
-
-
-def any_of(connection: Connection, object_id: str) -> bool:
-    """Return whether any mail of the mailbox is kept: a read, so that idle work writes nothing."""
-    statement = select(payloads.c.item_id).where(payloads.c.object_id == object_id).limit(1)
-    return connection.execute(statement).first() is not None

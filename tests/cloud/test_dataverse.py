@@ -89,15 +89,6 @@ class TestReads:
                 await service.dataverse.rows("x")
             assert len(service.requests) <= 2
 
-    async def test_rows_by_ids_ask_for_forty_at_once_and_each_id_once(self) -> None:
-        ids = [f"6f1e2d3c-0003-4000-8000-{number:012d}" for number in range(50)]
-        service = Scripted(ok({"value": [{"a": 1}]}))
-        found = await service.dataverse.rows_by_ids("systemusers", "systemuserid", ids + ids[:5])
-        assert found == [{"a": 1}] * 2
-        filters = [r.url.params["$filter"] for r in service.requests]
-        assert [text.count(" eq ") for text in filters] == [40, 10]
-        assert filters[0].startswith(f"systemuserid eq {ids[0]} or systemuserid eq {ids[1]} or ")
-
 
 class TestRoles:
     async def test_direct_roles(self) -> None:

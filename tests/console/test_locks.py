@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from console.locks import AlreadyRunning, exclusive, is_held
+from console.locks import AlreadyRunning, exclusive
 
 
 def test_a_second_holder_is_refused_with_the_first_ones_process_id(tmp_path: Path) -> None:
@@ -23,8 +23,7 @@ def test_a_second_holder_is_refused_with_the_first_ones_process_id(tmp_path: Pat
 def test_a_role_is_free_again_when_its_holder_is_gone(tmp_path: Path) -> None:
     file = tmp_path / "guard.db"
     with exclusive(file, "serve"):
-        assert is_held(file, "serve")
-    assert not is_held(file, "serve")
+        pass
     with exclusive(file, "serve"):
         pass
 
@@ -32,9 +31,9 @@ def test_a_role_is_free_again_when_its_holder_is_gone(tmp_path: Path) -> None:
 def test_roles_do_not_hinder_each_other(tmp_path: Path) -> None:
     file = tmp_path / "guard.db"
     with exclusive(file, "serve"), exclusive(file, "loop"):
-        assert is_held(file, "loop")
+        pass
 
 
 def test_on_a_server_nothing_is_locked() -> None:
     with exclusive(None, "serve"), exclusive(None, "serve"):
-        assert not is_held(None, "serve")
+        pass
