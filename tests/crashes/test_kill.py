@@ -16,7 +16,7 @@ import pytest
 from sandbox import people
 from sandbox.server import Sandbox
 from tests.end_to_end.processes import Processes, processes
-from tests.end_to_end.test_killed import answered_until_killed
+from tests.end_to_end.test_killed import answered_until
 from tests.webhook_examples.examples import tenant
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -45,7 +45,8 @@ def verified(group: Processes) -> tuple[int, dict[str, Any]]:
 def test_the_ledger_of_a_server_that_is_killed_again_and_again(group: Processes) -> None:
     answered: list[str] = []
     for _ in range(LIVES):
-        answered += answered_until_killed(group.serve("--no-sync"))
+        server = group.serve("--no-sync")
+        answered += answered_until(server.kill, server)
     done = group.run("decisions", "list", "--limit", "1000000", "--output", "json")
     listed = [one["id"] for one in json.loads(done.stdout)]
     assert set(answered) <= set(listed)
