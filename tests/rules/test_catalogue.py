@@ -29,7 +29,7 @@ _FOREIGN = load_documents(
         ("mailbox", "owner.upn", "new.owner.upn", True),
         ("mailbox", "addressOwner.objectId", "new.addressOwner.objectId", True),
         ("queue", "actor.roleIds", "actor.roleIds", True),
-        ("queue", "facts.burst", "facts.burst", True),
+        ("queue", "facts.addressElsewhere", "facts.addressElsewhere", True),
         ("queue", "request.depth", "request.depth", False),
     ],
 )

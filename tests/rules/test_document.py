@@ -31,7 +31,7 @@ def test_columns_and_facts_are_told_apart():
           processemailreceivedafter: 2026-01-31
         new: {<<: *row, approval: approved}
         actor: {id: a9, roles: [x, y]}
-        facts: {burst: 3}
+        facts: {addressElsewhere: 3}
         request: {depth: 2}
         missing: {actor.entraRoles: Entra did not answer}
         now: 2026-08-21T10:00:00Z
@@ -48,7 +48,7 @@ def test_columns_and_facts_are_told_apart():
     assert given.change.request == {"depth": 2}
     assert given.facts.values["new.owner.upn"] == given.facts.values["old.owner.upn"] == "a@b.de"
     assert given.facts.values["actor.roles"] == ("x", "y")
-    assert given.facts.values["facts.burst"] == 3
+    assert given.facts.values["facts.addressElsewhere"] == 3
     assert given.now == datetime(2026, 8, 21, 10, tzinfo=UTC)
     assert given.facts.missing == {"actor.entraRoles": "Entra did not answer"}
 

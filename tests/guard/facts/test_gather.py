@@ -214,9 +214,9 @@ async def test_a_late_fact_is_a_missing_fact(house: House) -> None:
 
 
 async def test_what_nothing_supplies_is_missing(house: House) -> None:
-    found = await gathered(house, a_question("facts.burst", "new.owner.shoeSize"))
+    found = await gathered(house, a_question("facts.mailboxPurpose", "new.owner.shoeSize"))
     assert found.missing == {
-        "facts.burst": "nothing supplies this fact",
+        "facts.mailboxPurpose": "nothing supplies this fact",
         "new.owner.shoeSize": "nothing supplies this fact",
     }
 
