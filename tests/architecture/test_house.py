@@ -120,6 +120,6 @@ def test_validating_policies_loads_nothing_heavy() -> None:
     heavy = {
         "fastapi", "starlette", "uvicorn", "httpx", "msal", "sqlalchemy", "alembic", "pydantic",
         "jsonschema", "rich", "aiohttp", "structlog", "prometheus_client", "cryptography",
-        "asyncio",
+        "asyncio", "rapidfuzz", "confusable_homoglyphs",
     }  # fmt: skip
     assert loaded & heavy == set()
