@@ -6,13 +6,13 @@ of wording alone (titles, messages, help, severities) is told and marked as such
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from rules.conditions import AllOf, AnyOf, Condition, Not, Test, Written, tests_of
 from rules.describe import describe_condition
-from rules.meaning import condition_meaning, meaning_of, rule_meaning
+from rules.meaning import Meaning, condition_meaning, meaning_of, rule_meaning, rules_alone
 from rules.messages import value_words
 from rules.policy import Policy, PolicyException, Rule, TablePolicy
 from rules.policy_set import PolicySet
@@ -57,14 +57,27 @@ def compare(old: PolicySet, new: PolicySet) -> tuple[Difference, ...]:
     return (*found, *_list_differences(old, new))
 
 
-def changed_policies(old: PolicySet, new: PolicySet) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the names of the old and of the new policies that the other set has not just so."""
-    before = {policy.name: meaning_of(policy) for policy in old.policies}
-    after = {policy.name: meaning_of(policy) for policy in new.policies}
+def changed_rules(old: PolicySet, new: PolicySet) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the ids of the old and of the new rules that the other set has not just so.
+
+    What stands around a rule belongs to it: its policy's match, mode and exceptions.
+    """
+    whole = [{one.name: meaning_of(one) for one in each.policies} for each in (old, new)]
+    same = {name for name, meaning in whole[0].items() if whole[1].get(name) == meaning}
+    before, after = _rules_but_of(same, old), _rules_but_of(same, new)
     return (
-        frozenset(name for name, meaning in before.items() if after.get(name) != meaning),
-        frozenset(name for name, meaning in after.items() if before.get(name) != meaning),
+        frozenset(id for id, meaning in before.items() if after.get(id) != meaning),
+        frozenset(id for id, meaning in after.items() if before.get(id) != meaning),
     )
+
+
+def _rules_but_of(names: Container[str], policy_set: PolicySet) -> dict[str, Meaning]:
+    return {
+        f"{policy.name}/{id}": meaning_of(rules_alone(policy, {id}))
+        for policy in policy_set.policies
+        if policy.name not in names
+        for id in {rule.id for table in policy.tables.values() for rule in table.rules}
+    }
 
 
 def _summary(policy: Policy) -> str:

@@ -6,7 +6,8 @@ have no part in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
 
@@ -33,6 +34,24 @@ def meaning_of(policy: Policy) -> Meaning:
             for name, table in sorted(policy.tables.items())
         ),
     )
+
+
+def rules_alone(policy: Policy, kept: Container[str]) -> Policy:
+    """Return the policy with these rules only, by their ids, and what excepts them.
+
+    Its decisions are those of the whole policy without what the other rules find.
+    """
+    tables = {
+        name: replace(
+            table,
+            rules=tuple(rule for rule in table.rules if rule.id in kept),
+            exceptions=tuple(
+                one for one in table.exceptions if any(rule in kept for rule in one.rules)
+            ),
+        )
+        for name, table in policy.tables.items()
+    }
+    return replace(policy, tables={name: one for name, one in tables.items() if one.rules})
 
 
 def rule_meaning(rule: Rule) -> tuple[str, str, str, str, str]:

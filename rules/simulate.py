@@ -1,23 +1,24 @@
 """Recorded changes decided again under another policy set; only what differs is kept.
 
-A change is not decided again when every policy that could concern it is the same in both sets:
-then the decision is the same, because decisions are pure. What cannot be decided again (masked
+A change is not decided again when every rule that could concern it is the same in both sets: then
+the decision is the same, because decisions are pure. What cannot be decided again (masked
 records, facts that nobody recorded) is counted with its reason, never guessed.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
 from rules.catalogue import Reference
 from rules.change import NOTHING, Facts, differing_of, overlaid
-from rules.comparing import changed_policies
+from rules.comparing import changed_rules
 from rules.conditions import references_of
 from rules.decide import decide, failures
 from rules.decision import Decision, Finding, Outcome, set_aside, strongest
+from rules.meaning import rules_alone
 from rules.policy import Policy
 from rules.policy_set import PolicySet, build_index
 from rules.recorded import (
@@ -169,7 +170,7 @@ class Simulation:
     def _is_same(self, past: PastDecision, affected: _Affected | None) -> bool:
         """Tell at a look whether the decision is as it was; what is in doubt is decided in full.
 
-        The policies that differ are asked alone where what they say is all that can differ.
+        The rules that differ are asked alone where what they say is all that can differ.
         """
         change, facts, now = past.change, past.facts, past.now
         if affected is None or (self._baseline is None and affected.made_one_of(past.rules)):
@@ -275,22 +276,28 @@ def _counting(findings: list[Finding]) -> list[Finding]:
 
 
 class _Affected:
-    """The policies that differ between two sets: alone as each set has them, and indexed."""
+    """The rules that differ between two sets: alone as each set has them, and indexed."""
 
     def __init__(self, old: PolicySet, new: PolicySet) -> None:
-        was, now = changed_policies(old, new)
-        self.old, self.new = _alone(old, was), _alone(new, now)
+        self._was, now = changed_rules(old, new)
+        self.old, self.new = _alone(old, self._was), _alone(new, now)
         both = (*self.old.policies, *self.new.policies)
         self.index = build_index(both)
-        self._rules = tuple(f"{name}/" for name in was)
 
-    def made_one_of(self, rules: Sequence[str]) -> bool:
-        """Tell whether a policy that is not as it was made one of these contributions."""
-        return any(rule.startswith(self._rules) for rule in rules) if rules else False
+    def made_one_of(self, rules: Iterable[str]) -> bool:
+        """Tell whether a rule that is not as it was made one of these contributions."""
+        return not self._was.isdisjoint(rules)
 
 
-def _alone(policy_set: PolicySet, names: frozenset[str]) -> PolicySet:
-    kept = tuple(policy for policy in policy_set.policies if policy.name in names)
+def _alone(policy_set: PolicySet, ids: frozenset[str]) -> PolicySet:
+    names: dict[str, set[str]] = {}
+    for policy, _, rule in (id.partition("/") for id in ids):
+        names.setdefault(policy, set()).add(rule)
+    kept = tuple(
+        rules_alone(policy, names[policy.name])
+        for policy in policy_set.policies
+        if policy.name in names
+    )
     return replace(policy_set, policies=kept, index=build_index(kept))
 
 

@@ -1,8 +1,9 @@
 """Measure how many recorded changes a second one core replays from a ledger on disk.
 
-Four figures of one run: reading alone; every change decided again by six rules (a set in which each
-of them differs); the same where only policies for other columns differ, so that nothing needs to
-be decided; and `decide` alone on the same changes, the part that no reading can save.
+Figures of one run: reading alone; every change decided again by six rules (a set in which each of
+them differs); the same where one of them was edited, where one policy was added, and where only
+policies for other columns differ, so that nothing needs to be decided; and `decide` alone on the
+same changes, the part that no reading can save.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from tests.benchmarks.bench_rules import _NOW, _SIX, _policy_set, changes
 from tests.console.recording import an_entry
 
 CHANGES = 20_000
-ROUNDS = 5
+ROUNDS = 9
 FILL = step("tests.simulate", "A benchmark fills a ledger.")
 
 _OTHERS = """
@@ -49,8 +50,9 @@ rules:
   - {id: stays, require: [{field: statecode, equals: active}], message: m}
 """
 _RECORDED = {"policies/six-rules.yaml": _SIX, "policies/other-columns.yaml": _OTHERS}
-# One condition more, so that no change is known to be decided as before.
-_TRIED = {**_RECORDED, "policies/six-rules.yaml": _SIX.replace("[queue, team]", "[queue]")}
+# One operation more, so that no rule is known to decide as before.
+_TRIED = {**_RECORDED, "policies/six-rules.yaml": _SIX.replace("update]", "update, delete]")}
+_EDITED = {**_RECORDED, "policies/six-rules.yaml": _SIX.replace("[queue, team]", "[queue]")}
 _ONE_RULE = """
 apiVersion: guard/v1
 kind: Policy
@@ -138,6 +140,7 @@ def main() -> None:
     """Fill a ledger and replay it."""
     recorded, tried = _policy_set(_RECORDED), _policy_set(_TRIED)
     elsewhere, added = _policy_set(_ELSEWHERE), _policy_set(_ADDED)
+    edited = _policy_set(_EDITED)
     with tempfile.TemporaryDirectory() as folder:
         database = Database(f"sqlite:///{Path(folder) / 'ledger.db'}")
         database.open()
@@ -147,11 +150,14 @@ def main() -> None:
         assert (whole.replayed, whole.evaluated) == (CHANGES, CHANGES), whole
         more = _replay(database, recorded, added)
         assert (more.replayed, more.evaluated, more.cells) == (CHANGES, CHANGES, {}), more
+        less = _replay(database, recorded, edited)
+        assert (less.replayed, less.evaluated, less.cells) == (CHANGES, CHANGES, {}), less
         same = _replay(database, recorded, elsewhere)
         assert (same.replayed, same.evaluated, same.cells) == (CHANGES, 0, {}), same
         taken: dict[str, list[float]] = {
             "read": [],
             "whole": [],
+            "edited": [],
             "added": [],
             "elsewhere": [],
             "decide": [],
@@ -159,6 +165,7 @@ def main() -> None:
         for _ in range(ROUNDS):
             taken["read"].append(_timed(lambda: _read(database)))
             taken["whole"].append(_timed(lambda: _replay(database, recorded, tried)))
+            taken["edited"].append(_timed(lambda: _replay(database, recorded, edited)))
             taken["added"].append(_timed(lambda: _replay(database, recorded, added)))
             taken["elsewhere"].append(_timed(lambda: _replay(database, recorded, elsewhere)))
             taken["decide"].append(_decide(database, tried))
@@ -166,6 +173,7 @@ def main() -> None:
     for name, words in (
         ("read", "read from the ledger, nothing else"),
         ("whole", "replayed, each decided by six rules"),
+        ("edited", "replayed, one rule of six is edited"),
         ("added", "replayed, one policy that matches is new"),
         ("elsewhere", "replayed, policies elsewhere differ"),
         ("decide", "of this: decide alone"),

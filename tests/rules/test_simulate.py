@@ -194,14 +194,26 @@ def test_a_baseline_is_compared_instead_of_the_record():
 
 
 @_QUIET
-@given(_POLICIES, _POLICIES, st.lists(_changes(), min_size=1, max_size=4), st.booleans())
-def test_the_short_cuts_never_change_what_is_told(first, second, given_changes, against_baseline):
+@given(
+    _POLICIES,
+    _POLICIES,
+    st.lists(_changes(), min_size=1, max_size=4),
+    st.booleans(),
+    st.booleans(),
+)
+def test_the_short_cuts_never_change_what_is_told(
+    first, second, given_changes, against_baseline, is_edited
+):
     import random
 
     order = random.Random(1)  # noqa: S311
     old = a_set(*_texts(first, order))
-    # Some policies stay as they are, so that both ways are taken.
-    new = a_set(*_texts((second + first)[:4] if len(first) > 1 else second, order))
+    # Some policies stay as they are, and some but for a rule, so that every way is taken.
+    edited = [
+        (mode, on_error, [*instead[:1], *rules[1:]], when)
+        for (mode, on_error, rules, when), (_, _, instead, _) in zip(first, second, strict=False)
+    ]
+    new = a_set(*_texts((edited + first[len(edited) :]) if is_edited else second, order))
     rows = [_row(change, known, old) for change, known in given_changes]
     baseline = old if against_baseline else None
     quick = _simulate(rows, new, baseline=baseline, find_set=lambda digest: old)
@@ -214,12 +226,17 @@ def test_the_short_cuts_never_change_what_is_told(first, second, given_changes, 
         tally.evaluated = 0
     if not quick.unreplayable and not slow.tally.unreplayable:
         assert quick == slow.tally
+    differing = 0
     for _, public, private in rows:
         past = past_from(public, private)
+        again = decide(past.change, new, past.facts, now=past.now)
+        differing += again.outcome.value != past.outcome
         decision = decide(past.change, old, past.facts, now=past.now)
         assert decision.outcome.value == past.outcome
         contributing = [f.id for f in decision.findings if f.contributes is not Outcome.ALLOW]
         assert sorted(past.rules) == sorted(contributing)
+    if not quick.unreplayable:
+        assert quick.differing == differing
 
 
 def test_rows_given_are_never_altered():
