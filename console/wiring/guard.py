@@ -65,8 +65,9 @@ class GuardRoom:
             return
         myself = await self.rows.myself()
         self.own.organization_id = agreed_organization(self.settings, myself.organization_id)
+        if self.own.user_id is None:
+            log.info("organization_learnt", organization_id=self.own.organization_id)
         self.own.user_id = myself.user_id
-        log.info("organization_learnt", organization_id=self.own.organization_id)
 
     async def carry_out_obligations(self) -> None:
         """Carry out what is due, once it is known who we are."""
