@@ -8,7 +8,7 @@ that a condition needs a single test.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
@@ -21,7 +21,7 @@ Raw = Callable[[Change, Facts], Any]
 
 PARTS: Final = ("domain", "local", "length")
 """What may be taken of a text field instead of the whole."""
-_PIECES: Final = {"local": 0, "domain": 2}
+_PIECES: Final[Mapping[str | None, int]] = {"local": 0, "domain": 2}
 
 
 NEAR_ASCII: Final = {0x212A: 0xE000, 0x037E: 0xE001, 0x1FEF: 0xE002}
@@ -187,8 +187,6 @@ def _reader(reference: Reference, part: str | None, *, caseless: bool) -> Raw:
     raw = raw_reader(reference)
     empty = is_empty(reference.path)
     normalise = _normaliser(reference, part, caseless=caseless)
-    if part is None and reference.field.kind is Kind.STRING and caseless:
-        return _folded_text(reference, raw, empty)
 
     def read(change: Change, facts: Facts) -> Any:
         value = raw(change, facts)
@@ -198,50 +196,36 @@ def _reader(reference: Reference, part: str | None, *, caseless: bool) -> Raw:
             return value
         return normalise(value)
 
-    is_text = reference.field.kind is Kind.STRING and caseless
-    if is_text and part in _PIECES and reference.root == "new" and not reference.is_fact:
-        return _folded_part(reference.key, part, otherwise=read)
+    if reference.field.kind is Kind.STRING and caseless:
+        return _of_text(reference, part, otherwise=read)
     return read
 
 
-def _folded_text(reference: Reference, raw: Raw, empty: Trouble) -> Raw:
+def _of_text(reference: Reference, part: str | None, *, otherwise: Raw) -> Raw:
     """Return the reader of most fields there are, with nothing called on its usual way."""
-    key, path = reference.key, reference.path
-    misshapen = is_misshapen(path, "text")
-
-    def settle(value: Any) -> Any:
-        if value is None or value == "":
-            return empty
-        if value.__class__ is str:
-            return fold(value)
-        return value if value.__class__ is Trouble else misshapen
-
-    if reference.is_fact:
+    key, path, index = reference.key, reference.path, _PIECES.get(part)
+    if reference.is_fact and part is None:
 
         def fact(change: Change, facts: Facts) -> Any:
             value = facts.values.get(path)
             if value.__class__ is str and value.isascii() and value:
                 return value.lower()
-            return settle(raw(change, facts))
+            return otherwise(change, facts)
 
         return fact
-    if reference.root != "new":
-        return lambda change, facts: settle(raw(change, facts))
+    if reference.is_fact or reference.root != "new" or part == "length":
+        return otherwise
+    if index is None:
 
-    def column(change: Change, facts: Facts) -> Any:
-        value = change.after.get(key)
-        if value.__class__ is str and value.isascii() and value:
-            return value.lower()
-        return settle(value)
+        def column(change: Change, facts: Facts) -> Any:
+            value = change.after.get(key)
+            if value.__class__ is str and value.isascii() and value:
+                return value.lower()
+            return otherwise(change, facts)
 
-    return column
+        return column
 
-
-def _folded_part(key: str, part: str, *, otherwise: Raw) -> Raw:
-    """Return the reader of a part of most addresses, with nothing called on its usual way."""
-    index = _PIECES[part]
-
-    def column(change: Change, facts: Facts) -> Any:
+    def piece(change: Change, facts: Facts) -> Any:
         value = change.after.get(key)
         if value.__class__ is str and value.isascii():
             pieces = value.lower().rpartition("@")
@@ -249,7 +233,7 @@ def _folded_part(key: str, part: str, *, otherwise: Raw) -> Raw:
                 return pieces[index]
         return otherwise(change, facts)
 
-    return column
+    return piece
 
 
 def _normaliser(reference: Reference, part: str | None, *, caseless: bool) -> Normalise:

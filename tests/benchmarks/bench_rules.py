@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from time import perf_counter, perf_counter_ns, process_time
+from time import perf_counter, process_time, process_time_ns
 from typing import Any
 
 from rules.change import Change, Facts
@@ -324,7 +324,7 @@ _OTHER = (
 
 
 def hundred_rules() -> None:
-    """Print the tail of a decision with a hundred rules that all match."""
+    """Print the tail of a decision with a hundred rules that all match, by processor time."""
     bodies = {}
     for n in range(17):
         name = f"hundred-{n:02d}"
@@ -338,9 +338,9 @@ def hundred_rules() -> None:
     for _ in range(2000):
         for change, facts in given:
             fresh = replace(change)
-            start = perf_counter_ns()
+            start = process_time_ns()
             decide(fresh, policy_set, facts, now=_NOW)
-            samples.append((perf_counter_ns() - start) / 1000)
+            samples.append((process_time_ns() - start) / 1000)
     gc.enable()
     samples.sort()
     middle, tail = samples[len(samples) // 2], samples[int(len(samples) * 0.99)]
