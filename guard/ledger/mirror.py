@@ -14,6 +14,7 @@ from guard.ledger.entry import MirrorRow
 from guard.ledger.tables import baselines, mirror
 from kernel.database import insert
 from rules.change import Value
+from rules.likeness import LONGEST
 from rules.slots import fold
 
 MOST_HOLDERS = 50
@@ -118,13 +119,14 @@ def list_by_owner(connection: Connection, owner_id: str) -> list[MirrorRow]:
 
 
 def list_by_address(connection: Connection, address: str) -> list[MirrorRow] | None:
-    """Return rows of any table that have an address; None until every row has been seen once."""
+    """Return rows of any table that have an address, as `address_of` words it.
+
+    None until every row has been seen once.
+    """
     seen = connection.scalar(select(func.count()).select_from(baselines)) or 0
     if seen < len(TABLES):
         return None
-    rows = connection.execute(
-        select(mirror).where(mirror.c.address == fold(address)).limit(MOST_HOLDERS)
-    )
+    rows = connection.execute(select(mirror).where(mirror.c.address == address).limit(MOST_HOLDERS))
     return [_from_row(row) for row in rows]
 
 
@@ -136,9 +138,14 @@ def forget(connection: Connection, table: str, record_id: str) -> None:
 
 
 def address_of(table: str, columns: Mapping[str, Value]) -> str | None:
-    """Return the address that a row has, folded; None when it has none or it is not known."""
+    """Return the address that a row has, folded; None when it has none or it is not known.
+
+    Text that no address can be has none either: databases refuse some of it, and hostile rows
+    must be remembered all the same.
+    """
     address = columns.get(TABLES[table].address)
-    return fold(address.strip()) or None if isinstance(address, str) else None
+    folded = fold(address.strip()) if isinstance(address, str) else ""
+    return folded if folded.isprintable() and 0 < len(folded) <= LONGEST else None
 
 
 def _owner_of(table: str, columns: Mapping[str, Value]) -> str | None:

@@ -19,7 +19,6 @@ from guard.ledger.mirror import address_of, merged
 from guard.ledger.ownwrites import OwnWrite
 from guard.ledger.recent import Attempt, attempt_of
 from rules.policy_set import PolicySet
-from rules.slots import fold
 
 ALLOWED = ("allow", "warn")
 
@@ -51,7 +50,10 @@ class Ledger(Protocol):
         ...
 
     async def holders_of(self, address: str) -> Sequence[MirrorRow] | None:
-        """Return the known rows that have an address; None until every row has been seen once."""
+        """Return the known rows that have an address, as `address_of` of the mirror words it.
+
+        None until every row has been seen once.
+        """
         ...
 
     async def decisions_on(self, record_id: str, *, since: datetime) -> Sequence[Recorded]:
@@ -124,8 +126,8 @@ class MemoryLedger:
 
     async def holders_of(self, address: str) -> Sequence[MirrorRow] | None:
         """Return the rows that have the address; whoever fills this ledger has seen them all."""
-        wanted = fold(address)
-        return [row for row in self.rows.values() if address_of(row.table, row.columns) == wanted]
+        rows = self.rows.values()
+        return [row for row in rows if address_of(row.table, row.columns) == address]
 
     async def decisions_on(self, record_id: str, *, since: datetime) -> Sequence[Recorded]:
         """Return the decisions on a row, newest first."""

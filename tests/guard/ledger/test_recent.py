@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from guard.ledger.entry import Effects, MirrorRow
+from guard.ledger.mirror import address_of
 from guard.ledger.recent import Attempt, list_recent, way_of
 from guard.ledger.stored import DECISION, StoredLedger
 from guard.ledger.tables import baselines
@@ -96,11 +97,23 @@ async def test_an_address_is_found_on_every_table_once_every_row_was_seen(
         for name in ("mailbox", "systemuser", "queue")
     ]
     await database.write(lambda c: c.execute(baselines.insert(), seen), step=DECISION)
-    found = await ledger.holders_of("ANNA@contoso.com")
+    found = await ledger.holders_of("anna@contoso.com")
     assert {row.record_id for row in found or ()} == {"m", "u"}
     moved = MirrorRow("mailbox", "m", {"emailaddress": None}, clock.now())
     await ledger.record(an_entry(clock), effects=Effects(mirror=moved))
     assert len(await ledger.holders_of("anna@contoso.com") or ()) == 1
+
+
+@pytest.mark.parametrize("address", ["a\x00b@c.de", "\ud800@c.de", "a" * 5_000, "\u200b", " "])
+async def test_a_row_whose_address_is_none_is_remembered_without_it(
+    ledger: StoredLedger, clock: FrozenClock, address: str
+) -> None:
+    row = MirrorRow("queue", "q", {"emailaddress": address}, clock.now())
+    await ledger.record(an_entry(clock), effects=Effects(mirror=row))
+    known = await ledger.mirrored("queue", "q")
+    assert known is not None
+    assert known.columns == {"emailaddress": address}
+    assert address_of("queue", known.columns) is None
 
 
 async def test_both_questions_use_an_index(
