@@ -16,7 +16,7 @@ FROM_SCAN = "scan"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One thing to decide; `changed_at` orders changes of the same row."""
+    """One thing to decide; `changed_at` orders the committed changes of a row."""
 
     table: str
     record_id: str
@@ -41,7 +41,10 @@ class Case:
 
 def case_of(delivery: Delivery) -> Case:
     """Return the case that a delivery brings."""
-    modified = delivery.target.get("modifiedon")
+    changed_at = None
+    if not delivery.is_synchronous:
+        modified = delivery.target.get("modifiedon")
+        changed_at = modified if isinstance(modified, datetime) else delivery.created_at
     return Case(
         table=delivery.table,
         record_id=delivery.record_id or "",
@@ -55,7 +58,7 @@ def case_of(delivery: Delivery) -> Case:
         correlation_id=delivery.correlation_id,
         message=delivery.message,
         key=delivery.key,
-        changed_at=modified if isinstance(modified, datetime) else delivery.created_at,
+        changed_at=changed_at,
     )
 
 

@@ -5,13 +5,13 @@ Presence is not change (law 4): a column in Target may be unchanged, so `before`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 
 from guard.columns import TABLES
 from guard.errors import Unreadable
 from guard.receive.delivery import Delivery
-from rules.change import Change, Value
+from rules.change import Change, Value, overlaid
 
 # Who a row belongs to never becomes empty by an edit that leaves it out; a pre-image registered
 # without these columns must not hide whose mailbox it is.
@@ -27,15 +27,16 @@ _WHOSE = (
 _MOST_REMEMBERED = 4096
 
 
-def overlaid(before: Mapping[str, Value], sent: Mapping[str, Value]) -> dict[str, Value]:
-    """Return the row after: `before` with what was sent laid over it."""
-    after = {**before, **sent}
-    if None in sent.values():
-        for name, value in sent.items():
-            # A null lookup of a column that isn't known to be one comes as the plain name.
-            if value is None and f"{name}.id" in before:
-                after[f"{name}.id"] = after[f"{name}.type"] = None
-    return after
+def _laid_over(before: Mapping[str, Value], sent: Mapping[str, Value]) -> Mapping[str, Value]:
+    """Return what was sent, as it lies over the row before."""
+    if None not in sent.values():
+        return sent
+    laid = dict(sent)
+    for name, value in sent.items():
+        # A null lookup of a column that isn't known to be one comes as the plain name.
+        if value is None and f"{name}.id" in before:
+            laid[f"{name}.id"] = laid[f"{name}.type"] = None
+    return laid
 
 
 def change_from(delivery: Delivery, *, mirrored: Mapping[str, Value] | None = None) -> Change:
@@ -54,12 +55,12 @@ def change_from(delivery: Delivery, *, mirrored: Mapping[str, Value] | None = No
         before = delivery.before or {}
         if mirrored is not None:
             before = {**(mirrored if delivery.before is None else _whose(mirrored)), **before}
-    return Change(
-        table=delivery.table,
-        operation=delivery.operation,
-        record_id=delivery.record_id or "",
+    return overlaid(
+        delivery.table,
+        delivery.operation,
+        delivery.record_id or "",
         before=before,
-        after=overlaid(before, delivery.target),
+        altered=_laid_over(before, delivery.target),
         sent=_names_of(delivery.target)[0],
         request=request_of(delivery),
     )
@@ -94,12 +95,12 @@ def request_of(delivery: Delivery) -> dict[str, Value]:
     }
 
 
-def base_names(columns: Mapping[str, Value]) -> tuple[str, ...]:
+def base_names(columns: Collection[str]) -> tuple[str, ...]:
     """Return the logical names of columns, lookups once."""
     return _names_of(columns)[1]
 
 
-def _names_of(target: Mapping[str, Value]) -> tuple[frozenset[str], tuple[str, ...]]:
+def _names_of(target: Collection[str]) -> tuple[frozenset[str], tuple[str, ...]]:
     """Return the names as sent, and the logical names, of the columns in a Target.
 
     The same few combinations come again and again; only those of a bounded size are remembered.

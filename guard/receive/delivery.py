@@ -74,7 +74,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     initiating_object_id: str | None
     user_agent: str | None
     user_id: str | None
-    created_at: datetime | None
+    created_on: str | None
     target: Mapping[str, Value] = msgspec.field(default_factory=lambda: _NOTHING)
     before: Mapping[str, Value] | None = None
     stripped: bool = False
@@ -87,6 +87,16 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     def tag(self) -> str | None:
         """Return the tag that the request carried: read when asked for, as only our own has one."""
         return tag_in(self.shared)
+
+    @property
+    def created_at(self) -> datetime | None:
+        """Return when the operation was made, None where that can't be read."""
+        if self.created_on is None:
+            return None
+        try:
+            return date_from(self.created_on, skewed=self.mode == ASYNCHRONOUS)
+        except ValueNotReadable:
+            return None
 
     @property
     def is_synchronous(self) -> bool:
@@ -274,11 +284,6 @@ def _key_of(context: Context, table: str, message: str, target: bytes) -> str | 
 
 def _delivery(context: Context, table: str, message: str, parts: _Parts) -> Delivery:
     mode = ASYNCHRONOUS if context.mode == ASYNCHRONOUS else SYNCHRONOUS
-    created = text_of(context.operation_created_on)
-    try:
-        created_at = date_from(created, skewed=mode == ASYNCHRONOUS) if created else None
-    except ValueNotReadable:
-        created_at = None
     extension = context.owning_extension
     return Delivery(
         table=table,
@@ -297,7 +302,7 @@ def _delivery(context: Context, table: str, message: str, parts: _Parts) -> Deli
         initiating_object_id=_id(context.initiating_user_azure_active_directory_object_id),
         user_agent=text_of(context.initiating_user_agent) or None,
         user_id=_id(context.user_id),
-        created_at=created_at,
+        created_on=text_of(context.operation_created_on) or None,
         target=parts.target,
         before=parts.before,
         stripped=parts.stripped,
@@ -309,4 +314,6 @@ def _delivery(context: Context, table: str, message: str, parts: _Parts) -> Deli
 
 
 def _id(value: Text) -> str | None:
-    return guid_from(value.value if isinstance(value, Wrapped) else value)
+    if value is None:
+        return None
+    return guid_from(value.value if value.__class__ is Wrapped else value)

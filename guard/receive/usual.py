@@ -20,16 +20,19 @@ from rules.change import Value
 
 _CONTRACTS = "http://schemas.microsoft.com/xrm/2011/Contracts"
 _CHOICE: Final = f"OptionSetValue:{_CONTRACTS}"
-_REFERENCE = f"EntityReference:{_CONTRACTS}"
+_REFERENCE: Final = f"EntityReference:{_CONTRACTS}"
 _GUID_LENGTH = 36
 
 
-class _Typed(msgspec.Struct, gc=False, rename="pascal"):
-    """A choice or a reference; the fields that may not be there make it another form."""
+class _Choice(msgspec.Struct, gc=False, rename="pascal", tag_field="__type", tag=_CHOICE):
+    value: int
+    # What may not be there makes it another form.
+    wrapped: UnsetType = msgspec.field(default=UNSET, name="__value")
+    entities: UnsetType = UNSET
 
-    type: str | None = msgspec.field(default=None, name="__type")
-    value: int | UnsetType = UNSET
-    id: str | UnsetType = UNSET
+
+class _Reference(msgspec.Struct, gc=False, rename="pascal", tag_field="__type", tag=_REFERENCE):
+    id: str
     logical_name: str | None = None
     wrapped: UnsetType = msgspec.field(default=UNSET, name="__value")
     entities: UnsetType = UNSET
@@ -37,7 +40,7 @@ class _Typed(msgspec.Struct, gc=False, rename="pascal"):
 
 class _Attribute(msgspec.Struct, gc=False):
     key: str
-    value: bool | int | float | str | _Typed | None = None
+    value: bool | int | float | str | _Choice | _Reference | None = None
 
 
 class Usual(msgspec.Struct, gc=False, rename="pascal"):
@@ -60,14 +63,21 @@ _images: msgspec.json.Decoder[list[UsualImage] | None] = msgspec.json.Decoder(
     list[UsualImage] | None
 )
 
-_KINDS: Mapping[str, Mapping[str, Kind]] = MappingProxyType(
-    {table.name: dict(table.columns) for table in TABLES.values()}
-)
-# Which JSON forms are a column's value as they stand; a column that isn't guarded has no kind.
-_AS_IT_STANDS = frozenset(
-    {(type(None), kind) for kind in (None, "string", "choice", "bool", "guid")}
-    | {(form, None) for form in (bool, int, float)}
-    | {(str, "string"), (int, "choice"), (bool, "bool")}
+_NONE: Final = type(None)
+# The forms that a column's value may have here; a text among others is looked at more closely.
+_FORMS: Mapping[Kind, frozenset[type]] = {
+    "string": frozenset({_NONE, str}),
+    "choice": frozenset({_NONE, int, _Choice}),
+    "bool": frozenset({_NONE, bool}),
+    "guid": frozenset({_NONE}),
+    "lookup": frozenset({_Reference}),
+}
+_UNGUARDED: Final = frozenset({_NONE, bool, int, float, _Choice, _Reference})
+_GUARDED: Mapping[str, Mapping[str, frozenset[type]]] = MappingProxyType(
+    {
+        table.name: {name: _FORMS[kind] for name, kind in table.columns.items()}
+        for table in TABLES.values()
+    }
 )
 
 
@@ -89,36 +99,36 @@ def usual_images(raw: msgspec.Raw) -> list[UsualImage] | None:
 
 def usual_columns(entity: Usual, table: GuardedTable) -> dict[str, Value] | None:
     """Return the columns by their flat names, None when one has another form."""
-    kinds = _KINDS[table.name]
+    guarded = _GUARDED[table.name]
     columns: dict[str, Value] = {}
     attributes = entity.attributes or ()
     seen: set[str] = set()
     for attribute in attributes:
         name, value = attribute.key, attribute.value
-        kind = kinds.get(name)
-        if kind is None:
+        forms = guarded.get(name)
+        if forms is None:
             name = name.lower()
-            kind = kinds.get(name)
+            forms = guarded.get(name, _UNGUARDED)
         seen.add(name)
-        if (value.__class__, kind) in _AS_IT_STANDS:
+        form = value.__class__
+        if form not in forms:
+            if value is None:
+                columns[f"{name}.id"] = columns[f"{name}.type"] = None
+            elif not _put_text(columns, name, value, table.columns.get(name)):
+                return None
+        elif form is _Choice:
+            columns[name] = value.value  # type: ignore[union-attr]
+        elif form is _Reference:
+            if not _put_reference(columns, name, value):  # type: ignore[arg-type]
+                return None
+        else:
             columns[name] = value  # type: ignore[assignment]
-        elif value.__class__ is not _Typed:
-            if not _put_text(columns, name, value, kind):
-                return None
-        elif value.type == _CHOICE:
-            if value.value is UNSET or (kind is not None and kind != "choice"):
-                return None
-            columns[name] = value.value
-        elif not _put_reference(columns, name, value, kind):
-            return None
     # A column that is named twice is no usual form either.
     return columns if len(seen) == len(attributes) else None
 
 
-def _put_reference(columns: dict[str, Value], name: str, value: _Typed, kind: Kind | None) -> bool:
+def _put_reference(columns: dict[str, Value], name: str, value: _Reference) -> bool:
     identity, table = value.id, value.logical_name
-    if value.type != _REFERENCE or (kind is not None and kind != "lookup") or identity is UNSET:
-        return False
     if len(identity) != _GUID_LENGTH or identity[0] == "/":
         return False
     columns[f"{name}.id"] = identity.strip("{}").lower()
@@ -127,12 +137,10 @@ def _put_reference(columns: dict[str, Value], name: str, value: _Typed, kind: Ki
 
 
 def _put_text(columns: dict[str, Value], name: str, value: object, kind: Kind | None) -> bool:
-    """Put in a text, or an emptied lookup; nothing else that comes here has a usual form."""
-    if value is None:
-        columns[f"{name}.id"] = columns[f"{name}.type"] = None
-    elif not isinstance(value, str) or kind not in (None, "guid"):
+    """Put in a text that isn't a text column's; nothing else that comes here has a usual form."""
+    if not isinstance(value, str) or kind not in (None, "guid"):
         return False
-    elif not value.startswith("/Date("):
+    if not value.startswith("/Date("):
         columns[name] = value if kind is None else guid_from(value)
     elif kind is not None:
         return False
