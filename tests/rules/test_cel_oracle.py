@@ -204,5 +204,8 @@ def test_every_operator_is_judged_and_seen_to_pass_fail_and_err(name: str) -> No
     def judge(test: dict[str, Any], situation: Any) -> None:
         seen.add(_agree({"require": [test]}, situation))
 
-    judge()
+    for _ in range(5):
+        # A seldom answer may be missing among so few examples.
+        if not seen >= {"pass", "fail", "error"}:
+            judge()
     assert seen >= {"pass", "fail", "error"}
