@@ -10,7 +10,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from guard.ledger.codec import values_from
 from guard.ledger.entry import Recorded
 from guard.ledger.mirror import is_same
 from guard.ledger.port import ALLOWED, Ledger
@@ -39,11 +38,11 @@ def _allowed(one: Recorded, change: Change, *, actor_id: str | None) -> bool:
         return False
     if one.decision not in ALLOWED or one.cause not in _JUDGED:
         return False
-    if stated.get("table") != change.table or stated.get("operation") != change.operation:
+    if one.table != change.table or stated.get("operation") != change.operation:
         return False
     if actor_id is None or stated.get("initiating_user_id") != actor_id:
         return False
-    return is_same(change.table, values_from(one.private.get("after") or {}), change.after)
+    return is_same(change.table, one.after, change.after)
 
 
 def decision_of(recorded: Recorded) -> Decision:

@@ -16,9 +16,10 @@ from guard.ledger.codec import storable
 from guard.ledger.entry import NO_EFFECTS, Effects, Entry, MirrorRow, Recorded
 from guard.ledger.port import Ledger
 from guard.metrics import Metrics
+from guard.receive.change import base_names
 from kernel.clock import Clock
 from kernel.ids import new_id
-from rules.change import Change, Value
+from rules.change import Change, Facts
 from rules.decision import Decision, Outcome
 from rules.policy_set import PolicySet
 
@@ -84,24 +85,21 @@ class Decider:
             if judged.deferred and judged.decision.outcome in _ALLOWING
             else judged.decision.cause
         )
+        if judged.deferred:
+            public["deferred"] = list(judged.deferred)
+        if judged.attributed_to:
+            public["attributed_to"] = judged.attributed_to
         conclusion = Conclusion(
             judged.decision,
             cause,
             judged.policy_set,
-            private={
-                "before": storable(self._kept(change.before, change.table, judged.policy_set)),
-                "after": storable(self._kept(change.after, change.table, judged.policy_set)),
-                "sent": sorted(change.sent),
-                "request": change.request,
-                "facts": storable(judged.facts.values),
-                "missing": judged.facts.missing,
-                "sources": judged.sources,
-            },
-            public={
-                **({"deferred": list(judged.deferred)} if judged.deferred else {}),
-                **({"attributed_to": judged.attributed_to} if judged.attributed_to else {}),
-                **public,
-            },
+            private=grounds_of(
+                change,
+                judged.facts,
+                kept=self._kept_of(change.table, judged.policy_set),
+                sources=judged.sources,
+            ),
+            public=public,
         )
         decision_id = new_id(now)
         effects = self._effects(case, change, judged.decision.outcome, decision_id, now)
@@ -129,6 +127,29 @@ class Decider:
             else ()
         )
         policy_set = conclusion.policy_set
+        # What is absent from a record is empty or false.
+        public: dict[str, Any] = {
+            "operation": case.operation,
+            "message": case.message,
+            "mode": case.mode,
+            "stage": case.stage,
+            "source": case.source,
+            "organization_id": case.organization_id,
+            "operation_id": case.operation_id,
+            "request_id": case.request_id,
+            "correlation_id": case.correlation_id,
+            "initiating_user_id": case.initiating_user_id,
+            "policy_set": policy_set.digest if policy_set is not None else None,
+            "enforcement": self._enforcement,
+            **conclusion.public,
+        }
+        if contributing:
+            public["rules"] = [finding.id for finding in contributing]
+        if effects.tasks:
+            public["obliged"] = True
+        private = {**conclusion.private, "evaluated": decision.evaluated}
+        if decision.findings:
+            private["findings"] = [recorded_finding(finding) for finding in decision.findings]
         entry = Entry(
             id=decision_id or new_id(now),
             decided_at=now,
@@ -138,28 +159,8 @@ class Decider:
             record_id=case.record_id,
             status=self._status(case, decision.outcome),
             key=case.key,
-            public={
-                "operation": case.operation,
-                "message": case.message,
-                "mode": case.mode,
-                "stage": case.stage,
-                "source": case.source,
-                "organization_id": case.organization_id,
-                "operation_id": case.operation_id,
-                "request_id": case.request_id,
-                "correlation_id": case.correlation_id,
-                "initiating_user_id": case.initiating_user_id,
-                "rules": [finding.id for finding in contributing],
-                "policy_set": policy_set.digest if policy_set is not None else None,
-                "enforcement": self._enforcement,
-                "obliged": bool(effects.tasks),
-                **conclusion.public,
-            },
-            private={
-                "findings": [recorded_finding(finding) for finding in decision.findings],
-                "evaluated": list(decision.evaluated),
-                **conclusion.private,
-            },
+            public=public,
+            private=private,
         )
         return await self._ledger.record(
             entry,
@@ -198,17 +199,13 @@ class Decider:
         seen = MirrorRow(change.table, change.record_id, change.after, changed_at, decision_id)
         return Effects(effects.tasks, effects.withdrawals, seen)
 
-    def _kept(
-        self, columns: Mapping[str, Value], table: str, policy_set: PolicySet
-    ) -> Mapping[str, Value]:
+    def _kept_of(self, table: str, policy_set: PolicySet) -> frozenset[str]:
         """Return the columns that a rule may name or that are guarded: nothing else is recorded."""
         key = (policy_set.digest, table)
         names = self._kept_names.get(key)
         if names is None:
             names = self._kept_names[key] = kept_names(table, policy_set)
-        if names.issuperset(columns):
-            return columns
-        return {name: value for name, value in columns.items() if name in names}
+        return names
 
     def now(self) -> datetime:
         """Return the present moment."""
@@ -223,6 +220,32 @@ class Decider:
             self._metrics.fact_missing(path)
         for finding in judged.decision.findings:
             self._metrics.rule_failed(finding.id, finding.result)
+
+
+def grounds_of(
+    change: Change, facts: Facts, *, kept: frozenset[str], sources: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return what a decision was made on, as it is recorded: of the columns those that are kept."""
+    before, after = change.before, change.after
+    # Beside what differs, what is now known to be empty and was not known at all.
+    altered = (change.differing | (after.keys() - before.keys())) & kept
+    if not kept.issuperset(before):
+        before = {name: value for name, value in before.items() if name in kept}
+    request = {name: value for name, value in change.request.items() if name != "columns"}
+    grounds: dict[str, Any] = {
+        "before": storable(before),
+        "altered": storable({name: after.get(name) for name in altered}),
+        # By their logical names and once: that is how the rules read them.
+        "sent": change.request.get("columns") or base_names(change.sent),
+        "request": storable(request),
+    }
+    if facts.values:
+        grounds["facts"] = storable(facts.values)
+    if facts.missing:
+        grounds["missing"] = facts.missing
+    if sources:
+        grounds["sources"] = sources
+    return grounds
 
 
 def kept_names(table: str, policy_set: PolicySet) -> frozenset[str]:

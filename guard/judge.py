@@ -15,7 +15,6 @@ from guard.columns import APPROVAL, APPROVED
 from guard.facts.actor import FROM_DATAVERSE, FROM_ENTRA
 from guard.facts.gather import Gatherer
 from guard.facts.question import UNREADABLE_OWNER, Question
-from guard.ledger.codec import values_from
 from guard.ledger.entry import Recorded
 from guard.ledger.mirror import is_equal
 from guard.ledger.port import ALLOWED, Ledger
@@ -160,18 +159,15 @@ def may_be_deferred(change: Change, facts: Facts) -> bool:
 
 
 def _scheduled_test(earlier: Recorded) -> bool:
-    if earlier.decision not in ALLOWED or earlier.private is None:
+    if earlier.decision not in ALLOWED or earlier.table != "mailbox":
         return False
-    if earlier.public.get("table") != "mailbox":
-        return False
-    before = earlier.private.get("before") or {}
-    after = earlier.private.get("after") or {}
+    before, after = earlier.before, earlier.after
     return after.get(TEST_SCHEDULED) is True and before.get(TEST_SCHEDULED) is not True
 
 
 def _scheduler(earlier: Recorded, change: Change) -> str | None:
     """Return the actor of the scheduling change if the mailbox is still as it was then."""
-    then: Mapping[str, Value] = values_from((earlier.private or {}).get("after") or {})
+    then = earlier.after
     if change.table == "mailbox":
         for name in _UNCHANGED:
             if not is_equal(then.get(name), change.after.get(name)):

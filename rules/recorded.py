@@ -1,14 +1,14 @@
 """A decision as it was recorded, read back: the change, the facts and what was answered then.
 
-Two texts of one shape are read: the two parts of a ledger row, and a line of an export (or the
-answer of `decisions show --output json`). Only what replaying needs is decoded.
+Read are rows of the ledger and lines of an export (or the answer of `decisions show --output
+json`). Only what replaying needs is decoded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -24,14 +24,14 @@ OWN_LAWS: Final = "guard/"
 """How the ids of the guard's own laws begin; no policy makes or unmakes what they decide."""
 
 
-class PublicPart(msgspec.Struct, gc=False):
-    """What replaying reads of the public part of a row."""
+Row: TypeAlias = "tuple[str, int, str, str, str, str, str | None]"
+"""A decision in the ledger: id, moment in microseconds since 1970, outcome, table, record, and the
+texts of the rest of its public part and of its private part."""
 
-    id: str
-    decided_at: Annotated[datetime, msgspec.Meta(tz=True)]
-    decision: str
-    table: str
-    record_id: str
+
+class PublicPart(msgspec.Struct, gc=False):
+    """What replaying reads of the rest of the public part."""
+
     operation: str | None = None
     rules: list[str] = msgspec.field(default_factory=list)
     policy_set: str | None = None
@@ -62,8 +62,21 @@ class PrivateHead(msgspec.Struct, gc=False):
     request: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-class _Line(PublicPart, gc=False):
+class _Line(PublicPart, gc=False, kw_only=True):
+    id: str
+    decided_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    decision: str
+    table: str
+    record_id: str
     private: PrivatePart | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class _Head(NamedTuple):
+    id: str
+    at: datetime
+    decision: str
+    table: str
+    record_id: str
 
 
 class PastDecision(msgspec.Struct, frozen=True, gc=False):
@@ -98,14 +111,35 @@ decode_values: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_line: Final = msgspec.json.Decoder(_Line).decode
 
 
-def past_from(public: str, private: str | None) -> PastDecision:
-    """Return the decision that the two parts of a ledger row tell. Raises Unreplayable."""
-    stated = decode_public(public)
-    if stated.confirms is None and private is None:
-        raise Unreplayable(MASKED)
-    if private is None:
-        raise Unreplayable(CONFIRMS)
-    return past_of(stated, decode_private(private), has_moments=MOMENT in private)
+def past_from(row: Row) -> PastDecision:
+    """Return the decision that a row of the ledger tells. Raises Unreplayable."""
+    decision_id, decided_at, decision, table, record_id, public, private = row
+    try:
+        stated = decode_public(public)
+        if stated.confirms is not None:
+            raise Unreplayable(CONFIRMS)
+        if private is None:
+            raise Unreplayable(MASKED)
+        head = _Head(decision_id, moment_of(decided_at), decision, table, record_id)
+        return _past(head, stated, decode_private(private), has_moments=MOMENT in private)
+    except msgspec.MsgspecError:
+        raise Unreplayable(NO_VALUE) from None
+
+
+def confirmed_by(public: str) -> str | None:
+    """Return the id of the decision that a record merely confirms, if it does."""
+    try:
+        return decode_public(public).confirms
+    except msgspec.MsgspecError:
+        return None
+
+
+def moment_of(microseconds: int) -> datetime:
+    """Return the moment so long after 1970. Raises Unreplayable for what is none."""
+    try:
+        return _EPOCH + timedelta(microseconds=microseconds)
+    except (TypeError, OverflowError):
+        raise Unreplayable(NO_VALUE) from None
 
 
 def read_line(text: str | bytes, *, where: str) -> tuple[str, PastDecision | str]:
@@ -127,20 +161,20 @@ def read_line(text: str | bytes, *, where: str) -> tuple[str, PastDecision | str
             raise Unreplayable(MASKED)
         if isinstance(line.private, msgspec.UnsetType):
             raise Unreplayable(NOT_EXPORTED)
-        return line.id, past_of(line, line.private, has_moments=True)
+        head = _Head(line.id, line.decided_at, line.decision, line.table, line.record_id)
+        return line.id, _past(head, line, line.private, has_moments=True)
     except Unreplayable as reason:
         return line.id, str(reason)
 
 
-def past_of(stated: PublicPart, private: PrivatePart, *, has_moments: bool) -> PastDecision:
-    """Return the decision of two decoded parts. Raises Unreplayable."""
+def _past(
+    head: _Head, stated: PublicPart, private: PrivatePart, *, has_moments: bool
+) -> PastDecision:
     before, facts, request = private.before, private.facts, private.request
     altered = private.altered if private.altered is not None else private.after
-    if stated.confirms is not None:
-        raise Unreplayable(CONFIRMS)
     if before is None or altered is None or stated.operation is None:
         raise Unreplayable(NOT_JUDGED)
-    if stated.decision not in OUTCOMES:
+    if head.decision not in OUTCOMES:
         raise Unreplayable(NOT_JUDGED)
     rules = stated.rules
     if rules and rules[0].startswith(OWN_LAWS):
@@ -148,14 +182,14 @@ def past_of(stated: PublicPart, private: PrivatePart, *, has_moments: bool) -> P
     if has_moments:
         before, altered, facts, request = map(values_from, (before, altered, facts, request))
     return PastDecision(
-        stated.id,
-        stated.decided_at,
-        stated.decision,
+        head.id,
+        head.at,
+        head.decision,
         tuple(rules),
         tuple(stated.deferred),
         stated.policy_set,
         overlaid(
-            stated.table, stated.operation, stated.record_id, before=before, altered=altered,
+            head.table, stated.operation, head.record_id, before=before, altered=altered,
             sent=frozenset(private.sent), request=request,
         ),
         Facts(facts, private.missing),
@@ -170,10 +204,7 @@ def values_from(stored: Mapping[str, Any]) -> dict[str, Value]:
 def value_from(stored: Any) -> Value:
     """Return the value that was recorded. Raises Unreplayable for what no record can hold."""
     if isinstance(stored, dict):
-        try:
-            return _EPOCH + timedelta(microseconds=stored[MOMENT])
-        except (KeyError, TypeError, OverflowError):
-            raise Unreplayable(NO_VALUE) from None
+        return moment_of(stored.get(MOMENT))  # type: ignore[arg-type]
     if isinstance(stored, list | tuple):
         return tuple(value_from(item) for item in stored)
     if stored is None or isinstance(stored, str | int | float | bool):

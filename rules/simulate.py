@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
+from msgspec import MsgspecError
+
 from rules.catalogue import Reference
 from rules.change import NOTHING, Facts, differing_of, overlaid
 from rules.comparing import changed_rules
@@ -23,15 +25,19 @@ from rules.policy import Policy
 from rules.policy_set import PolicySet, build_index
 from rules.recorded import (
     CONFIRMS,
+    MASKED,
     MOMENT,
+    NO_VALUE,
     OUTCOMES,
     OWN_LAWS,
     PastDecision,
+    Row,
     Unreplayable,
     decode_head,
     decode_names,
     decode_public,
     decode_values,
+    moment_of,
     past_from,
     values_from,
 )
@@ -74,8 +80,8 @@ class Simulation:
             for policy in each.policies
         )
 
-    def take_rows(self, rows: Iterable[tuple[str, str, str | None]]) -> None:
-        """Decide the changes of ledger rows: id, public part, private part."""
+    def take_rows(self, rows: Iterable[Row]) -> None:
+        """Decide the changes of ledger rows."""
         collecting = gc.isenabled()
         # Nothing made here refers back to itself; the collector would walk for a fifth of the time.
         gc.disable()
@@ -85,22 +91,24 @@ class Simulation:
             if collecting:
                 gc.enable()
 
-    def _take_rows(self, rows: Iterable[tuple[str, str, str | None]]) -> None:
-        for decision_id, public, private in rows:
+    def _take_rows(self, rows: Iterable[Row]) -> None:
+        for row in rows:
             try:
-                if private is None:
-                    self.take(past_from(public, private))
-                else:
-                    self._take_row(public, private)
+                self._take_row(row)
             except Unreplayable as reason:
-                self.set_apart(decision_id, str(reason))
+                self.set_apart(row[0], str(reason))
+            except MsgspecError:
+                self.set_apart(row[0], NO_VALUE)
 
-    def _take_row(self, public: str, private: str) -> None:
+    def _take_row(self, row: Row) -> None:
         """Decide one row, reading no more of it than is needed to know that nothing differs."""
+        decision_id, decided_at, outcome, table, record_id, public, private = row
         stated = decode_public(public)
         if stated.confirms is not None:
             self.tally.confirmations += 1
             return
+        if private is None:
+            raise Unreplayable(MASKED)
         head = decode_head(private)
         before, altered, operation = head.before, head.altered, stated.operation
         rules = stated.rules
@@ -108,15 +116,15 @@ class Simulation:
             before is None
             or altered is None
             or operation is None
-            or stated.decision not in OUTCOMES
+            or outcome not in OUTCOMES
             or (rules and rules[0].startswith(OWN_LAWS))
         ):
-            self.take(past_from(public, private))
+            self.take(past_from(row))
             return
         digest = stated.policy_set
         affected = self._affected[digest] if digest in self._affected else self._learn(digest)
         differing = differing_of(before, altered)
-        if affected is not None and not affected.index.concerns(stated.table, operation, differing):
+        if affected is not None and not affected.index.concerns(table, operation, differing):
             self.tally.replayed += 1
             return
         known = head.facts
@@ -128,12 +136,12 @@ class Simulation:
             sent = frozenset(decode_names(head.sent))
             request = values_from(decode_values(head.request))
         change = overlaid(
-            stated.table, operation, stated.record_id, before=before, altered=altered,
+            table, operation, record_id, before=before, altered=altered,
             sent=sent, request=request, differing=differing,
         )  # fmt: skip
         facts = Facts(known, head.missing)
         past = PastDecision(
-            stated.id, stated.decided_at, stated.decision, tuple(rules), tuple(stated.deferred),
+            decision_id, moment_of(decided_at), outcome, tuple(rules), tuple(stated.deferred),
             digest, change, facts,
         )  # fmt: skip
         self._judge(past, affected)

@@ -97,11 +97,7 @@ class Reverter:
         if known is None:
             return rejected
         since = await self._ledger.decisions_on(rejected.record_id, since=known.changed_at)
-        allowed = [
-            values_from(one.private.get("after") or {})
-            for one in since
-            if one.decision in ALLOWED and one.private is not None
-        ]
+        allowed = [one.after for one in since if one.decision in ALLOWED]
         before = dict(rejected.before)
         for name in rejected.altered:
             said = before.get(name)

@@ -89,11 +89,9 @@ def _changes_of_address(
     """Yield each committed change of the row's address: the one before, who made it, when."""
     column = TABLES[change.table].address
     for one in decisions:
-        if one.private is None or one.decision not in ALLOWED:
+        if one.decision not in ALLOWED or one.public.get("mode") != ASYNCHRONOUS:
             continue
-        if one.public.get("mode") != ASYNCHRONOUS or "after" not in one.private:
-            continue
-        before = one.private["before"].get(column)
-        if not is_equal(before, one.private["after"].get(column)):
+        before = one.before.get(column)
+        if not is_equal(before, one.after.get(column)):
             actor = one.public.get("attributed_to") or one.public.get("initiating_user_id")
-            yield before, actor, one.decided_at
+            yield before if isinstance(before, str) else None, actor, one.decided_at

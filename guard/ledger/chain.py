@@ -20,33 +20,32 @@ from sqlalchemy import Connection, func, select, update
 from sqlalchemy.exc import DBAPIError
 
 from guard.ledger.codec import text_of
-from guard.ledger.entry import Sealed, chain_digest
+from guard.ledger.entry import Sealed, link
 from guard.ledger.tables import chains, checkpoints, policy_sets
 from kernel.database import insert
 from kernel.digest import sha256_hex
-from kernel.tables import microseconds
 from kernel.writer import scratch
 
 BEGINNING = ""
 _HEAD = "guard.chain.head"
 
 _COLUMNS = (
-    "id, chain, seq, digest, decided_at, decision, cause, table_name, record_id,"
-    " delivery_key, public, private, salt"
+    "id, decided_at, decision, cause, table_name, record_id, status, delivery_key, public,"
+    " commitment, private, salt, chain, seq, digest"
 )
 _NAMES = tuple(name.strip() for name in _COLUMNS.split(","))
 _INTO = f"INSERT INTO guard_decisions ({_COLUMNS}) "
 _ON_REPEAT = " ON CONFLICT (record_id, delivery_key) DO NOTHING"
-_ROW = "(?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_ROW = f"({','.join('?' * len(_NAMES))})"
 # The driver keeps so many statements prepared, one for each number of rows, and some to spare.
 _MOST_ROWS = 64
 _SQLITE_HEAD = "UPDATE guard_chains SET count = ?, head = ?, last_id = ? WHERE id = ?"
 # On PostgreSQL all rows are one parameter: binding each of them costs the client three times that.
 _POSTGRES_INSERT = (
     _INTO + f"SELECT {_COLUMNS} FROM json_to_recordset(%s::json) AS row"
-    " (id text, chain text, seq bigint, digest text, decided_at bigint, decision text, cause text,"
-    " table_name text, record_id text, delivery_key text, public text, private text, salt text)"
-    + _ON_REPEAT
+    " (id text, decided_at bigint, decision text, cause text, table_name text, record_id text,"
+    " status integer, delivery_key text, public text, commitment text, private text, salt text,"
+    " chain text, seq bigint, digest text)" + _ON_REPEAT
 )
 _POSTGRES_HEAD = _SQLITE_HEAD.replace("?", "%s")
 
@@ -64,25 +63,9 @@ def append(connection: Connection, chain: str, batch: Sequence[Sealed]) -> None:
     count, head = _head_of(connection, chain)
     rows: list[tuple[Any, ...]] = []
     for item in batch:
-        entry = item.entry
-        digest = chain_digest(chain, count, head, item.public)
-        rows.append(
-            (
-                entry.id,
-                chain,
-                count,
-                digest,
-                microseconds(entry.decided_at),
-                entry.decision,
-                entry.cause,
-                entry.table,
-                entry.record_id,
-                entry.key,
-                item.public,
-                item.private,
-                item.salt,
-            )
-        )
+        digest = link(chain, count, head, item.stated)
+        texts = (item.public, item.commitment, item.private, item.salt)
+        rows.append((*item.fields, *texts, chain, count, digest))
         count, head = count + 1, digest
     state = (count, head, batch[-1].entry.id, chain)
     if connection.dialect.name == "postgresql":

@@ -31,11 +31,16 @@ _encode = msgspec.json.Encoder(enc_hook=_unusual).encode
 
 def text_of(value: Any) -> str:
     """Return the JSON text of a value; columns and facts go through `storable` first."""
+    return bytes_of(value).decode()
+
+
+def bytes_of(value: Any) -> bytes:
+    """Return the JSON text of a value as UTF-8."""
     try:
-        return _encode(value).decode()
+        return _encode(value)
     except UnicodeEncodeError:
         # A lone surrogate, which only hostile text has, is written as an escape.
-        return json.dumps(value, default=_unusual, separators=(",", ":"))
+        return json.dumps(value, default=_unusual, separators=(",", ":")).encode()
 
 
 def storable(columns: Mapping[str, Value]) -> Mapping[str, Any]:

@@ -1,23 +1,23 @@
 """A decision as the ledger keeps it: a public part, and a private part behind a salted digest.
 
 Personal values (columns, facts, messages) stand in the private part alone, so that they can be
-masked without breaking the chain (law 14).
+masked without breaking the chain (law 14). The public part is the plain fields of an entry and a
+text with the rest of it; a decision's link in its chain is made of both.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from guard.ledger.codec import text_of
+from guard.ledger.codec import bytes_of, values_from
 from kernel.digest import sha256_hex
+from kernel.tables import microseconds
 from rules.change import Value
 
-VERSION = 1
 _SALT_BYTES = 16
 _salts: list[str] = []
 if hasattr(os, "register_at_fork"):
@@ -29,8 +29,9 @@ if hasattr(os, "register_at_fork"):
 class Entry:
     """One decision to be recorded.
 
-    `public` and `private` hold what docs/contract.md and docs/answers.md name; `status` is the HTTP
-    status that the delivery gets, kept for identical deliveries.
+    `public` and `private` hold what docs/contract.md and docs/answers.md name beside the fields;
+    the row after a change stands in `private` as `altered`, its differences from `before`. `status`
+    is the HTTP status that the delivery gets, kept for identical deliveries.
     """
 
     id: str
@@ -47,12 +48,19 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """An entry as text, ready to be chained and stored."""
+    """An entry ready to be stored: its plain fields and its texts.
+
+    `fields` are id, moment in microseconds, decision, cause, table, record, status and delivery
+    key; the entry's link in the chain is made of `stated`.
+    """
 
     entry: Entry
+    fields: tuple[str | int | None, ...]
     public: str
+    commitment: str
     private: str
     salt: str
+    stated: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +74,25 @@ class Recorded:
     decided_at: datetime
     decision: str
     cause: str
+    table: str
+    record_id: str
     status: int
     public: Mapping[str, Any]
     private: Mapping[str, Any] | None
     is_repeat: bool = False
+
+    @property
+    def before(self) -> dict[str, Value]:
+        """Return the row before the change, as far as it is recorded."""
+        return values_from((self.private or {}).get("before") or {})
+
+    @property
+    def after(self) -> dict[str, Value]:
+        """Return the row after the change; empty when it was masked or no change was judged."""
+        private = self.private or {}
+        return values_from(
+            {**private["before"], **private["altered"]} if "altered" in private else {}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +166,19 @@ class Verdict:
         return self.reason is None
 
 
-def private_digest(salt: str, private: str) -> str:
+def commitment_to(salt: str, private: bytes) -> str:
     """Return the digest by which the public part commits to the private one."""
-    return sha256_hex(f"{salt}\n{private}".encode())
+    return sha256_hex(salt.encode() + b"\n" + private)
 
 
-def chain_digest(chain: str, seq: int, previous: str, public: str) -> str:
-    """Return a decision's link in its chain."""
-    return sha256_hex(f"{chain}\n{seq}\n{previous}\n{public}".encode())
+def stated_by(fields: tuple[str | int | None, ...], commitment: str, public: bytes) -> bytes:
+    """Return all that the public part states, as the one text that is digested."""
+    return b"%b\n%b\n%b" % (bytes_of(fields), commitment.encode(), public)
+
+
+def link(chain: str, place: int, previous: str, stated: bytes) -> str:
+    """Return the digest that ties a decision to its place and to the decision before it."""
+    return sha256_hex(f"{chain}\n{place}\n{previous}\n".encode() + stated)
 
 
 def _salt() -> str:
@@ -166,45 +194,28 @@ def _salt() -> str:
 
 def sealed(entry: Entry) -> Sealed:
     """Return the entry as text, its private part under a fresh salt."""
-    salt = _salt()
-    private = text_of(_folded(entry.private))
-    public = text_of(
-        {
-            "v": VERSION,
-            "id": entry.id,
-            "decided_at": iso(entry.decided_at),
-            "decision": entry.decision,
-            "cause": entry.cause,
-            "table": entry.table,
-            "record_id": entry.record_id,
-            "status": entry.status,
-            "key": entry.key,
-            **entry.public,
-            "private": private_digest(salt, private),
-        }
+    salt, public, private = _salt(), bytes_of(entry.public), bytes_of(entry.private)
+    commitment = commitment_to(salt, private)
+    fields = (
+        entry.id,
+        microseconds(entry.decided_at),
+        entry.decision,
+        entry.cause,
+        entry.table,
+        entry.record_id,
+        entry.status,
+        entry.key,
     )
-    return Sealed(entry, public, private, salt)
+    stated = stated_by(fields, commitment, public)
+    return Sealed(entry, fields, public.decode(), commitment, private.decode(), salt, stated)
 
 
-def _folded(private: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the private part with `after` as its differences from `before`: half the bytes."""
-    after = private.get("after")
-    if after is None:
+def whole(private: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the private part with the row after the change as `after`, not as differences."""
+    if "altered" not in private:
         return private
-    before = private["before"]
-    folded = {name: value for name, value in private.items() if name != "after"}
-    folded["altered"] = {
-        name: value for name, value in after.items() if name not in before or before[name] != value
-    }
-    return folded
-
-
-def unfolded(text: str) -> dict[str, Any]:
-    """Return the private part that a stored text holds, with `after` whole."""
-    private: dict[str, Any] = json.loads(text)
-    if "altered" in private:
-        private["after"] = {**private["before"], **private.pop("altered")}
-    return private
+    others = {name: value for name, value in private.items() if name != "altered"}
+    return others | {"after": {**private["before"], **private["altered"]}}
 
 
 def recorded(entry: Entry) -> Recorded:
@@ -214,24 +225,11 @@ def recorded(entry: Entry) -> Recorded:
         entry.decided_at,
         entry.decision,
         entry.cause,
+        entry.table,
+        entry.record_id,
         entry.status,
         entry.public,
         entry.private,
-    )
-
-
-def recorded_from(public: str, private: str | None, *, is_repeat: bool = False) -> Recorded:
-    """Return what the stored texts say."""
-    stated: dict[str, Any] = json.loads(public)
-    return Recorded(
-        id=stated["id"],
-        decided_at=datetime.fromisoformat(stated["decided_at"]),
-        decision=stated["decision"],
-        cause=stated["cause"],
-        status=stated["status"],
-        public=stated,
-        private=None if private is None else unfolded(private),
-        is_repeat=is_repeat,
     )
 
 

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
 from guard.errors import DecisionUnknown, DecisionUnreadable
-from guard.ledger.entry import Recorded, recorded_from
+from guard.ledger.entry import Recorded, iso, whole
+from guard.ledger.reading import PUBLIC, UNREADABLE, WHOLE, recorded_from
 from guard.ledger.tables import decisions
 from kernel import work
 
 ROWS_AT_ONCE = 500
-UNREADABLE = "unreadable"
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 LISTED = (
     "operation",
     "mode",
     "stage",
     "correlation_id",
     "initiating_user_id",
-    "rules",
     "policy_set",
 )
 
@@ -38,7 +36,7 @@ def list_decisions(
     limit: int | None = 100,
 ) -> list[dict[str, Any]]:
     """Return decisions, newest first, as docs/contract.md words them."""
-    statement = select(decisions.c.id, decisions.c.public).order_by(decisions.c.id.desc())
+    statement = select(*PUBLIC).order_by(decisions.c.id.desc())
     if since is not None:
         statement = statement.where(decisions.c.decided_at >= since)
     if decision is not None:
@@ -48,12 +46,18 @@ def list_decisions(
     if record is not None:
         statement = statement.where(decisions.c.record_id == record.strip("{}").lower())
     found: list[dict[str, Any]] = []
-    for stated in _stated(connection, statement):
-        if rule is not None and not _has_rule(stated.public, rule):
-            continue
+    for row in _rows(connection, statement):
         if limit is not None and len(found) >= limit:
             break
-        found.append(_listed(connection, stated))
+        try:
+            stated = recorded_from(row)
+        except UNREADABLE:
+            # Altered beyond reading, it is shown as such and hides no other.
+            if rule is None:
+                found.append(_unreadable(row.id))
+            continue
+        if rule is None or _has_rule(stated.public, rule):
+            found.append(_listed(connection, stated))
     return found
 
 
@@ -63,7 +67,7 @@ def get_decision(connection: Connection, decision_id: str) -> dict[str, Any]:
     Raises DecisionUnknown, DecisionUnreadable.
     """
     row = connection.execute(
-        select(decisions.c.public, decisions.c.private, decisions.c.chain, decisions.c.seq).where(
+        select(*WHOLE, decisions.c.chain, decisions.c.seq).where(
             decisions.c.id == decision_id.lower()
         )
     ).first()
@@ -73,48 +77,33 @@ def get_decision(connection: Connection, decision_id: str) -> dict[str, Any]:
             hint="`mailbox-guard decisions list` shows the ids.",
         )
     try:
-        stated = recorded_from(row.public, row.private)
-    except (ValueError, KeyError, TypeError):
+        stated = recorded_from(row)
+    except UNREADABLE:
         raise DecisionUnreadable(
             f"The record of decision {decision_id} was altered and can no longer be read.",
             hint="`mailbox-guard decisions verify` walks the whole ledger.",
         ) from None
     shown = {**stated.public, **_listed(connection, stated)}
-    shown.pop("key", None)
+    shown["status"] = stated.status
     shown["chain"] = {"id": row.chain, "place": row.seq}
     shown["masked"] = stated.private is None
-    shown["private"] = stated.private
+    shown["private"] = None
     if stated.private is not None:
+        shown["private"] = whole(stated.private)
         shown["findings"] = stated.private.get("findings", [])
     return shown
 
 
-def _stated(connection: Connection, statement: Select[Any]) -> Iterator[Recorded]:
+def _rows(connection: Connection, statement: Select[Any]) -> Iterator[Any]:
     last: str | None = None
     while True:
         page = statement if last is None else statement.where(decisions.c.id < last)
         rows = connection.execute(page.limit(ROWS_AT_ONCE)).all()
         for row in rows:
             last = row.id
-            yield _readable(row.id, row.public)
+            yield row
         if len(rows) < ROWS_AT_ONCE:
             return
-
-
-def _readable(decision_id: str, public: str) -> Recorded:
-    """Return what a record states; one that was altered beyond reading is shown as such."""
-    try:
-        return recorded_from(public, None)
-    except (ValueError, KeyError, TypeError):
-        return Recorded(
-            id=decision_id,
-            decided_at=LONG_AGO,
-            decision=UNREADABLE,
-            cause=UNREADABLE,
-            status=0,
-            public={"decided_at": None, "table": None, "record_id": None},
-            private=None,
-        )
 
 
 def _has_rule(public: Any, rule: str) -> bool:
@@ -125,13 +114,26 @@ def _listed(connection: Connection, stated: Recorded) -> dict[str, Any]:
     public = stated.public
     return {
         "id": stated.id,
-        "decided_at": public["decided_at"],
+        "decided_at": iso(stated.decided_at),
         "decision": stated.decision,
         "cause": stated.cause,
-        "table": public["table"],
-        "record_id": public["record_id"],
+        "table": stated.table,
+        "record_id": stated.record_id,
         **{name: public.get(name) for name in LISTED},
+        "rules": public.get("rules", []),
         "obligations": _obligations(connection, stated) if public.get("obliged") else [],
+    }
+
+
+def _unreadable(decision_id: str) -> dict[str, Any]:
+    nothing = dict.fromkeys(("decided_at", "decision", "cause", "table", "record_id", *LISTED))
+    return {
+        "id": decision_id,
+        **nothing,
+        "decision": "unreadable",
+        "cause": "unreadable",
+        "rules": [],
+        "obligations": [],
     }
 
 

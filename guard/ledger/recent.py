@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from guard.columns import APPROVAL, APPROVED, TABLES
-from guard.ledger.entry import Entry
+from guard.ledger.entry import Entry, recorded
 from guard.ledger.mirror import is_equal
 from guard.ledger.tables import decisions
 from kernel.ids import first_id
@@ -88,9 +88,9 @@ def list_recent(connection: Connection, *, since: datetime) -> list[Attempt]:
 
 def attempt_of(entry: Entry) -> Attempt | None:
     """Return the attempt that a fresh entry is about, if it is about one."""
-    actor_id, operation = (entry.public.get(k) for k in ("initiating_user_id", "operation"))
-    before, after = (entry.private.get(side, {}) for side in ("before", "after"))
-    way = way_of(entry.table, operation, before, after)
+    fresh = recorded(entry)
+    actor_id = fresh.public.get("initiating_user_id")
+    way = way_of(fresh.table, fresh.public.get("operation"), fresh.before, fresh.after)
     if way is None or actor_id is None:
         return None
     return Attempt(actor_id, entry.record_id, way, entry.decided_at)

@@ -11,23 +11,31 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from guard.errors import DecisionMasked, DecisionUnknown
-from guard.ledger.tables import decisions, policy_sets
+from guard.ledger.tables import DECIDED_AT, decisions, policy_sets
 from kernel.tables import microseconds
 from rules.loader import load_documents
 from rules.policy_set import PolicySet
-from rules.recorded import MASKED, PastDecision, Unreplayable, decode_public, past_from
-
-Parts = Sequence[tuple[str, str, str | None]]
-"""Id, public part and private part of decisions, in the order in which they were written."""
+from rules.recorded import MASKED, PastDecision, Row, Unreplayable, confirmed_by, past_from
 
 BATCH = 500
+# What `rules.recorded.Row` is made of.
+_READ = (
+    decisions.c.id,
+    DECIDED_AT,
+    decisions.c.decision,
+    decisions.c.table_name,
+    decisions.c.record_id,
+    decisions.c.public,
+    decisions.c.private,
+)
+_NAMES = ", ".join(column.name for column in _READ)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some decisions, and the place in the ledger after which the next ones stand."""
+    """Decisions as they were written, and the place in the ledger after which the next stand."""
 
-    rows: Parts
+    rows: Sequence[Row]
     place: str
 
 
@@ -36,19 +44,17 @@ def find_past(connection: Connection, decision_id: str) -> PastDecision:
 
     Raises DecisionUnknown, or DecisionMasked when it can't be decided again.
     """
-    row = connection.execute(
-        select(decisions.c.public, decisions.c.private).where(decisions.c.id == decision_id.lower())
-    ).first()
+    row = connection.execute(select(*_READ).where(decisions.c.id == decision_id.lower())).first()
     if row is None:
         raise DecisionUnknown(
             f"No decision has the id {decision_id}.",
             hint="`mailbox-guard decisions list` shows the ids.",
         )
-    confirmed = decode_public(row.public).confirms
+    confirmed = confirmed_by(row.public)
     if confirmed is not None and confirmed != decision_id.lower():
         return find_past(connection, confirmed)
     try:
-        return past_from(row.public, row.private)
+        return past_from(tuple(row))
     except Unreplayable as reason:
         hint = "What was masked is gone; `decisions verify` still proves the record unaltered."
         raise DecisionMasked(
@@ -100,7 +106,7 @@ _Read = Callable[[Connection, str, "int | None", int], Batch]
 def _by_rowid(connection: Connection, place: str, since: int | None, size: int) -> Batch:
     # Rows stand in the order of their numbers, so that nothing is looked up in an index.
     rows = connection.exec_driver_sql(
-        "SELECT id, public, private, rowid FROM guard_decisions WHERE rowid > ?"
+        f"SELECT {_NAMES}, rowid FROM guard_decisions WHERE rowid > ?"
         + (" AND decided_at >= ?" if since is not None else "")
         + " ORDER BY rowid LIMIT ?",
         (int(place or 0), *(() if since is None else (since,)), size),
@@ -110,7 +116,7 @@ def _by_rowid(connection: Connection, place: str, since: int | None, size: int) 
 
 def _by_id(connection: Connection, place: str, since: int | None, size: int) -> Batch:
     rows = connection.exec_driver_sql(
-        "SELECT id, public, private, id FROM guard_decisions WHERE id > %s"
+        f"SELECT {_NAMES}, id FROM guard_decisions WHERE id > %s"
         + (" AND decided_at >= %s" if since is not None else "")
         + " ORDER BY id LIMIT %s",
         (place, *(() if since is None else (since,)), size),
@@ -119,4 +125,4 @@ def _by_id(connection: Connection, place: str, since: int | None, size: int) -> 
 
 
 def _batch(found: Sequence[Any], place: str) -> Batch:
-    return Batch([row[:3] for row in found], str(found[-1][3]) if found else place)
+    return Batch([row[:-1] for row in found], str(found[-1][-1]) if found else place)

@@ -21,10 +21,10 @@ from guard.ledger.entry import (
     MirrorRow,
     Recorded,
     recorded,
-    recorded_from,
     sealed,
 )
 from guard.ledger.ownwrites import OwnWrite
+from guard.ledger.reading import WHOLE, recorded_from
 from guard.ledger.recent import Attempt, list_recent
 from guard.ledger.tables import decisions, policy_sets
 from kernel.clock import Clock
@@ -177,21 +177,21 @@ def mask(connection: Connection, decision_id: str) -> bool:
 def decisions_on(connection: Connection, record_id: str, *, since: datetime) -> list[Recorded]:
     """Return the newest decisions on a row made since then, newest first."""
     statement = (
-        select(decisions.c.public, decisions.c.private)
+        select(*WHOLE)
         .where(decisions.c.record_id == record_id, decisions.c.decided_at >= since)
         .order_by(decisions.c.id.desc())
         .limit(MOST_DECISIONS_ON_A_ROW)
     )
-    return [recorded_from(row.public, row.private) for row in connection.execute(statement)]
+    return [recorded_from(row) for row in connection.execute(statement)]
 
 
 def _repeated(connection: Connection, entry: Entry) -> Recorded:
     row = connection.execute(
-        select(decisions.c.public, decisions.c.private).where(
+        select(*WHOLE).where(
             decisions.c.record_id == entry.record_id, decisions.c.delivery_key == entry.key
         )
     ).one()
-    return recorded_from(row.public, row.private, is_repeat=True)
+    return recorded_from(row, is_repeat=True)
 
 
 def _store_set(connection: Connection, policy_set: PolicySet, now: datetime) -> None:

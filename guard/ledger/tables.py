@@ -1,13 +1,22 @@
 """The guard's tables.
 
-A decision is one row: its public part, its private part with a salt (both emptied by masking), and
-its place in the chain of the process that wrote it. The plain columns beside the public part are
-copies for finding a decision; `verify` holds them to it.
+A decision is one row: what it is found by, the rest of its public part, its private part with a
+salt (both emptied by masking), the commitment to the private part, and its place in the chain of
+the process that wrote it. Nothing stands there twice: a commit costs by how few rows fit a page.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    type_coerce,
+)
 
 from kernel.tables import BigKey, Instant, metadata
 
@@ -23,8 +32,10 @@ decisions = Table(
     Column("cause", Text, nullable=False),
     Column("table_name", Text, nullable=False),
     Column("record_id", Text, nullable=False),
+    Column("status", Integer, nullable=False),
     Column("delivery_key", Text),
     Column("public", Text, nullable=False),
+    Column("commitment", Text, nullable=False),
     Column("private", Text),
     Column("salt", Text),
     UniqueConstraint("chain", "seq"),
@@ -32,6 +43,9 @@ decisions = Table(
     # another page per decision.
     UniqueConstraint("record_id", "delivery_key"),
 )
+
+# When a decision was made, as it is stored: an altered time may be no moment at all.
+DECIDED_AT = type_coerce(decisions.c.decided_at, BigInteger).label("decided_at")
 
 chains = Table(
     "guard_chains",

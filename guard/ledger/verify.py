@@ -1,4 +1,4 @@
-"""The walk that proves the ledger unaltered: every copy recomputed, every chain, every head.
+"""The walk that proves the ledger unaltered: every digest recomputed, every chain, every head.
 
 Found are: an altered row, a row taken out or cut off, an altered policy set or checkpoint. A masked
 private part is no finding: the public part commits to it, and the commitment stays.
@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, select, type_coerce
+from sqlalchemy import Connection, select
 
 from guard.ledger.chain import BEGINNING, last_checkpoint
-from guard.ledger.entry import Verdict, chain_digest, private_digest
-from guard.ledger.tables import chains, checkpoints, decisions, policy_sets
+from guard.ledger.entry import Verdict, commitment_to, link, stated_by
+from guard.ledger.tables import DECIDED_AT, chains, checkpoints, decisions, policy_sets
 from kernel.digest import sha256_hex
-from kernel.tables import microseconds
 
 ROWS_AT_ONCE = 1000
 
@@ -31,13 +29,7 @@ class _Altered(Exception):
         self.reason = reason
 
 
-# The time is read as it is stored: an altered one may be no moment at all.
-_RAW = [
-    type_coerce(column, BigInteger).label(column.name)
-    if column is decisions.c.decided_at
-    else column
-    for column in decisions.c
-]
+_RAW = [DECIDED_AT if column is decisions.c.decided_at else column for column in decisions.c]
 _UNREADABLE = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
 
 
@@ -150,25 +142,22 @@ class _Walk:
 
     def _check(self, row: Any, head: str) -> None:
         self.at = str(row.id)
-        stated = _json_of(row.public, row.id)
-        if row.digest != chain_digest(row.chain, row.seq, head, row.public):
+        fields = (
+            row.id,
+            row.decided_at,
+            row.decision,
+            row.cause,
+            row.table_name,
+            row.record_id,
+            row.status,
+            row.delivery_key,
+        )
+        stated = stated_by(fields, row.commitment, row.public.encode())
+        if row.digest != link(row.chain, row.seq, head, stated):
             raise _Altered(row.id, "the decision was altered")
-        copies = {
-            "id": row.id,
-            "decision": row.decision,
-            "cause": row.cause,
-            "table": row.table_name,
-            "record_id": row.record_id,
-            "key": row.delivery_key,
-        }
-        for name, copy in copies.items():
-            if stated.get(name) != copy:
-                raise _Altered(row.id, f"the decision's `{name}` was altered")
-        if _microseconds_of(stated["decided_at"]) != row.decided_at:
-            raise _Altered(row.id, "the decision's time was altered")
         if row.private is None and row.salt is None:
             self.masked += 1
-        elif private_digest(row.salt or "", row.private or "") != stated.get("private"):
+        elif commitment_to(row.salt or "", (row.private or "").encode()) != row.commitment:
             raise _Altered(row.id, "the decision's private part was altered")
 
 
@@ -180,10 +169,6 @@ def _json_of(text: str, bad_id: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _Altered(bad_id, "the record is no longer readable")
     return value
-
-
-def _microseconds_of(text: str) -> int:
-    return microseconds(datetime.fromisoformat(text))
 
 
 def verify(connection: Connection) -> Verdict:

@@ -20,7 +20,6 @@ from guard.deciding import Decider
 from guard.facts.rows import Rows, StoredRow
 from guard.judge import Judge, Judged
 from guard.ledger import mirror
-from guard.ledger.codec import values_from
 from guard.ledger.effects import withdraw
 from guard.ledger.entry import MirrorRow, Recorded, Withdrawal
 from guard.ledger.mirror import differing, is_equal
@@ -277,7 +276,7 @@ def _explains(one: Recorded, change: Change, now: datetime) -> bool:
         return False
     if one.public.get("mode") == 0 and now - one.decided_at > COMMITTED_WITHIN:
         return False
-    after = values_from(one.private.get("after") or {})
+    after = one.after
     altered = differing(change.table, change.before, change.after)
     return bool(altered) and all(
         name in after and is_equal(after[name], change.after.get(name)) for name in altered
@@ -289,9 +288,8 @@ def _refused_this(one: Recorded, row: StoredRow) -> bool:
     return (
         one.decision not in ALLOWED
         and one.public.get("mode") == 1
-        and one.private is not None
-        and bool(one.private.get("after"))
-        and _matches(row, values_from(one.private["after"]))
+        and bool(one.after)
+        and _matches(row, one.after)
     )
 
 

@@ -119,7 +119,7 @@ def _decide(database: Database, tried: PolicySet) -> float:
     def run(connection: object) -> None:
         nonlocal spent
         for batch in batches(connection):  # type: ignore[arg-type]
-            fresh = [past_from(public, private) for _, public, private in batch.rows]
+            fresh = [past_from(row) for row in batch.rows]
             start = process_time()
             for past in fresh:
                 decide(past.change, tried, past.facts, now=past.now)

@@ -7,16 +7,18 @@ from datetime import datetime
 from pathlib import Path
 
 from guard.answers import recorded_finding
-from guard.ledger.codec import storable
-from guard.ledger.entry import Entry
+from guard.deciding import grounds_of
+from guard.ledger.entry import Entry, Sealed
 from guard.ledger.stored import StoredLedger
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.ids import new_id
+from kernel.tables import microseconds
 from rules.change import Change, Facts
 from rules.decide import decide
 from rules.decision import Outcome
 from rules.policy_set import PolicySet
+from rules.recorded import Row
 
 RULE = "own-address-only/same-as-owner"
 POLICY = """\
@@ -50,6 +52,14 @@ def a_folder(path: Path, text: str = POLICY) -> Path:
     return path
 
 
+def as_row(item: Sealed, *, mask: bool = False) -> Row:
+    """Return a sealed entry as replaying reads it from the ledger."""
+    entry = item.entry
+    private = None if mask else item.private
+    at = microseconds(entry.decided_at)
+    return entry.id, at, entry.decision, entry.table, entry.record_id, item.public, private
+
+
 def an_entry(change: Change, facts: Facts, policy_set: PolicySet, *, now: datetime) -> Entry:
     """Return what the guard would record of this change."""
     decision = decide(change, policy_set, facts, now=now)
@@ -74,12 +84,9 @@ def an_entry(change: Change, facts: Facts, policy_set: PolicySet, *, now: dateti
         private={
             "findings": [recorded_finding(finding) for finding in decision.findings],
             "evaluated": list(decision.evaluated),
-            "before": storable(change.before),
-            "after": storable(change.after),
-            "sent": sorted(change.sent),
-            "request": storable(change.request),
-            "facts": storable(facts.values),
-            "missing": facts.missing,
+            **grounds_of(
+                change, facts, kept=frozenset({*change.before, *change.after}), sources={}
+            ),
             "sources": {},
         },
     )

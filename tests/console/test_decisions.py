@@ -60,7 +60,7 @@ async def ledger(guard_database: Database, clock: FrozenClock) -> list[str]:
         },
         private={
             "before": {"emailaddress": "anna.old@contoso.com"},
-            "after": {"emailaddress": "anna@contoso.com"},
+            "altered": {"emailaddress": "anna@contoso.com"},
             "findings": [],
         },
     )
@@ -83,7 +83,7 @@ async def ledger(guard_database: Database, clock: FrozenClock) -> list[str]:
         },
         private={
             "before": {"emailaddress": "anna.old@contoso.com"},
-            "after": {"emailaddress": "ceo@contoso.com"},
+            "altered": {"emailaddress": "ceo@contoso.com"},
             "findings": [FINDING],
         },
     )
@@ -233,7 +233,7 @@ def test_a_whole_ledger_is_proven(run: Run, ledger: list[str]) -> None:
     "statement",
     [
         "UPDATE guard_decisions SET decision = 'allow' WHERE id = :id",
-        "UPDATE guard_decisions SET public = replace(public, '\"reject\"', '\"allow\"') "
+        "UPDATE guard_decisions SET public = replace(public, '\"update\"', '\"create\"') "
         "WHERE id = :id",
         "UPDATE guard_decisions SET private = replace(private, 'ceo', 'anna') WHERE id = :id",
         "UPDATE guard_decisions SET record_id = 'x' WHERE id = :id",
@@ -301,7 +301,7 @@ async def test_a_test_drafted_from_a_confirmation_is_of_what_it_confirms(
         status=200,
         key=None,
         public={"operation": "update", "mode": 1, "stage": 40, "rules": [], "confirms": ledger[0]},
-        private={"before": {}, "after": {}, "findings": []},
+        private={"before": {}, "altered": {}, "findings": []},
     )
     await StoredLedger(guard_database, clock).record(confirmation)
     drafted = run("decisions", "to-test", confirmation.id)

@@ -52,7 +52,7 @@ async def _recorded(database: Database, findings: Any = None, **private: Any) ->
         private={
             "findings": [recorded_finding(one) for one in found],
             "evaluated": list(decision.evaluated), "before": storable(BEFORE),
-            "after": storable(AFTER), "sent": ["emailaddress"], "request": {},
+            "altered": storable(AFTER), "sent": ["emailaddress"], "request": {},
             "facts": storable(FACTS.values), "missing": FACTS.missing, **private,
         },
     )  # fmt: skip

@@ -40,9 +40,7 @@ def test_the_same_comes_out_whatever_the_folder_says_now(run: Run, decision_id: 
 def test_another_outcome_than_recorded_is_a_no(
     run: Run, decision_id: str, guard_database: Database
 ) -> None:
-    statement = text(
-        "UPDATE guard_decisions SET public = replace(public, '\"reject\"', '\"allow\"')"
-    )
+    statement = text("UPDATE guard_decisions SET decision = 'allow'")
     guard_database.write_now(lambda c: c.execute(statement), step=TEST)
     done = run("decisions", "replay", decision_id)
     assert done.code == 1

@@ -17,7 +17,7 @@ from rules.change import Change, Facts
 from rules.loader import load
 from tests.conftest import NOON
 from tests.console.conftest import TEST, Run
-from tests.console.recording import POLICY, RULE, a_folder, an_entry, recorded
+from tests.console.recording import POLICY, RULE, a_folder, an_entry, as_row, recorded
 
 FACTS = Facts({"new.owner.type": "user", "new.owner.upn": "anna@contoso.com"})
 STRICTER = POLICY.replace("\n    unless:\n      - field: owner.type\n        in: [queue, team]", "")
@@ -226,8 +226,8 @@ def test_a_simulation_that_broke_off_counts_nothing_twice(folder: Path, tmp_path
     queue = Facts({**FACTS.values, "new.owner.type": "queue"})
     rows = []
     for number in range(70):
-        entry = sealed(an_entry(a_move(f"a{number}@contoso.com"), queue, policy_set, now=NOON))
-        rows.append((entry.entry.id, entry.public, entry.private))
+        entry = an_entry(a_move(f"a{number}@contoso.com"), queue, policy_set, now=NOON)
+        rows.append(as_row(sealed(entry)))
     state = tmp_path / "state.json"
 
     with pytest.raises(Interrupted):

@@ -15,10 +15,10 @@ from rules.change import Change, Facts
 from rules.decide import decide
 from rules.decision import Outcome
 from rules.errors import RecordUnreadable
-from rules.recorded import NO_VALUE, past_from, read_line
+from rules.recorded import NO_VALUE, Unreplayable, past_from, read_line
 from rules.simulate import Simulation
 from rules.tally import Tally
-from tests.console.recording import an_entry
+from tests.console.recording import an_entry, as_row
 from tests.rules.builders import NOW, a_change, a_policy, a_set, facts
 from tests.rules.test_properties import _POLICIES, _changes, _texts
 
@@ -32,8 +32,15 @@ _NEW = a_set(a_policy(_NAMED.replace("Bob", "Carl")), a_policy(_NAMED, name="two
 
 
 def _row(change: Change, known: Facts, policy_set=_OLD, *, mask: bool = False):
-    item = sealed(an_entry(change, known, policy_set, now=NOW))
-    return item.entry.id, item.public, None if mask else item.private
+    return as_row(sealed(an_entry(change, known, policy_set, now=NOW)), mask=mask)
+
+
+def _line(row):
+    """Return a row as an export writes it."""
+    decision_id, _, decision, table, record_id, public, private = row
+    head = {"id": decision_id, "decided_at": NOW.isoformat(), "decision": decision}
+    head |= {"table": table, "record_id": record_id}
+    return head | json.loads(public) | {"private": json.loads(private)}
 
 
 def _named(name: str, **more):
@@ -79,11 +86,11 @@ def test_a_masked_record_is_named_and_never_guessed():
 
 def test_what_no_policy_judged_and_what_the_guard_itself_decided_are_set_apart():
     row = _row(_named("Bob"), facts())
-    public, private = json.loads(row[1]), json.loads(row[2])
-    own = {**public, "decision": "reject", "rules": ["guard/unattributed-approval"]}
-    del private["before"]
+    *head, public, private = row
+    own = {**json.loads(public), "rules": ["guard/unattributed-approval"]}
+    unjudged = {name: value for name, value in json.loads(private).items() if name != "before"}
     tally = _simulate(
-        [("a", json.dumps(public), json.dumps(private)), ("b", json.dumps(own), row[2])]
+        [("a", *head[1:], public, json.dumps(unjudged)), ("b", *head[1:], json.dumps(own), private)]
     )
     assert {reason: cell.samples[0]["id"] for reason, cell in tally.unreplayable.items()} == {
         "no policy judged it": "a",
@@ -112,8 +119,9 @@ def test_a_fact_that_was_asked_for_and_not_had_is_lacking_again():
 
 def test_a_confirmation_is_not_decided_a_second_time():
     row = _row(_named("Bob"), facts())
-    public = json.dumps({**json.loads(row[1]), "confirms": "an earlier one"})
-    tally = _simulate([row, ("b", public, row[2]), ("c", public, None)])
+    _, *head, public, private = row
+    public = json.dumps({**json.loads(public), "confirms": "an earlier one"})
+    tally = _simulate([row, ("b", *head, public, private), ("c", *head, public, None)])
     assert (tally.replayed, tally.confirmations, tally.unreplayable) == (1, 2, {})
 
 
@@ -139,8 +147,9 @@ def test_a_deferred_decision_is_deferred_again():
     change = a_change(operation="create", name="Bob")
     known = Facts({}, {"new.owner.upn": "not readable yet"})
     item = sealed(an_entry(change, known, _OLD, now=NOW))
-    public = {**json.loads(item.public), "decision": "allow", "rules": [], "deferred": ["x/y"]}
-    tally = _simulate([("a", json.dumps(public), item.private)], a_set(a_policy(_UPN)))
+    public = {**json.loads(item.public), "rules": [], "deferred": ["x/y"]}
+    row = (*as_row(item)[:2], "allow", *as_row(item)[3:5], json.dumps(public), item.private)
+    tally = _simulate([row], a_set(a_policy(_UPN)))
     assert (tally.replayed, tally.cells) == (1, {})
 
 
@@ -148,14 +157,14 @@ def test_moments_and_lists_come_back_as_they_were():
     change = a_change(before={"name": "Zoe", "modifiedon": NOW}, name="Anna")
     known = facts(actor__roles=("Service Desk",), facts__at=NOW - timedelta(days=1))
     row = _row(change, known)
-    past = past_from(row[1], row[2])
+    past = past_from(row)
     assert (past.change, past.facts, past.now) == (change, known, NOW)
 
 
 def test_an_exported_line_is_read_like_a_row_and_other_text_is_refused():
-    decision_id, public, private = _row(_named("Bob"), facts())
-    line = {**json.loads(public), "private": json.loads(private)}
-    assert read_line(json.dumps(line), where="x:1") == (decision_id, past_from(public, private))
+    row = _row(_named("Bob"), facts())
+    line = _line(row)
+    assert read_line(json.dumps(line), where="x:1") == (row[0], past_from(row))
     for masked in ({**line, "private": None}, {k: v for k, v in line.items() if k != "private"}):
         _, reason = read_line(json.dumps(masked), where="x:1")
         assert "private part" in reason
@@ -165,15 +174,29 @@ def test_an_exported_line_is_read_like_a_row_and_other_text_is_refused():
 
 @pytest.mark.parametrize("value", [{"$at": "noon"}, {"$at": 10**30}, {}, [{"of": 1}]])
 def test_a_value_that_no_record_can_hold_is_not_guessed(value):
-    _, public, private = _row(_named("Bob"), facts())
-    line = {**json.loads(public), "private": json.loads(private)}
-    line["private"]["facts"]["actor.upn"] = value
+    row = _row(_named("Bob"), facts())
+    line = _line(row)
+    line["private"]["facts"] = {"actor.upn": value}
     assert read_line(json.dumps(line), where="x:1")[1] == NO_VALUE
 
 
+def test_a_row_with_a_moment_that_is_none_is_set_apart():
+    row = _row(_named("Bob"), facts(actor__since="x"))
+    broken = (*row[:-1], row[-1].replace('"x"', '{"$at":"noon"}'))
+    assert list(_simulate([broken]).unreplayable) == [NO_VALUE]
+
+
+@pytest.mark.parametrize("place", [1, 5, 6])
+def test_a_row_that_was_altered_beyond_reading_is_set_apart(place):
+    row = _row(_named("Bob"), facts())
+    broken = (*row[:place], "broken", *row[place + 1 :])
+    assert list(_simulate([broken]).unreplayable) == [NO_VALUE]
+    with pytest.raises(Unreplayable, match=NO_VALUE):
+        past_from(broken)
+
+
 def test_a_decision_without_the_zone_of_its_time_is_refused():
-    _, public, private = _row(_named("Bob"), facts())
-    line = {**json.loads(public), "private": json.loads(private), "decided_at": "2026-08-21T10:00"}
+    line = {**_line(_row(_named("Bob"), facts())), "decided_at": "2026-08-21T10:00"}
     with pytest.raises(RecordUnreadable, match="x:1 is not an exported decision"):
         read_line(json.dumps(line), where="x:1")
 
@@ -219,16 +242,16 @@ def test_the_short_cuts_never_change_what_is_told(
     quick = _simulate(rows, new, baseline=baseline, find_set=lambda digest: old)
 
     slow = Simulation(new, find_set=lambda digest: None)
-    for _, public, private in rows:
-        slow.take(past_from(public, private))
+    for row in rows:
+        slow.take(past_from(row))
 
     for tally in (quick, slow.tally):
         tally.evaluated = 0
     if not quick.unreplayable and not slow.tally.unreplayable:
         assert quick == slow.tally
     differing = 0
-    for _, public, private in rows:
-        past = past_from(public, private)
+    for row in rows:
+        past = past_from(row)
         again = decide(past.change, new, past.facts, now=past.now)
         differing += again.outcome.value != past.outcome
         decision = decide(past.change, old, past.facts, now=past.now)
@@ -241,5 +264,5 @@ def test_the_short_cuts_never_change_what_is_told(
 
 def test_rows_given_are_never_altered():
     change = Change("mailbox", "update", "r1", MappingProxyType({"name": "A"}), {"name": "B"})
-    past = past_from(*_row(change, facts())[1:])
+    past = past_from(_row(change, facts()))
     assert past.change.differing == {"name"}

@@ -47,7 +47,7 @@ async def decided(house: House, before: str | None, after: str | None, **named: 
         status=200,
         key=None,
         public=public,
-        private={"before": {"emailaddress": before}, "after": {"emailaddress": after}},
+        private={"before": {"emailaddress": before}, "altered": {"emailaddress": after}},
     )
     await house.ledger.record(entry)
 

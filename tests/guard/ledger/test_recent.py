@@ -34,7 +34,7 @@ async def test_tries_are_read_back_newest_first(ledger: StoredLedger, clock: Fro
     clock.advance(60)
     since = clock.now()
     tries = [a_try(clock), a_try(clock, decision="reject")]
-    unmoved = {"before": {"emailaddress": "x"}, "after": {"emailaddress": "X", "statecode": 1}}
+    unmoved = {"before": {"emailaddress": "x"}, "altered": {"emailaddress": "X", "statecode": 1}}
     others = [a_try(clock, private=unmoved), a_try(clock, public={}), a_try(clock, table="email")]
     for entry in (long_ago, *tries, *others):
         await ledger.record(entry)
