@@ -109,6 +109,8 @@ class Webhook:
             )
         except Unreadable as error:
             return None, _refusal(400, error.message)
+        # Nobody reads it again; bodies that wait for the ledger would only fill the caches.
+        del body
         return await self._decided(delivery)
 
     async def _decided(

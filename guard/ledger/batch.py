@@ -1,8 +1,9 @@
 """Decisions that wait to be written, in batches: while one is being written, the next gathers.
 
 A commit costs as much as ten decisions, and every hand-over between the event loop and the writer
-wakes a thread. So there is one batch at a time, without tasks or coroutines of its own; only when
-one takes strikingly long do others go beside it, so that each keeps its deadline.
+wakes a thread. So there is one batch at a time, without tasks or coroutines of its own, and it
+begins when the loop has nothing more to bring; only when one takes strikingly long do others go
+beside it, so that each keeps its deadline.
 """
 
 from __future__ import annotations
@@ -17,6 +18,11 @@ from kernel.database import too_slow
 from kernel.writer import Job
 
 MOST_AT_ONCE = 128
+# So many are worth a commit, whatever else may come.
+ENOUGH = 64
+# A request that was read in one turn of the loop is decided in the next.
+QUIET_TURNS = 2
+GATHER_SECONDS = 0.005
 PATIENCE_SECONDS = 0.25
 
 
@@ -90,7 +96,6 @@ class Batch:
         # Job and batch know each other: left so, each decision would be the collector's work.
         self._job = None
         self._timers.clear()
-        # The next batch goes to the writer before anybody here is answered.
         self._queue.pass_by(self)
 
     def _give_up(self) -> None:
@@ -117,24 +122,38 @@ class Queue:
         self.retry = retry
         self._waiting: list[Waiting] = []
         self._current: Batch | None = None
-        self._called = False
+        self._gathers = False
 
     def put(self, waiting: Waiting, loop: asyncio.AbstractEventLoop) -> None:
         """Let a decision wait for the next batch."""
         self._waiting.append(waiting)
-        if self._current is None and not self._called:
-            # Not at once: what the loop reads in this turn goes along.
-            self._called = True
-            loop.call_soon(self._begin)
+        if self._current is None and not self._gathers:
+            self._gather(loop)
 
     def pass_by(self, batch: Batch) -> None:
-        """Let the next batch begin, whether or not this one is through."""
+        """Let the next batch gather, whether or not this one is through."""
         if self._current is batch:
             self._current = None
+            if self._waiting and not self._gathers:
+                self._gather(asyncio.get_running_loop())
+
+    def _gather(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._gathers = True
+        loop.call_soon(self._look, loop, loop.time() + GATHER_SECONDS, 0, 0)
+
+    def _look(
+        self, loop: asyncio.AbstractEventLoop, until: float, seen: int, quiet_turns: int
+    ) -> None:
+        """Begin once enough wait, or nothing more comes, or it was waited for long enough."""
+        count = len(self._waiting)
+        quiet_turns = quiet_turns + 1 if count == seen else 0
+        if count >= ENOUGH or quiet_turns == QUIET_TURNS or loop.time() >= until:
+            self._gathers = False
             self._begin()
+        else:
+            loop.call_soon(self._look, loop, until, count, quiet_turns)
 
     def _begin(self) -> None:
-        self._called = False
         while self._current is None and self._waiting:
             waiting, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
             batch = Batch(self, waiting)

@@ -309,8 +309,13 @@ def _delivery(context: Context, table: str, message: str, parts: _Parts) -> Deli
         problem=parts.problem,
         key=parts.key,
         parent=bytes(context.parent_context),
-        shared=bytes(context.shared_variables),
+        shared=_with_tag(bytes(context.shared_variables)),
     )
+
+
+def _with_tag(shared: bytes) -> bytes:
+    """Return the shared variables if a tag may be among them: they can be the most of a body."""
+    return shared if b'"tag"' in shared or b"\\u" in shared else b""
 
 
 def _id(value: Text) -> str | None:
