@@ -221,6 +221,7 @@ def _engine(url: str, *, pool_size: int, busy_seconds: float, read_only: bool = 
         pool_size=pool_size,
         max_overflow=0,
         pool_pre_ping=True,
+        hide_parameters=True,
         # An INSERT whose key the server makes has RETURNING behind it, and would lose its rowcount.
         execution_options={"preserve_rowcount": True},
         connect_args={
@@ -241,7 +242,9 @@ def _engine(url: str, *, pool_size: int, busy_seconds: float, read_only: bool = 
 
 
 def _sqlite_engine(url: str, *, pool_size: int, busy_milliseconds: int, read_only: bool) -> Engine:
-    engine = create_engine(url, poolclass=QueuePool, pool_size=pool_size, max_overflow=0)
+    engine = create_engine(
+        url, poolclass=QueuePool, pool_size=pool_size, max_overflow=0, hide_parameters=True
+    )
     pragmas = [
         f"busy_timeout={busy_milliseconds}",
         "journal_mode=WAL",

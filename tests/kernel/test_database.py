@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import Column, Connection, Integer, Table, func, select
+from sqlalchemy import Column, Connection, Integer, Table, func, select, text
+from sqlalchemy.exc import IntegrityError
 
 from kernel.database import Database, insert
 from kernel.errors import Conflict, SettingInvalid, Unavailable
@@ -123,6 +124,17 @@ async def test_a_write_that_misses_its_deadline_never_happens(database: Database
     go_on.set()
     await blocking
     assert await database.read(count) == 0
+
+
+async def test_an_error_repeats_no_value_of_its_statement(database: Database) -> None:
+    await database.write(add(4711), step=STEP)
+    with pytest.raises(IntegrityError) as written:
+        await database.write(lambda c: c.execute(numbers.insert(), {"number": 4711}), step=STEP)
+    with pytest.raises(Unavailable) as read:
+        await database.read(lambda c: c.execute(text("SELECT :number FROM nowhere"), {"number": 1}))
+    for error in (written.value, read.value.__cause__):
+        assert "[SQL: " in str(error)
+        assert "[parameters: " not in str(error)
 
 
 async def test_a_closed_database_says_so(database: Database) -> None:
