@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.directory import Directory, DirectoryRole, Group, Person
 from sandbox.graph.asking import Answer, Ask, Served, demand, serve
-from sandbox.graph.mailboxes import Exchange
+from sandbox.graph.mailboxes import Exchange, Mailbox
 from sandbox.graph.messages import graph_time
 from sandbox.graph.problems import Problem, no_mailbox, no_such_object, unsupported
 from sandbox.odata import QueryRefused, parse_filter, sort_key, split_outside
@@ -105,6 +105,35 @@ def group_json(group: Group) -> dict[str, Any]:
         "mailNickname": group.display_name.replace(" ", ""),
         "securityEnabled": True,
         "isAssignableToRole": bool(group.role_template_ids),
+    }
+
+
+def settings_json(mailbox: Mailbox) -> dict[str, Any]:
+    """Return every setting of a mailbox whose owner has never touched one."""
+    archive = mailbox.folder("archive")
+    never = {"dateTime": "2026-01-01T00:00:00.0000000", "timeZone": "UTC"}
+    return {
+        "archiveFolder": archive.id if archive else None,
+        "automaticRepliesSetting": {
+            "status": "disabled",
+            "externalAudience": "all",
+            "scheduledStartDateTime": never,
+            "scheduledEndDateTime": never,
+            "internalReplyMessage": "",
+            "externalReplyMessage": "",
+        },
+        "dateFormat": "yyyy-MM-dd",
+        "delegateMeetingMessageDeliveryOptions": "sendToDelegateOnly",
+        "language": {"locale": "en-US", "displayName": "English (United States)"},
+        "timeFormat": "HH:mm",
+        "timeZone": "UTC",
+        "userPurpose": mailbox.purpose,
+        "workingHours": {
+            "daysOfWeek": ["monday", "tuesday", "wednesday", "thursday", "friday"],
+            "startTime": "08:00:00.0000000",
+            "endTime": "17:00:00.0000000",
+            "timeZone": {"name": "UTC"},
+        },
     }
 
 
@@ -266,16 +295,9 @@ class Users:
         mailbox = self._exchange.mailboxes.get(person.id)
         if mailbox is None:
             raise no_mailbox()
-        return Answer(
-            {
-                "@odata.context": f"{ask.base}/$metadata#users('{person.id}')/mailboxSettings",
-                "archiveFolder": next(
-                    (f.id for f in mailbox.folders.values() if f.well_known == "archive"), None
-                ),
-                "timeZone": "UTC",
-                "userPurpose": mailbox.purpose,
-            }
-        )
+        settings = settings_json(mailbox)
+        context = f"{ask.base}/$metadata#users('{person.id}')/mailboxSettings"
+        return Answer({"@odata.context": context, **_chosen(settings, ask.select() or settings)})
 
     def _organization(self, ask: Ask) -> Answer:
         demand(ask.bearer, "Organization.Read.All", *_READ, directory=True)

@@ -36,6 +36,9 @@ with warnings.catch_warnings():
     from msgraph.generated.models.message import Message
     from msgraph.generated.models.o_data_errors.o_data_error import ODataError
     from msgraph.generated.models.recipient import Recipient
+    from msgraph.generated.users.item.mailbox_settings.mailbox_settings_request_builder import (
+        MailboxSettingsRequestBuilder,
+    )
     from msgraph.generated.users.item.messages.item.move.move_post_request_body import (
         MovePostRequestBody,
     )
@@ -142,10 +145,7 @@ async def _walk_directory(client: GraphServiceClient) -> None:
     assert await builder.transitive_member_of.graph_group.get() is not None
     assert await builder.transitive_member_of.get() is not None
     assert await builder.member_of.get() is not None
-    settings = await builder.mailbox_settings.get()
-    assert settings is not None
-    assert settings.user_purpose is not None
-    assert settings.user_purpose.value == "user"
+    await _walk_mailbox_settings(client)
     every = await client.directory_roles.get()
     assert every is not None
     role = (every.value or [])[0]
@@ -169,6 +169,27 @@ async def _walk_licences(client: GraphServiceClient) -> None:
     assert plan.assigned_date_time is not None
     assert licence.sku_id is not None
     assert licence.disabled_plans == []
+
+
+async def _walk_mailbox_settings(client: GraphServiceClient) -> None:
+    everything = await client.users.by_user_id(people.ANNA.object_id).mailbox_settings.get()
+    assert everything is not None
+    assert everything.user_purpose is not None
+    assert everything.user_purpose.value == "user"
+    assert everything.automatic_replies_setting is not None
+    assert everything.automatic_replies_setting.status is not None
+    assert everything.working_hours is not None
+    assert len(everything.working_hours.days_of_week or []) == 5
+    query = MailboxSettingsRequestBuilder.MailboxSettingsRequestBuilderGetQueryParameters(
+        select=["userPurpose"]
+    )
+    configuration: Any = RequestConfiguration(query_parameters=query)
+    shared = client.users.by_user_id(people.SUPPORT_OBJECT_ID).mailbox_settings
+    purpose = await shared.get(configuration)
+    assert purpose is not None
+    assert purpose.user_purpose is not None
+    assert purpose.user_purpose.value == "shared"
+    assert purpose.automatic_replies_setting is None
 
 
 async def graph_mail(sandbox: Sandbox) -> None:

@@ -56,6 +56,7 @@ async def message_id(graph) -> str:
         ("mailfolder-delta-01", "{owner}/mailFolders/delta"),
         ("directoryrole-list-01", "directoryRoles"),
         ("user-list-transitivememberof-01", "users/{anna}/transitiveMemberOf"),
+        ("user-get-mailboxsettings-01", "users/{anna}/mailboxSettings"),
     ],
 )
 async def test_reading(name, path, sandbox, graph, message_id) -> None:

@@ -58,10 +58,12 @@ async def test_errors_fit_the_description(sandbox: Sandbox, graph) -> None:
     sandbox.accesses.keeps_answers = True
     owner = f"users/{people.BOB.object_id}"
     sandbox.mailbox("bob").forget_sync_state()
+    del sandbox.exchange.mailboxes[people.CEO.object_id]
     for path, which in (
         (f"{owner}/messages/none", "sync"),
         (f"{owner}/messages", "guard"),
         ("users/nobody", "sync"),
+        (f"users/{people.CEO.object_id}/mailboxSettings", "guard"),
         (f"{owner}/messages?$filter=nonsense", "sync"),
         (f"{owner}/mailFolders/inbox/messages/delta?$deltatoken=x", "sync"),
     ):

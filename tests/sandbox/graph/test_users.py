@@ -69,6 +69,27 @@ async def test_roles_come_through_groups_too(cast, sandbox, graph) -> None:
     assert [one["displayName"] for one in body["value"]] == ["Exchange Administrator"]
 
 
+async def test_a_mailbox_says_what_it_is_for(graph) -> None:
+    path = f"users/{people.SUPPORT_OBJECT_ID}/mailboxSettings"
+    body = (await graph("GET", f"{path}?$select=userPurpose", which="guard")).json()
+    assert {name for name in body if not name.startswith("@")} == {"userPurpose"}
+    assert body["userPurpose"] == "shared"
+    everything = (await graph("GET", path, which="guard")).json()
+    assert everything["automaticRepliesSetting"]["status"] == "disabled"
+
+
+async def test_the_settings_of_a_mailbox_need_their_permission(sandbox, graph) -> None:
+    sandbox.directory.applications[people.GUARD_CLIENT_ID].graph_roles = {"User.Read.All"}
+    answer = await graph("GET", f"users/{ANNA.object_id}/mailboxSettings", which="guard")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "ErrorAccessDenied")
+
+
+async def test_who_has_no_mailbox_has_no_settings(sandbox, graph) -> None:
+    del sandbox.exchange.mailboxes[ANNA.object_id]
+    answer = await graph("GET", f"users/{ANNA.object_id}/mailboxSettings", which="guard")
+    assert answer.json()["error"]["code"] == "MailboxNotEnabledForRESTAPI"
+
+
 async def test_names_of_roles_are_hidden_without_the_permission(sandbox, graph) -> None:
     path = f"users/{EXCHANGE_ADMIN.object_id}/transitiveMemberOf/graph.directoryRole"
     body = (await graph("GET", path, which="sync")).json()
