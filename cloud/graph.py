@@ -15,7 +15,7 @@ from typing import Any
 from cloud.access import mailbox_of
 from cloud.call import Answer, Permit
 from cloud.classify import ITEM_GONE_CODES
-from cloud.client import Client
+from cloud.client import TENANT, Client
 from cloud.errors import BadAnswer, ForeignLink, NotThere, RequestRejected
 from cloud.odata import is_guid, literal, own_link, query, rows_of, segment
 from cloud.odata import select as columns_of
@@ -124,6 +124,22 @@ class Graph(Client):
         """
         path = f"{_user_path(user_id)}/transitiveMemberOf/microsoft.graph.directoryRole"
         return await self._all(path + _selecting(_ROLE_SELECT), reason=reason)
+
+    async def mailbox_settings(
+        self, object_id: str, *, select: Sequence[str], reason: str = "read a mailbox's settings"
+    ) -> Item:
+        """Return these settings of a user's mailbox: a directory fact, no access to a mailbox.
+
+        Raises NotThere when there is no such user, or no mailbox of theirs in Exchange Online, and
+        Refused without the permission MailboxSettings.Read.
+        """
+        answer = await self._get(
+            f"{_user_path(object_id)}/mailboxSettings{_selecting(select)}",
+            reason=reason,
+            # Exchange throttles by mailbox: the directory doesn't wait until one is ready again.
+            budget=f"settings of {object_id}",
+        )
+        return answer.json_object()
 
     # Mail of one mailbox
 
@@ -261,11 +277,13 @@ class Graph(Client):
             link = own_link(self._service, page.get("@odata.nextLink"))
         raise BadAnswer(f"{reason}: the pages do not end.")
 
-    async def _get(self, path_or_link: str, *, reason: str, eventual: bool = False) -> Answer:
+    async def _get(
+        self, path_or_link: str, *, reason: str, eventual: bool = False, budget: str = TENANT
+    ) -> Answer:
         # ConsistencyLevel is needed again on each page.
         headers = {"ConsistencyLevel": "eventual"} if eventual else {}
         return await self._transport.send(
-            self._call("GET", path_or_link, headers=headers, reason=reason)
+            self._call("GET", path_or_link, headers=headers, reason=reason, budget=budget)
         )
 
     async def _mailbox_get(

@@ -6,15 +6,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from cloud.errors import NotThere
+from cloud.errors import BadAnswer, NotThere, Refused
 from cloud.graph import Graph
-from kernel.errors import Unavailable
+from kernel.errors import NotFound, Unavailable
 from rules.slots import fold
 
 _SMTP = "smtp:"
 _PLANS = ("id", "assignedPlans")
 # A plan in Warning still works: it was not renewed, and its days of grace run.
 _IN_FORCE = ("Enabled", "Warning")
+_PURPOSE = "userPurpose"
+# unknownFutureValue says nothing, nor does a purpose that came after this was written.
+_PURPOSES = frozenset({"user", "linked", "shared", "room", "equipment", "others"})
+_NO_MAILBOX = "Exchange Online has no mailbox of the owner."
+_NO_PURPOSE = "Exchange Online does not say what the owner's mailbox is for."
+_NO_PERMISSION = (
+    "The app may not read what the owner's mailbox is for: MailboxSettings.Read lets it."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,10 @@ class Directory(Protocol):
         """
         ...
 
+    async def mailbox_purpose(self, object_id: str) -> str:
+        """Return what Exchange says the user's mailbox is for; no mailbox has no purpose."""
+        ...
+
 
 class MemoryDirectory:
     """An Entra of a few people, kept in memory."""
@@ -74,6 +86,7 @@ class MemoryDirectory:
         self.people = {person.object_id: person for person in people}
         self.roles: dict[str, tuple[str, ...]] = {}
         self.unlicensed: set[str] = set()
+        self.purposes: dict[str, str] = {}
         self.asked: list[str] = []
         self.is_down = False
 
@@ -107,6 +120,13 @@ class MemoryDirectory:
             if wanted in (fold(person.object_id), fold(person.upn or "")):
                 return person.object_id not in self.unlicensed
         return None
+
+    async def mailbox_purpose(self, object_id: str) -> str:
+        """Return the purpose that was put in; everybody else's mailbox is a person's."""
+        self._ask(f"mailbox_purpose {object_id}")
+        if object_id not in self.people:
+            raise NotFound(_NO_MAILBOX)
+        return self.purposes.get(object_id, "user")
 
 
 class GraphDirectory:
@@ -146,6 +166,25 @@ class GraphDirectory:
             return None
         plans = found.get("assignedPlans")
         return any(map(_is_exchange_in_force, plans if isinstance(plans, list) else ()))
+
+    async def mailbox_purpose(self, object_id: str) -> str:
+        """Read that one setting by key; what stands beside it is the owner's own."""
+        try:
+            found = await self._graph.mailbox_settings(
+                object_id, select=(_PURPOSE,), reason="guard: read what an owner's mailbox is for"
+            )
+        except NotThere as error:
+            if not error.service_code:
+                raise
+            raise NotFound(_NO_MAILBOX) from error
+        except Refused as error:
+            if error.status != 403:
+                raise
+            raise Refused(_NO_PERMISSION, status=error.status) from error
+        purpose = _text(found.get(_PURPOSE))
+        if purpose is None or purpose not in _PURPOSES:
+            raise BadAnswer(_NO_PURPOSE)
+        return purpose
 
 
 def person_from(item: Mapping[str, Any]) -> Person:

@@ -1,4 +1,4 @@
-"""Facts about whose mailbox a row is, and about who holds its address in Entra.
+"""Facts about whose mailbox a row is, what it is for, and who holds its address in Entra.
 
 The owner of a mailbox is its regarding user or queue, else its owner; of a systemuser the user, of
 a queue the queue. Queues and teams have no UPN and no Entra object: known to be empty.
@@ -6,8 +6,10 @@ a queue the queue. Queues and teams have no UPN and no Entra object: known to be
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from guard.columns import TABLES
 from guard.facts.actor import (
@@ -24,11 +26,14 @@ from kernel.errors import GuardError
 from rules.change import Value
 
 FROM_MIRROR = "mirror"
+FROM_EXCHANGE = "exchange"
+NO_OBJECT = "the owner's row names no Entra object"
 ROW_FACTS = frozenset({"upn", "objectId", "entraUpn"})
 ENTRA_FACTS = frozenset({"objectId", "entraUpn"})
-# What else Entra says of the owner after the change, under `facts.`.
+# What else Entra and Exchange say of the owner after the change, under `facts.`.
 TOLD = "facts."
-ABOUT_OWNER = frozenset({"ownerAddresses", "ownerIsEnabled", "ownerIsGuest", "ownerIsLicensed"})
+_TOLD_BY_PERSON = frozenset({"ownerAddresses", "ownerIsEnabled", "ownerIsGuest"})
+ABOUT_OWNER = _TOLD_BY_PERSON | {"ownerIsLicensed", "mailboxPurpose"}
 _TYPES = {"systemuser": "user", "queue": "queue", "team": "team"}
 
 Mirrored = Callable[[str, str], Awaitable[MirrorRow | None]]
@@ -90,8 +95,8 @@ class OwnerFacts:
         elif needed & ROW_FACTS or told or owner.type is None:
             await self._user(question, owner, columns, root, needed | told, found)
             unknown = found.missing.get(root + "objectId")
-            for name in told if unknown is not None else ():
-                found.lack(TOLD + name, unknown or "")
+            if unknown is not None:
+                found.complete(frozenset(TOLD + name for name in told), reason=unknown)
 
     async def _user(
         self,
@@ -107,10 +112,14 @@ class OwnerFacts:
             return
         found.know(root + "type", "user", source)
         found.know(root + "upn", user.upn, source)
-        if needed & (ENTRA_FACTS | ABOUT_OWNER - {"ownerIsLicensed"}):
-            await self._entra(user, root, found)
+        wave: list[Coroutine[Any, Any, None]] = []
+        if needed & (ENTRA_FACTS | _TOLD_BY_PERSON):
+            wave.append(self._entra(user, root, found))
         if "ownerIsLicensed" in needed:
-            await self._licence(user, found)
+            wave.append(self._licence(user, found))
+        if "mailboxPurpose" in needed:
+            wave.append(self._purpose(user, found))
+        await asyncio.gather(*wave)
 
     async def _row(
         self,
@@ -181,6 +190,16 @@ class OwnerFacts:
             return
         try:
             found.know(path, await self.directory.has_exchange(key), FROM_ENTRA)
+        except GuardError as error:
+            found.lack_answer([path], error)
+
+    async def _purpose(self, user: UserRow, found: Findings) -> None:
+        path = TOLD + "mailboxPurpose"
+        if user.object_id is None:
+            found.lack(path, NO_OBJECT)
+            return
+        try:
+            found.know(path, await self.directory.mailbox_purpose(user.object_id), FROM_EXCHANGE)
         except GuardError as error:
             found.lack_answer([path], error)
 

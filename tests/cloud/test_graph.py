@@ -3,7 +3,7 @@ import base64
 import httpx
 import pytest
 
-from cloud.errors import BadAnswer, CursorLost, ForeignLink, NotThere, RequestRejected
+from cloud.errors import BadAnswer, CursorLost, ForeignLink, NotThere, RequestRejected, Throttled
 from tests.cloud.scripted import (
     GRAPH,
     MAILBOX,
@@ -115,6 +115,29 @@ class TestDirectoryRoles:
         with pytest.raises(ForeignLink):
             await service.graph.directory_roles(USER)
         assert len(service.requests) == 1
+
+
+class TestMailboxSettings:
+    async def test_only_what_is_named_is_asked_for_and_nothing_of_the_mailbox_is_opened(
+        self,
+    ) -> None:
+        service = Scripted(ok({"userPurpose": "shared"}))
+        settings = service.graph.mailbox_settings
+        found = await settings(USER, select=["userPurpose"], reason="why")
+        assert found == {"userPurpose": "shared"}
+        assert service.decoded == [f"GET /v1.0/users/{USER}/mailboxSettings?$select=userPurpose"]
+        (access,) = service.accesses
+        assert (access.kind, access.mailbox, access.reason) == ("directory", "", "why")
+
+    async def test_a_mailbox_that_asks_to_wait_keeps_nothing_else_waiting(self) -> None:
+        service = Scripted(problem(429, retry_after="90"), ok({"id": USER}))
+        graph = service.graph.within(10.0)
+        with pytest.raises(Throttled):
+            await graph.mailbox_settings(USER, select=["userPurpose"])
+        with pytest.raises(Throttled):
+            await graph.mailbox_settings(USER, select=["userPurpose"])
+        assert await graph.user(USER) == {"id": USER}
+        assert len(service.requests) == 2
 
 
 class TestMessageDelta:

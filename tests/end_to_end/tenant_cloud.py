@@ -86,6 +86,7 @@ class TenantCloud:
                 Route("/v1.0/users", self._asked(self._users)),
                 Route("/v1.0/users/{key}", self._asked(self._user)),
                 Route(role, self._asked(self._directory_roles)),
+                Route("/v1.0/users/{key}/mailboxSettings", self._asked(self._settings)),
                 Route(f"{api}/WhoAmI", self._asked(self._who_am_i)),
                 Route(api + "/{path:path}", self._asked(self._rows), methods=["GET", "PATCH"]),
             ]
@@ -146,6 +147,11 @@ class TenantCloud:
         return JSONResponse(
             {"value": self.tenant["entra"]["directory_roles"].get(person["id"], [])}
         )
+
+    async def _settings(self, request: Request) -> Response:
+        if self._person(request.path_params["key"]) is None:
+            return JSONResponse({"error": {"code": "Request_ResourceNotFound"}}, 404)
+        return JSONResponse({"userPurpose": "user"})
 
     def _person(self, key: str) -> dict[str, Any] | None:
         for one in self.tenant["entra"]["users"]:

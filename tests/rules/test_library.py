@@ -227,6 +227,7 @@ def _scanned(table: str, **columns: Value) -> Judgement:
         "facts.formerAddresses": (),
         "facts.formerHolderLeft": False,
         "facts.ownerIsLicensed": True,
+        "facts.mailboxPurpose": "user",
         "facts.stewardLeft": False,
     }
     row: dict[str, Value] = {"emailrouteraccessapproval": 1, **_APPROVED[table], **columns}

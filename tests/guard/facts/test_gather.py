@@ -214,9 +214,9 @@ async def test_a_late_fact_is_a_missing_fact(house: House) -> None:
 
 
 async def test_what_nothing_supplies_is_missing(house: House) -> None:
-    found = await gathered(house, a_question("facts.mailboxPurpose", "new.owner.shoeSize"))
+    found = await gathered(house, a_question("facts.ownerEmployment", "new.owner.shoeSize"))
     assert found.missing == {
-        "facts.mailboxPurpose": "nothing supplies this fact",
+        "facts.ownerEmployment": "nothing supplies this fact",
         "new.owner.shoeSize": "nothing supplies this fact",
     }
 
