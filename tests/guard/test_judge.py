@@ -1,13 +1,23 @@
-"""What the guard remembers decides what comes in: shipped rules, enforced, over a whole guard."""
+"""What the guard remembers and is told decides: shipped rules, enforced, over a whole guard."""
 
 from __future__ import annotations
 
 import pytest
 
+from cloud.errors import Refused
 from guard.ledger.entry import MirrorRow
 from kernel.clock import FrozenClock
 from rules.shipped import shipped_folder
-from tests.guard.builders import ADMIN_ID, MAILBOX_ID, QUEUE_ID, USER_ID, body, choice, reference
+from tests.guard.builders import (
+    ADMIN_ID,
+    MAILBOX_ID,
+    OBJECT_ID,
+    QUEUE_ID,
+    USER_ID,
+    body,
+    choice,
+    reference,
+)
 from tests.guard.house import House, a_house
 
 POLICIES = ("approver-not-requester", "burst-limit", "duplicate-address", "former-address")
@@ -89,3 +99,35 @@ async def test_who_set_the_address_does_not_approve_it(house: House) -> None:
     await moved(house, "b@contoso.com", before="a@contoso.com", record_id=QUEUE_ID)
     assert await approved(ADMIN_ID) == ["approver-not-requester/another-person"]
     assert await approved(USER_ID) == []
+
+
+async def test_a_shared_mailbox_waits_for_a_steward_and_an_unknown_purpose_for_nobody(
+    clock: FrozenClock,
+) -> None:
+    async def refused(object_id: str) -> str:
+        raise Refused("The app may not.")
+
+    name = "shared-mailbox-steward.yaml"
+    documents = {"fields.yaml": (shipped_folder() / "fields.yaml").read_text("utf-8")}
+    text = (shipped_folder() / name).read_text("utf-8")
+    documents[name] = text.replace("mode: audit", "mode: enforce")
+    house = a_house(clock, documents=documents)
+
+    async def approved() -> tuple[int, list[str]]:
+        itself = reference("systemuser", USER_ID)
+        house.clock.advance(1)
+        answer = await house.post(
+            body(
+                {"emailrouteraccessapproval": choice(1)},
+                before={"emailaddress": "anna@contoso.com", "emailrouteraccessapproval": choice(2),
+                        "ownerid": itself, "regardingobjectid": itself},
+                operation_id=f"{int(house.clock.now().timestamp()):032x}",
+            )
+        )  # fmt: skip
+        return answer.status, [one["effect"] for one in answer.body["findings"]]
+
+    assert await approved() == (200, [])
+    house.directory.purposes[OBJECT_ID] = "shared"
+    assert await approved() == (403, ["hold"])
+    house.directory.mailbox_purpose = refused  # type: ignore[method-assign]
+    assert await approved() == (200, ["error"])
