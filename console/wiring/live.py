@@ -77,7 +77,7 @@ class Live:
             policies=policies.holder,
             metrics=self._metrics,
             connections=self._connections,
-            readiness=lambda: self._ending,
+            readiness=self._problem,
         )
         self.application: Front = application(
             self._guard.webhook,
@@ -174,8 +174,12 @@ class Live:
         except GuardError as error:
             log.warning("reconciliation_failed", error_code=error.code, error=error.message)
 
+    def _problem(self) -> str | None:
+        """Return why nothing can be decided now; facts of another organisation would decide."""
+        return self._ending or self._contradiction
+
     async def _readiness(self) -> dict[str, Any]:
-        problem = self._ending or self._contradiction
+        problem = self._problem()
         if problem is None:
             try:
                 await self._database.read(work.count_by_state)
