@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -68,7 +68,7 @@ class Decider:
         """Return whether decisions are carried out."""
         return self._enforcement == ENFORCE
 
-    async def judged(
+    def judged(
         self,
         case: Case,
         change: Change,
@@ -77,7 +77,7 @@ class Decider:
         now: datetime,
         cause: str | None = None,
         **public: Any,
-    ) -> Recorded:
+    ) -> Awaitable[Recorded]:
         """Record the decision on a change, with what must follow."""
         self._count(judged)
         cause = cause or (
@@ -103,11 +103,9 @@ class Decider:
         )
         decision_id = new_id(now)
         effects = self._effects(case, change, judged.decision.outcome, decision_id, now)
-        return await self.record(
-            case, conclusion, now=now, effects=effects, decision_id=decision_id
-        )
+        return self.record(case, conclusion, now=now, effects=effects, decision_id=decision_id)
 
-    async def record(
+    def record(
         self,
         case: Case,
         conclusion: Conclusion,
@@ -115,8 +113,11 @@ class Decider:
         now: datetime,
         effects: Effects = NO_EFFECTS,
         decision_id: str | None = None,
-    ) -> Recorded:
-        """Make a conclusion durable and return it, or what was recorded for the same delivery."""
+    ) -> Awaitable[Recorded]:
+        """Make a conclusion durable and return it, or what was recorded for the same delivery.
+
+        What waits is the ledger alone: nothing of what was judged is kept alive meanwhile.
+        """
         decision = conclusion.decision
         contributing = (
             sorted(
@@ -162,7 +163,7 @@ class Decider:
             public=public,
             private=private,
         )
-        return await self._ledger.record(
+        return self._ledger.record(
             entry,
             effects=effects,
             policy_set=policy_set,

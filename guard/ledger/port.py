@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -26,14 +26,14 @@ ALLOWED = ("allow", "warn")
 class Ledger(Protocol):
     """Where decisions become durable, and what is remembered of them."""
 
-    async def record(
+    def record(
         self,
         entry: Entry,
         *,
         effects: Effects = NO_EFFECTS,
         policy_set: PolicySet | None = None,
         deadline_seconds: float | None = None,
-    ) -> Recorded:
+    ) -> Awaitable[Recorded]:
         """Make the decision durable with its effects, then return it.
 
         An identical delivery that was recorded before is returned instead, and nothing is written.

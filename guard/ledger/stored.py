@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -53,14 +53,14 @@ class StoredLedger:
         self._sets_stored: set[str] = set()
         self._retries: set[asyncio.Task[None]] = set()
 
-    async def record(
+    def record(
         self,
         entry: Entry,
         *,
         effects: Effects = NO_EFFECTS,
         policy_set: PolicySet | None = None,
         deadline_seconds: float | None = None,
-    ) -> Recorded:
+    ) -> Awaitable[Recorded]:
         """Make the decision durable with its effects, then return it (see `port.Ledger`)."""
         if policy_set is not None and policy_set.digest not in self._sets_stored:
             self._sets_to_store[policy_set.digest] = policy_set
@@ -68,7 +68,7 @@ class StoredLedger:
         future: asyncio.Future[Recorded] = loop.create_future()
         until = None if deadline_seconds is None else loop.time() + deadline_seconds
         self._queue.put(Waiting(sealed(entry), effects, future, deadline_seconds, until), loop)
-        return await future
+        return future
 
     def _submit(self, batch: Batch) -> Job:
         if self._sets_to_store:
