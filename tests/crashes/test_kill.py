@@ -58,7 +58,9 @@ def test_the_ledger_of_a_server_that_is_killed_again_and_again(group: Processes)
         "decision": "'allow'",
         "record_id": "'ffffffff-0000-4000-8000-000000000000'",
         "decided_at": "decided_at + 1",
-        "public": "replace(public, 'reject', 'allow')",
+        "status": "500",
+        "public": "replace(public, 'update', 'create')",
+        "commitment": "'x' || commitment",
         "private": "replace(private, 'contoso', 'fabrikam')",
     }.items():
         assert altering(group, column, text, in_the_middle) == (1, in_the_middle), column
