@@ -49,8 +49,11 @@ def is_empty(path: str) -> Trouble:
 
 
 def is_unknown(path: str, reason: str) -> Trouble:
-    """Return the Trouble of a value that could not be learnt."""
-    return Trouble((path,), f"{path} is not known: {reason}", unknown=True)
+    """Return the Trouble of a value that could not be learnt.
+
+    A reason may be a sentence; whoever tells the Trouble ends it.
+    """
+    return Trouble((path,), f"{path} is not known: {reason.rstrip('.')}", unknown=True)
 
 
 def is_misshapen(path: str, wanted: str) -> Trouble:

@@ -359,3 +359,13 @@ def test_what_is_named_behind_a_when_is_read_once_that_holds():
     assert (
         _decide(a_policy(rule)).findings[0].error == "actor.kind is not known: it was not looked up"
     )
+
+
+def test_a_reason_that_is_a_sentence_ends_once():
+    rule = "{id: the-rule, message: m, require: [{anyOf: [%s, {field: actor.kind, equals: user}]}]}"
+    given = Facts({}, {"actor.upn": "Entra does not answer.", "actor.kind": "Nobody knows."})
+
+    assert _decide(a_policy(rule % _ERROR), given=given).findings[0].message == (
+        "This could not be judged: actor.upn is not known: Entra does not answer;"
+        " actor.kind is not known: Nobody knows."
+    )
