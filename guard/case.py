@@ -11,7 +11,6 @@ FROM_DELIVERY = "delivery"
 FROM_RECONCILIATION = "reconciliation"
 FROM_EXAMINATION = "examination"
 FROM_GRANT = "grant"
-FROM_SCAN = "scan"
 
 
 @dataclass(frozen=True, slots=True)

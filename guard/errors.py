@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kernel.errors import Conflict, InputRefused, NotFound, Unavailable
+from kernel.errors import Conflict, InputRefused, NotFound
 
 
 class Unreadable(InputRefused):
@@ -27,21 +27,3 @@ class DecisionMasked(InputRefused):
     """A decision can't be decided again, because what it was made on isn't kept."""
 
     code = "decision-masked"
-
-
-class LedgerSlow(Unavailable):
-    """The ledger did not take the decision within its deadline; nothing was decided."""
-
-    code = "ledger-slow"
-
-
-class DirectoryUnavailable(Unavailable):
-    """Entra did not answer; what was asked stays unknown."""
-
-    code = "directory-unavailable"
-
-
-class RowsUnavailable(Unavailable):
-    """Dataverse did not answer; what was asked stays unknown."""
-
-    code = "rows-unavailable"

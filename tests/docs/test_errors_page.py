@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 
 from console.reference.errors import error_classes
-from console.reference.rooms import is_ours, modules
+from console.reference.rooms import ROOMS, is_ours, modules
 from kernel.errors import GuardError
 from rules.complaint import CODES
 from tests.docs.pages import DOCS, first_cells, page
@@ -53,6 +53,17 @@ def test_an_error_has_a_code_of_its_own() -> None:
         if "code" not in vars(each) and not each.__name__.startswith("_")
     ]
     assert silent == []
+
+
+def test_every_error_is_raised_or_told_from_another() -> None:
+    """A code that nothing raises is a promise to people that nobody keeps."""
+    used: set[str] = set()
+    for room in ROOMS:
+        for path in (DOCS.parent / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Name | ast.Attribute):
+                    used.add(node.id if isinstance(node, ast.Name) else node.attr)
+    assert [each.__name__ for each in _all_classes() if each.__name__ not in used] == []
 
 
 def test_codes_are_small_words_joined_by_hyphens() -> None:
