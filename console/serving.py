@@ -17,6 +17,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from kernel.errors import InputRefused
 
 GRACE_SECONDS = 10
+# The parser keeps what it can't make anything of yet, and has no limit of its own.
+MOST_HEAD_BYTES = 64 * 1024
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -70,7 +72,26 @@ class Gathering:
 
 
 class _Protocol(HttpToolsProtocol):
-    """uvicorn's protocol over a gathering transport."""
+    """uvicorn's protocol over a gathering transport, with an end to what comes before a body."""
+
+    _head_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came; hang up on a head, or a trailer, that grows without end."""
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response("The head of the request is too long.")
+
+    def on_headers_complete(self) -> None:
+        """Begin the request."""
+        self._head_bytes = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Hand on a part of the body."""
+        self._head_bytes = 0
+        super().on_body(body)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)

@@ -86,6 +86,55 @@ async def streaming(scope: Any, receive: Any, send: Any) -> None:
 SEEN = asyncio.Event()
 
 
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"GET / HTTP/1.1\r\nx-long: ",
+        b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n0\r\nx: ",
+    ],
+    ids=["header", "trailer"],
+)
+async def test_a_head_without_end_is_broken_off(beginning: bytes) -> None:
+    sock = listen("127.0.0.1", 0)
+    stop, is_ready = asyncio.Event(), asyncio.Event()
+
+    async def ready() -> None:
+        is_ready.set()
+
+    serving = asyncio.create_task(Serving(application, sock).run_until(stop, ready))
+    await is_ready.wait()
+    reader, writer = await asyncio.open_connection(*sock.getsockname())
+    writer.write(beginning)
+    with pytest.raises(ConnectionError):
+        for _ in range(1000):
+            writer.write(b"a" * 16 * 1024)
+            await writer.drain()
+    writer.close()
+    stop.set()
+    await asyncio.wait_for(serving, 10)
+
+
+async def test_a_body_may_be_longer_than_a_head() -> None:
+    sock = listen("127.0.0.1", 0)
+    stop, is_ready = asyncio.Event(), asyncio.Event()
+
+    async def ready() -> None:
+        is_ready.set()
+
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b"a" * 10_000
+
+    serving = asyncio.create_task(Serving(application, sock).run_until(stop, ready))
+    await is_ready.wait()
+    url = f"http://127.0.0.1:{sock.getsockname()[1]}/"
+    async with httpx.AsyncClient() as client:
+        for body in (parts(), b"a" * 1_000_000):
+            assert (await client.post(url, content=body)).status_code == 200
+    stop.set()
+    await asyncio.wait_for(serving, 10)
+
+
 class Wire(asyncio.Transport):
     """A transport that keeps each write apart."""
 
