@@ -104,6 +104,9 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
         return self.mode != ASYNCHRONOUS
 
 
+_SPELT = {message.lower(): message for message in MESSAGES}
+
+
 def is_guarded(table: str, message: str) -> bool:
     """Return whether a message on a table is the guard's business."""
     return table in TABLES and message in MESSAGES
@@ -118,6 +121,8 @@ def read_delivery(body: bytes, *, size_exceeded: bool = False) -> Delivery:
     context = decode_context(body)
     table = _name_of(text_of(context.primary_entity_name), "PrimaryEntityName").lower()
     message = _name_of(text_of(context.message_name), "MessageName")
+    # A name in another case is no way around the guard.
+    message = _SPELT.get(message.lower(), message)
     guarded = TABLES.get(table) if message in MESSAGES else None
     if guarded is None:
         return _delivery(context, table, message, _Parts())

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from guard.errors import Unreadable
-from guard.receive import change_from, read_delivery
+from guard.receive import change_from, is_guarded, read_delivery
 from guard.receive.ancestors import ancestors_of
 from tests.guard.builders import (
     MAILBOX_BEFORE,
@@ -248,6 +248,15 @@ def test_a_table_that_is_not_guarded_is_read_no_further() -> None:
     assert delivery.operation == "update"
     assert delivery.problem is None
     assert delivery.target == {}
+
+
+def test_names_in_another_case_are_no_way_around_the_guard() -> None:
+    spelt = body({"emailaddress": "ceo@contoso.com"})
+    other = spelt.replace(b'"mailbox"', b'"MailBox"').replace(b'"Update"', b'"UPDATE"')
+    assert other != spelt
+    delivery = read_delivery(other)
+    assert is_guarded(delivery.table, delivery.message)
+    assert delivery.target == {"emailaddress": "ceo@contoso.com"}
 
 
 class TestKey:
