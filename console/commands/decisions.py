@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from console.context import open_prepared, settings_of
-from console.output import Output, emit, output_option, table
+from console.output import Output, counted, emit, output_option, table
 from console.times import PastType
 from kernel.errors import InputRefused
 
@@ -132,8 +132,8 @@ def verify(ctx: click.Context, outputs: Sequence[Output]) -> int:
     def text() -> str:
         if verdict.is_whole:
             return (
-                f"Whole: {verdict.checked} decisions in {verdict.chains} chains, "
-                f"{verdict.masked} masked."
+                f"Whole: {counted(verdict.checked, 'decision')} in "
+                f"{counted(verdict.chains, 'chain')}, {verdict.masked} masked."
             )
         return f"Not whole: {verdict.first_bad_id}: {verdict.reason}."
 

@@ -103,12 +103,16 @@ async def test_a_head_without_end_is_broken_off(beginning: bytes) -> None:
 
     serving = asyncio.create_task(Serving(application, sock).run_until(stop, ready))
     await is_ready.wait()
-    reader, writer = await asyncio.open_connection(*sock.getsockname())
+    _, writer = await asyncio.open_connection(*sock.getsockname())
     writer.write(beginning)
-    with pytest.raises(ConnectionError):
+
+    async def go_on() -> None:
         for _ in range(1000):
             writer.write(b"a" * 16 * 1024)
             await writer.drain()
+
+    with pytest.raises(ConnectionError):
+        await go_on()
     writer.close()
     stop.set()
     await asyncio.wait_for(serving, 10)
