@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import random
 import zlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import Column, Connection, Integer, Table, Text, or_, select, update
 
@@ -27,6 +27,8 @@ from kernel.tables import Instant, metadata
 SHARDS = 16
 HEARTBEAT_SECONDS = 10.0
 LEASE_SECONDS = 30.0
+# How long a stop waits for what is under way.
+GRACE_SECONDS = 10.0
 
 HEARTBEAT = step("runner.heartbeat", "A process says that it still holds its shards.")
 RELEASE = step("runner.release", "A process gives its shards back.")
@@ -151,8 +153,28 @@ class Runner(Protocol):
         ...
 
     async def stop(self) -> None:
-        """Let the calls under way end, and call no more."""
+        """Let the calls under way end, for a while, and call no more."""
         ...
+
+
+async def end(
+    tasks: Collection[asyncio.Task[Any]], *, grace_seconds: float = GRACE_SECONDS
+) -> None:
+    """Wait until the tasks have ended, and break off those that take too long.
+
+    Whoever stops a process kills it soon after: what hangs on a service that is away must not keep
+    the rest from being written. What is broken off is taken up again like after a crash.
+    Raises what a task raised.
+    """
+    if not tasks:
+        return
+    _, late = await asyncio.wait(tasks, timeout=grace_seconds)
+    for task in late:
+        log.warning("call_broken_off", call=task.get_name())
+        task.cancel()
+    for ended in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(ended, BaseException) and not isinstance(ended, asyncio.CancelledError):
+            raise ended
 
 
 class AsyncioRunner:
@@ -167,10 +189,10 @@ class AsyncioRunner:
         """Call `fn` now and every so many seconds, whatever it raises; that is logged once."""
         self._tasks.append(asyncio.create_task(self._repeat(seconds, fn, name), name=name))
 
-    async def stop(self) -> None:
-        """Let the calls under way end, and call no more."""
+    async def stop(self, *, grace_seconds: float = GRACE_SECONDS) -> None:
+        """Let the calls under way end, for a while, and call no more."""
         self._stopping.set()
-        await asyncio.gather(*self._tasks)
+        await end(self._tasks, grace_seconds=grace_seconds)
 
     async def _repeat(self, seconds: float, fn: Callable[[], Awaitable[object]], name: str) -> None:
         failure = ""

@@ -16,7 +16,7 @@ from kernel.approvals import approvals
 from kernel.errors import GuardError, Unavailable
 from kernel.failpoints import Crash
 from kernel.log import get_logger
-from kernel.runner import HEARTBEAT_SECONDS, SHARDS, Runner
+from kernel.runner import HEARTBEAT_SECONDS, SHARDS, Runner, end
 from sync.freshness import FLUSH_SECONDS
 from sync.kinds import KINDS
 from sync.mail_sync import MailSync
@@ -52,12 +52,12 @@ class Loop:
         runner.every(FLUSH_SECONDS, self._sync.freshness.flush, name="sync freshness")
 
     async def stop(self) -> None:
-        """Let the visits under way end, write what was learnt, and give the shards back.
+        """Let the visits under way end, for a while, write what was learnt, give the shards back.
 
         Call it after the runner has stopped. Where nothing can be written any more the shards come
         free by themselves.
         """
-        await self.idle()
+        await end(list(self._visiting.values()))
         try:
             await self._sync.freshness.flush()
             await self._sync.leases.release()

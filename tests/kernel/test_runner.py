@@ -193,6 +193,24 @@ class TestAsyncioRunner:
         await asyncio.wait_for(repeating.stop(), 5)
         assert ended.is_set()
 
+    async def test_stop_breaks_off_what_hangs(self) -> None:
+        began, broken_off = asyncio.Event(), asyncio.Event()
+
+        async def fn() -> None:
+            began.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                broken_off.set()
+
+        repeating = AsyncioRunner(SystemClock())
+        repeating.every(3600, fn, name="hanging")
+        await began.wait()
+        with capture_logs() as told:
+            await asyncio.wait_for(repeating.stop(grace_seconds=0.01), 5)
+        assert broken_off.is_set()
+        assert [(one["event"], one["call"]) for one in told] == [("call_broken_off", "hanging")]
+
     async def test_a_crash_ends_it(self, clock: FrozenClock) -> None:
         async def fn() -> None:
             raise Crash("here")
