@@ -43,7 +43,7 @@ class Gathering:
     """A transport that sends at once what is written in one turn of the event loop.
 
     uvicorn writes head and body of an answer one after the other. Sent together they save a system
-    call, which costs more than all that uvicorn does for an answer, and the caller a packet.
+    call, which is the dearest part of serving an answer, and the caller a packet.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:

@@ -61,7 +61,8 @@ def _stored(value: Value) -> Any:
 def value_from(stored: Any) -> Value:
     """Return the value that `storable` stood for."""
     if isinstance(stored, dict):
-        return moment_of(stored[_MOMENT])
+        # An object that is no moment is a TypeError too.
+        return moment_of(stored.get(_MOMENT))  # type: ignore[arg-type]
     if isinstance(stored, list | tuple):
         return tuple(value_from(item) for item in stored)
     if stored is None or isinstance(stored, str | int | float | bool):

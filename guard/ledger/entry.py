@@ -89,10 +89,7 @@ class Recorded:
     @property
     def after(self) -> dict[str, Value]:
         """Return the row after the change; empty when it was masked or no change was judged."""
-        private = self.private or {}
-        return values_from(
-            {**private["before"], **private["altered"]} if "altered" in private else {}
-        )
+        return values_from(whole(self.private or {}).get("after") or {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -359,3 +359,15 @@ def test_hostile_values_are_unreadable_or_undecidable_but_never_an_error(
 def test_any_bytes_are_readable_or_unreadable(data: bytes) -> None:
     with contextlib.suppress(Unreadable):
         read_delivery(data)
+
+
+@pytest.mark.parametrize("name", ["tag", "\\u0074ag"])
+def test_a_tag_among_the_shared_variables_is_found_however_its_name_is_written(name: str) -> None:
+    written = body({}, tag="nonce")
+    delivery = read_delivery(written.replace(b'"tag"', f'"{name}"'.encode()))
+    assert delivery.tag == "nonce"
+
+
+def test_shared_variables_without_a_tag_are_not_kept() -> None:
+    delivery = read_delivery(body({}))
+    assert (delivery.tag, delivery.shared) == (None, b"")

@@ -146,11 +146,12 @@ async def test_an_owner_whose_row_fails_has_no_approved_mailbox(worked: Worked) 
     assert (await applied(worked)).withdrawn == [MAILBOX_ID]
 
 
-async def test_too_many_withdrawals_stop_before_the_first(worked: Worked) -> None:
-    ids = [str(uuid.uuid4()) for _ in range(21)]
-    for number, record_id in enumerate(ids):
-        address, object_id = f"u{number}@contoso.com", str(uuid.uuid4())
-        user_id = str(uuid.uuid4())
+def put_fleet(worked: Worked, count: int) -> list[str]:
+    """Put so many approved mailboxes, each of its own user; return their ids."""
+    ids = []
+    for number in range(count):
+        record_id, user_id, object_id = (str(uuid.uuid4()) for _ in range(3))
+        address = f"u{number}@contoso.com"
         worked.house.rows.users[user_id] = UserRow(user_id, address, object_id)
         worked.house.directory.people[object_id] = Person(object_id, address)
         worked.house.rows.put(
@@ -162,6 +163,12 @@ async def test_too_many_withdrawals_stop_before_the_first(worked: Worked) -> Non
             regardingobjectid__id=user_id,
             regardingobjectid__type="systemuser",
         )
+        ids.append(record_id)
+    return ids
+
+
+async def test_too_many_withdrawals_stop_before_the_first(worked: Worked) -> None:
+    ids = put_fleet(worked, 21)
     assert len((await applied(worked)).granted) == 22
     for record_id in ids:
         worked.house.rows.put("mailbox", record_id, emailaddress="vip@contoso.com")
@@ -203,20 +210,7 @@ class TestASilentService:
     @pytest.fixture
     def worked(self, database: Database, clock: FrozenClock) -> Worked:
         worked = a_worked_house(database, clock, documents={"a.yaml": SOLE_HOLDER})
-        for number in range(40):
-            record_id, user_id, object_id = (str(uuid.uuid4()) for _ in range(3))
-            address = f"u{number}@contoso.com"
-            worked.house.rows.users[user_id] = UserRow(user_id, address, object_id)
-            worked.house.directory.people[object_id] = Person(object_id, address)
-            worked.house.rows.put(
-                "mailbox",
-                record_id,
-                emailaddress=address,
-                emailrouteraccessapproval=1,
-                statecode=0,
-                regardingobjectid__id=user_id,
-                regardingobjectid__type="systemuser",
-            )
+        put_fleet(worked, 40)
         worked.house.rows.page_size = 40
         return worked
 
