@@ -1,11 +1,15 @@
 """A delivery comes in, a recorded decision goes out: every row of docs/answers.md.
 
+What is waited for at the end is the ledger alone, so that nothing of a delivery need be kept until
+then: what lies about while others are decided takes their place in the processor's caches.
+
 Order: not guarded, foreign, stripped or undecidable, own write, then the rules. A committed change
 (mode 1) is first held against the decision that allowed it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import Any
 
@@ -50,22 +54,22 @@ class Intake:
         self._own = own
         self._late = late
 
-    async def take(self, delivery: Delivery) -> Recorded:
-        """Return the recorded decision on a delivery.
+    async def take(self, delivery: Delivery) -> Awaitable[Recorded]:
+        """Decide a delivery, and return what is waited for until the decision is recorded.
 
-        Raises Unavailable when it could not be recorded; then nothing was decided.
+        Both raise Unavailable when it could not be recorded; then nothing was decided.
         """
         case, now = case_of(delivery), self._decider.now()
         if not is_guarded(delivery.table, delivery.message):
-            return await self._plainly(case, _ALLOW, NOT_GUARDED, now)
+            return self._plainly(case, _ALLOW, NOT_GUARDED, now)
         if self._own.is_foreign(delivery.organization_id):
             log.warning("foreign_delivery_received", organization_id=delivery.organization_id)
             refusal = built_in("foreign", "The delivery comes from another organisation.")
-            return await self._plainly(case, refusal, FOREIGN, now)
+            return self._plainly(case, refusal, FOREIGN, now)
         try:
             change = await self._change(delivery)
         except Unreadable as error:
-            return await self._unread(case, delivery, error, now)
+            return self._unread(case, delivery, error, now)
         try:
             return await self._decide(case, delivery, change, now)
         except Unavailable:
@@ -74,7 +78,7 @@ class Intake:
             # Our own fault, and still an answer: what can't be decided is not allowed (law 1).
             log.error("delivery_not_decided", record_id=case.record_id, exc_info=error)
             fault = Unreadable("The guard failed to decide; its log says why.")
-            return await self._unread(case, delivery, fault, now)
+            return self._unread(case, delivery, fault, now)
 
     async def _change(self, delivery: Delivery) -> Change:
         mirrored = None
@@ -85,15 +89,15 @@ class Intake:
 
     async def _decide(
         self, case: Case, delivery: Delivery, change: Change, now: datetime
-    ) -> Recorded:
+    ) -> Awaitable[Recorded]:
         if await is_own_write(delivery, change, own=self._own, ledger=self._ledger):
-            return await self._own_write(case, change, now)
+            return self._own_write(case, change, now)
         if not delivery.is_synchronous:
             confirmed = await decision_confirmed_by(
                 change, actor_id=delivery.initiating_user_id, ledger=self._ledger, now=now
             )
             if confirmed is not None:
-                return await self._confirmed(case, change, confirmed, now)
+                return self._confirmed(case, change, confirmed, now)
         judged = await self._judge.judge(
             change,
             actor_id=delivery.initiating_user_id,
@@ -101,9 +105,9 @@ class Intake:
             now=now,
             ancestors=ancestors_of(delivery),
         )
-        return await self._decider.judged(case, change, judged, now=now)
+        return self._decider.judged(case, change, judged, now=now)
 
-    async def _plainly(
+    def _plainly(
         self,
         case: Case,
         decision: Decision,
@@ -112,11 +116,11 @@ class Intake:
         *,
         effects: Effects = NO_EFFECTS,
         **public: Any,
-    ) -> Recorded:
+    ) -> Awaitable[Recorded]:
         conclusion = Conclusion(decision, cause, public=public)
-        return await self._decider.record(case, conclusion, now=now, effects=effects)
+        return self._decider.record(case, conclusion, now=now, effects=effects)
 
-    async def _own_write(self, case: Case, change: Change, now: datetime) -> Recorded:
+    def _own_write(self, case: Case, change: Change, now: datetime) -> Awaitable[Recorded]:
         effects = NO_EFFECTS
         if not case.is_synchronous:
             written = MirrorRow(
@@ -127,21 +131,19 @@ class Intake:
                 only=differing(change.table, change.before, change.after),
             )
             effects = Effects(mirror=written)
-        return await self._plainly(case, _ALLOW, OWN_WRITE, now, effects=effects)
+        return self._plainly(case, _ALLOW, OWN_WRITE, now, effects=effects)
 
-    async def _confirmed(
+    def _confirmed(
         self, case: Case, change: Change, confirmed: Recorded, now: datetime
-    ) -> Recorded:
+    ) -> Awaitable[Recorded]:
         """Record that an allowed change was committed; its decision is not made a second time."""
         judged = Judged(decision_of(confirmed), Facts(), self._judge.policy_set)
         more = {"confirms": confirmed.id, "decided_by": confirmed.public.get("policy_set")}
-        return await self._decider.judged(
-            case, change, judged, now=now, cause=confirmed.cause, **more
-        )
+        return self._decider.judged(case, change, judged, now=now, cause=confirmed.cause, **more)
 
-    async def _unread(
+    def _unread(
         self, case: Case, delivery: Delivery, error: Unreadable, now: datetime
-    ) -> Recorded:
+    ) -> Awaitable[Recorded]:
         """Answer a delivery that can't be decided from itself.
 
         Before the commit it is refused. Afterwards the committed row is read and judged instead.
@@ -149,5 +151,5 @@ class Intake:
         cause = STRIPPED if delivery.stripped else UNDECIDABLE
         refusal = built_in(cause, error.message, is_error=True)
         if delivery.is_synchronous:
-            return await self._plainly(case, refusal, cause, now)
-        return await self._late.examine(case, refusal=refusal, cause=cause, now=now)
+            return self._plainly(case, refusal, cause, now)
+        return self._late.examine(case, refusal=refusal, cause=cause, now=now)

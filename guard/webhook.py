@@ -103,33 +103,35 @@ class Webhook:
             return None, _refusal(400, f"The body did not come within {BODY_SECONDS:g} seconds.")
         if not self._keys.accept(scope["query_string"], headers):
             return None, _refusal(401, "Give the key as ?code=, as x-guard-key or as ?guard-key=.")
+        size_exceeded = any(name == SIZE_EXCEEDED for name, _ in headers)
         try:
-            delivery = read_delivery(
-                body, size_exceeded=any(name == SIZE_EXCEEDED for name, _ in headers)
-            )
+            decided = self._decided(read_delivery(body, size_exceeded=size_exceeded))
         except Unreadable as error:
             return None, _refusal(400, error.message)
-        # Nobody reads it again; bodies that wait for the ledger would only fill the caches.
+        # The delivery is `_decided`'s alone, which lets go of it before it waits for the ledger.
         del body
-        return await self._decided(delivery)
+        return await decided
 
     async def _decided(
         self, delivery: Delivery
     ) -> tuple[Recorded | None, tuple[int, bytes, bytes]]:
+        record_id = delivery.record_id
         reason = self._readiness()
         if reason is None:
             try:
-                recorded = await self._intake.take(delivery)
+                recording = await self._intake.take(delivery)
+                del delivery
+                recorded = await recording
             except Unavailable as error:
                 reason = error.message
             except asyncio.CancelledError:
                 raise
             except Exception as error:
-                log.error("delivery_not_recorded", record_id=delivery.record_id, exc_info=error)
+                log.error("delivery_not_recorded", record_id=record_id, exc_info=error)
                 reason = "The decision could not be recorded."
             else:
                 return recorded, answer_of(recorded)
-        log.error("delivery_not_decided", record_id=delivery.record_id, reason=reason)
+        log.error("delivery_not_decided", record_id=record_id, reason=reason)
         if self._observes:
             # Observing must never stand in anybody's way; nothing was decided, and it says so.
             nothing: dict[str, Any] = {

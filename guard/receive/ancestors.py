@@ -37,7 +37,7 @@ class Ancestor:
 def ancestors_of(delivery: Delivery) -> tuple[Ancestor, ...]:
     """Return the readable ancestors, the nearest first; what can't be read ends the chain."""
     found: list[Ancestor] = []
-    raw = delivery.parent
+    raw = bytes(delivery.parent)
     while raw and raw != _NULL and len(found) < MOST_ANCESTORS:
         try:
             context = decode_context(raw)

@@ -143,7 +143,7 @@ def decode_value(raw: msgspec.Raw) -> Any:
         raise Unreadable(f"A parameter is not readable: {str(error)[:200]}") from error
 
 
-def tag_in(shared_variables: bytes | msgspec.Raw) -> str | None:
+def tag_in(shared_variables: msgspec.Raw) -> str | None:
     """Return the tag of a request, None when there is none that can be read.
 
     Other plug-ins may have left any number of variables, in any form.

@@ -18,6 +18,7 @@ import msgspec
 from guard.columns import MESSAGES, TABLES, GuardedTable
 from guard.errors import Unreadable
 from guard.receive.context import (
+    EMPTY,
     Context,
     Entity,
     Pair,
@@ -80,12 +81,13 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     stripped: bool = False
     problem: str | None = None
     key: str | None = None
-    parent: bytes = b""
-    shared: bytes = b""
+    # Read when asked for, as few have anything to say; they keep the body alive.
+    parent: msgspec.Raw = EMPTY
+    shared: msgspec.Raw = EMPTY
 
     @property
     def tag(self) -> str | None:
-        """Return the tag that the request carried: read when asked for, as only our own has one."""
+        """Return the tag that the request carried: the guard's own writes have one."""
         return tag_in(self.shared)
 
     @property
@@ -313,14 +315,9 @@ def _delivery(context: Context, table: str, message: str, parts: _Parts) -> Deli
         stripped=parts.stripped,
         problem=parts.problem,
         key=parts.key,
-        parent=bytes(context.parent_context),
-        shared=_with_tag(bytes(context.shared_variables)),
+        parent=context.parent_context,
+        shared=context.shared_variables,
     )
-
-
-def _with_tag(shared: bytes) -> bytes:
-    """Return the shared variables if a tag may be among them: they can be the most of a body."""
-    return shared if b'"tag"' in shared or b"\\u" in shared else b""
 
 
 def _id(value: Text) -> str | None:

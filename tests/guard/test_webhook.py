@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 from typing import Any
 
 import pytest
 
+from guard.ledger.entry import Entry, Recorded
+from guard.ledger.ownwrites import OwnWrite
+from guard.ledger.port import MemoryLedger
+from guard.receive import Delivery
 from guard.webhook import MOST_BYTES
 from kernel.clock import FrozenClock
 from kernel.errors import Unavailable
 from tests.guard.builders import (
     ADMIN_ID,
+    GUARD_ID,
     MAILBOX_BEFORE,
     MAILBOX_ID,
     QUEUE_ID,
@@ -211,6 +218,41 @@ async def test_an_identical_delivery_gets_its_recorded_answer(house: House) -> N
     assert again.body == first.body
     assert len(house.ledger.entries) == 1
     assert (await house.post(body(FOREIGN))).status == 200
+
+
+def _living_deliveries() -> int:
+    gc.collect()
+    return sum(isinstance(one, Delivery) for one in gc.get_objects())
+
+
+class _SlowLedger(MemoryLedger):
+    """Counts the deliveries that are alive when it is called, and then waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.living = 0
+        self.called = asyncio.Event()
+        self.goes_on = asyncio.Event()
+
+    async def record(self, entry: Entry, **named: Any) -> Recorded:
+        self.called.set()
+        await self.goes_on.wait()
+        return await super().record(entry, **named)
+
+    async def own_write(self, nonce: str) -> OwnWrite | None:
+        self.living = _living_deliveries()
+        return await super().own_write(nonce)
+
+
+async def test_nothing_of_a_delivery_is_kept_while_the_ledger_writes(clock: FrozenClock) -> None:
+    ledger = _SlowLedger()
+    house = a_house(clock, ledger=ledger)
+    tagged = body(OWN, tag="mailbox-guard-nonce", InitiatingUserId=GUARD_ID)
+    posting = asyncio.create_task(house.post(tagged))
+    await ledger.called.wait()
+    assert (ledger.living, _living_deliveries()) == (1, 0)
+    ledger.goes_on.set()
+    assert (await posting).status == 200
 
 
 async def test_two_edits_under_one_correlation_are_two_decisions(house: House) -> None:
