@@ -62,6 +62,7 @@ def application(
     rest = FastAPI(title="Mailbox Guard", docs_url=None, redoc_url=None, openapi_url=None)
 
     @rest.get("/readyz")
+    @rest.head("/readyz")
     async def readyz() -> JSONResponse:
         state = await readiness()
         return JSONResponse(state, status_code=200 if state["ready"] else 503)

@@ -19,6 +19,8 @@ from kernel.errors import InputRefused
 GRACE_SECONDS = 10
 # The parser keeps what it can't make anything of yet, and has no limit of its own.
 MOST_HEAD_BYTES = 64 * 1024
+# Whoever connects says what it wants within this time, or makes room.
+HEAD_SECONDS = 30.0
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -72,31 +74,62 @@ class Gathering:
 
 
 class _Protocol(HttpToolsProtocol):
-    """uvicorn's protocol over a gathering transport, with an end to what comes before a body."""
+    """uvicorn's protocol over a gathering transport, with an end to what comes before a body.
 
-    _head_bytes = 0
+    A head, or a trailer, may not grow without end; and a head is not waited for without end.
+    """
 
-    def data_received(self, data: bytes) -> None:
-        """Take what came; hang up on a head, or a trailer, that grows without end."""
-        self._head_bytes += len(data)
-        super().data_received(data)
-        if self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
-            self.send_400_response("The head of the request is too long.")
-
-    def on_headers_complete(self) -> None:
-        """Begin the request."""
-        self._head_bytes = 0
-        super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        """Hand on a part of the body."""
-        self._head_bytes = 0
-        super().on_body(body)
+    _unparsed_bytes = 0
+    _is_in_head = False
+    _hanging_up: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request."""
         super().connection_made(transport)
         gathering: Any = Gathering(transport, self.loop)
         self.transport = gathering
+        self._hang_up_later()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._stay()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came."""
+        self._unparsed_bytes += len(data)
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if self._unparsed_bytes > MOST_HEAD_BYTES:
+            self.send_400_response("The head of the request is too long.")
+        elif self._is_in_head and self._hanging_up is None:
+            self._hang_up_later()
+
+    def on_message_begin(self) -> None:
+        """Begin a head."""
+        self._is_in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Begin the request."""
+        self._is_in_head = False
+        self._unparsed_bytes = 0
+        self._stay()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Hand on a part of the body; how long it may take is the application's to say."""
+        self._unparsed_bytes = 0
+        super().on_body(body)
+
+    def _hang_up_later(self) -> None:
+        self._hanging_up = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _stay(self) -> None:
+        if self._hanging_up is not None:
+            self._hanging_up.cancel()
+            self._hanging_up = None
 
 
 class Serving(uvicorn.Server):

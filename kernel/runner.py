@@ -177,11 +177,20 @@ async def end(
             raise ended
 
 
-class AsyncioRunner:
-    """The embedded runner: one asyncio task for each thing to do."""
+def always() -> bool:
+    """Say that nothing stands in the way of a call."""
+    return True
 
-    def __init__(self, clock: Clock) -> None:
+
+class AsyncioRunner:
+    """The embedded runner: one asyncio task for each thing to do.
+
+    Whenever `may_call` says no, calls are left out.
+    """
+
+    def __init__(self, clock: Clock, *, may_call: Callable[[], bool] = always) -> None:
         self._clock = clock
+        self._may_call = may_call
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -197,19 +206,8 @@ class AsyncioRunner:
     async def _repeat(self, seconds: float, fn: Callable[[], Awaitable[object]], name: str) -> None:
         failure = ""
         while not self._stopping.is_set():
-            try:
-                await fn()
-            except Crash:
-                raise
-            except Exception as error:
-                # Told once: what is away may be so for hours, and this is called every second.
-                if repr(error) != failure:
-                    log.error("call_failed", call=name, error=str(error), exc_info=error)
-                failure = repr(error)
-            else:
-                if failure:
-                    log.info("call_works_again", call=name)
-                failure = ""
+            if self._may_call():
+                failure = await _call(fn, name, failure)
             # A little spread keeps several processes from calling in step.
             wait = seconds * random.uniform(0.95, 1.05)  # noqa: S311 - no secret hangs on it.
             await self._wait(wait)
@@ -223,3 +221,21 @@ class AsyncioRunner:
         finally:
             stopping.cancel()
             sleeping.cancel()
+
+
+async def _call(fn: Callable[[], Awaitable[object]], name: str, failure: str) -> str:
+    """Call `fn` and return how it failed, empty when it did not; `failure` is how it did before.
+
+    Told once: what is away may be so for hours, and this is called every second.
+    """
+    try:
+        await fn()
+    except Crash:
+        raise
+    except Exception as error:
+        if repr(error) != failure:
+            log.error("call_failed", call=name, error=str(error), exc_info=error)
+        return repr(error)
+    if failure:
+        log.info("call_works_again", call=name)
+    return ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from console.metrics import Metrics
 from console.wiring.connections import Connections
-from console.wiring.organization import agreed_organization
+from console.wiring.organization import OrganizationDiffers, agreed_organization
 from guard.actions.grant import Granter
 from guard.actions.revert import Reverter
 from guard.consequences import EXAMINE, GRANT, REVERT
@@ -56,15 +56,19 @@ class GuardRoom:
     scanner: Scanner
 
     async def introduce(self) -> None:
-        """Learn organisation and own user from Dataverse, unless both are known.
+        """Learn organisation and own user from Dataverse, or see that they are still the same.
 
-        Until this has succeeded nothing is granted, reverted, withdrawn or reconciled. Raises
-        OrganizationDiffers when another organisation answers than the configured one.
+        Until this has succeeded nothing is granted, reverted, withdrawn or reconciled, nor from
+        then on when it finds another organisation: then it raises OrganizationDiffers.
         """
-        if self.own.user_id is not None:
-            return
         myself = await self.rows.myself()
-        self.own.organization_id = agreed_organization(self.settings, myself.organization_id)
+        try:
+            self.own.organization_id = agreed_organization(
+                self.settings, myself.organization_id, known=self.own.organization_id
+            )
+        except OrganizationDiffers:
+            self.own.user_id = None
+            raise
         if self.own.user_id is None:
             log.info("organization_learnt", organization_id=self.own.organization_id)
         self.own.user_id = myself.user_id
@@ -163,12 +167,14 @@ def _sides(
 ) -> tuple[Rows, Directory]:
     """Return Dataverse and the directory, urgent and with that deadline if one is given.
 
-    What is not configured cannot be asked: then both answer nothing.
+    What is not configured cannot be asked: then both say so to whoever asks.
     """
     if connections is None:
         directory = MemoryDirectory()
-        directory.is_down = True
-        return MemoryRows(Myself("", ""), is_down=True), directory
+        directory.is_down, directory.down_because = True, "Graph is not configured."
+        nobody = Myself("", "")
+        rows = MemoryRows(nobody, is_down=True, down_because="Dataverse is not configured.")
+        return rows, directory
     dataverse, graph = connections.dataverse, connections.graph
     if within is not None:
         dataverse, graph = dataverse.within(within), graph.within(within)

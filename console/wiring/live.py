@@ -6,6 +6,7 @@ import asyncio
 import signal
 from typing import Any
 
+from console import schema
 from console.application import Front, application
 from console.metrics import Metrics
 from console.policy_folder import PolicyFolder
@@ -33,6 +34,7 @@ POLICIES_SECONDS = 1.0
 OBLIGATIONS_SECONDS = 0.5
 CHECKPOINT_SECONDS = 60.0
 INTRODUCTION_SECONDS = 10.0
+SCHEMA_SECONDS = 5.0
 
 log = get_logger("serve")
 
@@ -54,9 +56,12 @@ class Live:
         self._clock = clock
         self._policies = policies
         self._metrics = Metrics()
-        self._runner = AsyncioRunner(clock)
+        # Whoever looks for problems must not be stopped by the one that is found.
+        self._watch = AsyncioRunner(clock)
+        self._runner = AsyncioRunner(clock, may_call=lambda: self._problem() is None)
         self._loop: Loop | None = None
         self._ending: str | None = None
+        self._outdated: str | None = None
         self._contradiction: str | None = None
         self._connections: Connections | None = None
         self._mailboxes: Connections | None = None
@@ -92,19 +97,19 @@ class Live:
         if self._database.dialect == "sqlite":
             # The lock of `serve` is ours alone: whoever held claims of the guard is dead.
             await self._guard.workers.release_claims()
-        self._runner.every(POLICIES_SECONDS, self._refresh_policies, name="policy folder")
+        self._watch.every(POLICIES_SECONDS, self._refresh_policies, name="policy folder")
+        self._watch.every(SCHEMA_SECONDS, self._look_at_database, name="schema")
         self._runner.every(
             OBLIGATIONS_SECONDS, self._guard.carry_out_obligations, name="obligations"
         )
         self._runner.every(CHECKPOINT_SECONDS, self._guard.make_checkpoint, name="checkpoint")
         if self._connections is not None:
-            self._runner.every(INTRODUCTION_SECONDS, self._introduce, name="introduction")
-            self._runner.every(
-                self._settings.reconcile_seconds, self._reconcile, name="reconciliation"
+            round_seconds = self._settings.reconcile_seconds
+            self._watch.every(
+                min(INTRODUCTION_SECONDS, round_seconds), self._introduce, name="introduction"
             )
-            self._runner.every(
-                self._settings.reconcile_seconds, self._guard.watch_evidence, name="drift"
-            )
+            self._runner.every(round_seconds, self._reconcile, name="reconciliation")
+            self._runner.every(round_seconds, self._guard.watch_evidence, name="drift")
 
     async def stop(self) -> None:
         """End what is repeated, let obligations under way end, close the connections.
@@ -112,7 +117,7 @@ class Live:
         What cannot be written any more, because the database is gone, is logged; all else ends.
         """
         self._ending = "The guard is stopping."
-        await self._runner.stop()
+        await asyncio.gather(self._watch.stop(), self._runner.stop())
         if self._loop is not None:
             await self._loop.stop()
         try:
@@ -145,46 +150,80 @@ class Live:
             loaded_at=self._policies.loaded_at.timestamp(), is_refused=bool(self._policies.refused)
         )
 
+    async def _look_at_database(self) -> str | None:
+        """See whether the schema is still ours, and return why that can't be seen.
+
+        An upgrade may come while the old version runs. What can't be read says nothing about it.
+        """
+        try:
+            await asyncio.to_thread(schema.check, self._database)
+        except schema.SchemaOutdated as error:
+            if self._outdated is None:
+                log.error("schema_outdated", error=error.message, hint=error.hint)
+            self._outdated = error.message
+        except GuardError as error:
+            return error.message
+        else:
+            self._outdated = None
+        return None
+
     async def _introduce(self) -> None:
-        """Learn who we are; then, once, begin to sync."""
+        """Learn who we are, unless that is known; then, once, begin to sync."""
+        if self._guard.own.user_id is None:
+            await self._meet()
+        if self._guard.own.user_id is not None and self._loop is None:
+            await self._begin_to_sync()
+
+    async def _meet(self) -> bool:
+        """Ask Dataverse which organisation it is; return whether it answered and is the right one.
+
+        While it is another one nothing is decided, and nothing of ours is done there.
+        """
         try:
             await self._guard.introduce()
-            if self._connections and self._mailboxes and self._loop is None:
-                sync = await open_sync(
-                    self._settings,
-                    self._database,
-                    self._clock,
-                    role=LOOP,
-                    guard=self._connections,
-                    mailboxes=self._mailboxes,
-                )
-                self._loop = Loop(sync)
-                self._loop.start(self._runner)
-            self._contradiction = None
         except OrganizationDiffers as error:
             self._contradiction = error.message
             log.error("organization_differs", error=error.message, hint=error.hint)
+            return False
         except GuardError as error:
             log.warning("dataverse_not_reached", error_code=error.code, error=error.message)
+            return False
+        self._contradiction = None
+        return True
+
+    async def _begin_to_sync(self) -> None:
+        if self._connections is None or self._mailboxes is None:
+            return
+        try:
+            sync = await open_sync(
+                self._settings,
+                self._database,
+                self._clock,
+                role=LOOP,
+                guard=self._connections,
+                mailboxes=self._mailboxes,
+            )
+        except GuardError as error:
+            log.warning("sync_not_begun", error_code=error.code, error=error.message)
+            return
+        self._loop = Loop(sync)
+        self._loop.start(self._runner)
 
     async def _reconcile(self) -> None:
+        if not await self._meet():
+            return
         try:
-            await self._guard.introduce()
             await self._guard.reconciler.run()
         except GuardError as error:
             log.warning("reconciliation_failed", error_code=error.code, error=error.message)
 
     def _problem(self) -> str | None:
         """Return why nothing can be decided now; facts of another organisation would decide."""
-        return self._ending or self._contradiction
+        return self._ending or self._outdated or self._contradiction
 
     async def _readiness(self) -> dict[str, Any]:
-        problem = self._problem()
-        if problem is None:
-            try:
-                await self._database.read(work.count_by_state)
-            except GuardError as error:
-                problem = error.message
+        unreadable = await self._look_at_database()
+        problem = self._problem() or unreadable
         return {
             "ready": problem is None,
             "problem": problem,

@@ -89,11 +89,12 @@ class MemoryDirectory:
         self.purposes: dict[str, str] = {}
         self.asked: list[str] = []
         self.is_down = False
+        self.down_because = "The directory does not answer."
 
     def _ask(self, question: str) -> None:
         self.asked.append(question)
         if self.is_down:
-            raise Unavailable("The directory does not answer.")
+            raise Unavailable(self.down_because)
 
     async def person(self, key: str) -> Person | None:
         """Return the person by object id or UPN."""

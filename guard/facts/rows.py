@@ -151,6 +151,7 @@ class MemoryRows:
     asked: list[str] = field(default_factory=list)
     written: list[Written] = field(default_factory=list)
     is_down: bool = False
+    down_because: str = "Dataverse does not answer."
     may_write: bool = True
     may_approve: bool = True
     address_elsewhere: bool = False
@@ -180,7 +181,7 @@ class MemoryRows:
     def _ask(self, question: str) -> None:
         self.asked.append(question)
         if self.is_down:
-            raise Unavailable("Dataverse does not answer.")
+            raise Unavailable(self.down_because)
 
     async def myself(self) -> Myself:
         """Return the identity that was given."""

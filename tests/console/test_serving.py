@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from console import serving
 from console.serving import Gathering, Serving, listen
 from kernel.errors import InputRefused
 
@@ -49,7 +50,7 @@ async def test_a_request_under_way_is_answered_before_the_end() -> None:
     async def ready() -> None:
         is_ready.set()
 
-    serving = asyncio.create_task(Serving(application, sock).run_until(stop, ready))
+    running = asyncio.create_task(Serving(application, sock).run_until(stop, ready))
     await asyncio.wait_for(is_ready.wait(), 10)
     async with httpx.AsyncClient() as client:
         asked = asyncio.create_task(client.get(f"http://127.0.0.1:{port}/"))
@@ -57,7 +58,7 @@ async def test_a_request_under_way_is_answered_before_the_end() -> None:
         stop.set()
         answer = await asked
     assert (answer.status_code, answer.text) == (200, "here")
-    await asyncio.wait_for(serving, 10)
+    await asyncio.wait_for(running, 10)
     sock.close()
 
 
@@ -101,7 +102,7 @@ async def test_a_head_without_end_is_broken_off(beginning: bytes) -> None:
     async def ready() -> None:
         is_ready.set()
 
-    serving = asyncio.create_task(Serving(application, sock).run_until(stop, ready))
+    running = asyncio.create_task(Serving(application, sock).run_until(stop, ready))
     await is_ready.wait()
     _, writer = await asyncio.open_connection(*sock.getsockname())
     writer.write(beginning)
@@ -115,7 +116,59 @@ async def test_a_head_without_end_is_broken_off(beginning: bytes) -> None:
         await go_on()
     writer.close()
     stop.set()
-    await asyncio.wait_for(serving, 10)
+    await asyncio.wait_for(running, 10)
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\nhost: ",
+        b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nhost: ",
+    ],
+    ids=["nothing", "header", "second request"],
+)
+async def test_a_head_that_never_ends_is_not_waited_for(
+    beginning: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "HEAD_SECONDS", 0.3)
+    sock = listen("127.0.0.1", 0)
+    stop, is_ready = asyncio.Event(), asyncio.Event()
+
+    async def ready() -> None:
+        is_ready.set()
+
+    running = asyncio.create_task(Serving(application, sock).run_until(stop, ready))
+    await is_ready.wait()
+    reader, writer = await asyncio.open_connection(*sock.getsockname())
+    for one in beginning:
+        writer.write(bytes([one]))
+        await writer.drain()
+    await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    stop.set()
+    await asyncio.wait_for(running, 10)
+
+
+async def test_a_request_that_came_whole_may_take_longer_than_its_head(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(serving, "HEAD_SECONDS", 0.05)
+    sock = listen("127.0.0.1", 0)
+    stop, is_ready = asyncio.Event(), asyncio.Event()
+
+    async def ready() -> None:
+        is_ready.set()
+
+    running = asyncio.create_task(Serving(application, sock).run_until(stop, ready))
+    await is_ready.wait()
+    url = f"http://127.0.0.1:{sock.getsockname()[1]}/"
+    async with httpx.AsyncClient() as client:
+        for _ in range(2):
+            assert (await client.post(url, content=b"a")).text == "here"
+            await asyncio.sleep(0.1)
+    stop.set()
+    await asyncio.wait_for(running, 10)
 
 
 async def test_a_body_may_be_longer_than_a_head() -> None:
@@ -129,14 +182,14 @@ async def test_a_body_may_be_longer_than_a_head() -> None:
         for _ in range(100):
             yield b"a" * 10_000
 
-    serving = asyncio.create_task(Serving(application, sock).run_until(stop, ready))
+    running = asyncio.create_task(Serving(application, sock).run_until(stop, ready))
     await is_ready.wait()
     url = f"http://127.0.0.1:{sock.getsockname()[1]}/"
     async with httpx.AsyncClient() as client:
         for body in (parts(), b"a" * 1_000_000):
             assert (await client.post(url, content=body)).status_code == 200
     stop.set()
-    await asyncio.wait_for(serving, 10)
+    await asyncio.wait_for(running, 10)
 
 
 class Wire(asyncio.Transport):

@@ -1,9 +1,11 @@
 """A guard whose Dataverse turns out to be another organisation decides nothing and does nothing.
 
-The cloud of the examples is down at first: who answers isn't known yet, and deliveries are decided
-without it. Then it is reached, but another organisation is configured: its facts decide nothing,
-and nothing that waits is carried out. Corrected, the same data directory catches up: it was the
-contradiction alone that held everything back.
+At the start: the cloud of the examples is down at first. Who answers isn't known yet, and
+deliveries are decided without it. Then it is reached, but another organisation is configured: its
+facts decide nothing, and nothing that waits is carried out. Corrected, the same data directory
+catches up: it was the contradiction alone that held everything back.
+
+Later: the address leads to another organisation while the guard runs, and back again.
 """
 
 from __future__ import annotations
@@ -135,8 +137,8 @@ def test_an_organisation_that_is_not_the_configured_one_decides_nothing_and_noth
     assert decided(group) == before
 
     # It is asked again and again who it is, and that is all that comes of it.
-    failures = server.err.count("reconciliation_failed")
-    until(lambda: server.err.count("reconciliation_failed") >= failures + ROUNDS, server)
+    failures = server.err.count("organization_differs")
+    until(lambda: server.err.count("organization_differs") >= failures + ROUNDS, server)
     assert server.readiness()[0] == 503
     assert cloud.written == []
     assert [one for one in cloud.asked if "/messages" in one or "/mailFolders" in one] == []
@@ -152,3 +154,38 @@ def test_an_organisation_that_is_not_the_configured_one_decides_nothing_and_noth
     until(lambda: remembered_rows(group) == 3, server)
     until(lambda: HELD_RECORD not in approved(group), server)
     until(lambda: {one["state"] for one in obligations(group)} == {"done"}, server)
+
+
+def test_an_organisation_that_changes_while_the_guard_runs_is_noticed(
+    group: Processes, cloud: TenantCloud
+) -> None:
+    server = group.serve(
+        "--no-sync",
+        **cloud.settings,
+        reconcile_seconds="0.2",
+        delegated_approver_role_id=tenant()["delegated_approver_role"],
+    )
+    until(lambda: server.readiness()[1]["organization_id"] == THEIRS, server)
+    assert post(server, "05", THEIRS).json()["decision"] == "allow"
+
+    cloud.tenant = {**cloud.tenant, "organization": {**cloud.tenant["organization"], "id": OURS}}
+    server.wait_for("organization_differs")
+    status, state = server.readiness()
+    assert (status, state["problem"]) == (
+        503,
+        f"Dataverse is organisation {OURS}, but was {THEIRS} until now.",
+    )
+    refused = post(server, "40", THEIRS)
+    assert (refused.status_code, refused.json()["detail"]) == (503, state["problem"])
+    # What was under way when it changed comes to its end.
+    failures = server.err.count("organization_differs")
+    until(lambda: server.err.count("organization_differs") > failures, server)
+    asked, failures = len(cloud.asked), server.err.count("organization_differs")
+    until(lambda: server.err.count("organization_differs") >= failures + ROUNDS, server)
+    assert {one.rpartition("/")[2] for one in cloud.asked[asked:]} == {"WhoAmI"}
+
+    cloud.tenant = {**cloud.tenant, "organization": {**cloud.tenant["organization"], "id": THEIRS}}
+    until(lambda: server.readiness()[0] == 200, server)
+    assert post(server, "05", THEIRS).status_code == 200
+    assert server.terminate() == 0, server.shown()
+    assert "Traceback" not in server.err

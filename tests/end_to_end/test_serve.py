@@ -236,7 +236,11 @@ class TestAnswers:
             f"{server.url}{EXAMPLE.url}", content=EXAMPLE.body, headers=EXAMPLE.headers, timeout=30
         )
         assert answer.status_code == 403
-        assert {one["effect"] for one in answer.json()["findings"]} >= {"error"}
+        findings = answer.json()["findings"]
+        assert {one["effect"] for one in findings} >= {"error"}
+        told = " ".join(one["message"] for one in findings)
+        assert "Dataverse is not configured." in told
+        assert "does not answer" not in told
 
     def test_nothing_but_a_post_is_a_delivery(self, server: Running) -> None:
         answer = httpx.get(f"{server.url}/webhooks/dataverse")
@@ -249,6 +253,9 @@ class TestAnswers:
         status, state = server.readiness()
         assert (status, state["ready"], state["syncs"]) == (200, True, False)
         assert re.fullmatch(r"[0-9a-f]{64}", state["policy_set"]["digest"])
+        for path in ("/healthz", "/readyz"):
+            asked = httpx.head(f"{server.url}{path}")
+            assert (asked.status_code, asked.content) == (200, b"")
         scraped = httpx.get(f"{server.url}/metrics").text
         assert 'mailbox_guard_deliveries_total{cause="",decision="",status="401"}' in scraped
         assert httpx.get(f"{server.url}/nowhere").status_code == 404
@@ -314,6 +321,49 @@ class TestPolicies:
         )
         assert answer.status_code == 403
         assert [one["message"] for one in answer.json()["findings"]] == ["Addresses stay."]
+
+
+class TestSchema:
+    """The database may be upgraded while the old version serves."""
+
+    def test_another_schema_is_not_written_to_until_it_is_ours_again(
+        self, group: Processes
+    ) -> None:
+        server = group.serve("--no-sync")
+
+        def post() -> httpx.Response:
+            return httpx.post(
+                f"{server.url}{EXAMPLE.url}",
+                content=EXAMPLE.body,
+                headers=EXAMPLE.headers,
+                timeout=30,
+            )
+
+        def renumber(change: str) -> None:
+            with sqlite3.connect(group.folder / "data" / "mailbox-guard.db") as database:
+                database.execute(f"UPDATE kernel_schema SET number = number {change}")
+            database.close()
+
+        renumber("+ 1")
+        status, state = server.readiness()
+        assert (status, state["ready"]) == (503, False)
+        assert re.search(r"has schema \d+, this version needs \d+", state["problem"])
+        refused = post()
+        assert (refused.status_code, refused.json()["detail"]) == (503, state["problem"])
+        assert httpx.get(f"{server.url}/healthz").status_code == 200
+
+        renumber("- 1")
+        assert server.readiness()[0] == 200
+        assert post().status_code == 403
+        listed = group.run("decisions", "list", "--output", "json")
+        assert len(json.loads(listed.stdout)) == 1
+
+    def test_a_server_that_nobody_asks_sees_it_too(self, group: Processes) -> None:
+        server = group.serve("--no-sync")
+        with sqlite3.connect(group.folder / "data" / "mailbox-guard.db") as database:
+            database.execute("UPDATE kernel_schema SET number = number + 1")
+        database.close()
+        server.wait_for("schema_outdated")
 
 
 class TestEnds:

@@ -179,6 +179,33 @@ class TestAsyncioRunner:
             ("call_failed", "odd"),
         ]
 
+    async def test_nothing_is_called_while_it_may_not_be_and_then_it_goes_on(
+        self, clock: FrozenClock
+    ) -> None:
+        left_out, called = 0, asyncio.Event()
+
+        def may_call() -> bool:
+            nonlocal left_out
+            left_out += 1
+            return left_out == 1 or left_out > 3
+
+        calls = []
+
+        async def fn() -> None:
+            calls.append(left_out)
+            if len(calls) == 1:
+                raise Unavailable("away")
+            called.set()
+
+        with capture_logs() as told:
+            repeating = AsyncioRunner(clock, may_call=may_call)
+            repeating.every(60, fn, name="watch")
+            await asyncio.wait_for(called.wait(), 5)
+            await repeating.stop()
+        assert calls[:2] == [1, 4]
+        # To be left out is no success.
+        assert [one["event"] for one in told] == ["call_failed", "call_works_again"]
+
     async def test_stop_lets_the_call_under_way_end_and_waits_no_longer(self) -> None:
         began, ended = asyncio.Event(), asyncio.Event()
 
