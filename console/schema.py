@@ -21,14 +21,15 @@ class SchemaOutdated(Unavailable):
     code = "schema-outdated"
 
 
+def read_number(connection: Connection) -> int:
+    """Return the schema number that is written down."""
+    return connection.scalar(select(schema_number.c.number)) or 0
+
+
 def number_of(database: Database) -> int:
     """Return the schema number of the database; 0 when it is empty."""
-
-    def read(connection: Connection) -> int:
-        return connection.scalar(select(schema_number.c.number)) or 0
-
     try:
-        return database.read_now(read)
+        return database.read_now(read_number)
     except (Unavailable, ProgrammingError, OperationalError):
         names = database.read_now(lambda c: inspect(c).get_table_names())
         if schema_number.name in names:
@@ -36,9 +37,8 @@ def number_of(database: Database) -> int:
         return 0
 
 
-def check(database: Database) -> None:
-    """Pass when the schema is the one this code needs; raise SchemaOutdated otherwise."""
-    found = number_of(database)
+def require_ours(found: int) -> None:
+    """Pass when it is the schema that this code needs; raise SchemaOutdated otherwise."""
     if found != NUMBER:
         raise SchemaOutdated(
             f"The database has schema {found}, this version needs {NUMBER}.",
@@ -46,6 +46,11 @@ def check(database: Database) -> None:
             if found < NUMBER
             else "Use the newer version of Mailbox Guard that wrote it.",
         )
+
+
+def check(database: Database) -> None:
+    """Pass when the database has the right schema; raise SchemaOutdated otherwise."""
+    require_ours(number_of(database))
 
 
 def upgrade(database: Database) -> int:

@@ -8,10 +8,15 @@ synchronous=FULL: what was answered survives a power cut.
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import sqlite3
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
@@ -31,15 +36,27 @@ T = TypeVar("T")
 READERS = 4
 # How long a statement waits for a lock that another process holds, on both databases.
 BUSY_SECONDS = 10.0
-# How long a silent PostgreSQL server may keep a connection hanging.
+# How long a silent PostgreSQL server may keep a connection hanging, and any database a reader.
 SILENCE_SECONDS = 15
+# How much longer than its deadline a write that has begun is waited for: its commit is near.
+NEAR_SECONDS = 5.0
+# How long closing waits for what is under way.
+CLOSING_SECONDS = 5.0
+
+_HINT = "Check the disk or the database server."
 
 
 def too_slow(seconds: float) -> Unavailable:
     """Return the error for what was not written within its deadline."""
+    return Unavailable(f"The database did not write within {seconds:g} seconds.", hint=_HINT)
+
+
+def unanswered(seconds: float) -> Unavailable:
+    """Return the error for a write that began and of which nothing more was heard."""
     return Unavailable(
-        f"The database did not write within {seconds:g} seconds.",
-        hint="Check the disk or the database server.",
+        f"The database did not answer within {seconds:g} seconds. What was being written may be "
+        "there or not.",
+        hint=_HINT,
     )
 
 
@@ -65,6 +82,10 @@ class Database:
         )
         self._writer = Writer(self._writer_engine, failpoints, batch_seconds=batch_seconds)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="database-reader")
+        self._lines: WeakSet[Any] = WeakSet()
+        if self.dialect == "postgresql":
+            for engine in (self._writer_engine, self._reader_engine):
+                event.listen(engine, "connect", lambda line, _: self._lines.add(line))
         self._opened = False
 
     def open(self) -> None:
@@ -81,13 +102,24 @@ class Database:
         self._opened = True
 
     def close(self) -> None:
-        """Write what waits, then let go of every connection."""
+        """Write what waits, then let go of every connection; one that hangs is broken off."""
+        breaking = threading.Timer(CLOSING_SECONDS, self._break_off)
+        breaking.daemon = True
+        breaking.start()
         if self._opened:
             self._writer.stop()
         self._readers.shutdown()
+        breaking.cancel()
         self._reader_engine.dispose()
         self._writer_engine.dispose()
         self._opened = False
+
+    def _break_off(self) -> None:
+        """Cut the lines to a server: whoever waits for an answer on one gets an error instead."""
+        for line in tuple(self._lines):
+            # One that is closed already has no number any more.
+            with suppress(Exception), socket.socket(fileno=os.dup(line.fileno())) as cut:
+                cut.shutdown(socket.SHUT_RDWR)
 
     def create_tables(self) -> None:
         """Create every declared table that is missing: for tests; elsewhere migrations do it."""
@@ -110,8 +142,8 @@ class Database:
 
         `fn` touches nothing but the connection and may run a second time. Raises what `fn` raises,
         Unavailable when the database cannot be written, or could not within the deadline; then
-        nothing of `fn` was written, unless the connection broke while it was committing. A caller
-        that is cancelled before its turn leaves nothing either.
+        nothing of `fn` was written, unless the connection broke, or hung, while it was committing.
+        A caller that is cancelled before its turn leaves nothing either.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
@@ -127,9 +159,9 @@ class Database:
             return await asyncio.wait_for(asyncio.shield(future), deadline_seconds)
         except TimeoutError:
             # Whoever claims the job first has it: either it never runs, or its commit is near.
-            if not job.give_up():
-                return await future
-            raise too_slow(deadline_seconds) from None
+            if job.give_up():
+                raise too_slow(deadline_seconds) from None
+            return await _near(future, deadline_seconds + NEAR_SECONDS)
         except asyncio.CancelledError:
             job.give_up()
             raise
@@ -145,8 +177,18 @@ class Database:
         return job
 
     async def read(self, fn: Callable[[Connection], T]) -> T:
-        """Run `fn` on a reading connection, in a thread, and return its value."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, fn)
+        """Run `fn` on a reading connection, in a thread, and return its value.
+
+        Raises what `fn` raises, and Unavailable when the database cannot be read or says nothing.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(SILENCE_SECONDS):
+                return await loop.run_in_executor(self._readers, self.read_now, fn)
+        except TimeoutError:
+            raise Unavailable(
+                f"The database did not answer within {SILENCE_SECONDS} seconds.", hint=_HINT
+            ) from None
 
     def write_now(self, fn: Callable[[Connection], T], *, step: str) -> T:
         """Do as `write`, from code without an event loop."""
@@ -174,6 +216,14 @@ def insert(connection: Connection, table: Table) -> Any:
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)
+
+
+async def _near(future: asyncio.Future[T], seconds: float) -> T:
+    """Return what a write gives that has begun; `seconds` is how long it was waited for then."""
+    try:
+        return await asyncio.wait_for(asyncio.shield(future), NEAR_SECONDS)
+    except TimeoutError:
+        raise unanswered(seconds) from None
 
 
 def _known(step: str) -> str:

@@ -21,7 +21,7 @@ from console.wiring.organization import OrganizationDiffers
 from console.wiring.sync import open_sync
 from kernel import work
 from kernel.clock import Clock
-from kernel.database import Database
+from kernel.database import CLOSING_SECONDS, Database
 from kernel.errors import GuardError
 from kernel.failpoints import failpoints_from
 from kernel.log import get_logger
@@ -35,6 +35,8 @@ OBLIGATIONS_SECONDS = 0.5
 CHECKPOINT_SECONDS = 60.0
 INTRODUCTION_SECONDS = 10.0
 SCHEMA_SECONDS = 5.0
+# Whoever asks whether we are ready asks often, and does not wait for long.
+LOOK_SECONDS = 3.0
 
 log = get_logger("serve")
 
@@ -121,9 +123,10 @@ class Live:
         if self._loop is not None:
             await self._loop.stop()
         try:
-            await self._guard.make_checkpoint()
-        except GuardError as error:
-            log.error("checkpoint_not_made", error=error.message)
+            async with asyncio.timeout(CLOSING_SECONDS):
+                await self._guard.make_checkpoint()
+        except (GuardError, TimeoutError) as error:
+            log.error("checkpoint_not_made", error=str(error) or "The database does not answer.")
         if self._mailboxes is not None and self._mailboxes is not self._connections:
             await self._mailboxes.aclose()
         if self._connections is not None:
@@ -156,7 +159,10 @@ class Live:
         An upgrade may come while the old version runs. What can't be read says nothing about it.
         """
         try:
-            await asyncio.to_thread(schema.check, self._database)
+            async with asyncio.timeout(LOOK_SECONDS):
+                schema.require_ours(await self._database.read(schema.read_number))
+        except TimeoutError:
+            return "The database does not answer."
         except schema.SchemaOutdated as error:
             if self._outdated is None:
                 log.error("schema_outdated", error=error.message, hint=error.hint)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from guard.ledger.entry import Effects, Recorded, Sealed, recorded
-from kernel.database import too_slow
+from kernel.database import NEAR_SECONDS, too_slow, unanswered
 from kernel.writer import Job
 
 MOST_AT_ONCE = 128
@@ -100,11 +100,18 @@ class Batch:
 
     def _give_up(self) -> None:
         # Whoever claims the job first has it: either it never runs, or its commit is near.
-        if self._job is None or not self._job.give_up():
+        if self._job is None:
             return
+        if self._job.give_up():
+            self._fail(too_slow)
+        else:
+            loop = asyncio.get_running_loop()
+            self._timers.append(loop.call_later(NEAR_SECONDS, self._fail, unanswered))
+
+    def _fail(self, error: Callable[[float], Exception]) -> None:
         self._end()
         for one in self.waiting:
-            one.fail(too_slow(one.deadline_seconds or 0.0))
+            one.fail(error(one.deadline_seconds or 0.0))
 
 
 class Queue:

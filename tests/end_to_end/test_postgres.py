@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import httpx
@@ -39,6 +43,17 @@ class Switch:
                 ),
                 {"name": self.name},
             )
+
+    def freeze(self) -> list[int]:
+        """Let nothing that is asked on the connections there are be answered; return who sleeps."""
+        with self.admin.connect() as connection:
+            found = connection.execute(
+                text("SELECT pid FROM pg_stat_activity WHERE datname = :name"), {"name": self.name}
+            )
+            pids = [pid for (pid,) in found]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        return pids
 
     def on(self) -> None:
         """Take connections again."""
@@ -101,6 +116,51 @@ def test_a_server_lives_through_an_outage_and_decides_nothing_meanwhile(
     told = [after.json()["decision_id"], before.json()["decision_id"]]
     assert [one["id"] for one in json.loads(listed.stdout)] == told
     assert group.run("decisions", "verify", database_url=postgres_url).returncode == 0
+
+
+@pytest.fixture
+def frozen(switch: Switch) -> Iterator[Callable[[], list[int]]]:
+    """Freezes the connections of the test's database; what sleeps is woken at the end."""
+    asleep: list[int] = []
+
+    def freeze() -> list[int]:
+        asleep.extend(switch.freeze())
+        return asleep
+
+    yield freeze
+    for pid in asleep:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_a_database_that_hangs_keeps_nobody_waiting(
+    group: Processes, postgres_url: str, frozen: Callable[[], list[int]]
+) -> None:
+    server = serve(group, postgres_url)
+    before = post(server)
+    assert before.status_code == 403
+
+    pids = frozen()
+    # The first is being written when its time is over, the second waits for its turn.
+    with ThreadPoolExecutor(2) as callers:
+        during = list(callers.map(post, [server, server]))
+    assert [one.status_code for one in during] == [503, 503]
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+    until(lambda: post(server).status_code == 403, server)
+    assert server.terminate() == 0, server.shown()
+    assert "Traceback" not in server.err
+    assert group.run("decisions", "verify", database_url=postgres_url).returncode == 0
+
+
+def test_a_server_ends_although_its_database_hangs(
+    group: Processes, postgres_url: str, frozen: Callable[[], list[int]]
+) -> None:
+    server = serve(group, postgres_url)
+    assert post(server).status_code == 403
+    assert frozen()
+    assert server.terminate() == 0, server.shown()
+    assert "Traceback" not in server.err
 
 
 def test_a_server_ends_cleanly_without_its_database(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -161,7 +163,9 @@ def test_no_page_is_committed_after_a_withdrawal_of_another_process(
     go, refused = threading.Event(), threading.Event()
 
     def sync() -> None:
-        for number in range(2000):
+        # The withdrawal waits for a gap between two pages, and may have to for long.
+        until = time.monotonic() + 20
+        for number in itertools.takewhile(lambda _: time.monotonic() < until, itertools.count()):
             try:
                 syncing.write_now(lambda c, n=number: commit_page(c, n), step=STEP)
             except ApprovalWithdrawn:

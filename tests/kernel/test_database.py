@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 
 import pytest
 from sqlalchemy import Column, Connection, Integer, Table, func, select, text
 from sqlalchemy.exc import IntegrityError
 
+import kernel.database
 from kernel.database import Database, insert
 from kernel.errors import Conflict, SettingInvalid, Unavailable
 from kernel.failpoints import Crash, CrashAt, Trace, step
@@ -123,6 +125,36 @@ async def test_a_write_that_misses_its_deadline_never_happens(database: Database
         await database.write(add(1), step=STEP, deadline_seconds=0.05)
     go_on.set()
     await blocking
+    assert await database.read(count) == 0
+
+
+async def test_a_write_that_has_begun_and_hangs_is_not_waited_for_without_end(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel.database, "NEAR_SECONDS", 0.05)
+    goes_on = threading.Event()
+
+    def hang(connection: Connection) -> None:
+        goes_on.wait(10)
+        add(1)(connection)
+
+    with pytest.raises(Unavailable, match=r"within 0\.1 seconds.* may be there or not"):
+        await database.write(hang, step=STEP, deadline_seconds=0.05)
+    goes_on.set()
+    # The next one shows that the first is through.
+    await database.write(add(2), step=STEP)
+    assert await database.read(count) == 2
+
+
+async def test_a_reading_that_hangs_is_not_waited_for_without_end(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel.database, "SILENCE_SECONDS", 0.05)
+    goes_on = threading.Event()
+    with pytest.raises(Unavailable, match="did not answer within"):
+        await database.read(lambda c: goes_on.wait(10))
+    goes_on.set()
+    monkeypatch.undo()
     assert await database.read(count) == 0
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
+import guard.ledger.batch
 from guard.ledger.batch import (
     ENOUGH,
     GATHER_SECONDS,
@@ -19,6 +20,7 @@ from guard.ledger.batch import (
 )
 from guard.ledger.entry import NO_EFFECTS, Recorded, sealed
 from kernel.clock import FrozenClock
+from kernel.errors import Unavailable
 from kernel.writer import Job
 from tests.guard.ledger.test_stored import an_entry
 
@@ -28,23 +30,31 @@ class Writing:
 
     def __init__(self, clock: FrozenClock) -> None:
         self.batches: list[Batch] = []
+        self.has_begun = False
         self.queue = Queue(self._write, self._retry)
         self._clock = clock
 
     def _write(self, batch: Batch) -> Job:
         self.batches.append(batch)
-        return Job(lambda connection: None, "guard.decision", batch, None)
+        job = Job(lambda connection: None, "guard.decision", batch, None)
+        if self.has_begun:
+            assert job.take()
+        return job
 
     def _retry(self, waiting: Sequence[Waiting], error: Exception) -> None:
         raise error
 
-    def put(self, count: int = 1) -> None:
-        """Let so many decisions wait."""
+    def put(
+        self, count: int = 1, *, seconds: float | None = None
+    ) -> list[asyncio.Future[Recorded]]:
+        """Let so many decisions wait, for so long at the most."""
         loop = asyncio.get_running_loop()
-        for _ in range(count):
-            future: asyncio.Future[Recorded] = loop.create_future()
+        until = None if seconds is None else loop.time() + seconds
+        futures = [loop.create_future() for _ in range(count)]
+        for future in futures:
             item = sealed(an_entry(self._clock))
-            self.queue.put(Waiting(item, NO_EFFECTS, future, None, None), loop)
+            self.queue.put(Waiting(item, NO_EFFECTS, future, seconds, until), loop)
+        return futures
 
     @property
     def sizes(self) -> list[int]:
@@ -105,3 +115,30 @@ async def test_while_one_batch_is_written_the_next_one_gathers(writing: Writing)
     writing.batches[1].set_result(None)
     await turns(4)
     assert writing.sizes == [ENOUGH, MOST_AT_ONCE, 1]
+
+
+async def test_what_was_not_begun_within_its_deadline_is_given_up(writing: Writing) -> None:
+    for waiting in writing.put(2, seconds=0.02):
+        with pytest.raises(Unavailable, match=r"did not write within 0\.02 seconds"):
+            await asyncio.wait_for(waiting, 5)
+    assert writing.batches[0].done()
+
+
+async def test_what_was_begun_is_waited_for_a_while_longer(
+    writing: Writing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard.ledger.batch, "NEAR_SECONDS", 0.2)
+    writing.has_begun = True
+    written = writing.put(seconds=0.02)
+    await asyncio.sleep(0.1)
+    writing.batches[0].set_result(None)
+    assert (await written[0]).decision == "allow"
+    hanging = writing.put(2, seconds=0.02)
+    for waiting in hanging:
+        with pytest.raises(Unavailable, match="may be there or not"):
+            await asyncio.wait_for(waiting, 5)
+    # What comes of it in the end is nobody's any more.
+    assert writing.batches[1].done()
+    writing.put()
+    await turns(QUIET_TURNS + 2)
+    assert len(writing.batches) == 3
