@@ -48,6 +48,7 @@ async def _once(settings: Settings) -> dict[str, Any]:
 async def _loop(settings: Settings) -> None:
     from console.locks import exclusive
     from console.serving import stop_on_signals
+    from console.wiring.readiness import SCHEMA_SECONDS, Readiness
     from console.wiring.sync import sync_alone
     from kernel.runner import AsyncioRunner
     from sync.holder import LOOP
@@ -58,13 +59,15 @@ async def _loop(settings: Settings) -> None:
         stop = asyncio.Event()
         stop_on_signals(stop)
         async with sync_alone(settings, database, clock, role=LOOP) as opened:
-            runner, loop = AsyncioRunner(clock), Loop(opened)
+            readiness, watch = Readiness(database), AsyncioRunner(clock)
+            runner, loop = AsyncioRunner(clock, may_call=readiness.is_ready), Loop(opened)
+            watch.every(SCHEMA_SECONDS, readiness.look_at_schema, name="schema")
             loop.start(runner)
             click.echo("The sync loop runs; interrupt it to end it.", err=True)
             try:
                 await stop.wait()
             finally:
-                await runner.stop()
+                await asyncio.gather(watch.stop(), runner.stop())
                 await loop.stop()
 
 

@@ -6,7 +6,6 @@ import asyncio
 import signal
 from typing import Any
 
-from console import schema
 from console.application import Front, application
 from console.metrics import Metrics
 from console.policy_folder import PolicyFolder
@@ -18,6 +17,7 @@ from console.wiring.connections import (
 )
 from console.wiring.guard import open_guard
 from console.wiring.organization import OrganizationDiffers
+from console.wiring.readiness import SCHEMA_SECONDS, Readiness
 from console.wiring.sync import open_sync
 from kernel import work
 from kernel.clock import Clock
@@ -34,9 +34,6 @@ POLICIES_SECONDS = 1.0
 OBLIGATIONS_SECONDS = 0.5
 CHECKPOINT_SECONDS = 60.0
 INTRODUCTION_SECONDS = 10.0
-SCHEMA_SECONDS = 5.0
-# Whoever asks whether we are ready asks often, and does not wait for long.
-LOOK_SECONDS = 3.0
 
 log = get_logger("serve")
 
@@ -58,13 +55,11 @@ class Live:
         self._clock = clock
         self._policies = policies
         self._metrics = Metrics()
+        self._readiness = Readiness(database)
         # Whoever looks for problems must not be stopped by the one that is found.
         self._watch = AsyncioRunner(clock)
-        self._runner = AsyncioRunner(clock, may_call=lambda: self._problem() is None)
+        self._runner = AsyncioRunner(clock, may_call=self._readiness.is_ready)
         self._loop: Loop | None = None
-        self._ending: str | None = None
-        self._outdated: str | None = None
-        self._contradiction: str | None = None
         self._connections: Connections | None = None
         self._mailboxes: Connections | None = None
         if is_configured(settings):
@@ -84,11 +79,11 @@ class Live:
             policies=policies.holder,
             metrics=self._metrics,
             connections=self._connections,
-            readiness=self._problem,
+            readiness=lambda: self._readiness.problem,
         )
         self.application: Front = application(
             self._guard.webhook,
-            readiness=self._readiness,
+            readiness=self._state,
             metrics=self._metrics,
             count_tasks=lambda: database.read(work.count_by_state),
         )
@@ -100,7 +95,7 @@ class Live:
             # The lock of `serve` is ours alone: whoever held claims of the guard is dead.
             await self._guard.workers.release_claims()
         self._watch.every(POLICIES_SECONDS, self._refresh_policies, name="policy folder")
-        self._watch.every(SCHEMA_SECONDS, self._look_at_database, name="schema")
+        self._watch.every(SCHEMA_SECONDS, self._readiness.look_at_schema, name="schema")
         self._runner.every(
             OBLIGATIONS_SECONDS, self._guard.carry_out_obligations, name="obligations"
         )
@@ -118,7 +113,7 @@ class Live:
 
         What cannot be written any more, because the database is gone, is logged; all else ends.
         """
-        self._ending = "The guard is stopping."
+        self._readiness.ending = "The guard is stopping."
         await asyncio.gather(self._watch.stop(), self._runner.stop())
         if self._loop is not None:
             await self._loop.stop()
@@ -153,26 +148,6 @@ class Live:
             loaded_at=self._policies.loaded_at.timestamp(), is_refused=bool(self._policies.refused)
         )
 
-    async def _look_at_database(self) -> str | None:
-        """See whether the schema is still ours, and return why that can't be seen.
-
-        An upgrade may come while the old version runs. What can't be read says nothing about it.
-        """
-        try:
-            async with asyncio.timeout(LOOK_SECONDS):
-                schema.require_ours(await self._database.read(schema.read_number))
-        except TimeoutError:
-            return "The database does not answer."
-        except schema.SchemaOutdated as error:
-            if self._outdated is None:
-                log.error("schema_outdated", error=error.message, hint=error.hint)
-            self._outdated = error.message
-        except GuardError as error:
-            return error.message
-        else:
-            self._outdated = None
-        return None
-
     async def _introduce(self) -> None:
         """Learn who we are, unless that is known; then, once, begin to sync."""
         if self._guard.own.user_id is None:
@@ -188,13 +163,13 @@ class Live:
         try:
             await self._guard.introduce()
         except OrganizationDiffers as error:
-            self._contradiction = error.message
+            self._readiness.other_organization = error.message
             log.error("organization_differs", error=error.message, hint=error.hint)
             return False
         except GuardError as error:
             log.warning("dataverse_not_reached", error_code=error.code, error=error.message)
             return False
-        self._contradiction = None
+        self._readiness.other_organization = None
         return True
 
     async def _begin_to_sync(self) -> None:
@@ -223,13 +198,9 @@ class Live:
         except GuardError as error:
             log.warning("reconciliation_failed", error_code=error.code, error=error.message)
 
-    def _problem(self) -> str | None:
-        """Return why nothing can be decided now; facts of another organisation would decide."""
-        return self._ending or self._outdated or self._contradiction
-
-    async def _readiness(self) -> dict[str, Any]:
-        unreadable = await self._look_at_database()
-        problem = self._problem() or unreadable
+    async def _state(self) -> dict[str, Any]:
+        unreadable = await self._readiness.look_at_schema()
+        problem = self._readiness.problem or unreadable
         return {
             "ready": problem is None,
             "problem": problem,

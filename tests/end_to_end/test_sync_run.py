@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 
 import pytest
 
@@ -85,3 +86,15 @@ def test_a_loop_runs_beside_a_server_that_does_not(group: Processes, cloud: Tena
     assert server.wait_until_ready()["syncs"] is False
     assert loop.terminate() == 0, loop.shown()
     assert server.terminate() == 0, server.shown()
+
+
+def test_a_loop_notices_another_schema_and_ends_cleanly(
+    group: Processes, cloud: TenantCloud
+) -> None:
+    loop = group.sync_loop(**cloud.settings)
+    with sqlite3.connect(group.folder / "data" / "mailbox-guard.db") as database:
+        database.execute("UPDATE kernel_schema SET number = number + 1")
+    database.close()
+    loop.wait_for("schema_outdated")
+    assert loop.terminate() == 0, loop.shown()
+    assert "Traceback" not in loop.err
