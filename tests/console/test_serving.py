@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -21,6 +22,42 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     await asyncio.sleep(0.2)
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"here"})
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """An application that is served now."""
+
+    port: int
+    stop: asyncio.Event
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}/"
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open a connection and say nothing on it."""
+        return await asyncio.open_connection("127.0.0.1", self.port)
+
+
+@asynccontextmanager
+async def served(application: Any) -> AsyncIterator[Served]:
+    """Serve an application until the end of the block."""
+    sock = listen("127.0.0.1", 0)
+    stop, is_ready = asyncio.Event(), asyncio.Event()
+
+    async def ready() -> None:
+        is_ready.set()
+
+    running = asyncio.create_task(Serving(application, sock).run_until(stop, ready))
+    await asyncio.wait_for(is_ready.wait(), 10)
+    try:
+        yield Served(sock.getsockname()[1], stop)
+    finally:
+        stop.set()
+        await asyncio.wait_for(running, 10)
+        sock.close()
 
 
 def test_a_taken_port_is_refused_with_a_mend() -> None:
@@ -43,23 +80,12 @@ def test_a_host_that_has_no_address_is_refused() -> None:
 
 
 async def test_a_request_under_way_is_answered_before_the_end() -> None:
-    sock = listen("127.0.0.1", 0)
-    port = sock.getsockname()[1]
-    stop, is_ready = asyncio.Event(), asyncio.Event()
-
-    async def ready() -> None:
-        is_ready.set()
-
-    running = asyncio.create_task(Serving(application, sock).run_until(stop, ready))
-    await asyncio.wait_for(is_ready.wait(), 10)
-    async with httpx.AsyncClient() as client:
-        asked = asyncio.create_task(client.get(f"http://127.0.0.1:{port}/"))
+    async with served(application) as server, httpx.AsyncClient() as client:
+        asked = asyncio.create_task(client.get(server.url))
         await asyncio.sleep(0.1)
-        stop.set()
+        server.stop.set()
         answer = await asked
     assert (answer.status_code, answer.text) == (200, "here")
-    await asyncio.wait_for(running, 10)
-    sock.close()
 
 
 async def test_what_cannot_begin_ends_the_serving() -> None:
@@ -96,27 +122,18 @@ SEEN = asyncio.Event()
     ids=["header", "trailer"],
 )
 async def test_a_head_without_end_is_broken_off(beginning: bytes) -> None:
-    sock = listen("127.0.0.1", 0)
-    stop, is_ready = asyncio.Event(), asyncio.Event()
+    async with served(application) as server:
+        _, writer = await server.connect()
+        writer.write(beginning)
 
-    async def ready() -> None:
-        is_ready.set()
+        async def go_on() -> None:
+            for _ in range(1000):
+                writer.write(b"a" * 16 * 1024)
+                await writer.drain()
 
-    running = asyncio.create_task(Serving(application, sock).run_until(stop, ready))
-    await is_ready.wait()
-    _, writer = await asyncio.open_connection(*sock.getsockname())
-    writer.write(beginning)
-
-    async def go_on() -> None:
-        for _ in range(1000):
-            writer.write(b"a" * 16 * 1024)
-            await writer.drain()
-
-    with pytest.raises(ConnectionError):
-        await go_on()
-    writer.close()
-    stop.set()
-    await asyncio.wait_for(running, 10)
+        with pytest.raises(ConnectionError):
+            await go_on()
+        writer.close()
 
 
 @pytest.mark.parametrize(
@@ -132,64 +149,33 @@ async def test_a_head_that_never_ends_is_not_waited_for(
     beginning: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serving, "HEAD_SECONDS", 0.3)
-    sock = listen("127.0.0.1", 0)
-    stop, is_ready = asyncio.Event(), asyncio.Event()
-
-    async def ready() -> None:
-        is_ready.set()
-
-    running = asyncio.create_task(Serving(application, sock).run_until(stop, ready))
-    await is_ready.wait()
-    reader, writer = await asyncio.open_connection(*sock.getsockname())
-    for one in beginning:
-        writer.write(bytes([one]))
-        await writer.drain()
-    await asyncio.wait_for(reader.read(), 5)
-    writer.close()
-    stop.set()
-    await asyncio.wait_for(running, 10)
+    async with served(application) as server:
+        reader, writer = await server.connect()
+        for one in beginning:
+            writer.write(bytes([one]))
+            await writer.drain()
+        await asyncio.wait_for(reader.read(), 5)
+        writer.close()
 
 
 async def test_a_request_that_came_whole_may_take_longer_than_its_head(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(serving, "HEAD_SECONDS", 0.05)
-    sock = listen("127.0.0.1", 0)
-    stop, is_ready = asyncio.Event(), asyncio.Event()
-
-    async def ready() -> None:
-        is_ready.set()
-
-    running = asyncio.create_task(Serving(application, sock).run_until(stop, ready))
-    await is_ready.wait()
-    url = f"http://127.0.0.1:{sock.getsockname()[1]}/"
-    async with httpx.AsyncClient() as client:
+    async with served(application) as server, httpx.AsyncClient() as client:
         for _ in range(2):
-            assert (await client.post(url, content=b"a")).text == "here"
+            assert (await client.post(server.url, content=b"a")).text == "here"
             await asyncio.sleep(0.1)
-    stop.set()
-    await asyncio.wait_for(running, 10)
 
 
 async def test_a_body_may_be_longer_than_a_head() -> None:
-    sock = listen("127.0.0.1", 0)
-    stop, is_ready = asyncio.Event(), asyncio.Event()
-
-    async def ready() -> None:
-        is_ready.set()
-
     async def parts() -> AsyncIterator[bytes]:
         for _ in range(100):
             yield b"a" * 10_000
 
-    running = asyncio.create_task(Serving(application, sock).run_until(stop, ready))
-    await is_ready.wait()
-    url = f"http://127.0.0.1:{sock.getsockname()[1]}/"
-    async with httpx.AsyncClient() as client:
+    async with served(application) as server, httpx.AsyncClient() as client:
         for body in (parts(), b"a" * 1_000_000):
-            assert (await client.post(url, content=body)).status_code == 200
-    stop.set()
-    await asyncio.wait_for(running, 10)
+            assert (await client.post(server.url, content=body)).status_code == 200
 
 
 class Wire(asyncio.Transport):
@@ -220,7 +206,8 @@ async def test_what_is_written_in_one_turn_leaves_as_one() -> None:
 
 
 async def test_what_the_caller_waits_for_is_not_held_back() -> None:
-    async with _serving(streaming) as (reader, writer):
+    async with served(streaming) as server:
+        reader, writer = await server.connect()
         writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n")
         writer.write(b"expect: 100-continue\r\n\r\n")
         assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -228,25 +215,4 @@ async def test_what_the_caller_waits_for_is_not_held_back() -> None:
         assert (await reader.readuntil(b"first\r\n")).startswith(b"HTTP/1.1 200 OK\r\n")
         SEEN.set()
         assert await reader.readexactly(16) == b"6\r\nsecond\r\n0\r\n\r\n"
-
-
-@asynccontextmanager
-async def _serving(
-    served: Any,
-) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    sock = listen("127.0.0.1", 0)
-    stop, is_ready = asyncio.Event(), asyncio.Event()
-
-    async def ready() -> None:
-        is_ready.set()
-
-    running = asyncio.create_task(Serving(served, sock).run_until(stop, ready))
-    await asyncio.wait_for(is_ready.wait(), 10)
-    reader, writer = await asyncio.open_connection("127.0.0.1", sock.getsockname()[1])
-    try:
-        yield reader, writer
-    finally:
         writer.close()
-        stop.set()
-        await asyncio.wait_for(running, 10)
-        sock.close()
