@@ -29,6 +29,7 @@ CODES: dict[str, str] = {
     "kind-unknown": "The file's kind is not known.",
     "label-unknown": "The choice has no such label.",
     "list-unknown": "There is no such named list.",
+    "message-empty": "A rule's message is empty.",
     "mode-unknown": "The mode is not off, audit, warn or enforce.",
     "name-duplicate": "Two files of one kind have the same name.",
     "name-invalid": "A name is not 3 to 63 small letters, digits or hyphens.",

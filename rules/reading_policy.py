@@ -254,6 +254,13 @@ def _rule(node: Node, header: PolicyHeader, scope: Scope) -> Rule | None:
 def _message(keys: Keys, scope: Scope) -> Message:
     text = keys.text("message", required=True)
     node = keys.node.entries.get("message")
+    if isinstance(node, ScalarNode) and isinstance(node.content, str) and not text.strip():
+        scope.complaints.add(
+            node,
+            "message-empty",
+            "The message is empty: whoever is rejected would not be told why.",
+            hint="Say what is wrong, with {address} or another field where it helps.",
+        )
     pieces: list[str | Reference] = []
     end = 0
     for hole in HOLE.finditer(text):

@@ -99,7 +99,9 @@ def _policy(catalogue: Catalogue) -> Schema:
                 **conditions, "minItems": 1, "description": "All of these must hold.",
             },
             "unless": {**conditions, "description": "The rule is skipped if all of these hold."},
-            "message": {**_TEXT, "description": "Text for people, with {path} holes."},
+            "message": {
+                **_TEXT, "pattern": r"\S", "description": "Text for people, with {path} holes.",
+            },
             "help": {**_TEXT, "description": "How to mend it."},
         },
         required=("id", "require", "message"),

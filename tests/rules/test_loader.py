@@ -88,6 +88,7 @@ def test_a_condition_that_cannot_mean_anything_never_loads(condition, code):
         (a_policy(_RULE, more="params: {mode: x}\n"), "param-reserved"),
         (a_policy(_RULE).replace("guard/v1", "guard/v9"), "version-unknown"),
         (a_policy(_RULE).replace("message: m", "message: 'a {new.adress}'"), "hole-unknown"),
+        (a_policy(_RULE).replace("message: m", "message: ' '"), "message-empty"),
         (a_policy(_RULE).replace(", message: m", ""), "key-missing"),
         (a_policy(_RULE).replace("kind: Policy", "kind: Polcy"), "kind-unknown"),
         (a_policy(_RULE).replace("mode:", "name: x\nmode:"), "yaml-duplicate-key"),
