@@ -17,7 +17,11 @@ from rules.change import Value
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A rejected change that was committed all the same."""
+    """A rejected change that was committed all the same.
+
+    What an image leaves out was empty: Dataverse puts no empty column into one. Only where nothing
+    at all is known of the row before does `before` say nothing.
+    """
 
     table: str
     record_id: str
@@ -43,16 +47,24 @@ def restoration(rejected: Rejected, row: Mapping[str, Value]) -> dict[str, Value
     """Return what to write into the row as it is now; nothing when it was mended already."""
     columns: dict[str, Value] = {}
     for name in rejected.altered:
-        if name == APPROVAL or rejected.operation == "create" or name not in rejected.before:
+        if name == APPROVAL or not _is_known(rejected, name):
             continue
         if is_equal(row.get(name), rejected.after.get(name)):
-            columns[name] = rejected.before[name]
+            columns[name] = rejected.before.get(name)
             if name.endswith(".id"):
                 kind = f"{name.removesuffix('.id')}.type"
                 columns[kind] = rejected.before.get(kind)
     if _approval_changes(rejected, row):
         columns[APPROVAL] = rejected.approval
     return columns
+
+
+def _is_known(rejected: Rejected, name: str) -> bool:
+    """Return whether there is a value to go back to."""
+    if rejected.operation == "create" or not rejected.before:
+        return False
+    # Every row has an owner, so an image without one proves nothing.
+    return name in rejected.before or name != "ownerid.id"
 
 
 def _approval_changes(rejected: Rejected, row: Mapping[str, Value]) -> bool:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from guard.actions.restoring import Rejected, restoration
 from guard.facts.rows import UserRow
 from kernel import work
 from kernel.clock import FrozenClock
@@ -21,6 +22,17 @@ from tests.guard.builders import (
 from tests.guard.house import Worked, a_worked_house
 
 CEO = {"emailaddress": "ceo@contoso.com"}
+NO_CHANGE = """
+apiVersion: guard/v1
+kind: Policy
+name: none
+mode: enforce
+match: {entity: mailbox, operations: [update]}
+rules:
+  - id: unchanged
+    require: [{field: COLUMN, changed: false}]
+    message: The column stays.
+"""
 
 
 @pytest.fixture
@@ -48,6 +60,35 @@ async def test_a_rejected_address_is_restored_and_the_approval_set_to_3(worked: 
     assert written.tag.startswith("mailbox-guard-")
     (listed,) = worked.decisions()
     assert [(one["kind"], one["state"]) for one in listed["obligations"]] == [("revert", "done")]
+
+
+@pytest.mark.parametrize(("column", "sent"), [("emailaddress", "c@contoso.com"), ("username", "c")])
+async def test_what_was_empty_before_and_so_not_in_the_image_becomes_empty_again(
+    database: Database, clock: FrozenClock, column: str, sent: str
+) -> None:
+    documents = {"policies/none.yaml": NO_CHANGE.replace("COLUMN", column)}
+    worked = a_worked_house(database, clock, documents=documents)
+    await commit(worked, **{column: sent})
+    before = {name: value for name, value in MAILBOX_BEFORE.items() if name != column}
+    answer = await worked.deliver({column: sent}, mode=1, before=before)
+    assert answer.body["decision"] == "reject"
+    assert row_of(worked)[column] is None
+
+
+def a_rejected_edit(before: dict[str, Any]) -> Rejected:
+    return Rejected(
+        "mailbox", MAILBOX_ID, "update", False,
+        before=before,
+        after={"emailaddress": "anna@contoso.com", "ownerid.id": QUEUE_ID, "username": "x"},
+        altered=("ownerid.id", "username"),
+    )  # fmt: skip
+
+
+def test_nothing_is_emptied_where_nothing_is_known_and_an_owner_never() -> None:
+    row = {"ownerid.id": QUEUE_ID, "username": "x", "emailrouteraccessapproval": 3}
+    assert restoration(a_rejected_edit({}), row) == {}
+    known = {"emailaddress": "anna@contoso.com"}
+    assert restoration(a_rejected_edit(known), row) == {"username": None}
 
 
 async def test_only_what_was_altered_is_restored(worked: Worked) -> None:
