@@ -66,6 +66,24 @@ class ClientCertificate:
 
     file: Path
 
+    def read(self) -> dict[str, str]:
+        """Return both parts as msal wants them. Raises SettingInvalid for a file without them."""
+        try:
+            text = self.file.read_text("ascii")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingInvalid(
+                f"The client certificate file cannot be read: {self.file}",
+                hint="Give a PEM file with the private key and the certificate.",
+            ) from error
+        key, certificates = _PEM_KEY.search(text), _PEM_CERTIFICATE.findall(text)
+        if key is None or not certificates or "ENCRYPTED" in key.group(0).splitlines()[0]:
+            raise SettingInvalid(
+                "The client certificate file holds no unencrypted private key with its "
+                f"certificate: {self.file}",
+                hint="Put both PEM blocks into one file that only this service can read.",
+            )
+        return {"private_key": key.group(0), "public_certificate": "\n".join(certificates)}
+
 
 class MsalApp:
     """A confidential client of one authority.
@@ -203,23 +221,7 @@ def _http_client(ca_bundle_file: str | None) -> httpx.Client:
 
 
 def _credential_for_msal(credential: ClientSecret | ClientCertificate) -> Any:
-    if isinstance(credential, ClientSecret):
-        return credential.secret
-    try:
-        text = credential.file.read_text("ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingInvalid(
-            f"The client certificate file cannot be read: {credential.file}",
-            hint="Give a PEM file with the private key and the certificate.",
-        ) from error
-    key, certificates = _PEM_KEY.search(text), _PEM_CERTIFICATE.findall(text)
-    if key is None or not certificates or "ENCRYPTED" in key.group(0).splitlines()[0]:
-        raise SettingInvalid(
-            "The client certificate file holds no unencrypted private key with its certificate: "
-            f"{credential.file}",
-            hint="Put both PEM blocks into one file that only this service can read.",
-        )
-    return {"private_key": key.group(0), "public_certificate": "\n".join(certificates)}
+    return credential.secret if isinstance(credential, ClientSecret) else credential.read()
 
 
 def _token_or_error(result: Any, scope: str, hidden: Any) -> Mapping[str, Any]:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from guard.policies import PolicyHolder
 from kernel.clock import Clock
-from kernel.errors import GuardError, PolicyInvalid
+from kernel.errors import GuardError, PolicyInvalid, SettingInvalid
 from kernel.log import get_logger
-from kernel.settings import Settings
+from kernel.settings import PREFIX, Settings
 from rules.loader import load
 from rules.policy_set import PolicySet
 from rules.shipped import shipped_folder
@@ -44,11 +44,20 @@ class PolicyFolder:
 
     @classmethod
     def of(cls, settings: Settings, clock: Clock) -> PolicyFolder:
-        """Load the folder that the settings name. Raises PolicyInvalid with every complaint."""
+        """Load the folder that the settings name.
+
+        Raises SettingInvalid when there is none, PolicyInvalid with every complaint.
+        """
+        folder = settings.policies_dir
+        if folder is not None and not folder.is_dir():
+            raise SettingInvalid(
+                f"{PREFIX}POLICIES_DIR names {folder}, which is no folder.",
+                hint="Give the root of a policy folder; without it the shipped policies hold.",
+            )
         return cls(
-            settings.policies_dir or shipped_folder(),
+            folder or shipped_folder(),
             environment=settings.environment,
-            pinned_digest=settings.policies_digest,
+            pinned_digest=settings.policies_digest.lower(),
             clock=clock,
         )
 

@@ -31,8 +31,9 @@ def of_allowed(
     is_sensitive = bool(table.sensitive.intersection(altered)) or "isdisabled" in altered
     tasks: tuple[NewTask, ...] = ()
     withdrawals: tuple[Withdrawal, ...] = ()
-    if cannot_be_approved(change.table, change.after):
-        withdrawals = (_withdrawal(change, "Dataverse no longer holds the address approved."),)
+    forbidden = why_not_approved(change.table, change.after)
+    if forbidden is not None:
+        withdrawals = (_withdrawal(change, forbidden),)
     elif is_sensitive or "statecode" in altered:
         withdrawals = (_withdrawal(change, "The evidence of the approval has changed.", keep=True),)
         if grants and change.after.get(APPROVAL) == APPROVED:
@@ -64,15 +65,18 @@ def of_unread(
     return Effects((task,), (Withdrawal(reason, owner_id=record_id),))
 
 
-def cannot_be_approved(table: str, columns: Mapping[str, Value]) -> bool:
-    """Return whether what is known of a row forbids an approval; an unknown column says nothing."""
+def why_not_approved(table: str, columns: Mapping[str, Value]) -> str | None:
+    """Return why what is known of a row forbids an approval; an unknown column says nothing."""
     address = TABLES[table].address
-    return (
-        (APPROVAL in columns and columns[APPROVAL] != APPROVED)
-        or (address in columns and not columns[address])
-        or columns.get("statecode") not in (None, ACTIVE)
-        or columns.get("isdisabled") is True
-    )
+    if columns.get("isdisabled") is True:
+        return "The user is disabled in Dataverse."
+    if columns.get("statecode") not in (None, ACTIVE):
+        return f"The {table} row is inactive in Dataverse."
+    if address in columns and not columns[address]:
+        return f"The {table} row has no address any more."
+    if APPROVAL in columns and columns[APPROVAL] != APPROVED:
+        return "Dataverse no longer holds the address approved."
+    return None
 
 
 def _withdrawal(change: Change, reason: str, *, keep: bool = False) -> Withdrawal:

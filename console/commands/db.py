@@ -19,6 +19,8 @@ def upgrade(ctx: click.Context) -> None:
     """Run the migrations that are missing."""
     with open_database(settings_of(ctx)) as database:
         before = schema.number_of(database)
+        if before > schema.NUMBER:
+            schema.require_ours(before)
         after = schema.upgrade(database)
     click.echo(f"Schema {before} is now {after}." if before != after else f"Schema {after}.")
 

@@ -16,7 +16,7 @@ from console.output import Output, emit, output_option, table
 from kernel.settings import Settings
 
 if TYPE_CHECKING:
-    from guard.watch.scan import Applied, ScannedRow, Scanner
+    from guard.watch.scan import Applied, BrakePulled, ScannedRow, Scanner
     from kernel.clock import Clock
 
 _NOES = ("fail", "error")
@@ -48,10 +48,12 @@ def scan(
     """Exit 1 when anything fails, errs or is not answered, or the brake was pulled."""
     if applies and log_file is not None:
         raise click.UsageError("--apply judges every row anew; it takes no --resume.")
-    listed, applied = asyncio.run(
+    listed, applied, stopped = asyncio.run(
         _scan(settings_of(ctx), log_file, applies=applies, yes_withdraw=yes_withdraw)
     )
     emit(outputs, listed, text=lambda: _text(listed))
+    if stopped is not None:
+        raise stopped
     if applied is not None:
         click.echo(
             f"Granted {len(applied.granted)}, withdrew {len(applied.withdrawn)}, "
@@ -66,11 +68,13 @@ def scan(
 
 async def _scan(
     settings: Settings, log_file: Path | None, *, applies: bool, yes_withdraw: int | None
-) -> tuple[list[dict[str, Any]], Applied | None]:
+) -> tuple[list[dict[str, Any]], Applied | None, BrakePulled | None]:
+    """Return what was judged, what was done about it, and what stopped that."""
     from console.metrics import Metrics
     from console.policy_folder import PolicyFolder
     from console.wiring.connections import connect_guard
     from console.wiring.guard import open_guard
+    from guard.watch.scan import BrakePulled
     from kernel.clock import SystemClock
     from kernel.failpoints import failpoints_from
 
@@ -90,12 +94,15 @@ async def _scan(
             )
             await guard.introduce()
             scanned = await _judged(guard.scanner, log_file, clock)
-            applied = None
+            applied, stopped = None, None
             if applies:
-                applied = await guard.scanner.apply(scanned, withdrawals_allowed=yes_withdraw)
+                try:
+                    applied = await guard.scanner.apply(scanned, withdrawals_allowed=yes_withdraw)
+                except BrakePulled as brake:
+                    stopped = brake
         finally:
             await connections.aclose()
-    return [one.listed() for one in scanned], applied
+    return [one.listed() for one in scanned], applied, stopped
 
 
 async def _judged(scanner: Scanner, log_file: Path | None, clock: Clock) -> list[ScannedRow]:

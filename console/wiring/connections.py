@@ -166,6 +166,10 @@ def _app(
                 hint="Give a PEM file with private key and certificate.",
             )
         credential = ClientCertificate(certificate)
+        try:
+            credential.read()
+        except SettingInvalid as error:
+            raise SettingInvalid(f"{certificate_name}: {error.message}", hint=error.hint) from error
     elif secret:
         credential = ClientSecret(secret.reveal())
     else:

@@ -160,6 +160,9 @@ def _parts_of(
         return _Parts(stripped=True, key=_key_of(context, table.name, message, b""))
     parts = _Parts()
     raw = _value_of(context.input_parameters, "Target")
+    if sum(pair.key == "Target" for pair in context.input_parameters) > 1:
+        parts.problem = "InputParameters names Target twice"
+        return parts
     try:
         entity = decode_target(raw, table) if raw else None
         if entity is None:

@@ -91,8 +91,17 @@ class TestRefusals:
         (tmp_path / "empty").mkdir()
         assert "no enforced policy" in self.refused(group, policies_dir=str(tmp_path / "empty"))
 
+    def test_a_folder_that_is_not_there(self, group: Processes, tmp_path: Path) -> None:
+        told = self.refused(group, policies_dir=str(tmp_path / "nowhere"))
+        assert f"MAILBOX_GUARD_POLICIES_DIR names {tmp_path / 'nowhere'}" in told
+
     def test_a_set_that_is_not_the_pinned_one(self, group: Processes) -> None:
-        assert "is pinned" in self.refused(group, policies_digest="0" * 64)
+        told = self.refused(group, policies_digest="0" * 64)
+        assert "is pinned" in told
+        digest = re.search(r"has digest ([0-9a-f]{64})", told)
+        assert digest is not None
+        # The case in which a digest is written is nobody's matter.
+        group.serve("--no-sync", policies_digest=digest[1].upper())
 
     def test_an_exception_that_ends_too_late(self, group: Processes, policies: Path) -> None:
         (policies / "exceptions").mkdir(exist_ok=True)
@@ -127,6 +136,16 @@ class TestRefusals:
         # Where nothing is synced it is never looked at.
         group.serve("--no-sync", **given)
 
+    def test_a_certificate_file_that_holds_none(
+        self, group: Processes, cloud: TenantCloud, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "certificate.pem"
+        file.write_text("hello")
+        given = {**cloud.settings, "client_secret": "", "client_certificate_file": str(file)}
+        told = self.refused(group, **given)
+        assert "MAILBOX_GUARD_CLIENT_CERTIFICATE_FILE" in told
+        assert str(file) in told
+
     def test_a_setting_that_is_not_known(self, group: Processes) -> None:
         assert "MAILBOX_GUARD_POLICIES_DIR" in self.refused(group, policy_dir="policies")
 
@@ -143,6 +162,9 @@ class TestRefusals:
             database.execute("UPDATE kernel_schema SET number = 9999")
         database.close()
         assert "schema 9999" in self.refused(group)
+        upgraded = group.run("db", "upgrade")
+        assert (upgraded.returncode, upgraded.stdout) == (2, "")
+        assert "schema 9999" in upgraded.stderr
 
     def test_a_second_server_on_the_same_data(self, group: Processes) -> None:
         first = group.serve("--no-sync")

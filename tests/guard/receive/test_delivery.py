@@ -361,6 +361,15 @@ def test_any_bytes_are_readable_or_unreadable(data: bytes) -> None:
         read_delivery(data)
 
 
+def test_two_targets_cannot_be_decided() -> None:
+    posted = json.loads(body({"emailaddress": "anna@contoso.com"}))
+    second = json.loads(body({"emailaddress": "ceo@contoso.com"}))
+    posted["InputParameters"] += second["InputParameters"]
+    delivery = read_delivery(json.dumps(posted).encode())
+    assert delivery.problem == "InputParameters names Target twice"
+    assert delivery.record_id is not None
+
+
 @pytest.mark.parametrize("name", ["tag", "\\u0074ag"])
 def test_a_tag_among_the_shared_variables_is_found_however_its_name_is_written(name: str) -> None:
     written = body({}, tag="nonce")
