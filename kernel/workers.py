@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from kernel import work
 from kernel.clock import Clock
 from kernel.database import Database
-from kernel.errors import ApprovalWithdrawn, FenceLost
+from kernel.errors import ApprovalWithdrawn, Bug, FenceLost, GuardError
 from kernel.failpoints import step
 from kernel.log import get_logger
 from kernel.work import Task
@@ -159,13 +159,14 @@ class Workers:
             return await self._handlers[task.kind](task)
         except ApprovalWithdrawn as error:
             return Failed(error.message)
-        except FenceLost as error:
-            return Again(error.message)
         except Exception as error:
-            log.warning(
-                "task_raised", task_id=task.id, kind=task.kind, error=str(error), exc_info=error
-            )
-            return Again(f"{type(error).__name__}: {error}", getattr(error, "until", None))
+            until = getattr(error, "until", None)
+            about = {"task_id": task.id, "kind": task.kind, "error": str(error)}
+            if isinstance(error, GuardError) and not isinstance(error, Bug):
+                log.warning("task_put_off", error_code=error.code, **about)
+                return Again(error.message, until)
+            log.warning("task_raised", exc_info=error, **about)
+            return Again(f"{type(error).__name__}: {error}", until)
 
     def _settle(self, connection: Connection, task: Task, outcome: Outcome) -> None:
         match outcome:

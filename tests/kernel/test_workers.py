@@ -8,11 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from kernel import work
 from kernel.clock import FrozenClock, SystemClock
 from kernel.database import Database
-from kernel.errors import ApprovalWithdrawn, FenceLost, Unavailable
+from kernel.errors import ApprovalWithdrawn, Bug, FenceLost, Unavailable
 from kernel.failpoints import Crash, CrashAt, Trace, step
 from kernel.work import Task
 from kernel.workers import (
@@ -68,7 +69,8 @@ BACK_OFF = NOON + timedelta(seconds=5)
         (Again("busy"), work.QUEUED, "busy", BACK_OFF),
         (ApprovalWithdrawn("withdrawn"), work.FAILED, "withdrawn", NOON),
         (FenceLost("passed on"), work.QUEUED, "passed on", BACK_OFF),
-        (Unavailable("down"), work.QUEUED, "Unavailable: down", BACK_OFF),
+        (Unavailable("down"), work.QUEUED, "down", BACK_OFF),
+        (Bug("lost count"), work.QUEUED, "Bug: lost count", BACK_OFF),
         (ValueError("odd"), work.QUEUED, "ValueError: odd", BACK_OFF),
         (TimeoutError("slow"), work.QUEUED, "TimeoutError: slow", BACK_OFF),
     ],
@@ -98,6 +100,18 @@ async def test_an_error_that_knows_until_when_to_wait_decides_the_wait(
     add(database)
     await Workers(database, clock, {"revert": answering(Throttled("slow down"))}).run_due()
     assert held(database).not_before == SOON
+
+
+@pytest.mark.parametrize(
+    ("error", "is_traced"), [(Unavailable("down"), False), (Bug("odd"), True), (ValueError(), True)]
+)
+async def test_only_what_nobody_expects_is_logged_with_its_traceback(
+    database: Database, clock: FrozenClock, error: Exception, is_traced: bool
+) -> None:
+    add(database)
+    with capture_logs() as logged:
+        await Workers(database, clock, {"revert": answering(error)}).run_due()
+    assert ["exc_info" in one for one in logged] == [is_traced]
 
 
 def test_the_back_off_doubles_up_to_an_hour() -> None:
