@@ -18,13 +18,14 @@ from typing import Any
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from cloud.errors import RequestRejected
+from cloud.errors import NotThere, RequestRejected
 from sync.crm.port import Crm, EmailRow
 from sync.errors import ItemUnreadable
 from sync.item import moment_from_text
 from sync.mapping.attachment import attachment_row
 from sync.mapping.email import ATTACHMENTS_MISSING, BODY_CUT, EmailValues
 from sync.mapping.keys import email_key, has_weak_key, other_email_key
+from sync.mapping.parties import unbound
 
 Attached = tuple[Mapping[str, Any], Callable[[], Awaitable[bytes | None]]]
 """What is known of an attachment, and how to get its bytes when their turn comes."""
@@ -68,7 +69,7 @@ class RowMaker:
     async def _create(self, row_id: UUID, values: EmailValues) -> tuple[bool, EmailRow | None]:
         """Create the row; return whether that was new, and else what is there already."""
         try:
-            if await self._crm.create_email(row_id, values.columns):
+            if await self._create_or_unbound(row_id, values.columns):
                 return True, None
         except RequestRejected:
             # Parties beneath an existing row may be refused before its existence is told (412).
@@ -77,6 +78,20 @@ class RowMaker:
                 raise
             return False, existing
         return False, await self._crm.email(row_id)
+
+    async def _create_or_unbound(self, row_id: UUID, columns: Mapping[str, Any]) -> bool:
+        """Create the row; return whether that was new.
+
+        The row that an address was bound to may be gone: then the addresses alone tell who took
+        part.
+        """
+        try:
+            return await self._crm.create_email(row_id, columns)
+        except NotThere:
+            addressed = unbound(columns)
+            if addressed == columns:
+                raise
+            return await self._crm.create_email(row_id, addressed)
 
     async def _finish(self, row_id: UUID, values: EmailValues, attached: list[Attached]) -> None:
         is_missing = False

@@ -11,6 +11,7 @@ from sync.item import address_of
 SENDER, TO, CC, BCC = 1, 2, 3, 4
 MAX_ADDRESS = 250
 _FIELDS = ((SENDER, "from"), (TO, "toRecipients"), (CC, "ccRecipients"), (BCC, "bccRecipients"))
+BIND = "@odata.bind"
 _SETS = {"systemuser": "systemusers", "queue": "queues"}
 
 
@@ -38,10 +39,18 @@ def parties_of(message: Mapping[str, Any], book: AddressBook) -> list[dict[str, 
         party: dict[str, Any] = {"participationtypemask": mask, "addressused": address}
         known = book.get(address.casefold())
         if known is not None and known.table in _SETS:
-            bind = f"partyid_{known.table}@odata.bind"
-            party[bind] = f"/{_SETS[known.table]}({known.row_id})"
+            party[f"partyid_{known.table}{BIND}"] = f"/{_SETS[known.table]}({known.row_id})"
         parties.append(party)
     return parties
+
+
+def unbound(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns of a row with every party known by its address alone."""
+    parties = [
+        {name: value for name, value in party.items() if not name.endswith(BIND)}
+        for party in columns.get("email_activity_parties", ())
+    ]
+    return {**columns, "email_activity_parties": parties} if parties else dict(columns)
 
 
 def addresses_of(message: Mapping[str, Any]) -> Iterator[tuple[int, str]]:

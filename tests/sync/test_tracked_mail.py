@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloud.errors import RequestRejected
+from cloud.errors import NotThere, RequestRejected
+from sync.mailboxes import show_mailbox
 from sync.mapping.keys import email_key, other_email_key
 from sync.once import once
 from sync.store import access, verdicts
 from sync.verdict import Fate
 from tests.sync.builders import (
+    ANNA,
     ANNA_OBJECT,
     ANNA_RECORD,
     BEN_OBJECT,
@@ -154,6 +156,39 @@ class TestTheSameMail:
             email_key(ORGANIZATION, forged),
             other_email_key(ORGANIZATION, a_message(1)),
         }
+
+
+class TestParties:
+    async def test_one_whose_row_is_gone_is_kept_by_the_address_alone(self, world: World) -> None:
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, a_message())
+        world.crm.fail_next("create_email", NotThere("No such user.", status=404))
+
+        report = await once(world.sync)
+
+        assert report.is_clean
+        [row] = world.crm.emails.values()
+        assert row["email_activity_parties"] == [
+            {"participationtypemask": 1, "addressused": "buyer@fabrikam.com"},
+            {"participationtypemask": 2, "addressused": ANNA},
+        ]
+
+    async def test_where_none_is_bound_a_row_that_cannot_be_made_is_asked_for_once(
+        self, world: World
+    ) -> None:
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, a_message(toRecipients=[]))
+        world.crm.fail_next("create_email", *([NotThere("No such table.", status=404)] * 100))
+
+        report = await once(world.sync)
+
+        [problem] = report.problems
+        assert (problem.kind, problem.reason) == ("unresolved", "No such table.")
+        shown = world.database.read_now(
+            lambda c: show_mailbox(c, ANNA_RECORD, now=world.clock.now())
+        )
+        [task] = shown["tasks"]
+        assert world.crm.requests["create_email"] == task["attempts"]
 
 
 class TestWhatIsWrittenDown:
