@@ -18,7 +18,7 @@ from sync import outcome as outcomes
 from sync.errors import ItemUnreadable, NotOurs
 from sync.exchange.port import Exchange, Permit
 from sync.item import Item, item_from_message
-from sync.kinds import CREATE, VERIFY, Target
+from sync.kinds import ASKED_TO_WAIT, CREATE, VERIFY, Target
 from sync.leases import Leases
 from sync.link import Link, LinkState, Place
 from sync.mapping.attachment import bytes_in, is_reference
@@ -37,8 +37,6 @@ from sync.store import links, payloads, quarantine, streams
 
 WEBHOOK_ATTEMPTS = 5
 BRAKE_SECONDS = 600
-# What the reason of a wait begins with when a service asked for it.
-ASKED_TO_WAIT = f"{Throttled.code}: "
 
 log = get_logger("sync")
 

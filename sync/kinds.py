@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from cloud.errors import Throttled
 from kernel import work
 from kernel.runner import shard_of
 from kernel.tables import microseconds
@@ -19,6 +20,9 @@ from sync.store.streams import Stream
 CREATE = "sync.create"
 VERIFY = "sync.verify"
 KINDS = (CREATE, VERIFY)
+
+# What the reason of a wait begins with when a service asked for it.
+ASKED_TO_WAIT = f"{Throttled.code}: "
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from kernel.workers import Workers
 from sync.crm.port import Crm
 from sync.exchange.port import Exchange
 from sync.freshness import FLUSH_SECONDS, Freshness
-from sync.intents import ASKED_TO_WAIT, Intents
-from sync.kinds import CREATE, KINDS, VERIFY
+from sync.intents import Intents
+from sync.kinds import ASKED_TO_WAIT, CREATE, KINDS, VERIFY
 from sync.leases import Leases, hasten
 from sync.meter import Meter
 from sync.passes import Passes, Visit

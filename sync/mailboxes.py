@@ -11,23 +11,27 @@ from kernel import approvals, work
 from kernel.approvals import PERMIT_SECONDS, Approval
 from kernel.clock import Clock
 from kernel.database import Database
+from sync import troubles
 from sync.errors import MailboxUnknown
 from sync.kinds import CREATE, KINDS
 from sync.steps import COMMAND
 from sync.store import access, mailboxes, payloads, quarantine, streams
-from sync.store.mailboxes import BRAKE, PAUSED, WAITING, WITHDRAWN, MailboxState
+from sync.store.mailboxes import BRAKE, PAUSED, SYNCED, WAITING, WITHDRAWN, MailboxState
 from sync.store.streams import Stream
+from sync.troubles import Trouble
 
 
 def list_mailboxes(connection: Connection, *, now: datetime) -> list[dict[str, Any]]:
     """Return every mailbox that was ever approved, by record id: the shape of docs/contract.md."""
     states = mailboxes.list_all(connection)
     chains = {(one.record_id, one.object_id): one for one in streams.list_all(connection)}
+    found = troubles.list_all(connection)
     return [
         _shown(
             one,
             states.get(one.record_id),
             chains.get((one.record_id, one.object_id)),
+            found.get(one.record_id),
             now=now,
         )
         for one in approvals.list_all(connection)
@@ -44,10 +48,11 @@ def show_mailbox(connection: Connection, record_id: str, *, now: datetime) -> di
         connection, streams.new_stream(approval.record_id, approval.object_id).stream_id
     )
     state = mailboxes.find(connection, approval.record_id)
+    trouble = troubles.list_all(connection, approval.record_id).get(approval.record_id)
     tasks = [one for one in work.list_for(connection, approval.record_id) if one.kind in KINDS]
     open_tasks = [one for one in tasks if one.state in (*work.OPEN_STATES, work.NEEDS_PERSON)]
     return {
-        **_shown(approval, state, stream, now=now),
+        **_shown(approval, state, stream, trouble, now=now),
         "evidence": approval.evidence,
         "until": _text(approval.until),
         "tasks": [
@@ -136,10 +141,15 @@ def _known(connection: Connection, record_id: str) -> Approval:
 
 
 def _shown(
-    approval: Approval, state: MailboxState | None, stream: Stream | None, *, now: datetime
+    approval: Approval,
+    state: MailboxState | None,
+    stream: Stream | None,
+    trouble: Trouble | None,
+    *,
+    now: datetime,
 ) -> dict[str, Any]:
     is_approved = approval.is_approved(now)
-    word, reason = _state(approval, state, stream, now=now)
+    word, reason = _state(approval, state, stream, trouble, now=now)
     return {
         "id": approval.record_id,
         "address": approval.address,
@@ -156,7 +166,12 @@ def _shown(
 
 
 def _state(
-    approval: Approval, state: MailboxState | None, stream: Stream | None, *, now: datetime
+    approval: Approval,
+    state: MailboxState | None,
+    stream: Stream | None,
+    trouble: Trouble | None,
+    *,
+    now: datetime,
 ) -> tuple[str, str]:
     """Return the state in one word and its reason; the approval always has the last word."""
     if approval.state != approvals.APPROVED:
@@ -169,6 +184,8 @@ def _state(
         return PAUSED, state.reason
     if stream is not None and stream.brake is not None and state.state != BRAKE:
         return BRAKE, stream.brake
+    if state.state == SYNCED and trouble is not None:
+        return trouble.state, trouble.reason
     return state.state, state.reason
 
 

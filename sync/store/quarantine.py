@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Text, bindparam, cast, delete, select, update
+from sqlalchemy import Connection, Row, Select, Text, bindparam, cast, delete, select, update
 
 from kernel import work
 from kernel.approvals import approvals
@@ -87,20 +87,22 @@ def retry(connection: Connection, records: Collection[str], *, kind: str, now: d
 
     Only those under the mailboxes' present approvals.
     """
-    epoch = cast(approvals.c.epoch, Text)
-    keys = (
-        select(quarantine.c.object_id + "/" + quarantine.c.item_id + "/" + epoch)
-        .join(approvals, approvals.c.record_id == quarantine.c.record_id)
-        .where(quarantine.c.record_id.in_(records))
-    )
     connection.execute(
         update(work.tasks)
         .where(
             work.tasks.c.kind == kind,
-            work.tasks.c.key.in_(keys),
+            work.tasks.c.key.in_(task_keys().where(quarantine.c.record_id.in_(records))),
             work.tasks.c.state.in_((work.QUEUED, work.FAILED)),
         )
         .values(state=work.QUEUED, not_before=now, result=None)
+    )
+
+
+def task_keys() -> Select[tuple[str]]:
+    """Return the query of the keys of the tasks for what is set aside, under present approvals."""
+    epoch = cast(approvals.c.epoch, Text)
+    return select(quarantine.c.object_id + "/" + quarantine.c.item_id + "/" + epoch).join(
+        approvals, approvals.c.record_id == quarantine.c.record_id
     )
 
 
