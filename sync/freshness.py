@@ -21,7 +21,6 @@ class _Noted:
     record_id: str
     fresh_as_of: datetime
     gain_seconds: float
-    next_at: datetime | None
     empty_answers: int
 
 
@@ -32,11 +31,10 @@ class Freshness:
         self._database = database
         self._clock = clock
         self._noted: dict[str, _Noted] = {}
+        self._due: dict[str, datetime] = {}
         self._written: dict[str, datetime] = {}
 
-    def note(
-        self, stream: Stream, *, fresh_as_of: datetime, next_at: datetime | None, empty: int
-    ) -> None:
+    def note(self, stream: Stream, *, fresh_as_of: datetime, empty: int) -> None:
         """Remember one look at a stream; `stream` is as the database has it."""
         before = self._noted.get(stream.stream_id)
         known = (stream.fresh_as_of, self._written.get(stream.stream_id))
@@ -45,16 +43,21 @@ class Freshness:
             stream.record_id,
             fresh_as_of,
             (fresh_as_of - stored).total_seconds() if stored is not None else 0.0,
-            next_at,
             empty + (before.empty_answers if before is not None else 0),
         )
 
+    def note_due(self, record_id: str, due_at: datetime) -> None:
+        """Remember when a mailbox is due, whether its last visit went well or not."""
+        self._due[record_id] = due_at
+
     async def flush(self, *, gain_seconds: float = 0.0) -> None:
         """Write one batch, unless no stream would gain as many seconds of freshness."""
-        noted = self._noted
-        if not noted or max(one.gain_seconds for one in noted.values()) < gain_seconds:
+        noted, due = self._noted, self._due
+        gains = [one.gain_seconds for one in noted.values()]
+        if not due or max(gains, default=gain_seconds) < gain_seconds:
             return
-        self._noted = {}
+        self._noted, self._due = {}, {}
+        empty = {one.record_id: one.empty_answers for one in noted.values()}
 
         def save(connection: Connection) -> None:
             streams.save_freshness(
@@ -62,7 +65,7 @@ class Freshness:
             )
             mailboxes.save_looks(
                 connection,
-                {one.record_id: (one.next_at, one.empty_answers) for one in noted.values()},
+                {record_id: (at, empty.get(record_id, 0)) for record_id, at in due.items()},
             )
 
         await self._database.write(save, step=FRESHNESS)

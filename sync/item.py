@@ -105,9 +105,14 @@ def moment_from_text(text: str | None) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (OverflowError, ValueError) as error:
         raise ItemUnreadable("A time of the mail is no date and time.") from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def text_from_moment(moment: datetime) -> str:
+    """Return a moment as ISO 8601 text in UTC, to the second."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _version_of(message: Mapping[str, Any]) -> str | None:

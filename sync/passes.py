@@ -20,6 +20,7 @@ from kernel.errors import ApprovalWithdrawn, FenceLost, GuardError
 from kernel.log import get_logger
 from sync.errors import NotOurs
 from sync.freshness import Freshness
+from sync.item import text_from_moment
 from sync.leases import Leases
 from sync.meter import Meter
 from sync.schedule import Rhythm, after_failure, after_look
@@ -105,21 +106,20 @@ class Passes:
         remembered = self._of(record_id)
         async with self._slots, remembered.alone:
             visit, state, look = await self._visit(standing, grace_seconds=grace_seconds)
+            now = self._clock.now()
+            rhythm = remembered.rhythm or Rhythm(now)
+            if visit.trouble is None:
+                rhythm = after_look(rhythm, now=now, item_count=visit.item_count)
+            else:
+                rhythm = after_failure(rhythm, now=now, until=visit.until)
+            if look is not None:
+                self._freshness.note(
+                    look.stream, fresh_as_of=look.fresh_as_of, empty=look.empty_answers
+                )
             if state is not None:
-                await self._write_state(record_id, state)
-        now = self._clock.now()
-        rhythm = remembered.rhythm or Rhythm(now)
-        if visit.trouble is None:
-            remembered.rhythm = after_look(rhythm, now=now, item_count=visit.item_count)
-        else:
-            remembered.rhythm = after_failure(rhythm, now=now, until=visit.until)
-        if look is not None:
-            self._freshness.note(
-                look.stream,
-                fresh_as_of=look.fresh_as_of,
-                next_at=remembered.rhythm.due_at,
-                empty=look.empty_answers,
-            )
+                self._freshness.note_due(record_id, rhythm.due_at)
+                await self._write_state(record_id, state, due_at=rhythm.due_at)
+            remembered.rhythm = rhythm
         return visit
 
     async def _visit(
@@ -141,7 +141,8 @@ class Passes:
             return Visit(record_id, trouble=error.message), None, None
         except Throttled as error:
             visit = Visit(record_id, trouble=error.message, until=error.until, is_throttled=True)
-            return visit, (THROTTLED, error.message), None
+            reason = f"{error.message} Not before {text_from_moment(error.until)}."
+            return visit, (THROTTLED, reason), None
         except GuardError as error:
             log.warning(
                 "visit_failed", record_id=record_id, error_code=error.code, error=error.message
@@ -158,15 +159,22 @@ class Passes:
         state = (SYNCED, "") if brake is None else (BRAKE, brake)
         return Visit(record_id, item_count=look.item_count, trouble=brake), state, look
 
-    async def _write_state(self, record_id: str, state: tuple[str, str]) -> None:
-        """Write a state that changed; the same one again writes nothing (law 10)."""
+    async def _write_state(
+        self, record_id: str, state: tuple[str, str], *, due_at: datetime
+    ) -> None:
+        """Write a state that changed; the same one again writes nothing (law 10).
+
+        When it is due goes with it, and otherwise with the next batch of freshness.
+        """
         known = self._standings.states.get(record_id)
         if known is not None and (known.state, known.reason) == state:
             return
         now = self._clock.now()
 
         def save(connection: Connection) -> mailboxes.MailboxState | None:
-            mailboxes.set_state(connection, record_id, state=state[0], reason=state[1], now=now)
+            mailboxes.set_state(
+                connection, record_id, state=state[0], reason=state[1], now=now, next_at=due_at
+            )
             return mailboxes.find(connection, record_id)
 
         stored = await self._database.write(save, step=STANDING)

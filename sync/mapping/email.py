@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sync.item import moment_from_text
+from sync.item import moment_from_text, text_from_moment
 from sync.mapping.description import description_of
 from sync.mapping.parties import SENDER, TO, AddressBook, addresses_of, parties_of
 
 SUBJECT, MESSAGE_ID, TO_RECIPIENTS, SENDER_COLUMN = 200, 320, 500, 250
+# No column of Dataverse holds an earlier moment.
+EARLIEST = datetime(1753, 1, 1, tzinfo=UTC)
 _PRIORITIES = {"low": 0, "normal": 1, "high": 2}
 
 # notifications: 1 says that not all attachments were saved, 2 that the body was cut.
@@ -49,7 +51,7 @@ def email_values(
         columns["torecipients"] = _joined(recipients)
     for column, name in (("actualstart", "sentDateTime"), ("actualend", "receivedDateTime")):
         moment = moment_from_text(message.get(name))
-        if moment is not None:
+        if moment is not None and moment >= EARLIEST:
             columns[column] = text_from_moment(moment)
     priority = _PRIORITIES.get(str(message.get("importance") or "").casefold())
     if priority is not None:
@@ -63,11 +65,6 @@ def email_values(
     if parties:
         columns["email_activity_parties"] = parties
     return EmailValues(columns, is_cut)
-
-
-def text_from_moment(moment: datetime) -> str:
-    """Return a moment as Dataverse takes it: whole seconds, UTC."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _text(message: Mapping[str, Any], name: str) -> str:

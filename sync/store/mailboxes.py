@@ -50,10 +50,21 @@ def find(connection: Connection, record_id: str) -> MailboxState | None:
 
 
 def set_state(
-    connection: Connection, record_id: str, *, state: str, reason: str, now: datetime
+    connection: Connection,
+    record_id: str,
+    *,
+    state: str,
+    reason: str,
+    now: datetime,
+    next_at: datetime | None = None,
 ) -> None:
-    """Write the state of a mailbox; one that stays the same keeps its time."""
-    values = {"state": state, "reason": reason, "changed_at": now}
+    """Write the state of a mailbox, and when it is due where that is known.
+
+    One that stays the same keeps its time.
+    """
+    values: dict[str, Any] = {"state": state, "reason": reason, "changed_at": now}
+    if next_at is not None:
+        values["next_at"] = next_at
     statement = insert(connection, mailboxes).values(
         record_id=record_id, is_paused=False, empty_answers=0, **values
     )
@@ -82,7 +93,7 @@ def resume(connection: Connection, record_id: str, *, now: datetime) -> None:
     )
 
 
-def save_looks(connection: Connection, looks: Mapping[str, tuple[datetime | None, int]]) -> None:
+def save_looks(connection: Connection, looks: Mapping[str, tuple[datetime, int]]) -> None:
     """Write for many mailboxes at once when they are due and how many empty answers they gave."""
     if looks:
         connection.execute(

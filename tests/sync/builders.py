@@ -142,5 +142,14 @@ def link(world: World, number: int = 1, object_id: str = ANNA_OBJECT) -> Link:
 
 
 def state(world: World) -> tuple[str, str]:
-    everyone = world.database.read_now(lambda c: list_mailboxes(c, now=world.clock.now()))
-    return everyone[0]["state"], everyone[0]["reason"]
+    shown = _first(world)
+    return shown["state"], shown["reason"]
+
+
+def next_at(world: World) -> str | None:
+    found: str | None = _first(world)["next_at"]
+    return found
+
+
+def _first(world: World) -> dict[str, Any]:
+    return world.database.read_now(lambda c: list_mailboxes(c, now=world.clock.now()))[0]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cloud.errors import Throttled, Unreachable
+from cloud.errors import Refused, Throttled, Unreachable
 from kernel import runner
 from kernel.clock import FrozenClock, SystemClock
 from kernel.database import Database
@@ -17,10 +17,19 @@ from kernel.runner import SHARDS, AsyncioRunner
 from sync.errors import PassUnanswered
 from sync.exchange.port import Page
 from sync.holder import LOOP, is_surely_dead, new_holder
+from sync.item import text_from_moment
 from sync.loop import Loop
 from sync.mailboxes import withdraw
 from sync.once import once
-from tests.sync.builders import ANNA_OBJECT, ANNA_RECORD, BEN_OBJECT, TEST, World, a_message
+from tests.sync.builders import (
+    ANNA_OBJECT,
+    ANNA_RECORD,
+    BEN_OBJECT,
+    TEST,
+    World,
+    a_message,
+    next_at,
+)
 
 
 async def turn(loop: Loop) -> None:
@@ -115,6 +124,49 @@ async def test_a_throttled_mailbox_is_left_alone_until_then_and_the_others_go_on
 
     assert world.exchange.requests[ANNA_OBJECT] == 2
     assert world.exchange.requests[BEN_OBJECT] > 5
+
+
+async def test_a_wait_that_was_asked_for_is_shown_whatever_was_noted_before_it(
+    world: World,
+) -> None:
+    world.approve_anna()
+    loop = await started(world)
+    world.clock.advance(11)
+    until = world.clock.now() + timedelta(seconds=600)
+    world.exchange.fail_next(ANNA_OBJECT, Throttled("Slow down.", until=until))
+
+    await turn(loop)
+    assert next_at(world) == text_from_moment(until)
+
+    await world.sync.freshness.flush()
+    assert next_at(world) == text_from_moment(until)
+
+
+async def test_a_mailbox_that_fails_again_is_shown_with_its_next_visit(world: World) -> None:
+    world.approve_anna()
+    refusal = Refused("No access.", status=403)
+    world.exchange.fail_next(ANNA_OBJECT, refusal, refusal)
+    loop = await started(world)
+    assert next_at(world) == text_from_moment(world.clock.now() + timedelta(seconds=30))
+
+    world.clock.advance(31)
+    await turn(loop)
+    await world.sync.freshness.flush()
+
+    assert next_at(world) == text_from_moment(world.clock.now() + timedelta(seconds=60))
+
+
+async def test_a_mailbox_that_is_well_again_is_not_shown_with_the_wait_of_before(
+    world: World,
+) -> None:
+    world.approve_anna()
+    refusal = Refused("No access.", status=403)
+    world.exchange.fail_next(ANNA_OBJECT, refusal)
+    await started(world)
+
+    await once(world.another_process())
+
+    assert next_at(world) == text_from_moment(world.clock.now() + timedelta(seconds=10))
 
 
 async def refused(world: World) -> Loop:

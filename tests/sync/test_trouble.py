@@ -27,6 +27,7 @@ from tests.sync.builders import (
     World,
     a_message,
     link,
+    next_at,
     state,
 )
 
@@ -148,7 +149,8 @@ class TestWaiting:
 
         assert world.exchange.requests[ANNA_OBJECT] == 1
         assert world.subjects() == ["Order 2"]
-        assert state(world) == ("throttled", "Slow down.")
+        assert state(world) == ("throttled", "Slow down. Not before 2026-11-23T13:10:00Z.")
+        assert next_at(world) == "2026-11-23T13:10:00Z"
         assert world.sync.passes.due_at(ANNA_RECORD) == until
         assert [one.kind for one in report.problems] == ["unresolved"]
 
