@@ -38,6 +38,7 @@ def test_a_removal_needs_nothing_but_its_id() -> None:
         {"id": "a" * 2000},
         "text",
         {"id": "a", "receivedDateTime": "tomorrow"},
+        {"id": "a", "receivedDateTime": "0001-01-01T00:00:00+01:00"},
         {"id": "a", "isDraft": "yes"},
         {"id": "a", "from": {"emailAddress": {"address": 7}}},
     ],

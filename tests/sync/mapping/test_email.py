@@ -96,6 +96,19 @@ def test_a_bare_message_still_becomes_a_row() -> None:
     assert columns == {"directioncode": False, "subject": ""}
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "1752-12-31T23:59:59Z"])
+def test_a_date_before_the_first_of_dataverse_is_left_out_as_if_it_were_missing(at: str) -> None:
+    columns = email_values(a_message(sentDateTime=at, receivedDateTime=at), {}).columns
+
+    assert not columns.keys() & {"actualstart", "actualend"}
+
+
+def test_the_first_date_of_dataverse_is_written() -> None:
+    columns = email_values(a_message(sentDateTime="1753-01-01T00:00:00.5Z"), {}).columns
+
+    assert columns["actualstart"] == "1753-01-01T00:00:00Z"
+
+
 def test_half_a_surrogate_pair_can_still_be_sent() -> None:
     columns = email_values(
         a_message(subject="\ud83d", body={"contentType": "html", "content": "\ud83d"}), {}
