@@ -10,10 +10,12 @@ from uuid import UUID
 
 from kernel.digest import sha256_hex
 from sync.mapping.keys import attachment_key
+from sync.mapping.text import line_of
 
 FILE = "#microsoft.graph.fileattachment"
 ITEM = "#microsoft.graph.itemattachment"
 REFERENCE = "#microsoft.graph.referenceattachment"
+UNKNOWN_TYPE = "application/octet-stream"
 MAX_NAME, MAX_TYPE = 255, 256
 
 
@@ -35,11 +37,11 @@ def bytes_in(attachment: Mapping[str, Any]) -> bytes | None:
 
 def name_of(attachment: Mapping[str, Any]) -> str:
     """Return the file name; an attached item is a message file."""
-    name = str(attachment.get("name") or "attachment").strip() or "attachment"
+    name = line_of(str(attachment.get("name") or ""), MAX_NAME) or "attachment"
     is_item = str(attachment.get("@odata.type") or "").casefold() == ITEM
     if is_item and not name.casefold().endswith(".eml"):
-        name = f"{name[: MAX_NAME - 4]}.eml"
-    return name[:MAX_NAME]
+        name = f"{line_of(name, MAX_NAME - 4)}.eml"
+    return name
 
 
 def attachment_row(
@@ -51,7 +53,7 @@ def attachment_row(
         "objectid_activitypointer@odata.bind": f"/activitypointers({email})",
         "objecttypecode": "email",
         "filename": name,
-        "mimetype": str(attachment.get("contentType") or "application/octet-stream")[:MAX_TYPE],
+        "mimetype": line_of(str(attachment.get("contentType") or ""), MAX_TYPE) or UNKNOWN_TYPE,
         "body": base64.b64encode(content).decode("ascii"),
     }
     return attachment_key(email, sha256=sha256_hex(content), name=name), columns

@@ -9,6 +9,7 @@ from typing import Any
 import nh3
 
 from sync.errors import ItemUnreadable
+from sync.mapping.text import lines_of, units_in
 
 # The column takes 1,073,741,823 characters; a request of that size serves nobody.
 MAX_CHARACTERS = 2_000_000
@@ -26,12 +27,10 @@ def description_of(message: Mapping[str, Any]) -> tuple[str | None, bool]:
     if not isinstance(body, Mapping) or not isinstance(body.get("content") or "", str):
         raise ItemUnreadable("`body` of the mail has no text.")
     content = body.get("content") or ""
-    is_cut = len(content) > MAX_CHARACTERS
-    content = content[:MAX_CHARACTERS]
+    is_cut = units_in(content) > MAX_CHARACTERS
+    content = lines_of(content, MAX_CHARACTERS)
     if str(body.get("contentType") or "html").casefold() == "text":
         return html.escape(content, quote=False).replace("\r\n", "\n").replace("\n", "<br>"), is_cut
-    # What cannot be stored as UTF-8 (half a surrogate pair) cannot be sent either.
-    content = content.encode("utf-8", "replace").decode("utf-8")
     return nh3.clean(content, url_schemes=_SCHEMES), is_cut
 
 

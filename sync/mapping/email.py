@@ -13,6 +13,7 @@ from typing import Any
 from sync.item import moment_from_text, text_from_moment
 from sync.mapping.description import description_of
 from sync.mapping.parties import SENDER, TO, AddressBook, addresses_of, parties_of
+from sync.mapping.text import line_of, units_in
 
 SUBJECT, MESSAGE_ID, TO_RECIPIENTS, SENDER_COLUMN = 200, 320, 500, 250
 # No column of Dataverse holds an earlier moment.
@@ -39,13 +40,13 @@ def email_values(
     `senton` and `conversationindex` are read-only for a caller, so the times are `actualstart`
     (sent) and `actualend` (received). Raises ItemUnreadable for what cannot be understood.
     """
-    columns: dict[str, Any] = {"directioncode": False, "subject": _text(message, "subject")}
+    columns: dict[str, Any] = {"directioncode": False, "subject": _subject(message)}
     message_id = "".join((message.get("internetMessageId") or "").split())
     if message_id:
-        columns["messageid"] = message_id[:MESSAGE_ID]
+        columns["messageid"] = line_of(message_id, MESSAGE_ID)
     senders = [address for mask, address in addresses_of(message) if mask == SENDER]
     if senders:
-        columns["sender"] = senders[0][:SENDER_COLUMN]
+        columns["sender"] = line_of(senders[0], SENDER_COLUMN)
     recipients = [address for mask, address in addresses_of(message) if mask == TO]
     if recipients:
         columns["torecipients"] = _joined(recipients)
@@ -67,17 +68,15 @@ def email_values(
     return EmailValues(columns, is_cut)
 
 
-def _text(message: Mapping[str, Any], name: str) -> str:
-    # A lone surrogate is legal in JSON and in nothing that JSON is turned into.
-    text = str(message.get(name) or "").encode("utf-8", "replace").decode("utf-8")
-    return text.strip()[:SUBJECT]
+def _subject(message: Mapping[str, Any]) -> str:
+    return line_of(str(message.get("subject") or ""), SUBJECT)
 
 
 def _joined(recipients: list[str]) -> str:
     """Return addresses with semicolons; whole addresses only, as many as the column takes."""
     joined = ""
     for address in dict.fromkeys(recipients):
-        if len(joined) + len(address) + 1 > TO_RECIPIENTS:
+        if units_in(f"{joined}{address};") > TO_RECIPIENTS:
             break
         joined += f"{address};"
     return joined

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sync.item import address_of
+from sync.mapping.text import line_of
 
 SENDER, TO, CC, BCC = 1, 2, 3, 4
 MAX_ADDRESS = 250
@@ -60,6 +61,6 @@ def addresses_of(message: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
         if mask == SENDER:
             value = [value or message.get("sender")]
         for recipient in value or ():
-            address = address_of(recipient)
+            address = line_of(address_of(recipient) or "", MAX_ADDRESS)
             if address:
-                yield mask, address[:MAX_ADDRESS]
+                yield mask, address

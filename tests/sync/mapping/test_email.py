@@ -65,6 +65,39 @@ def test_columns_are_cut_to_their_length() -> None:
     )
 
 
+def test_no_column_is_longer_than_dataverse_counts_where_each_character_is_two_units() -> None:
+    wide = "😀" * 400
+    message = a_message(
+        subject=wide,
+        internetMessageId=wide,
+        **{"from": a_recipient(wide)},
+        toRecipients=[a_recipient(f"{number}{'😀' * 99}@x.example") for number in range(9)],
+    )
+
+    columns = email_values(message, {}).columns
+
+    assert columns["subject"] == "😀" * 100
+    assert columns["messageid"] == "😀" * 160
+    assert columns["sender"] == "😀" * 125
+    assert columns["torecipients"].count(";") == 2
+    assert columns["email_activity_parties"][0]["addressused"] == "😀" * 125
+
+
+def test_control_characters_are_left_out() -> None:
+    message = a_message(
+        subject="\x00Order\r\n\x0bnow\x1f",
+        toRecipients=[a_recipient("\x00"), a_recipient("\x07anna@contoso.com\x00")],
+        body={"contentType": "text", "content": "a\tb\x00\nc"},
+    )
+
+    columns = email_values(message, {}).columns
+
+    assert columns["subject"] == "Order now"
+    assert columns["torecipients"] == f"{ANNA};"
+    assert columns["email_activity_parties"][1]["addressused"] == ANNA
+    assert columns["description"] == "a\tb<br>c"
+
+
 def test_the_body_is_cleaned_of_whatever_runs() -> None:
     body = '<p onclick="x()">Hi<script>alert(1)</script><img src="cid:logo"></p>'
 
