@@ -134,7 +134,7 @@ class MailSync:
         problems += [
             Problem(one.approval.record_id, "unresolved", one.reason)
             for one in ours
-            if one.ground is Ground.UNBACKED
+            if one.ground in (Ground.UNBACKED, Ground.UNKNOWN)
         ]
         problems += await self.database.read(lambda c: _problems(c, ours))
         counts = self.meter.since(before)

@@ -9,12 +9,19 @@ from enum import StrEnum
 from kernel.approvals import Approval
 from sync.crm.port import ACTIVE, APPROVED, SERVER_SIDE_SYNC, MailboxRow
 
+PROFILE_ACTIVE = "Server-side synchronization owns incoming mail: its server profile is active."
+PROFILE_UNREADABLE = (
+    "Server-side synchronization may own incoming mail: its server profile could not be read. "
+    "Give the app's user the right to read email server profiles."
+)
+
 
 class Ground(StrEnum):
     """On which ground a mailbox stands."""
 
     OURS = "ours"
     MICROSOFT_SYNC = "microsoft-sync"
+    UNKNOWN = "unknown"
     PAUSED = "paused"
     UNBACKED = "unbacked"
 
@@ -44,14 +51,19 @@ def doubt_about(approval: Approval, row: MailboxRow | None) -> str | None:
     return None
 
 
-def is_microsofts(row: MailboxRow, active_profiles: frozenset[str] | None) -> bool:
-    """Return whether Microsoft's service owns the mailbox's incoming mail: one engine each.
+def ground_of(row: MailboxRow, active_profiles: frozenset[str] | None) -> tuple[Ground, str]:
+    """Return who works on the mailbox's incoming mail, and why: one engine each.
 
-    `active_profiles` is None when they could not be read; then every profile counts as active.
+    `active_profiles` is None when they could not be read; then a profile may be active, and nobody
+    knows whose the mailbox is.
     """
     if row.incoming_delivery != SERVER_SIDE_SYNC or row.profile_id is None:
-        return False
-    return active_profiles is None or row.profile_id.casefold() in active_profiles
+        return Ground.OURS, ""
+    if active_profiles is None:
+        return Ground.UNKNOWN, PROFILE_UNREADABLE
+    if row.profile_id.casefold() in active_profiles:
+        return Ground.MICROSOFT_SYNC, PROFILE_ACTIVE
+    return Ground.OURS, ""
 
 
 def standing_of(
@@ -68,10 +80,5 @@ def standing_of(
         return Standing(approval, Ground.UNBACKED, doubt or "")
     if is_paused:
         return Standing(approval, Ground.PAUSED)
-    if is_microsofts(row, active_profiles):
-        return Standing(
-            approval,
-            Ground.MICROSOFT_SYNC,
-            "Server-side synchronization owns incoming mail: its server profile is active.",
-        )
-    return Standing(approval, Ground.OURS)
+    ground, reason = ground_of(row, active_profiles)
+    return Standing(approval, ground, reason)

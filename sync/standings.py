@@ -218,6 +218,8 @@ def _wanted_state(standing: Standing, current: MailboxState | None) -> tuple[str
     match standing.ground:
         case Ground.MICROSOFT_SYNC:
             return mailboxes.MICROSOFT_SYNC, standing.reason
+        case Ground.UNKNOWN:
+            return mailboxes.FAILING, standing.reason
         case Ground.UNBACKED:
             reason = f"Too many withdrawals at once, a person must look: {standing.reason}"
             return mailboxes.BRAKE, reason

@@ -7,11 +7,12 @@ only be added while the row is open. So a row is created, then completed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from cloud.dataverse import Dataverse
+from cloud.dataverse import Dataverse, Row
+from cloud.errors import CloudError
 from sync.crm.port import ACTIVE, EmailRow, MailboxRow
 from sync.meter import Meter
 from sync.steps import ATTACHMENT, COMPLETION, ROW
@@ -38,28 +39,22 @@ class DataverseCrm:
     async def mailboxes(self) -> list[MailboxRow]:
         """Return every mailbox row."""
         found: list[MailboxRow] = []
-        pages = self._dataverse.pages(
-            "mailboxes",
-            select=_MAILBOX_SELECT,
-            page_size=PAGE_SIZE,
-            reason="read which mailboxes are approved",
+        pages = self._pages(
+            "mailboxes", _MAILBOX_SELECT, reason="read which mailboxes are approved"
         )
         async for page in pages:
-            self._meter.add("dataverse_requests")
             found += [_mailbox_from(row) for row in page if row.get("mailboxid")]
         return found
 
     async def active_profiles(self) -> frozenset[str]:
         """Return the ids of the active server profiles."""
         found: set[str] = set()
-        pages = self._dataverse.pages(
+        pages = self._pages(
             "emailserverprofiles",
-            select=("emailserverprofileid", "statecode"),
-            page_size=PAGE_SIZE,
+            ("emailserverprofileid", "statecode"),
             reason="read which server profiles are active",
         )
         async for page in pages:
-            self._meter.add("dataverse_requests")
             # A profile whose state did not come may be active; then its mailboxes are not ours.
             found |= {
                 str(row.get("emailserverprofileid") or "").casefold()
@@ -67,6 +62,19 @@ class DataverseCrm:
                 if row.get("statecode") in (ACTIVE, None)
             }
         return frozenset(found)
+
+    async def _pages(
+        self, table: str, select: Sequence[str], *, reason: str
+    ) -> AsyncIterator[list[Row]]:
+        """Yield the rows page by page; each page is one request, the one that fails included."""
+        pages = self._dataverse.pages(table, select=select, page_size=PAGE_SIZE, reason=reason)
+        try:
+            async for page in pages:
+                self._meter.add("dataverse_requests")
+                yield page
+        except CloudError:
+            self._meter.add("dataverse_requests")
+            raise
 
     async def create_email(self, row_id: UUID, columns: Mapping[str, Any]) -> bool:
         """Create an open email row under the id that was computed for it."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, bindparam, case, select, update
 
 from kernel.database import insert
+from kernel.tables import Instant
 from sync.tables import mailboxes
 
 WAITING = "waiting"
@@ -58,13 +59,11 @@ def set_state(
     now: datetime,
     next_at: datetime | None = None,
 ) -> None:
-    """Write the state of a mailbox, and when it is due where that is known.
+    """Write the state of a mailbox, and when it is due if it is visited by us at all.
 
-    One that stays the same keeps its time.
+    One that stays the same keeps its times.
     """
-    values: dict[str, Any] = {"state": state, "reason": reason, "changed_at": now}
-    if next_at is not None:
-        values["next_at"] = next_at
+    values = {"state": state, "reason": reason, "next_at": next_at, "changed_at": now}
     statement = insert(connection, mailboxes).values(
         record_id=record_id, is_paused=False, empty_answers=0, **values
     )
@@ -79,7 +78,13 @@ def set_state(
 
 def pause(connection: Connection, record_id: str, *, reason: str, now: datetime) -> None:
     """Let a mailbox rest until a person resumes it."""
-    values = {"state": PAUSED, "reason": reason, "is_paused": True, "changed_at": now}
+    values = {
+        "state": PAUSED,
+        "reason": reason,
+        "is_paused": True,
+        "next_at": None,
+        "changed_at": now,
+    }
     statement = insert(connection, mailboxes).values(record_id=record_id, empty_answers=0, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["record_id"], set_=values))
 
@@ -94,13 +99,18 @@ def resume(connection: Connection, record_id: str, *, now: datetime) -> None:
 
 
 def save_looks(connection: Connection, looks: Mapping[str, tuple[datetime, int]]) -> None:
-    """Write for many mailboxes at once when they are due and how many empty answers they gave."""
+    """Write for many mailboxes at once when they are due and how many empty answers they gave.
+
+    One that meanwhile is visited no longer stays without a time.
+    """
     if looks:
         connection.execute(
             update(mailboxes)
             .where(mailboxes.c.record_id == bindparam("id_"))
             .values(
-                next_at=bindparam("next_"),
+                next_at=case(
+                    (mailboxes.c.next_at.is_not(None), bindparam("next_", type_=Instant()))
+                ),
                 empty_answers=mailboxes.c.empty_answers + bindparam("empty_"),
             ),
             [

@@ -121,14 +121,48 @@ async def test_deactivating_the_profile_hands_the_mailbox_over(world: World) -> 
     assert shown(world)["state"] == "synced"
 
 
-async def test_profiles_that_cannot_be_read_count_as_active(world: World) -> None:
+async def test_a_mailbox_whose_profile_cannot_be_read_is_not_reached_and_says_so(
+    world: World,
+) -> None:
     world.approve_anna()
+    world.approve_ben()
+    world.exchange.deliver(ANNA_OBJECT, a_message())
     world.crm.put_mailbox(a_mailbox_row(incoming_delivery=2, profile_id=PROFILE))
     world.crm.fail_next("active_profiles", RequestRejected("No such table.", status=400))
 
-    await once(world.sync)
+    report = await once(world.sync)
 
     assert world.exchange.requests[ANNA_OBJECT] == 0
+    assert world.exchange.requests[BEN_OBJECT] > 0
+    [problem] = report.problems
+    assert (problem.record_id, problem.kind) == (ANNA_RECORD, "unresolved")
+    assert "its server profile could not be read" in problem.reason
+    assert (shown(world)["state"], shown(world)["reason"]) == ("failing", problem.reason)
+
+    report = await once(world.sync)
+
+    assert report.is_clean
+    assert world.subjects() == ["Order 1"]
+    assert (shown(world)["state"], shown(world)["reason"]) == ("synced", "")
+
+
+async def test_a_mailbox_that_is_not_visited_has_no_next_visit(world: World) -> None:
+    world.approve_anna()
+    await once(world.sync)
+    assert shown(world)["next_at"] is not None
+    world.clock.advance(11)
+    await world.sync.leases.claim()
+    await world.sync.full_pass(world.sync.leases.shards)
+
+    await pause(world.database, world.clock, ANNA_RECORD, reason="holiday")
+    await world.sync.freshness.flush()
+    assert shown(world)["next_at"] is None
+
+    await resume(world.database, world.clock, ANNA_RECORD)
+    world.crm.put_mailbox(a_mailbox_row(incoming_delivery=2, profile_id=PROFILE))
+    world.crm.profiles.add(PROFILE)
+    await world.sync.full_pass(world.sync.leases.shards)
+    assert (shown(world)["state"], shown(world)["next_at"]) == ("microsoft-sync", None)
 
 
 async def test_without_dataverse_no_mailbox_is_reached(world: World) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from cloud.errors import NotThere
+from cloud.errors import NotThere, Refused
 from sync.crm.dataverse import DataverseCrm
 from sync.meter import Meter
 from tests.cloud.scripted import ROW, Scripted, ok, problem
@@ -27,6 +27,13 @@ async def test_a_profile_whose_state_did_not_come_counts_as_active() -> None:
     ]
     crm, meter = crm_of(Scripted(ok({"value": rows})))
     assert await crm.active_profiles() == {PROFILES[0].lower(), PROFILES[2].lower()}
+    assert meter.reading()["dataverse_requests"] == 1
+
+
+async def test_a_reading_that_is_refused_was_a_request_too() -> None:
+    crm, meter = crm_of(Scripted(problem(403, "0x80040220")))
+    with pytest.raises(Refused):
+        await crm.active_profiles()
     assert meter.reading()["dataverse_requests"] == 1
 
 
