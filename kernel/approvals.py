@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, Integer, Row, Table, Text, select, update
+from sqlalchemy import Column, Connection, Integer, Row, Table, Text, func, select, update
 
 from kernel.database import insert
 from kernel.errors import ApprovalWithdrawn, Bug
@@ -145,6 +145,20 @@ def list_approved(connection: Connection, *, now: datetime) -> list[Approval]:
     )
     found = [_approval_from_row(row) for row in connection.execute(statement)]
     return [approval for approval in found if approval.is_approved(now)]
+
+
+def count_withdrawn(connection: Connection, *, reason_ends: str, since: datetime) -> int:
+    """Return how many mailboxes are held withdrawn since then for a reason with that ending."""
+    statement = (
+        select(func.count())
+        .select_from(approvals)
+        .where(
+            approvals.c.state == WITHDRAWN,
+            approvals.c.changed_at >= since,
+            approvals.c.reason.endswith(reason_ends, autoescape=True),
+        )
+    )
+    return connection.scalar(statement) or 0
 
 
 def lock(connection: Connection, record_id: str, *, epoch: int, now: datetime) -> Approval:

@@ -38,6 +38,8 @@ from kernel.log import get_logger
 from kernel.settings import Settings
 from kernel.workers import Handler, Workers
 
+# Nobody waits for the watch: what it looks up may be repeated and take its time.
+PATIENT_SECONDS = 60.0
 log = get_logger("guard")
 
 
@@ -115,18 +117,20 @@ def open_guard(
         MemoryLedger(keep=False) if settings.unsafe_without_store else StoredLedger(database, clock)
     )
     own = Own(organization_id=settings.organization_id.strip("{}").lower() or None)
-    gatherer = Gatherer(
-        ActorFacts(
-            rows_now, directory_now, own, settings.delegated_approver_role_id.lower() or None
-        ),
-        OwnerFacts(rows_now, directory_now, ledger.mirrored),
-        AddressOwnerFacts(directory_now),
-        HistoryFacts(ledger, clock),
-        Activity(ledger, clock),
-        StewardFacts(rows_now, directory_now, ledger.mirrored),
-        deadline_seconds=deadline,
-    )
-    judge = Judge(policies, gatherer, ledger)
+
+    def judge_by(rows: Rows, directory: Directory, deadline: float) -> Judge:
+        gatherer = Gatherer(
+            ActorFacts(rows, directory, own, settings.delegated_approver_role_id.lower() or None),
+            OwnerFacts(rows, directory, ledger.mirrored),
+            AddressOwnerFacts(directory),
+            HistoryFacts(ledger, clock),
+            Activity(ledger, clock),
+            StewardFacts(rows, directory, ledger.mirrored),
+            deadline_seconds=deadline,
+        )
+        return Judge(policies, gatherer, ledger)
+
+    judge = judge_by(rows_now, directory_now, deadline)
     decider = Decider(ledger, clock, metrics, enforcement=settings.enforcement)
     late = LateJudge(rows_now, ledger, judge, decider, deadline_seconds=deadline)
     granter = Granter(database, rows, directory, judge, decider, own)
@@ -154,6 +158,7 @@ def open_guard(
             database,
             rows,
             directory,
+            judge_by(rows, directory, PATIENT_SECONDS),
             clock,
             metrics,
             round_seconds=settings.reconcile_seconds,

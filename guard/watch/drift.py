@@ -1,8 +1,12 @@
 """The evidence of every approval looked at again: Entra changes without telling anybody.
 
 An approval ends when its Exchange object is gone, no longer the only one that holds the address, no
-longer the owner's own, or when a sign-in name in the evidence changed. That an account is disabled
-proves nothing. More than max(20, 5 %) at once stop before the first withdrawal (law 8).
+longer the owner's own, when a sign-in name in the evidence changed, or when the policies that hold
+now do not allow its rows. That an account is disabled proves nothing by itself.
+
+More than max(20, 5 %) within a day need a person (law 8): what waits to be withdrawn counts with
+what was. The withdrawals are counted in the database, so that neither a restart nor another process
+begins anew; a mailbox that was approved again no longer counts.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -17,7 +22,9 @@ from guard.actions.resolve import confirmed_holders
 from guard.facts.directory import Directory, Person
 from guard.facts.owner import person_of
 from guard.facts.rows import Rows
+from guard.judge import Judge
 from guard.metrics import Metrics
+from guard.watch.standing import NotJudged, Standing
 from kernel import approvals
 from kernel.approvals import Approval
 from kernel.clock import Clock
@@ -34,6 +41,9 @@ AT_ONCE = 20
 MOST_A_SECOND = 3
 BRAKE_COUNT = 20
 BRAKE_SHARE = 0.05
+BRAKE_WINDOW = timedelta(hours=24)
+# What the watch withdraws is counted by the end of its reason.
+ANEW = "Approve the address anew if it is right."
 log = get_logger("guard")
 
 
@@ -44,6 +54,7 @@ class DriftRound:
     looked_at: int = 0
     withdrawn: int = 0
     unanswered: int = 0
+    unjudged: int = 0
     brake: str | None = None
 
 
@@ -58,6 +69,7 @@ class DriftWatch:
         database: Database,
         rows: Rows,
         directory: Directory,
+        judge: Judge,
         clock: Clock,
         metrics: Metrics,
         *,
@@ -66,29 +78,32 @@ class DriftWatch:
         self._database = database
         self._rows = rows
         self._directory = directory
+        self._standing = Standing(rows, judge)
         self._clock = clock
         self._metrics = metrics
         self._most = max(AT_ONCE, round(MOST_A_SECOND * round_seconds))
         self._after = ""
-        self._withdrawn_in_this_pass = 0
         self._drifted: dict[str, str] = {}
 
     async def run(self) -> DriftRound:
         """Look at the next approvals. An idle round writes nothing.
 
-        What Entra or Dataverse doesn't answer changes nothing.
+        What Entra or Dataverse doesn't answer, or the policies can't judge, changes nothing.
         """
         now = self._clock.now()
         held = await self._database.read(lambda c: approvals.list_approved(c, now=now))
         known = {one.record_id for one in held}
         self._drifted = {one: why for one, why in self._drifted.items() if one in known}
+        self._standing.keep(known)
         chosen = self._next(held)
         total, found = DriftRound(), list[Approval]()
         for start in range(0, len(chosen), AT_ONCE):
             page = chosen[start : start + AT_ONCE]
             if not await self._look_at(page, found, total):
                 break
-        if self._pulls_brake(len(held), total):
+        if total.unjudged:
+            log.warning("approvals_not_judged", approvals=total.unjudged)
+        if await self._pulls_brake(len(held), total, now):
             return total
         for one in found:
             await self._withdraw(one, self._drifted.pop(one.record_id), total)
@@ -98,7 +113,7 @@ class DriftWatch:
         """Return the approvals of this round; after the last of all, a pass begins anew."""
         ahead = [one for one in held if one.record_id > self._after]
         if not ahead or not self._after:
-            ahead, self._withdrawn_in_this_pass = list(held), 0
+            ahead = list(held)
         chosen = ahead[: self._most]
         self._after = chosen[-1].record_id if len(chosen) < len(ahead) else ""
         return chosen
@@ -114,6 +129,9 @@ class DriftWatch:
                 total.unanswered += 1
                 silent += answer.transient
                 continue
+            if isinstance(answer, NotJudged):
+                total.unjudged += 1
+                continue
             total.looked_at += 1
             self._drifted.pop(one.record_id, None)
             if answer is not None:
@@ -124,9 +142,12 @@ class DriftWatch:
         log.warning("drift_not_looked_at", error=str(answers[-1]))
         return False
 
-    async def _answer(self, approval: Approval) -> str | GuardError | None:
+    async def _answer(self, approval: Approval) -> str | NotJudged | GuardError | None:
         try:
-            return await self._reason(approval)
+            reason = await self._reason(approval)
+            if reason is not None:
+                return reason
+            return await self._standing.reason(approval, now=self._clock.now())
         except GuardError as error:
             return error
 
@@ -164,23 +185,35 @@ class DriftWatch:
             return None
         return f"The Entra user {_name(approval)} is no longer the owner's own object."
 
-    def _pulls_brake(self, held: int, total: DriftRound) -> bool:
-        """Count together what drifted in this pass, or waits from one that was stopped."""
-        drifted = len(self._drifted) + self._withdrawn_in_this_pass
-        if not self._drifted or drifted <= max(BRAKE_COUNT, BRAKE_SHARE * held):
+    async def _pulls_brake(self, held: int, total: DriftRound, now: datetime) -> bool:
+        """Count together what drifted and waits, and what was withdrawn for that within a day."""
+        drifted = len(self._drifted)
+        if not drifted:
+            return False
+        since = now - BRAKE_WINDOW
+        withdrawn = await self._database.read(
+            lambda c: approvals.count_withdrawn(c, reason_ends=ANEW, since=since)
+        )
+        if drifted + withdrawn <= max(BRAKE_COUNT, BRAKE_SHARE * held):
             return False
         total.brake = (
-            f"The evidence of {drifted} approvals no longer holds: nothing was withdrawn; a person "
-            "has to look."
+            f"The evidence of {drifted} approvals no longer holds, and {withdrawn} were withdrawn "
+            "for that within a day: nothing is withdrawn now; a person has to look. "
+            "`scan --apply --yes-withdraw N` looks at every mailbox anew and withdraws up to N."
         )
-        log.error("drift_stopped", drifted=drifted, record_ids=sorted(self._drifted)[:BRAKE_COUNT])
+        log.error(
+            "drift_stopped",
+            drifted=drifted,
+            withdrawn_within_a_day=withdrawn,
+            record_ids=sorted(self._drifted)[:BRAKE_COUNT],
+        )
         self._metrics.watched("brake")
         return True
 
     async def _withdraw(self, approval: Approval, reason: str, total: DriftRound) -> None:
         """Withdraw what is still held on the evidence that was looked at."""
         now = self._clock.now()
-        reason = f"{reason} Approve the address anew if this is right."
+        reason = f"{reason} {ANEW}"
 
         def write(connection: Connection) -> int | None:
             held = approvals.find(connection, approval.record_id)
@@ -193,7 +226,6 @@ class DriftWatch:
         if await self._database.write(write, step=DRIFTED) is None:
             return
         total.withdrawn += 1
-        self._withdrawn_in_this_pass += 1
         self._metrics.watched("drift")
         log.warning("approval_drifted", record_id=approval.record_id, reason=reason)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from guard.actions.grant import hold_refused, newest_decision, why_not
+from guard.actions.grant import hold_refused, newest_decision
 from guard.actions.resolve import Resolved, Unresolved, resolve
 from guard.columns import APPROVAL, APPROVED, TABLES
 from guard.deciding import Decider
@@ -24,6 +24,7 @@ from guard.judge import Judge
 from guard.ledger.entry import iso
 from guard.own import Own
 from guard.watch.patience import Patience, ask_each
+from guard.watch.standing import GOOD, against
 from kernel import approvals
 from kernel.database import Database
 from kernel.digest import digest_of
@@ -36,8 +37,6 @@ SCAN_WITHDRAWN = step("guard.scan-withdrawn", "A mailbox that fails a policy is 
 
 BRAKE_COUNT = 20
 BRAKE_SHARE = 0.05
-GOOD = ("pass", "warn")
-BAD = ("fail", "hold")
 
 
 class BrakePulled(Conflict):
@@ -189,9 +188,7 @@ class Scanner:
                 "The organisation is not known yet, so nothing is granted.",
                 hint="Set MAILBOX_GUARD_ORGANIZATION_ID or check the Dataverse settings.",
             )
-        owners = {
-            one.row.record_id: one.judgement.result for one in scanned if one.row.table != "mailbox"
-        }
+        owners = {one.row.record_id: one.judgement for one in scanned if one.row.table != "mailbox"}
         mailboxes = [one for one in scanned if one.row.table == "mailbox"]
         patience = Patience()
         plans = await ask_each(mailboxes, lambda one: self._plan(one, owners, patience))
@@ -201,14 +198,17 @@ class Scanner:
             await self._carry_out(plan, applied)
         return applied
 
-    async def _plan(self, one: ScannedRow, owners: Mapping[str, str], patience: Patience) -> _Plan:
+    async def _plan(
+        self, one: ScannedRow, owners: Mapping[str, Judgement], patience: Patience
+    ) -> _Plan:
         """Return what is to be done about a mailbox, before anything is written."""
         record_id = one.row.record_id
         seen = await self._database.read(newest_decision(record_id))
-        reason = against(one, owners)
+        owner = owners.get(_owner_id(one.row))
+        reason = against(one.row, one.address, one.judgement, owner)
         if reason is not None:
             return _Plan(one, seen, refused=reason)
-        reason = _why_left(one, owners)
+        reason = _why_left(one, owner)
         if reason is not None:
             return _Plan(one, seen, left=reason)
         if patience.ended is not None:
@@ -308,26 +308,12 @@ class Scanner:
         return await self._database.write(write, step=SCAN_GRANTED)
 
 
-def against(one: ScannedRow, owners: Mapping[str, str]) -> str | None:
-    """Return the reason to withdraw a mailbox, if its row or its owner's row gives one.
-
-    A row that can't be judged changes nothing.
-    """
-    if one.judgement.result == "error":
-        return None
-    if one.judgement.result in BAD:
-        return f"The scan found: {', '.join(one.judgement.rules)}."
-    if owners.get(_owner_id(one.row)) in BAD:
-        return "The scan found a policy against the owner's row."
-    return why_not(one.row, one.address)
-
-
 def _owner_id(row: StoredRow) -> str:
     owner = owner_of(row.table, row.record_id, row.columns)
     return owner.id if owner is not None else ""
 
 
-def _why_left(one: ScannedRow, owners: Mapping[str, str]) -> str | None:
+def _why_left(one: ScannedRow, owner: Judgement | None) -> str | None:
     """Return why a mailbox is neither granted nor withdrawn, if so."""
     if one.reason is not None:
         return one.reason
@@ -335,7 +321,6 @@ def _why_left(one: ScannedRow, owners: Mapping[str, str]) -> str | None:
         return f"The scan found: {', '.join(one.judgement.rules)}."
     if not one.judgement.evaluated:
         return "No enforced rule could be evaluated on the row."
-    owner_result = owners.get(_owner_id(one.row), "pass")
-    if owner_result not in GOOD:
-        return f"The owner's row has the result {owner_result}."
+    if owner is not None and owner.result not in GOOD:
+        return f"The owner's row has the result {owner.result}."
     return None

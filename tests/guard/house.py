@@ -310,6 +310,6 @@ def a_worked_house(database: Database, clock: FrozenClock, **named: Any) -> Work
         granter,
         reverter,
         Reconciler(database, house.rows, ledger, house.judge, house.decider, house.metrics),
-        DriftWatch(database, house.rows, house.directory, clock, house.metrics),
+        DriftWatch(database, house.rows, house.directory, house.judge, clock, house.metrics),
         Scanner(database, house.rows, house.directory, house.judge, house.decider, house.own),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -95,6 +95,23 @@ def test_a_withdrawal_raises_the_epoch_and_says_why(database: Database) -> None:
     assert withdraw(database) == 2
     held = found(database)
     assert (held.state, held.reason, held.changed_at) == ("withdrawn", "left", LATER)
+
+
+def test_withdrawals_are_counted_by_the_end_of_their_reason_and_by_time(
+    database: Database,
+) -> None:
+    def count(reason_ends: str, since: datetime = LATER) -> int:
+        return database.read_now(
+            lambda c: approvals.count_withdrawn(c, reason_ends=reason_ends, since=since)
+        )
+
+    grant(database)
+    assert count("") == 0
+    withdraw(database)
+    assert (count("left"), count("eft"), count("l_ft"), count("lef")) == (1, 1, 0, 0)
+    assert count("left", LATER + timedelta(seconds=1)) == 0
+    grant(database)
+    assert count("left") == 0
 
 
 def test_only_what_was_approved_can_be_withdrawn_once(database: Database) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -149,6 +150,20 @@ def grant_many(worked: Worked, record_ids: list[str], **evidence: str) -> None:
     worked.database.write_now(write, step=drift.DRIFTED)
 
 
+def slowly(worked: Worked) -> drift.DriftWatch:
+    """Return a watch of its own that looks at twenty approvals a round."""
+    house = worked.house
+    return drift.DriftWatch(
+        worked.database,
+        house.rows,
+        house.directory,
+        house.judge,
+        house.clock,
+        house.metrics,
+        round_seconds=1,
+    )
+
+
 class TestManyAtOnce:
     """Every approval is of a queue of its own; who is not in Entra has drifted."""
 
@@ -175,23 +190,58 @@ class TestManyAtOnce:
         worked.house.directory.people[ids[0]] = Person(ids[0], f"{ids[0]}@contoso.com")
         assert (await worked.drift.run()).withdrawn == 20
 
-    async def test_a_large_fleet_takes_several_rounds(
-        self, worked: Worked, ids: list[str], clock: FrozenClock
-    ) -> None:
-        house = worked.house
-        slow = drift.DriftWatch(
-            worked.database, house.rows, house.directory, clock, house.metrics, round_seconds=1
-        )
+    async def test_a_large_fleet_takes_several_rounds(self, worked: Worked, ids: list[str]) -> None:
+        slow = slowly(worked)
         self.lose(worked, [*ids[18:20], ids[50]])
         assert [(await slow.run()).withdrawn for _ in range(4)] == [2, 0, 1, 0]
 
-    async def test_the_brake_counts_the_rounds_of_a_pass_together(
+    async def test_the_brake_counts_rounds_and_passes_together(
+        self, worked: Worked, ids: list[str]
+    ) -> None:
+        slow = slowly(worked)
+        self.lose(worked, ids[:30])
+        rounds = [await slow.run() for _ in range(12)]
+        assert [one.withdrawn for one in rounds] == [20] + [0] * 11
+        assert rounds[0].brake is None
+        assert all("10 approvals" in (one.brake or "") for one in rounds[1:])
+        assert "20 were withdrawn" in (rounds[-1].brake or "")
+
+    async def test_what_drifts_later_the_same_day_is_stopped_too(
         self, worked: Worked, ids: list[str], clock: FrozenClock
     ) -> None:
-        house = worked.house
-        slow = drift.DriftWatch(
-            worked.database, house.rows, house.directory, clock, house.metrics, round_seconds=1
-        )
-        self.lose(worked, ids[:30])
-        assert [(await slow.run()).brake is None for _ in range(2)] == [True, False]
-        assert self.ended(worked, ids) == 20
+        self.lose(worked, ids[:14])
+        assert (await worked.drift.run()).withdrawn == 14
+        self.lose(worked, ids[14:25])
+        clock.advance(timedelta(hours=23).total_seconds())
+        assert "11 approvals" in ((await worked.drift.run()).brake or "")
+        assert self.ended(worked, ids) == 14
+
+    async def test_neither_a_restart_nor_another_process_begins_anew(
+        self, worked: Worked, ids: list[str]
+    ) -> None:
+        self.lose(worked, ids[:20])
+        await worked.drift.run()
+        self.lose(worked, ids[20:21])
+        result = await slowly(worked).run()
+        assert (result.withdrawn, result.brake is None) == (0, False)
+
+    async def test_a_day_later_as_many_may_be_withdrawn_again(
+        self, worked: Worked, ids: list[str], clock: FrozenClock
+    ) -> None:
+        self.lose(worked, ids[:20])
+        await worked.drift.run()
+        self.lose(worked, ids[20:30])
+        assert (await worked.drift.run()).brake
+        clock.advance(timedelta(hours=24, seconds=1).total_seconds())
+        assert (await worked.drift.run()).withdrawn == 10
+
+    async def test_what_others_withdrew_counts_nothing(
+        self, worked: Worked, ids: list[str], clock: FrozenClock
+    ) -> None:
+        def by_a_person(connection: Connection) -> None:
+            for one in ids[:30]:
+                approvals.withdraw(connection, record_id=one, reason="CHG-30140", now=clock.now())
+
+        worked.database.write_now(by_a_person, step=drift.DRIFTED)
+        self.lose(worked, ids[30:31])
+        assert (await worked.drift.run()).withdrawn == 1

@@ -1,0 +1,122 @@
+"""How an approved mailbox stands by the policies that hold now: `scan` and the watch on evidence.
+
+A row that can't be judged changes nothing, and neither do rules that read the actor: who approved a
+row cannot be read off it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from guard.actions.grant import why_not
+from guard.columns import TABLES
+from guard.facts.rows import Rows, StoredRow
+from guard.judge import Judge
+from kernel.approvals import Approval
+from rules.exceptions import is_current
+from rules.policy_set import PolicySet
+from rules.scanning import Judgement
+
+GOOD = ("pass", "warn")
+BAD = ("fail", "hold")
+_OWNER_TABLES = {"user": "systemuser", "queue": "queue"}
+
+
+@dataclass(frozen=True, slots=True)
+class NotJudged:
+    """That a mailbox could not be judged, and by which rules."""
+
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """What a judgement rests on beside the rows, whose changes are decided when they are made.
+
+    Rules may read the day, and an exception may end within one.
+    """
+
+    policy_set: str
+    day: date
+    exceptions: frozenset[str]
+    epoch: int
+
+
+class Standing:
+    """Judges approved mailboxes anew, each once for every policy set, day and end of an exception.
+
+    What was found good is remembered in memory: after a restart each is judged once more.
+    """
+
+    def __init__(self, rows: Rows, judge: Judge) -> None:
+        self._rows = rows
+        self._judge = judge
+        self._good: dict[str, _Mark] = {}
+
+    def keep(self, record_ids: Collection[str]) -> None:
+        """Forget every mailbox but these."""
+        self._good = {one: mark for one, mark in self._good.items() if one in record_ids}
+
+    async def reason(self, approval: Approval, *, now: datetime) -> str | NotJudged | None:
+        """Return why a mailbox may no longer be approved, if so.
+
+        Raises a GuardError when its rows can't be read. One that is gone is left to reconciliation.
+        """
+        mark = _mark(self._judge.policy_set, approval, now)
+        if self._good.get(approval.record_id) == mark:
+            return None
+        row = await self._rows.row("mailbox", approval.record_id)
+        if row is None:
+            return None
+        own = await self._worth(row, now)
+        owner = await self._owner_worth(approval, now) if own.result in GOOD else None
+        reason = against(row, approval.address, own, owner)
+        if reason is not None:
+            return reason
+        for judgement in (own, owner):
+            if judgement is not None and judgement.result not in GOOD:
+                return NotJudged(judgement.rules)
+        self._good[approval.record_id] = mark
+        return None
+
+    async def _owner_worth(self, approval: Approval, now: datetime) -> Judgement | None:
+        """Return what the row of the user or queue is worth, if it has an address of its own."""
+        table = _OWNER_TABLES.get(approval.owner_type)
+        if table is None:
+            return None
+        row = await self._rows.row(table, approval.owner_id)
+        if row is None or not row.columns.get(TABLES[table].address):
+            return None
+        return await self._worth(row, now)
+
+    async def _worth(self, row: StoredRow, now: datetime) -> Judgement:
+        return await self._judge.judge_row(row.table, row.record_id, row.columns, now=now)
+
+
+def against(
+    row: StoredRow, address: str, own: Judgement, owner: Judgement | None = None
+) -> str | None:
+    """Return what speaks against a mailbox row with that address, or its owner's row, if anything.
+
+    A row that can't be judged changes nothing.
+    """
+    if own.result == "error":
+        return None
+    if own.result in BAD:
+        return f"The policies do not allow the address: {', '.join(own.rules)}."
+    if owner is not None and owner.result in BAD:
+        return f"The policies do not allow the address of the owner: {', '.join(owner.rules)}."
+    return why_not(row, address)
+
+
+def _mark(policy_set: PolicySet, approval: Approval, now: datetime) -> _Mark:
+    exceptions = (
+        one
+        for table in TABLES
+        for policy in policy_set.index.of_table(table).policies
+        for one in policy.exceptions
+    )
+    current = frozenset(one.exception.name for one in exceptions if is_current(one.ends, now))
+    return _Mark(policy_set.digest, now.date(), current, approval.epoch)
