@@ -93,20 +93,21 @@ async def pause(database: Database, clock: Clock, record_id: str, *, reason: str
     await clock.sleep(PERMIT_SECONDS)
 
 
-async def resume(database: Database, clock: Clock, record_id: str) -> None:
+async def resume(database: Database, clock: Clock, record_id: str) -> bool:
     """End a person's pause and any brake, and try again what is set aside.
 
-    The next look comes by itself.
+    The next look comes by itself, if the mailbox is approved; returns whether it is.
     """
     now = clock.now()
 
-    def write(connection: Connection) -> None:
+    def write(connection: Connection) -> bool:
         approval = _known(connection, record_id)
         mailboxes.resume(connection, approval.record_id, now=now)
         streams.release_brake(connection, approval.record_id)
         quarantine.retry(connection, [approval.record_id], kind=CREATE, now=now)
+        return approval.is_approved(now)
 
-    await database.write(write, step=COMMAND)
+    return await database.write(write, step=COMMAND)
 
 
 async def withdraw(database: Database, clock: Clock, record_id: str, *, reason: str) -> bool:

@@ -93,13 +93,23 @@ def resume(ctx: click.Context, record_id: str) -> None:
     from sync.mailboxes import resume as resume_mailbox
 
     with open_prepared(settings_of(ctx)) as database:
-        asyncio.run(resume_mailbox(database, SystemClock(), record_id))
-    click.echo(f"Mailbox {record_id} is resumed.")
+        is_approved = asyncio.run(resume_mailbox(database, SystemClock(), record_id))
+    text = f"Mailbox {record_id} is resumed"
+    if not is_approved:
+        text += ", but it is not approved all the same: it is not synced"
+    click.echo(f"{text}.")
+
+
+def _written(ctx: click.Context, parameter: click.Parameter, text: str) -> str:
+    """Return the text without blanks around it; one that says nothing is wrong usage."""
+    if not text.strip():
+        raise click.BadParameter("It is blank: say why in a few words.")
+    return text.strip()
 
 
 @mailboxes.command(help="Withdraw the approval of a mailbox.")
 @click.argument("record_id", metavar="ID")
-@click.option("--reason", required=True, help="Why; it is recorded.")
+@click.option("--reason", required=True, callback=_written, help="Why; it is recorded.")
 @click.pass_context
 def withdraw(ctx: click.Context, record_id: str, reason: str) -> int:
     """Return when no further access can begin; exit 1 when the mailbox was not approved."""

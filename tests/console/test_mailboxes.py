@@ -83,6 +83,18 @@ def test_a_withdrawal_needs_a_reason(run: Run) -> None:
     assert "--reason" in done.err
 
 
+@pytest.mark.parametrize("reason", ["", " \t"])
+def test_a_blank_reason_for_a_withdrawal_is_wrong_usage_and_withdraws_nothing(
+    run: Run, approved: Database, reason: str
+) -> None:
+    done = run("mailboxes", "withdraw", ANNAS, "--reason", reason)
+    assert done.code == 2
+    assert "It is blank" in done.err
+    held = approved.read_now(lambda c: approvals.find(c, ANNAS))
+    assert held is not None
+    assert held.state == "approved"
+
+
 def test_a_withdrawal_ends_the_approval_and_waits_until_no_access_can_begin(
     run: Run, approved: Database
 ) -> None:
@@ -111,6 +123,15 @@ def test_a_paused_mailbox_stays_approved_and_rests_until_it_is_resumed(run: Run)
     assert run("mailboxes", "pause", ANNAS, "--reason", "On leave.").code == 0
     (one,) = json.loads(run("mailboxes", "list", "--output", "json").out)
     assert (one["approved"], one["state"], one["reason"]) == (True, "paused", "On leave.")
-    assert run("mailboxes", "resume", ANNAS).code == 0
+    done = run("mailboxes", "resume", ANNAS)
+    assert (done.code, done.out) == (0, f"Mailbox {ANNAS} is resumed.\n")
     (one,) = json.loads(run("mailboxes", "list", "--output", "json").out)
     assert one["state"] != "paused"
+
+
+@pytest.mark.usefixtures("approved")
+def test_resuming_a_withdrawn_mailbox_says_that_it_is_not_approved_all_the_same(run: Run) -> None:
+    run("mailboxes", "withdraw", ANNAS, "--reason", "She left.")
+    done = run("mailboxes", "resume", ANNAS)
+    assert done.code == 0
+    assert "but it is not approved all the same" in done.out
