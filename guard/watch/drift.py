@@ -6,7 +6,8 @@ now do not allow its rows. That an account is disabled proves nothing by itself.
 
 More than max(20, 5 %) within a day need a person (law 8): what waits to be withdrawn counts with
 what was. The withdrawals are counted in the database, so that neither a restart nor another process
-begins anew; a mailbox that was approved again no longer counts.
+begins anew; a mailbox that was approved again no longer counts. Where a look at all takes several
+rounds, many in one of them wait for a second look: by then the others have been counted.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ AT_ONCE = 20
 MOST_A_SECOND = 3
 BRAKE_COUNT = 20
 BRAKE_SHARE = 0.05
+# So many in one round are no mass drift in the making: they are withdrawn at once.
+FEW = 5
 BRAKE_WINDOW = timedelta(hours=24)
 # What the watch withdraws is counted by the end of its reason.
 ANEW = "Approve the address anew if it is right."
@@ -56,6 +59,14 @@ class DriftRound:
     unanswered: int = 0
     unjudged: int = 0
     brake: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Drifted:
+    """Why the evidence of an approval no longer holds, and in which pass that was found."""
+
+    reason: str
+    since: int
 
 
 class DriftWatch:
@@ -83,7 +94,8 @@ class DriftWatch:
         self._metrics = metrics
         self._most = max(AT_ONCE, round(MOST_A_SECOND * round_seconds))
         self._after = ""
-        self._drifted: dict[str, str] = {}
+        self._pass = 0
+        self._drifted: dict[str, _Drifted] = {}
 
     async def run(self) -> DriftRound:
         """Look at the next approvals. An idle round writes nothing.
@@ -105,15 +117,15 @@ class DriftWatch:
             log.warning("approvals_not_judged", approvals=total.unjudged)
         if await self._pulls_brake(len(held), total, now):
             return total
-        for one in found:
-            await self._withdraw(one, self._drifted.pop(one.record_id), total)
+        for one in self._ripe(found):
+            await self._withdraw(one, self._drifted.pop(one.record_id).reason, total)
         return total
 
     def _next(self, held: Sequence[Approval]) -> list[Approval]:
         """Return the approvals of this round; after the last of all, a pass begins anew."""
         ahead = [one for one in held if one.record_id > self._after]
         if not ahead or not self._after:
-            ahead = list(held)
+            ahead, self._pass = list(held), self._pass + 1
         chosen = ahead[: self._most]
         self._after = chosen[-1].record_id if len(chosen) < len(ahead) else ""
         return chosen
@@ -133,9 +145,10 @@ class DriftWatch:
                 total.unjudged += 1
                 continue
             total.looked_at += 1
-            self._drifted.pop(one.record_id, None)
+            before = self._drifted.pop(one.record_id, None)
             if answer is not None:
-                self._drifted[one.record_id] = answer
+                since = before.since if before is not None else self._pass
+                self._drifted[one.record_id] = _Drifted(answer, since)
                 found.append(one)
         if silent < len(page):
             return True
@@ -184,6 +197,12 @@ class DriftWatch:
         if own is not None and own.object_id == person.object_id:
             return None
         return f"The Entra user {_name(approval)} is no longer the owner's own object."
+
+    def _ripe(self, found: list[Approval]) -> list[Approval]:
+        """Return what may be withdrawn now: many wait until a pass has counted all that drifted."""
+        if len(found) <= FEW or not self._after:
+            return found
+        return [one for one in found if self._drifted[one.record_id].since < self._pass]
 
     async def _pulls_brake(self, held: int, total: DriftRound, now: datetime) -> bool:
         """Count together what drifted and waits, and what was withdrawn for that within a day."""
