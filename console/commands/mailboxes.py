@@ -18,7 +18,9 @@ def mailboxes() -> None:
     """Group the commands on mailboxes."""
 
 
-@mailboxes.command(name="list", help="List every mailbox that was ever approved.")
+@mailboxes.command(
+    name="list", help="List every mailbox that was ever approved, or refused with a reason."
+)
 @output_option()
 @click.pass_context
 def list_command(ctx: click.Context, outputs: Sequence[Output]) -> None:
@@ -32,7 +34,7 @@ def list_command(ctx: click.Context, outputs: Sequence[Output]) -> None:
 
 def _list_text(found: Sequence[dict[str, Any]]) -> str:
     if not found:
-        return "No mailbox was ever approved."
+        return "No mailbox was ever approved or refused."
     names = ("address", "approved", "epoch", "state", "reason", "fresh_as_of", "id")
     return table(
         [name.replace("_", " ") for name in names],

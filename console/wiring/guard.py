@@ -6,7 +6,12 @@ from dataclasses import dataclass
 
 from console.metrics import Metrics
 from console.wiring.connections import Connections
-from console.wiring.organization import OrganizationDiffers, agreed_organization
+from console.wiring.organization import (
+    OrganizationDiffers,
+    agreed_organization,
+    known_organization,
+    remember_organization,
+)
 from guard.actions.grant import Granter
 from guard.actions.revert import Reverter
 from guard.consequences import EXAMINE, GRANT, REVERT
@@ -48,6 +53,7 @@ class GuardRoom:
     """What `serve` drives: the receiver, the obligations, and what is repeated."""
 
     settings: Settings
+    database: Database
     webhook: Webhook
     workers: Workers
     ledger: Ledger
@@ -72,6 +78,7 @@ class GuardRoom:
             self.own.user_id = None
             raise
         if self.own.user_id is None:
+            await remember_organization(self.database, self.own.organization_id)
             log.info("organization_learnt", organization_id=self.own.organization_id)
         self.own.user_id = myself.user_id
 
@@ -116,7 +123,7 @@ def open_guard(
     ledger: Ledger = (
         MemoryLedger(keep=False) if settings.unsafe_without_store else StoredLedger(database, clock)
     )
-    own = Own(organization_id=settings.organization_id.strip("{}").lower() or None)
+    own = Own(organization_id=known_organization(settings, database))
 
     def judge_by(rows: Rows, directory: Directory, deadline: float) -> Judge:
         gatherer = Gatherer(
@@ -148,6 +155,7 @@ def open_guard(
     )
     return GuardRoom(
         settings=settings,
+        database=database,
         webhook=webhook,
         workers=Workers(database, clock, handlers),
         ledger=ledger,

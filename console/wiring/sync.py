@@ -7,7 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import UUID
 
 from console.wiring.connections import Connections, connect_guard, connect_mailboxes
-from console.wiring.organization import agreed_organization
+from console.wiring.organization import (
+    agreed_organization,
+    known_organization,
+    remember_organization,
+)
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.failpoints import failpoints_from
@@ -56,7 +60,10 @@ async def open_sync(
     Raises OrganizationDiffers, CloudError when Dataverse cannot be asked.
     """
     who = await guard.dataverse.who_am_i()
-    organization = agreed_organization(settings, who.organization_id)
+    organization = agreed_organization(
+        settings, who.organization_id, known=known_organization(settings, database)
+    )
+    await remember_organization(database, organization)
     meter = Meter()
     return MailSync(
         database,

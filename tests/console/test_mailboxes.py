@@ -42,7 +42,7 @@ def approved(guard_database: Database) -> Database:
 
 @pytest.mark.usefixtures("guard_database")
 def test_without_an_approval_there_is_no_mailbox(run: Run) -> None:
-    assert run("mailboxes", "list").out == "No mailbox was ever approved.\n"
+    assert run("mailboxes", "list").out == "No mailbox was ever approved or refused.\n"
     assert json.loads(run("mailboxes", "list", "--output", "json").out) == []
 
 

@@ -23,6 +23,7 @@ ROOMS = ("kernel", "rules", "cloud", "guard", "sync", "console")
 APART = {
     "guard.mask": "A person's act in one transaction, which nothing follows.",
     "work.release": "A process begins with it; if it dies, the next one begins with it again.",
+    "organization.remembered": "A process begins with it; the next one begins with it again.",
     "sync.command": "A person's act in one transaction; the next pass reads what it wrote.",
 }
 # The only places that commit: the writer, a new connection's settings, and the migrations, which

@@ -156,6 +156,33 @@ def test_an_organisation_that_is_not_the_configured_one_decides_nothing_and_noth
     until(lambda: {one["state"] for one in obligations(group)} == {"done"}, server)
 
 
+def test_a_guard_that_is_started_again_knows_whose_it_is_while_nobody_answers(
+    group: Processes, cloud: TenantCloud
+) -> None:
+    settings = {
+        **cloud.settings,
+        "delegated_approver_role_id": tenant()["delegated_approver_role"],
+        "decision_deadline_seconds": "0.5",
+    }
+    server = group.serve("--no-sync", **settings)
+    until(lambda: server.readiness()[1]["organization_id"] == THEIRS, server)
+    server.kill()
+
+    cloud.is_down = True
+    server = group.serve("--no-sync", **settings)
+    assert server.readiness()[1]["organization_id"] == THEIRS
+    assert post(server, "05", OURS).json()["cause"] == "foreign"
+    assert post(server, "05", THEIRS).json()["cause"] == "error"
+    assert server.terminate() == 0, server.shown()
+
+    # Nor is mail written into another organisation by a pass on its own.
+    cloud.is_down = False
+    cloud.tenant = {**cloud.tenant, "organization": {**cloud.tenant["organization"], "id": OURS}}
+    once = group.run("sync", "run", "--once", **settings)
+    assert once.returncode == 2
+    assert f"Dataverse is organisation {OURS}, but was {THEIRS} until now." in once.stderr
+
+
 def test_an_organisation_that_changes_while_the_guard_runs_is_noticed(
     group: Processes, cloud: TenantCloud
 ) -> None:

@@ -110,6 +110,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("record_id", name=op.f("pk_kernel_approvals")),
     )
     op.create_table(
+        "kernel_organization",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_kernel_organization")),
+    )
+    op.create_table(
         "kernel_schema",
         sa.Column("number", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_kernel_schema")),
