@@ -25,7 +25,7 @@ from guard.facts.owner import person_of
 from guard.facts.rows import Rows
 from guard.judge import Judge
 from guard.metrics import Metrics
-from guard.watch.standing import NotJudged, Standing
+from guard.watch.rejudging import NotJudged, Rejudging
 from kernel import approvals
 from kernel.approvals import Approval
 from kernel.clock import Clock
@@ -89,7 +89,7 @@ class DriftWatch:
         self._database = database
         self._rows = rows
         self._directory = directory
-        self._standing = Standing(rows, judge)
+        self._rejudging = Rejudging(rows, judge)
         self._clock = clock
         self._metrics = metrics
         self._most = max(AT_ONCE, round(MOST_A_SECOND * round_seconds))
@@ -106,7 +106,7 @@ class DriftWatch:
         held = await self._database.read(lambda c: approvals.list_approved(c, now=now))
         known = {one.record_id for one in held}
         self._drifted = {one: why for one, why in self._drifted.items() if one in known}
-        self._standing.keep(known)
+        self._rejudging.keep(known)
         chosen = self._next(held)
         total, found = DriftRound(), list[Approval]()
         for start in range(0, len(chosen), AT_ONCE):
@@ -160,7 +160,7 @@ class DriftWatch:
             reason = await self._reason(approval)
             if reason is not None:
                 return reason
-            return await self._standing.reason(approval, now=self._clock.now())
+            return await self._rejudging.reason(approval, now=self._clock.now())
         except GuardError as error:
             return error
 

@@ -24,7 +24,7 @@ from guard.judge import Judge
 from guard.ledger.entry import iso
 from guard.own import Own
 from guard.watch.patience import Patience, ask_each
-from guard.watch.standing import GOOD, against
+from guard.watch.rejudging import GOOD, against
 from kernel import approvals
 from kernel.database import Database
 from kernel.digest import digest_of

@@ -44,7 +44,7 @@ class _Mark:
     epoch: int
 
 
-class Standing:
+class Rejudging:
     """Judges approved mailboxes anew, each once for every policy set, day and end of an exception.
 
     What was found good is remembered in memory: after a restart each is judged once more.
