@@ -71,16 +71,16 @@ class GuardRoom:
         """
         myself = await self.rows.myself()
         try:
-            self.own.organization_id = agreed_organization(
+            agreed = agreed_organization(
                 self.settings, myself.organization_id, known=self.own.organization_id
             )
         except OrganizationDiffers:
             self.own.user_id = None
             raise
         if self.own.user_id is None:
-            await remember_organization(self.database, self.own.organization_id)
-            log.info("organization_learnt", organization_id=self.own.organization_id)
-        self.own.user_id = myself.user_id
+            await remember_organization(self.database, agreed)
+            log.info("organization_learnt", organization_id=agreed)
+        self.own.organization_id, self.own.user_id = agreed, myself.user_id
 
     async def carry_out_obligations(self) -> None:
         """Carry out what is due, once it is known who we are."""
