@@ -26,6 +26,7 @@ from tests.crashes.plays import Place, Play, crash_at, perform, places_of
 ON_BOTH_DATABASES = tuple(PLAYS)[:2]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", PLAYS)
 async def test_every_step_may_be_the_last(house: House, tmp_path: Path, name: str) -> None:

@@ -74,6 +74,7 @@ def test_a_remote_write_without_a_step_cannot_be_made(method: str, call_class: C
         Call(method, "https://contoso.crm.dynamics.com/", call_class=call_class)
 
 
+@pytest.mark.slow
 async def test_the_crash_tests_come_past_every_step(
     house: House, sync_house: SyncHouse, tmp_path: Path
 ) -> None:
