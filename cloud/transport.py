@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
-from cloud.access import Access, AccessHook, kind_of, mailbox_of
+from cloud.access import AccessHook, LoggedRequest, kind_of, mailbox_of
 from cloud.budgets import (
     DATAVERSE_LIMITS,
     DIRECTORY_LIMITS,
@@ -190,7 +190,7 @@ class Transport:
         finally:
             if self._on_access is not None:
                 self._on_access(
-                    Access(
+                    LoggedRequest(
                         kind=kind_of(mailbox, service),
                         mailbox=mailbox,
                         method=call.method,

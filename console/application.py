@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 
-from console.metrics import CONTENT_TYPE, Metrics
+from console.metrics import CONTENT_TYPE, PrometheusMetrics
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -55,7 +55,7 @@ def application(
     webhook: Application,
     *,
     readiness: Readiness,
-    metrics: Metrics,
+    metrics: PrometheusMetrics,
     count_tasks: Callable[[], Awaitable[dict[tuple[str, str], int]]],
 ) -> Front:
     """Return the whole surface. `readiness` answers `{"ready": bool, …}`; False becomes 503."""

@@ -1,16 +1,16 @@
-"""Metrics in Prometheus' text form; docs/metrics.md lists every one."""
+"""PrometheusMetrics in Prometheus' text form; docs/metrics.md lists every one."""
 
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from cloud.access import Access
+from cloud.access import LoggedRequest
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
-class Metrics:
+class PrometheusMetrics:
     """Every metric of one process, on a registry of its own; the guard's port among others."""
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ class Metrics:
         """Count what the watch found."""
         self._watched.labels(event).inc()
 
-    def count_access(self, access: Access) -> None:
+    def count_access(self, access: LoggedRequest) -> None:
         """Count a request that left for a service."""
         service = "dataverse" if access.kind == "rows" else "graph"
         self._requests.labels(service, "yes" if access.kind == "mailbox" else "no").inc()

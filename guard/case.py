@@ -61,7 +61,7 @@ def case_of(delivery: Delivery) -> Case:
     )
 
 
-def late_case(
+def read_back_case(
     table: str,
     record_id: str,
     *,

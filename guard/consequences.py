@@ -14,8 +14,8 @@ from guard.columns import ACTIVE, APPROVAL, APPROVED, TABLES
 from guard.ledger.entry import NO_EFFECTS, Effects, MirrorRow, NewTask, Withdrawal
 from guard.ledger.mirror import differing, guarded_part
 from kernel.runner import shard_of
-from rules.change import Change, Value
-from rules.decision import Outcome
+from rules.model.change import Change, Value
+from rules.model.decision import Outcome
 
 GRANT = "grant"
 REVERT = "revert"

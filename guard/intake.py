@@ -14,23 +14,23 @@ from datetime import datetime
 from typing import Any
 
 from guard.case import Case, case_of
-from guard.confirming import decision_confirmed_by, decision_of
-from guard.deciding import Conclusion, Decider
-from guard.errors import Unreadable
+from guard.confirmation import decision_confirmed_by, decision_of
+from guard.errors import DeliveryUnreadable
+from guard.identity import OwnIdentity
 from guard.judge import Judge, Judged, built_in
 from guard.ledger.entry import NO_EFFECTS, Effects, MirrorRow, Recorded
 from guard.ledger.mirror import differing
 from guard.ledger.port import Ledger
-from guard.own import Own
+from guard.own_writes import is_own_write
 from guard.receive import Delivery, change_from, is_guarded
 from guard.receive.ancestors import ancestors_of
 from guard.receive.change import needs_mirror
-from guard.recognition import is_own_write
-from guard.watch.late import LateJudge
+from guard.record import Conclusion, DecisionRecorder
+from guard.watch.read_back import ReadBack
 from kernel.errors import Unavailable
 from kernel.log import get_logger
-from rules.change import Change, Facts
-from rules.decision import Decision, Outcome
+from rules.model.change import Change, Facts
+from rules.model.decision import Decision, Outcome
 
 NOT_GUARDED = "not-guarded"
 FOREIGN = "foreign"
@@ -46,7 +46,12 @@ class Intake:
     """Decides deliveries."""
 
     def __init__(
-        self, decider: Decider, judge: Judge, ledger: Ledger, own: Own, late: LateJudge
+        self,
+        decider: DecisionRecorder,
+        judge: Judge,
+        ledger: Ledger,
+        own: OwnIdentity,
+        late: ReadBack,
     ) -> None:
         self._decider = decider
         self._judge = judge
@@ -68,7 +73,7 @@ class Intake:
             return self._plainly(case, refusal, FOREIGN, now)
         try:
             change = await self._change(delivery)
-        except Unreadable as error:
+        except DeliveryUnreadable as error:
             return self._unread(case, delivery, error, now)
         try:
             return await self._decide(case, delivery, change, now)
@@ -77,7 +82,7 @@ class Intake:
         except Exception as error:
             # Our own fault, and still an answer: what can't be decided is not allowed (law 1).
             log.error("delivery_not_decided", record_id=case.record_id, exc_info=error)
-            fault = Unreadable("The guard failed to decide; its log says why.")
+            fault = DeliveryUnreadable("The guard failed to decide; its log says why.")
             return self._unread(case, delivery, fault, now)
 
     async def _change(self, delivery: Delivery) -> Change:
@@ -142,7 +147,7 @@ class Intake:
         return self._decider.judged(case, change, judged, now=now, cause=confirmed.cause, **more)
 
     def _unread(
-        self, case: Case, delivery: Delivery, error: Unreadable, now: datetime
+        self, case: Case, delivery: Delivery, error: DeliveryUnreadable, now: datetime
     ) -> Awaitable[Recorded]:
         """Answer a delivery that can't be decided from itself.
 

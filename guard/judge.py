@@ -11,21 +11,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from guard.active_policies import ActivePolicies
 from guard.columns import APPROVAL, APPROVED
 from guard.facts.actor import FROM_DATAVERSE, FROM_ENTRA
+from guard.facts.fact_sheet import UNREADABLE_OWNER, Question
 from guard.facts.gather import Gatherer
-from guard.facts.question import UNREADABLE_OWNER, Question
 from guard.ledger.entry import Recorded
 from guard.ledger.mirror import is_equal
 from guard.ledger.port import ALLOWED, Ledger
-from guard.policies import PolicyHolder
 from guard.receive.ancestors import Ancestor
-from rules.change import Change, Facts, Value
-from rules.decide import decide
-from rules.decision import Decision, Finding, Outcome, set_aside
-from rules.needs import needs
-from rules.policy_set import PolicySet
-from rules.scanning import Judgement, judge_row, row_change, scan_needs
+from rules.engine.decide import decide
+from rules.engine.needs import needs
+from rules.engine.policy_set import PolicySet
+from rules.engine.row import Judgement, judge_row, row_change, scan_needs
+from rules.model.change import Change, Facts, Value
+from rules.model.decision import Decision, Finding, Outcome, set_aside
 
 SCHEDULED_WITHIN = timedelta(hours=24)
 TEST_SCHEDULED = "testemailconfigurationscheduled"
@@ -67,7 +67,7 @@ def becomes_approved(change: Change) -> bool:
 class Judge:
     """Judges changes by the policies that hold now."""
 
-    def __init__(self, policies: PolicyHolder, gatherer: Gatherer, ledger: Ledger) -> None:
+    def __init__(self, policies: ActivePolicies, gatherer: Gatherer, ledger: Ledger) -> None:
         self._policies = policies
         self._gatherer = gatherer
         self._ledger = ledger

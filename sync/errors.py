@@ -17,7 +17,7 @@ class MailboxUnknown(NotFound):
     code = "mailbox-unknown"
 
 
-class StandingUnknown(Unavailable):
+class EligibilityUnknown(Unavailable):
     """What Dataverse says of a mailbox is not known, or known no more recently than allowed."""
 
     code = "standing-unknown"

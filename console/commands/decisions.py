@@ -147,7 +147,7 @@ def verify(ctx: click.Context, outputs: Sequence[Output]) -> int:
 def to_test(ctx: click.Context, decision_id: str) -> None:
     """Print a test file: this change, these facts, exactly this outcome."""
     from console.drafts import recorded_change
-    from rules.drafting import draft_case
+    from rules.testing.drafting import draft_case
 
     with open_prepared(settings_of(ctx)) as database:
         past = database.read_now(lambda c: recorded_change(c, decision_id))
@@ -171,7 +171,7 @@ def to_test(ctx: click.Context, decision_id: str) -> None:
 def replay(ctx: click.Context, decision_id: str, outputs: Sequence[Output]) -> int:
     """Exit 0 when the same comes out, 1 when not, 2 when it can't be decided again."""
     from console.policy.recorded import find_recorded
-    from rules.simulate import contributing_rules, decide_again
+    from rules.replay.simulate import contributing_rules, decide_again
 
     past, policy_set = find_recorded(ctx, decision_id)
     if policy_set is None:

@@ -36,8 +36,8 @@ def run(ctx: click.Context, once: bool, outputs: Sequence[Output]) -> int:
 
 async def _once(settings: Settings) -> dict[str, Any]:
     from console.wiring.sync import sync_alone
-    from sync.holder import ONCE
-    from sync.once import once
+    from sync.engine.holder import ONCE
+    from sync.run.once import once
 
     with open_prepared(settings) as database:
         async with sync_alone(settings, database, SystemClock(), role=ONCE) as opened:
@@ -51,8 +51,8 @@ async def _loop(settings: Settings) -> None:
     from console.wiring.readiness import SCHEMA_SECONDS, Readiness
     from console.wiring.sync import sync_alone
     from kernel.runner import AsyncioRunner
-    from sync.holder import LOOP
-    from sync.loop import Loop
+    from sync.engine.holder import LOOP
+    from sync.run.loop import Loop
 
     clock = SystemClock()
     with exclusive(sqlite_file(settings), "loop"), open_prepared(settings) as database:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from console.metrics import Metrics
+from console.metrics import PrometheusMetrics
 from console.reference.table import table
 
 _HEAD = """\
-# Metrics
+# PrometheusMetrics
 
 `GET /metrics` answers in Prometheus' text form. Addresses, record ids and other personal values are
 in no label.
@@ -31,4 +31,4 @@ def metrics_page() -> str:
 
 def metrics() -> list[MetricWrapperBase]:
     """Return every metric of a process."""
-    return [one for one in vars(Metrics()).values() if isinstance(one, MetricWrapperBase)]
+    return [one for one in vars(PrometheusMetrics()).values() if isinstance(one, MetricWrapperBase)]

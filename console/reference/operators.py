@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from console.reference.table import table
-from rules.operator import Operator
-from rules.operators import OPERATORS
-from rules.slots import PARTS
-from rules.writing import yaml_text
+from rules.operators.fields import PARTS
+from rules.operators.operator import Operator
+from rules.operators.table import OPERATORS
+from rules.syntax.dump import yaml_text
 
 _HEAD = """\
 # Operators

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from console.metrics import Metrics
+from console.metrics import PrometheusMetrics
 from console.wiring.connections import Connections
 from console.wiring.organization import (
     OrganizationDiffers,
@@ -12,31 +12,31 @@ from console.wiring.organization import (
     known_organization,
     remember_organization,
 )
-from guard.actions.grant import Granter
-from guard.actions.revert import Reverter
+from guard.active_policies import ActivePolicies
 from guard.consequences import EXAMINE, GRANT, REVERT
-from guard.deciding import OBSERVE, Decider
 from guard.facts.activity import Activity
 from guard.facts.actor import ActorFacts
-from guard.facts.dataverse import DataverseRows
-from guard.facts.directory import Directory, GraphDirectory, MemoryDirectory
 from guard.facts.gather import Gatherer
 from guard.facts.history import HistoryFacts
 from guard.facts.owner import AddressOwnerFacts, OwnerFacts
-from guard.facts.rows import MemoryRows, Myself, Rows
 from guard.facts.steward import StewardFacts
+from guard.identity import OwnIdentity
 from guard.intake import Intake
 from guard.judge import Judge
-from guard.keys import Keys
 from guard.ledger.port import Ledger, MemoryLedger
 from guard.ledger.stored import StoredLedger
-from guard.own import Own
-from guard.policies import PolicyHolder
+from guard.obligations.grant import Granter
+from guard.obligations.revert import Reverter
+from guard.ports.dataverse import DataverseRows
+from guard.ports.directory import Directory, GraphDirectory, MemoryDirectory
+from guard.ports.rows import MemoryRows, Myself, Rows
+from guard.record import OBSERVE, DecisionRecorder
 from guard.watch.drift import DriftWatch
-from guard.watch.late import LateJudge
+from guard.watch.read_back import ReadBack
 from guard.watch.reconcile import Reconciler
 from guard.watch.scan import Scanner
 from guard.webhook import Readiness, Webhook
+from guard.webhook_keys import WebhookKeys
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.log import get_logger
@@ -57,7 +57,7 @@ class GuardRoom:
     webhook: Webhook
     workers: Workers
     ledger: Ledger
-    own: Own
+    own: OwnIdentity
     rows: Rows
     reconciler: Reconciler
     drift: DriftWatch
@@ -106,8 +106,8 @@ def open_guard(
     database: Database,
     clock: Clock,
     *,
-    policies: PolicyHolder,
-    metrics: Metrics,
+    policies: ActivePolicies,
+    metrics: PrometheusMetrics,
     connections: Connections | None,
     readiness: Readiness,
 ) -> GuardRoom:
@@ -123,7 +123,7 @@ def open_guard(
     ledger: Ledger = (
         MemoryLedger(keep=False) if settings.unsafe_without_store else StoredLedger(database, clock)
     )
-    own = Own(organization_id=known_organization(settings, database))
+    own = OwnIdentity(organization_id=known_organization(settings, database))
 
     def judge_by(rows: Rows, directory: Directory, deadline: float) -> Judge:
         gatherer = Gatherer(
@@ -138,8 +138,8 @@ def open_guard(
         return Judge(policies, gatherer, ledger)
 
     judge = judge_by(rows_now, directory_now, deadline)
-    decider = Decider(ledger, clock, metrics, enforcement=settings.enforcement)
-    late = LateJudge(rows_now, ledger, judge, decider, deadline_seconds=deadline)
+    decider = DecisionRecorder(ledger, clock, metrics, enforcement=settings.enforcement)
+    late = ReadBack(rows_now, ledger, judge, decider, deadline_seconds=deadline)
     granter = Granter(database, rows, directory, judge, decider, own)
     handlers: dict[str, Handler] = {
         GRANT: granter.carry_out,
@@ -147,7 +147,7 @@ def open_guard(
         EXAMINE: late.carry_out,
     }
     webhook = Webhook(
-        Keys([key.reveal() for key in settings.webhook_keys]),
+        WebhookKeys([key.reveal() for key in settings.webhook_keys]),
         Intake(decider, judge, ledger, own, late),
         metrics,
         readiness=readiness,

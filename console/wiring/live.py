@@ -7,7 +7,7 @@ import signal
 from typing import Any
 
 from console.application import Front, application
-from console.metrics import Metrics
+from console.metrics import PrometheusMetrics
 from console.policy_folder import PolicyFolder
 from console.wiring.connections import (
     Connections,
@@ -27,8 +27,8 @@ from kernel.failpoints import failpoints_from
 from kernel.log import get_logger
 from kernel.runner import AsyncioRunner
 from kernel.settings import Settings
-from sync.holder import LOOP
-from sync.loop import Loop
+from sync.engine.holder import LOOP
+from sync.run.loop import Loop
 
 POLICIES_SECONDS = 1.0
 OBLIGATIONS_SECONDS = 0.5
@@ -54,7 +54,7 @@ class Live:
         self._database = database
         self._clock = clock
         self._policies = policies
-        self._metrics = Metrics()
+        self._metrics = PrometheusMetrics()
         self._readiness = Readiness(database)
         # Whoever looks for problems must not be stopped by the one that is found.
         self._watch = AsyncioRunner(clock)

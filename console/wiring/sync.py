@@ -17,10 +17,10 @@ from kernel.database import Database
 from kernel.failpoints import failpoints_from
 from kernel.settings import Settings
 from sync.crm.dataverse import DataverseCrm
+from sync.engine.holder import new_holder
+from sync.engine.meter import Meter
 from sync.exchange.graph import GraphExchange
-from sync.holder import new_holder
-from sync.mail_sync import MailSync, Ports
-from sync.meter import Meter
+from sync.run.fleet import MailSync, Ports
 
 
 @asynccontextmanager

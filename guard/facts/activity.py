@@ -12,7 +12,7 @@ from collections import OrderedDict
 from datetime import datetime, timedelta
 
 from guard.facts.actor import ACTIVITY_FACTS, ROOT
-from guard.facts.question import Findings, Question
+from guard.facts.fact_sheet import FactSheet, Question
 from guard.ledger.port import Ledger
 from guard.ledger.recent import Attempt, way_of
 from kernel.clock import Clock
@@ -37,7 +37,7 @@ class Activity:
         self._read_at: datetime | None = None
         self._reading = asyncio.Lock()
 
-    async def gather(self, question: Question, found: Findings) -> None:
+    async def gather(self, question: Question, found: FactSheet) -> None:
         """Count the change that is asked about, and what came before it."""
         paths = [ROOT + name for name in ACTIVITY_FACTS]
         actor_id, change = question.actor_id, question.change

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from guard.facts.directory import Directory
-from guard.facts.question import Findings, Question
-from guard.facts.rows import HeldRole, Rows, UserRow
-from guard.own import Own
+from guard.facts.fact_sheet import FactSheet, Question
+from guard.identity import OwnIdentity
+from guard.ports.directory import Directory
+from guard.ports.rows import HeldRole, Rows, UserRow
 from kernel.errors import GuardError
-from rules.change import Value
+from rules.model.change import Value
 
 ROOT = "actor."
 SYSTEM_ADMINISTRATOR = "627090ff-40a3-4053-8790-584edc5be201"
@@ -44,10 +44,10 @@ class ActorFacts:
 
     rows: Rows
     directory: Directory
-    own: Own
+    own: OwnIdentity
     delegated_role_id: str | None = None
 
-    async def gather(self, question: Question, found: Findings) -> None:
+    async def gather(self, question: Question, found: FactSheet) -> None:
         """Look up what is needed of `actor`, in two waves at most."""
         needed = question.needs(ROOT) - ACTIVITY_FACTS
         if not needed:
@@ -72,7 +72,7 @@ class ActorFacts:
                 found.disown(ROOT + name, NO_SUCH_USER)
 
     async def _row(
-        self, question: Question, actor_id: str, needed: frozenset[str], found: Findings
+        self, question: Question, actor_id: str, needed: frozenset[str], found: FactSheet
     ) -> None:
         user, source = await self._user(question, actor_id, found)
         if user is None:
@@ -85,7 +85,7 @@ class ActorFacts:
             await self._entra_roles(user, kind, found)
 
     async def _user(
-        self, question: Question, actor_id: str, found: Findings
+        self, question: Question, actor_id: str, found: FactSheet
     ) -> tuple[UserRow | None, str]:
         change = question.change
         if (
@@ -107,7 +107,7 @@ class ActorFacts:
             _lack_row(found, NO_SUCH_USER)
         return user, FROM_DATAVERSE
 
-    async def _entra_roles(self, user: UserRow, kind: Kind, found: Findings) -> None:
+    async def _entra_roles(self, user: UserRow, kind: Kind, found: FactSheet) -> None:
         path = ROOT + "entraRoles"
         if kind != "user" or user.object_id is None:
             # Only people hold directory roles that count; who has no Entra object holds none.
@@ -120,7 +120,7 @@ class ActorFacts:
             return
         found.know(path, tuple(roles), FROM_ENTRA)
 
-    async def _roles(self, actor_id: str, found: Findings) -> None:
+    async def _roles(self, actor_id: str, found: FactSheet) -> None:
         try:
             direct, through_teams = await asyncio.gather(
                 self.rows.roles_of(actor_id), self.rows.team_roles_of(actor_id)
@@ -146,7 +146,7 @@ class ActorFacts:
             "isDelegatedApprover": bool(wanted) and wanted in ids,
         }
 
-    async def _privilege(self, actor_id: str, found: Findings) -> None:
+    async def _privilege(self, actor_id: str, found: FactSheet) -> None:
         path = ROOT + "canApproveEmail"
         try:
             held = await self.rows.has_privilege(actor_id, APPROVE_PRIVILEGE)
@@ -156,7 +156,7 @@ class ActorFacts:
         found.know(path, held, FROM_DATAVERSE)
 
 
-def kind_of(user: UserRow, *, own: Own) -> Kind:
+def kind_of(user: UserRow, *, own: OwnIdentity) -> Kind:
     """Return what an actor is: the guard itself, an application, the platform, or a person."""
     if user.id == own.user_id:
         return "guard"
@@ -182,6 +182,6 @@ def user_from(user_id: str, columns: Mapping[str, Value]) -> UserRow:
     )
 
 
-def _lack_row(found: Findings, reason: str) -> None:
+def _lack_row(found: FactSheet, reason: str) -> None:
     for name in ROW_FACTS:
         found.lack(ROOT + name, reason)

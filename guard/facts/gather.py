@@ -12,9 +12,9 @@ from typing import Any
 
 from guard.facts.activity import Activity
 from guard.facts.actor import ACTIVITY_FACTS, ActorFacts
+from guard.facts.fact_sheet import FactSheet, Question
 from guard.facts.history import HOLDER_FACTS, PAST_FACTS, HistoryFacts
 from guard.facts.owner import ABOUT_OWNER, AddressOwnerFacts, OwnerFacts
-from guard.facts.question import Findings, Question
 from guard.facts.steward import StewardFacts
 from kernel.log import get_logger
 
@@ -34,9 +34,9 @@ class Gatherer:
     steward: StewardFacts
     deadline_seconds: float = 5.0
 
-    async def gather(self, question: Question) -> Findings:
+    async def gather(self, question: Question) -> FactSheet:
         """Return what could be learnt and, for all else that is needed, why not."""
-        found = Findings()
+        found = FactSheet()
         waves = self._waves(question, found)
         if waves and await self._are_late(waves):
             late = f"it did not come within {self.deadline_seconds:g} seconds"
@@ -45,7 +45,7 @@ class Gatherer:
         found.complete(question.needed, reason="nothing supplies this fact")
         return found
 
-    def _waves(self, question: Question, found: Findings) -> list[Coroutine[Any, Any, None]]:
+    def _waves(self, question: Question, found: FactSheet) -> list[Coroutine[Any, Any, None]]:
         waves: list[Coroutine[Any, Any, None]] = []
         of_actor, told = question.needs("actor."), question.needs("facts.")
         if of_actor - ACTIVITY_FACTS:

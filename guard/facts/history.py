@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from guard.columns import TABLES
+from guard.facts.fact_sheet import FactSheet, Question
 from guard.facts.owner import FROM_MIRROR, owner_of
-from guard.facts.question import Findings, Question
 from guard.ledger.entry import MirrorRow, Recorded
 from guard.ledger.mirror import address_of, is_equal
 from guard.ledger.port import ALLOWED, Ledger
 from guard.receive.delivery import ASYNCHRONOUS
 from kernel.clock import Clock
 from kernel.errors import GuardError
-from rules.change import Change, Value
+from rules.model.change import Change, Value
 
 ROOT = "facts."
 FROM_LEDGER = "ledger"
@@ -36,7 +36,7 @@ class HistoryFacts:
     ledger: Ledger
     clock: Clock
 
-    async def holders(self, question: Question, found: Findings) -> None:
+    async def holders(self, question: Question, found: FactSheet) -> None:
         """Learn which other rows have the address, in one look-up."""
         change = question.change
         address = address_of(change.table, change.after)
@@ -58,7 +58,7 @@ class HistoryFacts:
         found.know(ROOT + "addressElsewhere", len(elsewhere), FROM_MIRROR)
         found.know(ROOT + "formerHolderLeft", has_left, FROM_MIRROR)
 
-    async def past(self, question: Question, found: Findings) -> None:
+    async def past(self, question: Question, found: FactSheet) -> None:
         """Learn which addresses the row had, and who set the last one, in one look-up."""
         change = question.change
         decisions: Sequence[Recorded] = ()

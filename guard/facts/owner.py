@@ -18,12 +18,12 @@ from guard.facts.actor import (
     FROM_ENTRA,
     user_from,
 )
-from guard.facts.directory import Directory, Person
-from guard.facts.question import UNREADABLE_OWNER, Findings, Question
-from guard.facts.rows import Rows, UserRow
+from guard.facts.fact_sheet import UNREADABLE_OWNER, FactSheet, Question
 from guard.ledger.entry import MirrorRow
+from guard.ports.directory import Directory, Person
+from guard.ports.rows import Rows, UserRow
 from kernel.errors import GuardError
-from rules.change import Value
+from rules.model.change import Value
 
 FROM_MIRROR = "mirror"
 FROM_EXCHANGE = "exchange"
@@ -69,7 +69,7 @@ class OwnerFacts:
     directory: Directory
     mirrored: Mirrored
 
-    async def gather(self, question: Question, side: str, found: Findings) -> None:
+    async def gather(self, question: Question, side: str, found: FactSheet) -> None:
         """Look up what is needed of the owner, in two waves at most."""
         root = f"{side}.owner."
         needed = question.needs(root)
@@ -105,7 +105,7 @@ class OwnerFacts:
         columns: Mapping[str, Value],
         root: str,
         needed: frozenset[str],
-        found: Findings,
+        found: FactSheet,
     ) -> None:
         user, source = await self._row(question, owner, columns, root, found)
         if user is None:
@@ -127,7 +127,7 @@ class OwnerFacts:
         owner: Owner,
         columns: Mapping[str, Value],
         root: str,
-        found: Findings,
+        found: FactSheet,
     ) -> tuple[UserRow | None, str]:
         """Return the owner's row, from the transaction itself where it may not be read."""
         if question.is_synchronous:
@@ -171,7 +171,7 @@ class OwnerFacts:
             return None, "", is_primary or change.operation == "create"
         return user_from(owner.id, together), FROM_DELIVERY if sent else FROM_MIRROR, True
 
-    async def _entra(self, user: UserRow, root: str, found: Findings) -> None:
+    async def _entra(self, user: UserRow, root: str, found: FactSheet) -> None:
         try:
             person = await person_of(self.directory, user)
         except GuardError as error:
@@ -183,7 +183,7 @@ class OwnerFacts:
             for name, value in _told_of(person).items():
                 found.know(TOLD + name, value, FROM_ENTRA)
 
-    async def _licence(self, user: UserRow, found: Findings) -> None:
+    async def _licence(self, user: UserRow, found: FactSheet) -> None:
         path, key = TOLD + "ownerIsLicensed", user.object_id or user.upn
         if key is None:
             found.know(path, None, FROM_DATAVERSE)
@@ -193,7 +193,7 @@ class OwnerFacts:
         except GuardError as error:
             found.lack_answer([path], error)
 
-    async def _purpose(self, user: UserRow, found: Findings) -> None:
+    async def _purpose(self, user: UserRow, found: FactSheet) -> None:
         path = TOLD + "mailboxPurpose"
         if user.object_id is None:
             found.lack(path, NO_OBJECT)
@@ -226,7 +226,7 @@ class AddressOwnerFacts:
 
     directory: Directory
 
-    async def gather(self, question: Question, side: str, found: Findings) -> None:
+    async def gather(self, question: Question, side: str, found: FactSheet) -> None:
         """Look up what is needed of `<side>.addressOwner`, in one wave."""
         root = f"{side}.addressOwner."
         needed = question.needs(root)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from guard.facts.actor import FROM_DATAVERSE, FROM_DELIVERY, FROM_ENTRA, user_from
-from guard.facts.directory import Directory
+from guard.facts.fact_sheet import UNREADABLE_OWNER, FactSheet, Question
 from guard.facts.owner import FROM_MIRROR, Mirrored, person_of
-from guard.facts.question import UNREADABLE_OWNER, Findings, Question
-from guard.facts.rows import Rows, UserRow
+from guard.ports.directory import Directory
+from guard.ports.rows import Rows, UserRow
 from kernel.errors import GuardError
 
 PATH = "facts.stewardLeft"
@@ -22,7 +22,7 @@ class StewardFacts:
     directory: Directory
     mirrored: Mirrored
 
-    async def gather(self, question: Question, found: Findings) -> None:
+    async def gather(self, question: Question, found: FactSheet) -> None:
         """Tell it of a person; a team or an application cannot leave."""
         columns = question.change.after
         user_id = columns.get("ownerid.id")
@@ -37,7 +37,7 @@ class StewardFacts:
         except GuardError as error:
             found.lack_answer([PATH], error)
 
-    async def _of_user(self, question: Question, user_id: str, found: Findings) -> None:
+    async def _of_user(self, question: Question, user_id: str, found: FactSheet) -> None:
         known = await self.mirrored("systemuser", user_id)
         if known is not None and known.columns.get("isdisabled") is True:
             found.know(PATH, True, FROM_MIRROR)

@@ -11,7 +11,7 @@ from guard.ledger import mirror
 from guard.ledger.entry import Effects, Withdrawal
 from kernel import approvals, work
 from kernel.approvals import Approval
-from rules.slots import fold
+from rules.operators.fields import fold
 
 
 def carry(connection: Connection, decision_id: str, effects: Effects, *, now: datetime) -> None:

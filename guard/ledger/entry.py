@@ -16,7 +16,7 @@ from typing import Any
 from guard.ledger.codec import bytes_of, values_from
 from kernel.digest import sha256_hex
 from kernel.tables import microseconds
-from rules.change import Value
+from rules.model.change import Value
 
 _SALT_BYTES = 16
 _salts: list[str] = []
@@ -148,7 +148,7 @@ NO_EFFECTS = Effects()
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Verification:
     """How a walk over the ledger ended; `first_bad_id` is None when everything is whole."""
 
     checked: int

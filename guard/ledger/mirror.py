@@ -13,9 +13,9 @@ from guard.ledger.codec import storable, text_of, values_from
 from guard.ledger.entry import MirrorRow
 from guard.ledger.tables import baselines, mirror
 from kernel.database import insert
-from rules.change import Value
-from rules.likeness import LONGEST
-from rules.slots import fold
+from rules.model.change import Value
+from rules.operators.fields import fold
+from rules.operators.likeness import LONGEST
 
 MOST_HOLDERS = 50
 

@@ -16,9 +16,9 @@ from guard.ledger.entry import (
     recorded,
 )
 from guard.ledger.mirror import address_of, merged
-from guard.ledger.ownwrites import OwnWrite
+from guard.ledger.own_writes import OwnWrite
 from guard.ledger.recent import Attempt, attempt_of
-from rules.policy_set import PolicySet
+from rules.engine.policy_set import PolicySet
 
 ALLOWED = ("allow", "warn")
 

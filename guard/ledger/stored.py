@@ -23,7 +23,7 @@ from guard.ledger.entry import (
     recorded,
     sealed,
 )
-from guard.ledger.ownwrites import OwnWrite
+from guard.ledger.own_writes import OwnWrite
 from guard.ledger.reading import WHOLE, recorded_from
 from guard.ledger.recent import Attempt, list_recent
 from guard.ledger.tables import decisions, policy_sets
@@ -32,7 +32,7 @@ from kernel.database import Database, insert
 from kernel.failpoints import step
 from kernel.ids import new_id
 from kernel.writer import Job
-from rules.policy_set import PolicySet
+from rules.engine.policy_set import PolicySet
 
 DECISION = step("guard.decision", "Decisions, their tasks and what else they cause are written.")
 CHECKPOINT = step("guard.checkpoint", "The heads of all chains are written down.")

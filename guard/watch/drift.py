@@ -19,12 +19,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from guard.actions.resolve import confirmed_holders
-from guard.facts.directory import Directory, Person
 from guard.facts.owner import person_of
-from guard.facts.rows import Rows
 from guard.judge import Judge
-from guard.metrics import Metrics
+from guard.obligations.resolve import confirmed_holders
+from guard.ports.directory import Directory, Person
+from guard.ports.metrics import GuardMetrics
+from guard.ports.rows import Rows
 from guard.watch.rejudging import NotJudged, Rejudging
 from kernel import approvals
 from kernel.approvals import Approval
@@ -33,7 +33,7 @@ from kernel.database import Database
 from kernel.errors import GuardError
 from kernel.failpoints import step
 from kernel.log import get_logger
-from rules.slots import fold
+from rules.operators.fields import fold
 
 DRIFTED = step("guard.drifted", "An approval whose evidence no longer holds is withdrawn.")
 
@@ -82,7 +82,7 @@ class DriftWatch:
         directory: Directory,
         judge: Judge,
         clock: Clock,
-        metrics: Metrics,
+        metrics: GuardMetrics,
         *,
         round_seconds: float = 60.0,
     ) -> None:

@@ -13,11 +13,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
-from guard.case import FROM_RECONCILIATION, late_case
+from guard.case import FROM_RECONCILIATION, read_back_case
 from guard.columns import TABLES
-from guard.confirming import actor_of, decision_of
-from guard.deciding import Decider
-from guard.facts.rows import Rows, StoredRow
+from guard.confirmation import actor_of, decision_of
 from guard.judge import Judge, Judged
 from guard.ledger import mirror
 from guard.ledger.effects import withdraw
@@ -25,12 +23,14 @@ from guard.ledger.entry import MirrorRow, Recorded, Withdrawal
 from guard.ledger.mirror import differing, is_equal
 from guard.ledger.port import ALLOWED, Ledger
 from guard.ledger.tables import baselines
-from guard.metrics import Metrics
-from guard.watch.late import late_change
+from guard.ports.metrics import GuardMetrics
+from guard.ports.rows import Rows, StoredRow
+from guard.record import DecisionRecorder
+from guard.watch.read_back import read_back_change
 from kernel.database import Database, insert
 from kernel.failpoints import step
 from kernel.log import get_logger
-from rules.change import Change, Facts, Value
+from rules.model.change import Change, Facts, Value
 
 SEEN = step("guard.mirror", "Rows that were compared are remembered.")
 GONE = step("guard.row-gone", "A row that was verified to be gone is forgotten.")
@@ -89,8 +89,8 @@ class Reconciler:
         rows: Rows,
         ledger: Ledger,
         judge: Judge,
-        decider: Decider,
-        metrics: Metrics,
+        decider: DecisionRecorder,
+        metrics: GuardMetrics,
         *,
         settle_seconds: float = 5.0,
     ) -> None:
@@ -147,7 +147,7 @@ class Reconciler:
         since = copy.changed_at if copy is not None else table.now - timedelta(days=1)
         decisions = await self._ledger.decisions_on(row.record_id, since=since)
         operation = "update" if copy is not None else "create"
-        change = late_change(row, before=copy.columns if copy else {}, operation=operation)
+        change = read_back_change(row, before=copy.columns if copy else {}, operation=operation)
         allowed = next((one for one in decisions if _explains(one, change, table.now)), None)
         if allowed is not None:
             self._take_over(row, change, allowed, table)
@@ -205,7 +205,7 @@ class Reconciler:
 
     async def _record(self, one: _Found, now: datetime) -> None:
         allowed = one.allowed
-        case = late_case(
+        case = read_back_case(
             one.row.table,
             one.row.record_id,
             operation=one.change.operation,

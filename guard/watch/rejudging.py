@@ -10,14 +10,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from guard.actions.grant import why_not
 from guard.columns import TABLES
-from guard.facts.rows import Rows, StoredRow
 from guard.judge import Judge
+from guard.obligations.grant import why_not
+from guard.ports.rows import Rows, StoredRow
 from kernel.approvals import Approval
-from rules.exceptions import is_current
-from rules.policy_set import PolicySet
-from rules.scanning import Judgement
+from rules.engine.exceptions import is_current
+from rules.engine.policy_set import PolicySet
+from rules.engine.row import Judgement
 
 GOOD = ("pass", "warn")
 BAD = ("fail", "hold")

@@ -13,24 +13,24 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from guard.actions.grant import hold_refused, newest_decision
-from guard.actions.resolve import Resolved, Unresolved, resolve
 from guard.columns import APPROVAL, APPROVED, TABLES
-from guard.deciding import Decider
-from guard.facts.directory import Directory
 from guard.facts.owner import owner_of
-from guard.facts.rows import Rows, StoredRow
+from guard.identity import OwnIdentity
 from guard.judge import Judge
 from guard.ledger.entry import iso
-from guard.own import Own
-from guard.watch.patience import Patience, ask_each
+from guard.obligations.grant import hold_refused, newest_decision
+from guard.obligations.resolve import Resolved, Unresolved, resolve
+from guard.ports.directory import Directory
+from guard.ports.rows import Rows, StoredRow
+from guard.record import DecisionRecorder
 from guard.watch.rejudging import GOOD, against
+from guard.watch.unanswered import UnansweredLimit, ask_each
 from kernel import approvals
 from kernel.database import Database
 from kernel.digest import digest_of
 from kernel.errors import Conflict, GuardError, Unavailable
 from kernel.failpoints import step
-from rules.scanning import Judgement
+from rules.engine.row import Judgement
 
 SCAN_GRANTED = step("guard.scan-granted", "A mailbox that was approved before is held approved.")
 SCAN_WITHDRAWN = step("guard.scan-withdrawn", "A mailbox that fails a policy is withdrawn.")
@@ -115,8 +115,8 @@ class Scanner:
         rows: Rows,
         directory: Directory,
         judge: Judge,
-        decider: Decider,
-        own: Own,
+        decider: DecisionRecorder,
+        own: OwnIdentity,
     ) -> None:
         self._database = database
         self._rows = rows
@@ -135,7 +135,7 @@ class Scanner:
         Once no look-up is answered any more, the rest is an error without being looked up.
         """
         found: list[ScannedRow] = []
-        patience = Patience()
+        patience = UnansweredLimit()
 
         async def judged(given: tuple[StoredRow, str]) -> ScannedRow:
             one = await self._judged(*given, known, patience)
@@ -150,7 +150,11 @@ class Scanner:
         return found
 
     async def _judged(
-        self, row: StoredRow, address: str, known: Mapping[str, Judgement], patience: Patience
+        self,
+        row: StoredRow,
+        address: str,
+        known: Mapping[str, Judgement],
+        patience: UnansweredLimit,
     ) -> ScannedRow:
         mark = digest_of(
             [
@@ -190,7 +194,7 @@ class Scanner:
             )
         owners = {one.row.record_id: one.judgement for one in scanned if one.row.table != "mailbox"}
         mailboxes = [one for one in scanned if one.row.table == "mailbox"]
-        patience = Patience()
+        patience = UnansweredLimit()
         plans = await ask_each(mailboxes, lambda one: self._plan(one, owners, patience))
         await self._check_brake(plans, withdrawals_allowed)
         applied = Applied(unanswered=patience.ended)
@@ -199,7 +203,7 @@ class Scanner:
         return applied
 
     async def _plan(
-        self, one: ScannedRow, owners: Mapping[str, Judgement], patience: Patience
+        self, one: ScannedRow, owners: Mapping[str, Judgement], patience: UnansweredLimit
     ) -> _Plan:
         """Return what is to be done about a mailbox, before anything is written."""
         record_id = one.row.record_id

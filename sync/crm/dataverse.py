@@ -14,8 +14,8 @@ from uuid import UUID
 from cloud.dataverse import Dataverse, Row
 from cloud.errors import CloudError
 from sync.crm.port import ACTIVE, EmailRow, MailboxRow
-from sync.meter import Meter
-from sync.steps import ATTACHMENT, COMPLETION, ROW
+from sync.engine.meter import Meter
+from sync.failpoints import ATTACHMENT, COMPLETION, ROW
 
 PAGE_SIZE = 5000
 COMPLETED, RECEIVED = 1, 4

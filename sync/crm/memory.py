@@ -10,8 +10,8 @@ from uuid import UUID
 from cloud.errors import CloudError, NotThere, RequestRejected
 from kernel.failpoints import NONE, Failpoints
 from sync.crm.port import EmailRow, MailboxRow
-from sync.meter import Meter
-from sync.steps import ATTACHMENT, COMPLETION, ROW
+from sync.engine.meter import Meter
+from sync.failpoints import ATTACHMENT, COMPLETION, ROW
 
 
 class MemoryCrm:

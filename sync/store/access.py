@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
-from sync.tables import access
+from sync.store.tables import access
 
 
 @dataclass(frozen=True, slots=True)

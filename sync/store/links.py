@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from kernel.database import insert
-from sync.link import Link, LinkState, Place
+from sync.engine.link import ItemPlace, Link, LinkState
 from sync.store.streams import Stream
-from sync.tables import links
+from sync.store.tables import links
 
 _CHANGING = ("state", "place", "row_id", "is_metadata_only", "has_weak_key", "round", "changed_at")
 
@@ -74,7 +74,7 @@ def list_unseen(connection: Connection, stream: Stream) -> list[str]:
     statement = select(links.c.item_id).where(
         links.c.object_id == stream.object_id,
         links.c.folder == stream.folder,
-        links.c.place == Place.HERE,
+        links.c.place == ItemPlace.HERE,
         links.c.round < stream.round,
     )
     return list(connection.scalars(statement.order_by(links.c.item_id)))
@@ -91,12 +91,12 @@ def list_pending(connection: Connection, object_id: str) -> list[str]:
 
 def count_here(connection: Connection, object_id: str, folder: str) -> int:
     """Return how many linked items are in the folder."""
-    return _count(connection, object_id, folder, links.c.place == Place.HERE)
+    return _count(connection, object_id, folder, links.c.place == ItemPlace.HERE)
 
 
 def count_gone_since(connection: Connection, object_id: str, folder: str, at: datetime) -> int:
     """Return how many links became tombstones at that moment or later."""
-    condition = (links.c.place == Place.GONE) & (links.c.changed_at >= at)
+    condition = (links.c.place == ItemPlace.GONE) & (links.c.changed_at >= at)
     return _count(connection, object_id, folder, condition)
 
 
@@ -127,7 +127,7 @@ def _link_from_row(row: Row[Any]) -> Link:
     return Link(
         row.item_id,
         state=LinkState(row.state),
-        place=Place(row.place),
+        place=ItemPlace(row.place),
         message_id=row.message_id,
         row_id=row.row_id,
         is_metadata_only=row.is_metadata_only,

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, case, select, update
 
 from kernel.database import insert
 from kernel.tables import Instant
-from sync.tables import mailboxes
+from sync.store.tables import mailboxes
 
 WAITING = "waiting"
 SYNCED = "synced"

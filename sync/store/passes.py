@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, select, update
 
 from kernel.database import insert
-from sync.tables import passes
+from sync.store.tables import passes
 
 REQUESTED = "requested"
 ANSWERED = "answered"

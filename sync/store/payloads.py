@@ -19,7 +19,7 @@ from sqlalchemy import Connection, bindparam, delete, select
 
 from kernel.database import insert
 from kernel.digest import canonical_json
-from sync.tables import payloads
+from sync.store.tables import payloads
 
 # A larger mail is read again by its task: the database is no store for mails.
 MAX_BYTES = 1_000_000

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, Select, Text, bindparam, cast, delete, s
 from kernel import work
 from kernel.approvals import approvals
 from kernel.database import insert
-from sync.tables import quarantine
+from sync.store.tables import quarantine
 
 MAX_REASON = 500
 

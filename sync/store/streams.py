@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, case, select, update
 
 from kernel.database import insert
-from sync.tables import streams
+from sync.store.tables import streams
 
 INBOX = "inbox"
 MAIL = "mail"

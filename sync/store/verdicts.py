@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from kernel.database import insert
-from sync.tables import verdicts
-from sync.verdict import Fate, Verdict
+from sync.mail.verdict import Fate, Verdict
+from sync.store.tables import verdicts
 
 
 def save(

@@ -21,16 +21,16 @@ from typing import Any
 
 from guard.ledger.chain import append
 from guard.ledger.entry import Sealed, sealed
-from guard.ledger.replaying import batches
+from guard.ledger.replay import batches
 from guard.ledger.stored import _store_set
 from kernel.database import Database
 from kernel.failpoints import step
-from rules.change import Change, Facts
-from rules.decide import decide
-from rules.policy_set import PolicySet
-from rules.recorded import past_from
-from rules.simulate import Simulation
-from rules.tally import Tally
+from rules.engine.decide import decide
+from rules.engine.policy_set import PolicySet
+from rules.model.change import Change, Facts
+from rules.replay.recorded import past_from
+from rules.replay.simulate import Simulation
+from rules.replay.tally import Tally
 from tests.benchmarks.bench_rules import _NOW, _SIX, _policy_set, changes
 from tests.console.recording import an_entry
 

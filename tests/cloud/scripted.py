@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from cloud.access import Access
+from cloud.access import LoggedRequest
 from cloud.call import Call, CallClass
 from cloud.dataverse import Dataverse
 from cloud.graph import Graph
@@ -38,7 +38,7 @@ class Scripted:
         self.replies = list(replies)
         self.requests: list[httpx.Request] = []
         self.sent_at: list[float] = []
-        self.accesses: list[Access] = []
+        self.accesses: list[LoggedRequest] = []
         self.clock = FrozenClock(AT)
         self.transport = Transport(
             [GRAPH, DATAVERSE],

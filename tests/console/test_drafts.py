@@ -16,10 +16,10 @@ from guard.ledger.stored import StoredLedger, mask
 from kernel.clock import FrozenClock, SystemClock
 from kernel.database import Database
 from kernel.ids import new_id
-from rules.change import Change, Facts
-from rules.decide import decide
-from rules.loader import load, load_documents
-from rules.shipped import shipped_folder
+from rules.engine.decide import decide
+from rules.load.loader import load, load_documents
+from rules.model.change import Change, Facts
+from rules.syntax.shipped import shipped_folder
 from tests.console.conftest import TEST, Run
 
 NOW = datetime(2026, 8, 21, 10, tzinfo=UTC)

@@ -11,8 +11,8 @@ from sqlalchemy import text
 from guard.ledger.stored import mask
 from kernel.clock import FrozenClock
 from kernel.database import Database
-from rules.change import Change, Facts
-from rules.loader import load
+from rules.load.loader import load
+from rules.model.change import Change, Facts
 from tests.console.conftest import TEST, Run
 from tests.console.recording import RULE, a_folder, recorded
 

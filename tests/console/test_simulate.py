@@ -13,8 +13,8 @@ from guard.ledger.entry import sealed
 from guard.ledger.stored import mask
 from kernel.clock import FrozenClock
 from kernel.database import Database
-from rules.change import Change, Facts
-from rules.loader import load
+from rules.load.loader import load
+from rules.model.change import Change, Facts
 from tests.conftest import NOON
 from tests.console.conftest import TEST, Run
 from tests.console.recording import POLICY, RULE, a_folder, an_entry, as_row, recorded

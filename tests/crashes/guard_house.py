@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from console.application import application
-from console.metrics import Metrics
+from console.metrics import PrometheusMetrics
 from console.policy_folder import PolicyFolder
 from console.serving import Serving, listen
 from console.wiring.connections import connect_guard
@@ -50,14 +50,14 @@ class GuardProcess:
             self.database,
             clock,
             policies=policies.holder,
-            metrics=Metrics(),
+            metrics=PrometheusMetrics(),
             connections=self._connections,
             readiness=lambda: None,
         )
         self._application = application(
             self.guard.webhook,
             readiness=_ready,
-            metrics=Metrics(),
+            metrics=PrometheusMetrics(),
             count_tasks=lambda: self.database.read(work.count_by_state),
         )
         self._requests: set[asyncio.Task[Any]] = set()

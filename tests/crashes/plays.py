@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from console.demo.person import Person
+from console.demo.person import DemoPerson
 from kernel import work
 from kernel.failpoints import NONE, Crash, CrashAt, Failpoints, Trace
 from kernel.work import OPEN_STATES
@@ -62,7 +62,7 @@ def edit(alias: str, entity_set: str, record_id: str, **values: Any) -> Act:
     """Return the act of a person who changes a row, and does so again when it failed."""
 
     async def change(house: House) -> bool:
-        seen = await Person(house.sandbox, alias).update(entity_set, record_id, values)
+        seen = await DemoPerson(house.sandbox, alias).update(entity_set, record_id, values)
         await house.sandbox.settle()
         house.clock.advance(1)
         return seen.is_done

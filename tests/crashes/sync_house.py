@@ -21,11 +21,11 @@ from kernel.work import OPEN_STATES
 from sandbox import people
 from sandbox.server import Sandbox
 from sync.crm.dataverse import DataverseCrm
+from sync.engine.holder import new_holder
+from sync.engine.meter import Meter
 from sync.exchange.graph import GraphExchange
-from sync.holder import new_holder
-from sync.mail_sync import MailSync, Ports
-from sync.meter import Meter
-from sync.tables import links, payloads, quarantine
+from sync.run.fleet import MailSync, Ports
+from sync.store.tables import links, payloads, quarantine
 from tests.conftest import NOON
 from tests.crashes.beginning import Beginning, Later
 

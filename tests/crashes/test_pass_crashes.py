@@ -21,8 +21,8 @@ from kernel.clock import FrozenClock
 from kernel.failpoints import NONE, Crash, Failpoints, Trace
 from kernel.runner import LEASE_SECONDS
 from sandbox import people
-from sync.loop import Loop
-from sync.once import once
+from sync.run.loop import Loop
+from sync.run.once import once
 from tests.crashes.guard_house import database_url
 from tests.crashes.plays import TRIES, Place, crash_at, places_of
 from tests.crashes.sync_house import LEADING_UP, SyncHouse, SyncProcess

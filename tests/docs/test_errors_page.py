@@ -9,7 +9,7 @@ from collections import defaultdict
 from console.reference.errors import error_classes
 from console.reference.rooms import ROOMS, is_ours, modules
 from kernel.errors import GuardError
-from rules.complaint import CODES
+from rules.syntax.complaint import CODES
 from tests.docs.pages import DOCS, first_cells, page
 
 CODE = re.compile(r"[a-z]+(-[a-z]+)*")

@@ -6,38 +6,38 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from guard.actions.grant import Granter
-from guard.actions.revert import Reverter
-from guard.deciding import Decider
+from guard.active_policies import ActivePolicies
 from guard.facts.activity import Activity
 from guard.facts.actor import SYSTEM_ADMINISTRATOR, ActorFacts
-from guard.facts.directory import MemoryDirectory, Person
 from guard.facts.gather import Gatherer
 from guard.facts.history import HistoryFacts
 from guard.facts.owner import AddressOwnerFacts, OwnerFacts
-from guard.facts.rows import HeldRole, MemoryRows, Myself, UserRow
 from guard.facts.steward import StewardFacts
+from guard.identity import OwnIdentity
 from guard.intake import Intake
 from guard.judge import Judge
-from guard.keys import Keys
 from guard.ledger.listing import list_decisions
 from guard.ledger.port import Ledger, MemoryLedger
 from guard.ledger.stored import StoredLedger
 from guard.ledger.verify import verify
-from guard.metrics import CountingMetrics
-from guard.own import Own
-from guard.policies import PolicyHolder
+from guard.obligations.grant import Granter
+from guard.obligations.revert import Reverter
+from guard.ports.directory import MemoryDirectory, Person
+from guard.ports.metrics import CountingMetrics
+from guard.ports.rows import HeldRole, MemoryRows, Myself, UserRow
+from guard.record import DecisionRecorder
 from guard.watch.drift import DriftWatch
-from guard.watch.late import LateJudge
+from guard.watch.read_back import ReadBack
 from guard.watch.reconcile import Reconciler
 from guard.watch.scan import Scanner
 from guard.webhook import Webhook
+from guard.webhook_keys import WebhookKeys
 from kernel import approvals
 from kernel.approvals import Approval
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.workers import Workers
-from rules.loader import load_documents
+from rules.load.loader import load_documents
 from tests.guard.builders import (
     ADMIN_ID,
     ADMIN_OBJECT_ID,
@@ -140,14 +140,14 @@ class House:
     ledger: Any
     rows: MemoryRows
     directory: MemoryDirectory
-    own: Own
+    own: OwnIdentity
     judge: Judge
-    decider: Decider
-    late: LateJudge
+    decider: DecisionRecorder
+    late: ReadBack
     intake: Intake
     webhook: Webhook
     metrics: CountingMetrics
-    policies: PolicyHolder
+    policies: ActivePolicies
 
     async def post(self, body: bytes, **named: Any) -> Answer:
         return await post(self.webhook, body, **named)
@@ -192,9 +192,9 @@ def a_house(
         ]
     )
     directory.roles = {ADMIN_OBJECT_ID: (GLOBAL_ADMINISTRATOR,)}
-    own = Own(ORGANIZATION, GUARD_ID)
+    own = OwnIdentity(ORGANIZATION, GUARD_ID)
     metrics = CountingMetrics()
-    policies = PolicyHolder(load_documents(documents or POLICIES))
+    policies = ActivePolicies(load_documents(documents or POLICIES))
     gatherer = Gatherer(
         ActorFacts(rows, directory, own, APPROVER_ROLE),
         OwnerFacts(rows, directory, ledger.mirrored),
@@ -205,11 +205,11 @@ def a_house(
         deadline_seconds=deadline_seconds,
     )
     judge = Judge(policies, gatherer, ledger)
-    decider = Decider(ledger, clock, metrics, enforcement=enforcement)
-    late = LateJudge(rows, ledger, judge, decider, deadline_seconds=deadline_seconds)
+    decider = DecisionRecorder(ledger, clock, metrics, enforcement=enforcement)
+    late = ReadBack(rows, ledger, judge, decider, deadline_seconds=deadline_seconds)
     intake = Intake(decider, judge, ledger, own, late)
     webhook = Webhook(
-        Keys((KEY, "next-key")),
+        WebhookKeys((KEY, "next-key")),
         intake,
         metrics,
         readiness=readiness,

@@ -7,7 +7,7 @@ import pytest
 from cloud.errors import Refused
 from guard.ledger.entry import MirrorRow
 from kernel.clock import FrozenClock
-from rules.shipped import shipped_folder
+from rules.syntax.shipped import shipped_folder
 from tests.guard.builders import (
     ADMIN_ID,
     MAILBOX_ID,

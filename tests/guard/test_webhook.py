@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from guard.ledger.entry import Entry, Recorded
-from guard.ledger.ownwrites import OwnWrite
+from guard.ledger.own_writes import OwnWrite
 from guard.ledger.port import MemoryLedger
 from guard.receive import Delivery
 from guard.webhook import MOST_BYTES
@@ -268,7 +268,7 @@ async def test_presence_is_not_change(house: House) -> None:
 
 
 async def test_the_policy_set_can_be_swapped_while_running(house: House) -> None:
-    from rules.loader import load_documents
+    from rules.load.loader import load_documents
     from tests.guard.house import VIP
 
     house.policies.swap(load_documents({"vip.yaml": VIP}))

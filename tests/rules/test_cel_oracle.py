@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rules.change import Change, Facts
-from rules.decide import decide
-from rules.operators import OPERATORS
+from rules.engine.decide import decide
+from rules.model.change import Change, Facts
+from rules.operators.table import OPERATORS
 from tests.rules.builders import NOW, a_policy, a_set
 from tests.rules.cel_twin import LABELS, activation, environment, rule_expression
 

@@ -13,19 +13,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rules.change import Change, Facts
-from rules.complaint import CODES
-from rules.decide import decide
-from rules.decision import Outcome
-from rules.document import read_change
-from rules.errors import ChangeUnreadable, PolicySetInvalid
-from rules.formatting import format_text
-from rules.loader import load, load_documents
-from rules.operators import OPERATORS
-from rules.policy_set import PolicySet
-from rules.rehearse import rehearse_text
-from rules.schema_pass import check_texts
-from rules.shipped import shipped_folder
+from rules.engine.decide import decide
+from rules.engine.policy_set import PolicySet
+from rules.format import format_text
+from rules.load.loader import load, load_documents
+from rules.model.change import Change, Facts
+from rules.model.decision import Outcome
+from rules.model.errors import ChangeUnreadable, PolicySetInvalid
+from rules.operators.table import OPERATORS
+from rules.schema.check import check_texts
+from rules.syntax.complaint import CODES
+from rules.syntax.shipped import shipped_folder
+from rules.testing.document import read_change
+from rules.testing.run import rehearse_text
 from tests.rules.builders import NOW, a_policy, a_set
 
 _QUIET = settings(

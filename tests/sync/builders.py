@@ -11,12 +11,12 @@ from kernel.database import Database
 from kernel.failpoints import step
 from sync.crm.memory import MemoryCrm
 from sync.crm.port import MailboxRow
+from sync.engine.holder import LOOP, new_holder
+from sync.engine.link import Link
+from sync.engine.meter import Meter
 from sync.exchange.memory import MemoryExchange
-from sync.holder import LOOP, new_holder
-from sync.link import Link
-from sync.mail_sync import MailSync, Ports
-from sync.mailboxes import list_mailboxes
-from sync.meter import Meter
+from sync.operate.mailboxes import list_mailboxes
+from sync.run.fleet import MailSync, Ports
 from sync.store import links
 
 ORGANIZATION = UUID("0d3c6a3e-6a6e-4b7a-9a53-5d0b6b9f2f11")

@@ -9,8 +9,8 @@ from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.failpoints import NONE, Crash, CrashAt, Failpoints, Trace
 from kernel.runner import LEASE_SECONDS
-from sync.once import once
-from sync.tables import links
+from sync.run.once import once
+from sync.store.tables import links
 from tests.sync.builders import ANNA_OBJECT, World, a_message
 
 ATTACHMENT = {

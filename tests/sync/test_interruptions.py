@@ -11,11 +11,11 @@ from sqlalchemy import update
 
 from cloud.errors import RequestRejected, Throttled, Unreachable, WebhookRejected
 from kernel.runner import LEASE_SECONDS, shards
-from sync.intents import WEBHOOK_ATTEMPTS
-from sync.link import LinkState, Place
-from sync.mail_sync import MailSync
-from sync.mailboxes import pause, resume
-from sync.once import once
+from sync.engine.link import ItemPlace, LinkState
+from sync.mail.intents import WEBHOOK_ATTEMPTS
+from sync.operate.mailboxes import pause, resume
+from sync.run.fleet import MailSync
+from sync.run.once import once
 from tests.sync.builders import (
     ANNA_OBJECT,
     ANNA_RECORD,
@@ -144,7 +144,7 @@ async def test_a_removal_that_may_not_be_verified_yet_waits_as_long_as_told(worl
 
     assert world.clock.now() >= until
     assert report.counts["removed"] == 1
-    assert link(world).place is Place.GONE
+    assert link(world).place is ItemPlace.GONE
 
 
 async def test_a_dataverse_that_is_away_leaves_every_mailbox_as_it_was(world: World) -> None:

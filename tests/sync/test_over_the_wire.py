@@ -23,11 +23,11 @@ from kernel.database import Database
 from sandbox import people
 from sandbox.server import Sandbox
 from sync.crm.dataverse import DataverseCrm
+from sync.engine.holder import new_holder
+from sync.engine.meter import Meter
 from sync.exchange.graph import GraphExchange
-from sync.holder import new_holder
-from sync.mail_sync import MailSync, Ports
-from sync.meter import Meter
-from sync.once import once
+from sync.run.fleet import MailSync, Ports
+from sync.run.once import once
 from tests.sync.builders import TEST
 
 pytestmark = pytest.mark.slow

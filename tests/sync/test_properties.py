@@ -16,7 +16,7 @@ from kernel.clock import FrozenClock
 from kernel.database import Database
 from sync.exchange.memory import MemoryExchange
 from sync.exchange.port import Page, Permit
-from sync.once import once
+from sync.run.once import once
 from tests.sync.builders import ANNA_OBJECT, World, a_message
 
 NUMBERS = range(6)

@@ -13,12 +13,12 @@ from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.errors import ApprovalWithdrawn, FenceLost
 from kernel.runner import Lease, claim_shards, shard_of
+from sync.engine.page_commit import PageWork, commit_page
 from sync.exchange.port import Page
-from sync.item import entry_from
-from sync.pages import PageWork, commit_page
-from sync.steps import PAGE
+from sync.failpoints import PAGE
+from sync.mail.item import entry_from
+from sync.mail.verdict import track_incoming
 from sync.store import links, streams
-from sync.verdict import track_incoming
 from tests.sync.builders import ANNA_OBJECT, ANNA_RECORD, TEST, a_message, grant
 
 ROUNDS = 40

@@ -14,10 +14,10 @@ from cloud.errors import (
     Unreachable,
     WebhookRejected,
 )
-from sync.link import LinkState
-from sync.mail_sync import AWAY_SECONDS
-from sync.mailboxes import resume, withdraw
-from sync.once import once
+from sync.engine.link import LinkState
+from sync.operate.mailboxes import resume, withdraw
+from sync.run.fleet import AWAY_SECONDS
+from sync.run.once import once
 from sync.store import quarantine
 from tests.sync.builders import (
     ANNA_OBJECT,

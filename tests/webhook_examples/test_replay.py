@@ -7,13 +7,13 @@ from collections import Counter
 
 import httpx
 
-from guard.ledger.replaying import batches, find_set
+from guard.ledger.replay import batches, find_set
 from kernel.clock import FrozenClock
 from kernel.database import Database
-from rules.explain import Explainer
-from rules.loader import load_documents
-from rules.recorded import CONFIRMS, NOT_JUDGED, OWN_LAW, Unreplayable, past_from
-from rules.simulate import Simulation, contributing_rules, decide_again
+from rules.explain.explain import Explainer
+from rules.load.loader import load_documents
+from rules.replay.recorded import CONFIRMS, NOT_JUDGED, OWN_LAW, Unreplayable, past_from
+from rules.replay.simulate import Simulation, contributing_rules, decide_again
 from tests.webhook_examples.examples import all_examples
 from tests.webhook_examples.test_answers import _post, _receiver, ledger_file
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from guard.facts.fact_sheet import FactSheet, Question
 from guard.facts.gather import Gatherer
-from guard.facts.question import Findings, Question
-from rules.change import Change
+from rules.model.change import Change
 from tests.guard.builders import ADMIN_ID, MAILBOX_ID, USER_ID
 from tests.guard.house import House
 
@@ -35,6 +35,6 @@ def a_question(*needed: str, **named: Any) -> Question:
     )
 
 
-async def gathered(house: House, question: Question) -> Findings:
+async def gathered(house: House, question: Question) -> FactSheet:
     gatherer: Gatherer = house.judge._gatherer
     return await gatherer.gather(question)

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from guard.facts.actor import SYSTEM_ADMINISTRATOR
-from guard.facts.directory import Person
-from guard.facts.question import UNREADABLE_OWNER
-from guard.facts.rows import HeldRole, UserRow
+from guard.facts.fact_sheet import UNREADABLE_OWNER
 from guard.ledger.entry import MirrorRow
+from guard.ports.directory import Person
+from guard.ports.rows import HeldRole, UserRow
 from guard.receive.ancestors import Ancestor
 from kernel.clock import FrozenClock
 from tests.guard.builders import (

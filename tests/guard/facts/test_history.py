@@ -12,7 +12,7 @@ from guard.ledger.port import MemoryLedger
 from kernel.clock import FrozenClock
 from kernel.errors import Unavailable
 from kernel.ids import new_id
-from rules.change import Value
+from rules.model.change import Value
 from tests.guard.builders import ADMIN_ID, MAILBOX_ID, QUEUE_ID, USER_ID
 from tests.guard.facts.questions import OWNED, a_question, gathered
 from tests.guard.house import House, a_house

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cloud.errors import Refused
-from guard.facts.rows import UserRow
+from guard.ports.rows import UserRow
 from kernel.clock import FrozenClock
 from tests.guard.builders import OBJECT_ID, QUEUE_ID, USER_ID
 from tests.guard.facts.questions import a_question, gathered

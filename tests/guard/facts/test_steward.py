@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from guard.facts.question import UNREADABLE_OWNER
-from guard.facts.rows import UserRow
+from guard.facts.fact_sheet import UNREADABLE_OWNER
 from guard.ledger.entry import MirrorRow
+from guard.ports.rows import UserRow
 from kernel.clock import FrozenClock
 from tests.guard.builders import OBJECT_ID, QUEUE_ID, USER_ID
 from tests.guard.facts.questions import a_question, gathered

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from guard.facts.directory import Person
-from guard.facts.rows import UserRow
+from guard.ports.directory import Person
+from guard.ports.rows import UserRow
 from guard.watch import drift
 from kernel import approvals
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.failpoints import Trace
-from tests.guard.actions.test_grant import APPROVE
 from tests.guard.builders import ADMIN_ID, CEO_OBJECT_ID, MAILBOX_ID, OBJECT_ID, USER_ID
 from tests.guard.house import Worked, a_worked_house
+from tests.guard.obligations.test_grant import APPROVE
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.errors import Unavailable
 from kernel.failpoints import Trace
-from tests.guard.actions.test_grant import APPROVE
 from tests.guard.builders import (
     ADMIN_ID,
     MAILBOX_BEFORE,
@@ -22,6 +21,7 @@ from tests.guard.builders import (
     choice,
 )
 from tests.guard.house import Worked, a_worked_house
+from tests.guard.obligations.test_grant import APPROVE
 
 CEO = {"emailaddress": "ceo@contoso.com"}
 

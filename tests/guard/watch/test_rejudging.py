@@ -7,16 +7,16 @@ from datetime import timedelta
 
 import pytest
 
-from guard.facts.directory import Person
+from guard.ports.directory import Person
 from guard.watch.drift import DRIFTED
 from kernel import approvals
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.failpoints import Trace
-from rules.loader import load_documents
-from tests.guard.actions.test_grant import APPROVE
+from rules.load.loader import load_documents
 from tests.guard.builders import ADMIN_ID, MAILBOX_ID, QUEUE_ID, USER_ID
 from tests.guard.house import APPROVER, POLICIES, VIP, Worked, a_worked_house
+from tests.guard.obligations.test_grant import APPROVE
 from tests.guard.watch.test_drift import grant_many, state
 
 ANNA_IS_VIP = VIP.replace("vip@contoso.com", "anna@contoso.com")

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from guard.facts.directory import Person
-from guard.facts.rows import UserRow
-from guard.watch.patience import AT_ONCE, MOST_UNANSWERED
+from guard.ports.directory import Person
+from guard.ports.rows import UserRow
 from guard.watch.scan import BrakePulled
+from guard.watch.unanswered import AT_ONCE, MOST_UNANSWERED
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.errors import Unavailable

@@ -8,7 +8,7 @@ import pytest
 
 from cloud.errors import NotThere, Refused
 from sync.crm.dataverse import DataverseCrm
-from sync.meter import Meter
+from sync.engine.meter import Meter
 from tests.cloud.scripted import ROW, Scripted, ok, problem
 
 PROFILES = [f"AAAAAAAA-0000-4000-8000-00000000000{number}" for number in range(3)]

@@ -1,0 +1,1 @@
+"""What the guard owes after a decision: obligations, each carried out as a kind of task."""

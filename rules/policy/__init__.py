@@ -1,0 +1,1 @@
+"""Policies as values: conditions, rules, exceptions and messages, resolved against the catalogue."""

@@ -1,0 +1,89 @@
+"""The kinds of task that the sync adds: its intents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection
+
+from cloud.errors import Throttled
+from kernel import work
+from kernel.runner import shard_of
+from kernel.tables import microseconds
+from sync.mail.plan import Intent, IntentKind
+from sync.store.streams import Stream
+
+CREATE = "sync.create"
+VERIFY = "sync.verify"
+KINDS = (CREATE, VERIFY)
+
+# What the reason of a wait begins with when a service asked for it.
+ASKED_TO_WAIT = f"{Throttled.code}: "
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which item of which mailbox an intent is about, and under which approval it was planned."""
+
+    record_id: str
+    object_id: str
+    stream_id: str
+    folder: str
+    item_id: str
+    epoch: int
+
+    @classmethod
+    def from_payload(cls, payload: Mapping[str, Any]) -> Target:
+        """Return the target that a task carries."""
+        return cls(**{name: payload[name] for name in cls.__dataclass_fields__})
+
+
+def add_intent(
+    connection: Connection,
+    stream: Stream,
+    intent: Intent,
+    *,
+    epoch: int,
+    now: datetime,
+    not_before: datetime | None = None,
+) -> bool:
+    """Add the task of an intent and return whether it is new.
+
+    A row is made once under each approval: the epoch stands in the key (which sync.store.quarantine
+    knows), so that a new approval takes up what waited when the old one was withdrawn. A row that
+    still waits is tried at once when its mail has another version. Every removal is verified anew.
+    """
+    key = f"{stream.object_id}/{intent.item_id}/{epoch}"
+    kind = CREATE
+    if intent.kind is IntentKind.VERIFY:
+        kind, key = VERIFY, f"{key}/{microseconds(now)}"
+    payload = {
+        "record_id": stream.record_id,
+        "object_id": stream.object_id,
+        "stream_id": stream.stream_id,
+        "folder": stream.folder,
+        "item_id": intent.item_id,
+        "epoch": epoch,
+        "version": intent.version,
+    }
+    add = partial(
+        work.add,
+        connection,
+        kind=kind,
+        key=key,
+        payload=payload,
+        owner=stream.record_id,
+        shard=shard_of(stream.record_id),
+        now=now,
+        not_before=not_before,
+    )
+    if add():
+        return True
+    known = work.find(connection, kind=kind, key=key)
+    if known is None or known.payload.get("version") != intent.version:
+        add(latest=True)
+    return False

@@ -1,0 +1,118 @@
+"""The shards that this process holds, in memory; the database decides, this only remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, update
+
+from kernel import runner, work
+from kernel.clock import Clock
+from kernel.database import Database
+from kernel.errors import FenceLost
+from kernel.runner import Lease, shard_of
+from sync.engine.holder import is_surely_dead
+from sync.engine.intent import KINDS
+from sync.failpoints import TAKE_OVER
+from sync.store import passes, payloads
+
+PAYLOAD_DAYS = 7
+
+
+class Leases:
+    """What is held under one holder's name."""
+
+    def __init__(self, database: Database, clock: Clock, *, holder: str) -> None:
+        self._database = database
+        self._clock = clock
+        self.holder = holder
+        self._held: dict[int, Lease] = {}
+
+    @property
+    def shards(self) -> list[int]:
+        """The shards held, in order."""
+        return sorted(self._held)
+
+    def of(self, record_id: str) -> Lease:
+        """Return the lease that a mailbox falls under. Raises FenceLost when it is not held."""
+        shard = shard_of(record_id)
+        if shard not in self._held:
+            raise FenceLost(f"Shard {shard} is not held by this process.", shard=shard)
+        return self._held[shard]
+
+    async def claim(self, wanted: Collection[int] | None = None) -> list[int]:
+        """Lease what nobody else holds of the wanted shards (all by default); return what is held.
+
+        Tasks that a dead holder left under way are queued again at once.
+        """
+        now = self._clock.now()
+        held = frozenset(self._held)
+
+        def take(connection: Connection) -> list[Lease]:
+            for holder in runner.holders(connection, now=now):
+                if is_surely_dead(holder):
+                    runner.release(connection, holder=holder, now=now)
+            numbers = None if wanted is None else sorted(wanted)
+            leases = runner.claim_shards(connection, holder=self.holder, now=now, wanted=numbers)
+            queue_again(connection, [one.shard for one in leases if one.shard not in held])
+            payloads.forget_older(connection, now - timedelta(days=PAYLOAD_DAYS))
+            passes.forget_older(connection, now - timedelta(days=1))
+            return leases
+
+        for lease in await self._database.write(take, step=TAKE_OVER):
+            self._held[lease.shard] = lease
+        return self.shards
+
+    async def beat(self) -> None:
+        """Say that this process lives; forget the shards that have passed to another."""
+        if not self._held:
+            return
+        now = self._clock.now()
+        leases = await self._database.write(
+            lambda c: runner.heartbeat(c, holder=self.holder, now=now), step=runner.HEARTBEAT
+        )
+        self._held = {lease.shard: lease for lease in leases}
+
+    async def release(self) -> None:
+        """Give everything back."""
+        self._held = {}
+        now = self._clock.now()
+        await self._database.write(
+            lambda c: runner.release(c, holder=self.holder, now=now), step=runner.RELEASE
+        )
+
+    def lose(self, shard: int) -> None:
+        """Forget a shard whose fence has risen."""
+        self._held.pop(shard, None)
+
+
+def queue_again(connection: Connection, shards: Sequence[int]) -> None:
+    """Queue the tasks that the former holder of these shards had under way.
+
+    Their fence stays, so that whatever the former holder still answers fails once they are claimed.
+    """
+    if shards:
+        connection.execute(
+            update(work.tasks)
+            .where(
+                work.tasks.c.kind.in_(KINDS),
+                work.tasks.c.state == work.RUNNING,
+                work.tasks.c.shard.in_(shards),
+            )
+            .values(state=work.QUEUED, claimed_until=None)
+        )
+
+
+def hasten(connection: Connection, *, kind: str, owners: Collection[str], now: datetime) -> None:
+    """Let the waiting tasks of a kind be due now."""
+    connection.execute(
+        update(work.tasks)
+        .where(
+            work.tasks.c.kind == kind,
+            work.tasks.c.state == work.QUEUED,
+            work.tasks.c.not_before > now,
+            work.tasks.c.owner.in_(owners),
+        )
+        .values(not_before=now)
+    )

@@ -1,0 +1,167 @@
+"""One page becomes one transaction: links, verdicts, tasks, quarantine, and the cursor last.
+
+The transaction first locks the shard's fence and the approval, so that no work is written for a
+mailbox that was withdrawn or has passed to another process (laws 6 and 9). Replaying a page is
+harmless; skipping one is impossible, because nothing else moves a cursor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from kernel import approvals
+from kernel.runner import Lease, check_fence
+from sync.engine.intent import add_intent
+from sync.exchange.port import Page
+from sync.mail.item import Item, UnreadableEntry
+from sync.mail.plan import Intent, IntentKind, Plan, is_brake, plan
+from sync.mail.verdict import Fate, Verdict
+from sync.store import access, links, quarantine, streams, verdicts
+from sync.store.streams import Stream
+
+
+@dataclass(frozen=True, slots=True)
+class PageWork:
+    """Everything that the transaction of a page needs."""
+
+    lease: Lease
+    epoch: int
+    stream: Stream
+    page: Page
+    entries: tuple[Item | UnreadableEntry, ...]
+    verdicts: Mapping[str, Verdict]
+    asked_at: datetime
+    now: datetime
+    grace_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PageResult:
+    """The stream after the page, and what the page came to."""
+
+    stream: Stream
+    tracked: int
+    skipped: int
+    set_aside: int
+
+
+def commit_page(connection: Connection, work: PageWork) -> PageResult:
+    """Write a page and move its cursor.
+
+    Raises FenceLost or ApprovalWithdrawn; then nothing of the page is written.
+    """
+    hold(connection, work.stream, lease=work.lease, epoch=work.epoch, now=work.now)
+    ids = [entry.item_id for entry in work.entries]
+    planned = plan(
+        links.find_many(connection, work.stream.object_id, ids), work.entries, work.verdicts
+    )
+    _save(connection, work, planned)
+    stream = _advanced(connection, work)
+    streams.save(connection, stream)
+    fates = [verdict.fate for _, verdict in planned.verdicts]
+    return PageResult(
+        stream,
+        tracked=sum(fate is not Fate.SKIP for fate in fates),
+        skipped=fates.count(Fate.SKIP),
+        set_aside=len(planned.set_aside),
+    )
+
+
+def commit_reset(
+    connection: Connection, stream: Stream, *, lease: Lease, epoch: int, now: datetime
+) -> Stream:
+    """Drop a dead cursor and begin a full round; every link stays."""
+    hold(connection, stream, lease=lease, epoch=epoch, now=now)
+    fresh = replace(
+        stream, cursor=None, page_cursor=None, round=stream.round + 1, is_full=True, epoch=epoch
+    )
+    streams.save(connection, fresh)
+    return fresh
+
+
+def commit_epoch(
+    connection: Connection, stream: Stream, *, lease: Lease, epoch: int, now: datetime
+) -> Stream:
+    """Let the stream go on under a new approval, and queue again what waited under the old one."""
+    hold(connection, stream, lease=lease, epoch=epoch, now=now)
+    for item_id in links.list_pending(connection, stream.object_id):
+        intent = Intent(IntentKind.CREATE, item_id)
+        add_intent(connection, stream, intent, epoch=epoch, now=now)
+    continued = replace(stream, epoch=epoch)
+    streams.save(connection, continued)
+    return continued
+
+
+def hold(
+    connection: Connection, stream: Stream, *, lease: Lease, epoch: int, now: datetime
+) -> None:
+    """Keep any take-over and any withdrawal waiting until this transaction ends."""
+    check_fence(connection, lease)
+    approvals.lock(connection, stream.record_id, epoch=epoch, now=now)
+
+
+def _save(connection: Connection, work: PageWork, planned: Plan) -> None:
+    stream, now = work.stream, work.now
+    links.save(connection, stream, planned.links, now=now)
+    if stream.is_full and stream.round > 1:
+        links.mark_seen(connection, stream, planned.known)
+    verdicts.save(connection, stream.object_id, planned.verdicts, now=now)
+    for one in planned.set_aside:
+        quarantine.put(
+            connection,
+            record_id=stream.record_id,
+            object_id=stream.object_id,
+            item_id=one.item_id,
+            reason=one.reason,
+            now=now,
+        )
+    later = now + timedelta(seconds=work.grace_seconds)
+    for intent in planned.intents:
+        not_before = later if intent.kind is IntentKind.VERIFY else now
+        add_intent(connection, stream, intent, epoch=work.epoch, now=now, not_before=not_before)
+    if work.entries:
+        access.record(
+            connection,
+            at=work.asked_at,
+            record_id=stream.record_id,
+            object_id=stream.object_id,
+            operation="messages delta",
+            item_count=len(work.entries),
+            epoch=work.epoch,
+            reason="approved mailbox",
+        )
+
+
+def _advanced(connection: Connection, work: PageWork) -> Stream:
+    stream, page = work.stream, work.page
+    known = [entry.folder_id for entry in work.entries if isinstance(entry, Item)]
+    folder_id = next((one for one in known if one), stream.folder_id)
+    stream = replace(stream, epoch=work.epoch, folder_id=folder_id)
+    if page.delta_link is None:
+        return replace(stream, page_cursor=page.next_link)
+    if stream.is_full:
+        stream = replace(stream, brake=_verify_unseen(connection, work), is_full=False)
+    return replace(
+        stream,
+        cursor=page.delta_link,
+        page_cursor=None,
+        cursor_at=work.now,
+        fresh_as_of=work.asked_at,
+    )
+
+
+def _verify_unseen(connection: Connection, work: PageWork) -> str | None:
+    """Verify what a complete full round did not list; too many at once pull the brake (law 8)."""
+    stream = work.stream
+    unseen = links.list_unseen(connection, stream) if stream.round > 1 else []
+    total = links.count_here(connection, stream.object_id, stream.folder)
+    if is_brake(len(unseen), total) or (unseen and len(unseen) == total):
+        return f"A full round listed {total - len(unseen)} of {total} known mails."
+    for item_id in unseen:
+        intent = Intent(IntentKind.VERIFY, item_id)
+        add_intent(connection, stream, intent, epoch=work.epoch, now=work.now)
+    return None

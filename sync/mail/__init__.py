@@ -1,0 +1,1 @@
+"""The workload mail: items of Exchange become email rows in Dataverse."""

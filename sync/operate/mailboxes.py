@@ -1,0 +1,194 @@
+"""What people see of mailboxes, and what they may tell them: pause, resume, withdraw."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from kernel import approvals, work
+from kernel.approvals import PERMIT_SECONDS, Approval
+from kernel.clock import Clock
+from kernel.database import Database
+from sync.engine.intent import CREATE, KINDS
+from sync.errors import MailboxUnknown
+from sync.failpoints import COMMAND
+from sync.operate import backlog
+from sync.operate.backlog import BacklogState
+from sync.store import access, mailboxes, payloads, quarantine, streams
+from sync.store.mailboxes import BRAKE, PAUSED, SYNCED, WAITING, WITHDRAWN, MailboxState
+from sync.store.streams import Stream
+
+
+def list_mailboxes(connection: Connection, *, now: datetime) -> list[dict[str, Any]]:
+    """Return every mailbox that was ever approved, by record id: the shape of docs/contract.md."""
+    states = mailboxes.list_all(connection)
+    chains = {(one.record_id, one.object_id): one for one in streams.list_all(connection)}
+    found = backlog.list_all(connection)
+    return [
+        _shown(
+            one,
+            states.get(one.record_id),
+            chains.get((one.record_id, one.object_id)),
+            found.get(one.record_id),
+            now=now,
+        )
+        for one in approvals.list_all(connection)
+    ]
+
+
+def show_mailbox(connection: Connection, record_id: str, *, now: datetime) -> dict[str, Any]:
+    """Return one mailbox with its tasks, quarantine and newest accesses.
+
+    Raises MailboxUnknown when it was never approved.
+    """
+    approval = _known(connection, record_id)
+    stream = streams.find(
+        connection, streams.new_stream(approval.record_id, approval.object_id).stream_id
+    )
+    state = mailboxes.find(connection, approval.record_id)
+    trouble = backlog.list_all(connection, approval.record_id).get(approval.record_id)
+    tasks = [one for one in work.list_for(connection, approval.record_id) if one.kind in KINDS]
+    open_tasks = [one for one in tasks if one.state in (*work.OPEN_STATES, work.NEEDS_PERSON)]
+    return {
+        **_shown(approval, state, stream, trouble, now=now),
+        "evidence": approval.evidence,
+        "until": _text(approval.until),
+        "tasks": [
+            {
+                "kind": one.kind,
+                "state": one.state,
+                "attempts": one.attempts,
+                "not_before": _text(one.not_before),
+                "reason": one.result,
+            }
+            for one in open_tasks
+        ],
+        "quarantine": [
+            {"item_id": one.item_id, "reason": one.reason, "first_at": _text(one.first_at)}
+            for one in quarantine.list_for(connection, [approval.record_id])
+        ],
+        "access": [
+            {
+                "at": _text(one.at),
+                "operation": one.operation,
+                "items": one.item_count,
+                "epoch": one.epoch,
+            }
+            for one in access.list_for(connection, approval.record_id, limit=20)
+        ],
+    }
+
+
+async def pause(database: Database, clock: Clock, record_id: str, *, reason: str) -> None:
+    """Let a mailbox rest; returns when no further access can begin."""
+    now = clock.now()
+
+    def write(connection: Connection) -> None:
+        approval = _known(connection, record_id)
+        mailboxes.pause(connection, approval.record_id, reason=reason, now=now)
+
+    await database.write(write, step=COMMAND)
+    await clock.sleep(PERMIT_SECONDS)
+
+
+async def resume(database: Database, clock: Clock, record_id: str) -> bool:
+    """End a person's pause and any brake, and try again what is set aside.
+
+    The next look comes by itself, if the mailbox is approved; returns whether it is.
+    """
+    now = clock.now()
+
+    def write(connection: Connection) -> bool:
+        approval = _known(connection, record_id)
+        mailboxes.resume(connection, approval.record_id, now=now)
+        streams.release_brake(connection, approval.record_id)
+        quarantine.retry(connection, [approval.record_id], kind=CREATE, now=now)
+        return approval.is_approved(now)
+
+    return await database.write(write, step=COMMAND)
+
+
+async def withdraw(database: Database, clock: Clock, record_id: str, *, reason: str) -> bool:
+    """Withdraw an approval; returns when no further access can begin, False when there was none.
+
+    A permit given before the commit may still be used for a moment; that moment is waited out.
+    """
+    now = clock.now()
+
+    def write(connection: Connection) -> bool:
+        approval = _known(connection, record_id)
+        epoch = approvals.withdraw(connection, record_id=approval.record_id, reason=reason, now=now)
+        if epoch is None:
+            return False
+        mailboxes.set_state(connection, approval.record_id, state=WITHDRAWN, reason=reason, now=now)
+        payloads.forget_mailbox(connection, approval.object_id)
+        return True
+
+    was_approved = await database.write(write, step=COMMAND)
+    await clock.sleep(PERMIT_SECONDS)
+    return was_approved
+
+
+def _known(connection: Connection, record_id: str) -> Approval:
+    found = approvals.find(connection, record_id) or approvals.find(connection, record_id.lower())
+    if found is None:
+        raise MailboxUnknown(
+            f"Mailbox {record_id} was never approved.",
+            hint="`mailbox-guard mailboxes list` shows every mailbox that was.",
+        )
+    return found
+
+
+def _shown(
+    approval: Approval,
+    state: MailboxState | None,
+    stream: Stream | None,
+    trouble: BacklogState | None,
+    *,
+    now: datetime,
+) -> dict[str, Any]:
+    is_approved = approval.is_approved(now)
+    word, reason = _state(approval, state, stream, trouble, now=now)
+    return {
+        "id": approval.record_id,
+        "address": approval.address,
+        "object_id": approval.object_id,
+        "owner": approval.owner_id,
+        "owner_type": approval.owner_type,
+        "approved": is_approved,
+        "epoch": approval.epoch,
+        "state": word,
+        "reason": reason,
+        "fresh_as_of": _text(stream.fresh_as_of if stream is not None else None),
+        "next_at": _text(state.next_at if state is not None and is_approved else None),
+    }
+
+
+def _state(
+    approval: Approval,
+    state: MailboxState | None,
+    stream: Stream | None,
+    trouble: BacklogState | None,
+    *,
+    now: datetime,
+) -> tuple[str, str]:
+    """Return the state in one word and its reason; the approval always has the last word."""
+    if approval.state != approvals.APPROVED:
+        return WITHDRAWN, approval.reason
+    if not approval.is_approved(now):
+        return WITHDRAWN, "The approval has ended."
+    if state is None or state.state == WITHDRAWN:
+        return WAITING, ""
+    if state.is_paused:
+        return PAUSED, state.reason
+    if stream is not None and stream.brake is not None and state.state != BRAKE:
+        return BRAKE, stream.brake
+    if state.state == SYNCED and trouble is not None:
+        return trouble.state, trouble.reason
+    return state.state, state.reason
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
