@@ -14,7 +14,7 @@ from typing import Any
 from console.demo.person import DemoPerson, Seen
 from console.demo.stage import DemoFailed, Stage
 from sandbox import people
-from sandbox.directory import DemoPerson as EntraPerson
+from sandbox.directory import Person as EntraPerson
 
 WEBHOOK_REFUSED = "0x80050201"
 NEWCOMER = "newcomer"

@@ -9,7 +9,7 @@ from functools import partial
 
 from sqlalchemy import Connection, select
 
-from guard.ledger import mirror, ownwrites
+from guard.ledger import mirror, own_writes
 from guard.ledger.batch import Batch, Queue, Waiting
 from guard.ledger.chain import RepeatFound, append, checkpoint, is_anything_new
 from guard.ledger.codec import text_of
@@ -147,7 +147,7 @@ class StoredLedger:
 
     async def own_write(self, nonce: str) -> OwnWrite | None:
         """Return what the guard announced to write under that nonce."""
-        return await self._database.read(lambda c: ownwrites.find(c, nonce))
+        return await self._database.read(lambda c: own_writes.find(c, nonce))
 
     async def make_checkpoint(self) -> int | None:
         """Write down the heads of all chains unless nothing is new; return its number."""

@@ -13,7 +13,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, func, select
 
 from guard.columns import APPROVAL, TABLES
-from guard.ledger import mirror, ownwrites
+from guard.ledger import mirror, own_writes
 from guard.ledger.codec import values_from
 from guard.ledger.entry import MirrorRow
 from guard.ledger.mirror import is_equal
@@ -158,7 +158,7 @@ class Reverter:
         related += [one.record_id for one in await self._ledger.mailboxes_of(row.record_id)]
         now = self._decider.now()
         await self._database.write(
-            lambda c: ownwrites.announce(
+            lambda c: own_writes.announce(
                 c,
                 nonce=nonce,
                 record_ids=related,

@@ -1,4 +1,4 @@
-"""Condition trees become closures; a closure takes a View and answers True, False or a UnknownValue."""
+"""Condition trees become closures: each takes a View and answers yes, no or an UnknownValue."""
 
 from __future__ import annotations
 

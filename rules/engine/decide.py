@@ -104,7 +104,7 @@ def unmatched(
 def failing(
     policy: CompiledPolicy, rule: CompiledRule, answer: Any, view: View, *, now: datetime
 ) -> Finding:
-    """Return the finding of a rule that answered False or a UnknownValue."""
+    """Return the finding of a rule that answered False or an UnknownValue."""
     if answer.__class__ is UnknownValue:
         return rule.erred.but(
             message=f"This could not be judged: {answer.text}.",

@@ -1,8 +1,8 @@
 """The field catalogue: which fields of which entity may be named, and what each one holds.
 
 A path has a root (`new`, `old`, `actor`, `request`, `facts`); `new.` is implied. The catalogue
-turns a path written by an author into one FieldReference with a canonical path, so that aliases, lookups
-and the short forms are gone before anything is compiled.
+turns a path written by an author into one FieldReference with a canonical path, so that aliases,
+lookups and the short forms are gone before anything is compiled.
 """
 
 from __future__ import annotations

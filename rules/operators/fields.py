@@ -1,8 +1,8 @@
 """Fields of one change, read, checked and folded once however many rules name them.
 
-A FieldReader is one field read in one way (folded or not, whole or a part), with its own place in a View,
-the list of the values of one change. What cannot be compared is a UnknownValue in the value's place, so
-that a condition needs a single test.
+A FieldReader is one field read in one way (folded or not, whole or a part), with its own place in
+a View, the list of the values of one change. What cannot be compared is an UnknownValue in the
+value's place, so that a condition needs a single test.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def fold(text: str) -> str:
 
 
 View: TypeAlias = list[Any]
-"""The values of one change by the index of their slots; a UnknownValue where there is none."""
+"""The values of one change by the index of their slots; an UnknownValue where there is none."""
 
 TIME: Final = "request.time"
 """The path of the one time that rules can see."""
@@ -136,7 +136,7 @@ class FieldReaders:
 
 
 def raw_reader(reference: FieldReference) -> Raw:
-    """Return a function that reads a field as it stands; a UnknownValue when it is not known."""
+    """Return a function that reads a field as it stands; an UnknownValue when it is not known."""
     key, path = reference.key, reference.path
     unknown = unknown_value(path, "it was not looked up")
     if reference.is_fact:

@@ -12,7 +12,7 @@ from rules.operators.fields import FieldReader, View
 from rules.operators.unknown import UnknownValue
 
 Run = Callable[[View], Any]
-"""A compiled condition; answers True, False or a UnknownValue."""
+"""A compiled condition; answers True, False or an UnknownValue."""
 
 Takes = Literal["one", "many", "flag", "pattern"]
 

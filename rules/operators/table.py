@@ -5,8 +5,8 @@ words, a documented example, and `compile`, which makes the closure that runs. T
 Schemas, the explanations and the documentation are made from this table; adding an operator
 touches this file only.
 
-A closure takes a View and answers True, False or a UnknownValue. An empty field compared by an operator
-is a UnknownValue, except under `exists`, `becomes` and `changed`.
+A closure takes a View and answers True, False or an UnknownValue. An empty field compared by an
+operator is an UnknownValue, except under `exists`, `becomes` and `changed`.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ class Matches(Operator):
     )  # fmt: skip
 
     def compile(self, subject: FieldReader, old: FieldReader | None, against: Against) -> Run:
-        """Return the closure; a text that is not Unicode is a UnknownValue."""
+        """Return the closure; a text that is not Unicode is an UnknownValue."""
         assert isinstance(against, Constant)  # noqa: S101 - the loader allows nothing else.
         index, pattern = subject.index, against.value
         assert isinstance(pattern, Pattern)  # noqa: S101 - the loader allows nothing else.

@@ -1,6 +1,6 @@
 """Why a field cannot be compared: it is empty, unknown, or not of its declared kind.
 
-A condition answers True, False or a UnknownValue. A UnknownValue is never "false" and never "true": it
+A condition answers True, False or an UnknownValue, which is never "false" and never "true": it
 travels up the condition tree until a branch decides without it, or the rule errs.
 """
 

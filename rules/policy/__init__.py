@@ -1,1 +1,1 @@
-"""Policies as values: conditions, rules, exceptions and messages, resolved against the catalogue."""
+"""Policies as values: conditions, rules, exceptions, messages; resolved against the catalogue."""

@@ -13,7 +13,7 @@ from kernel.database import Database
 from kernel.log import get_logger
 from kernel.work import Task
 from kernel.workers import Again, Done, Handler, NeedsPerson
-from kernel.workers import IntentOutcome as TaskOutcome
+from kernel.workers import Outcome as TaskOutcome
 from sync.eligibility.review import EligibilityReview
 from sync.engine import outcome as outcomes
 from sync.engine.intent import ASKED_TO_WAIT, CREATE, VERIFY, Target

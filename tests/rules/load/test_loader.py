@@ -304,8 +304,8 @@ def test_two_files_of_one_name_are_refused():
 
 def test_loading_imports_nothing_heavy():
     code = (
-        "import sys; from pathlib import Path; from rules.loader import load;"
-        "from rules.shipped import shipped_folder; load(shipped_folder());"
+        "import sys; from pathlib import Path; from rules.load.loader import load;"
+        "from rules.syntax.shipped import shipped_folder; load(shipped_folder());"
         "heavy = {'jsonschema', 'sqlalchemy', 'fastapi', 'httpx', 'pydantic', 'structlog',"
         " 'asyncio', 'difflib', 'msal'} & set(sys.modules); assert not heavy, heavy"
     )
