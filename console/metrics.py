@@ -1,4 +1,4 @@
-"""PrometheusMetrics in Prometheus' text form; docs/metrics.md lists every one."""
+"""Metrics in Prometheus' text form; docs/metrics.md lists every one."""
 
 from __future__ import annotations
 
