@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rules.conditions import AllOf, AnyOf, Condition, Not, Test, Written, tests_of
+from rules.conditions import AllOf, AnyOf, Condition, Not, Test, ValueSource, Written, tests_of
 from rules.describe import describe_condition
 from rules.meaning import Meaning, condition_meaning, meaning_of, rule_meaning, rules_alone
 from rules.messages import value_words
@@ -197,7 +197,8 @@ def _nameless(condition: Condition) -> Condition:
         case Test():
             checks = tuple(
                 check
-                if not isinstance(check.operand, Written) or not _is_named(check.operand.words)
+                if not isinstance(check.operand, Written)
+                or check.operand.source is ValueSource.LITERAL
                 else type(check)(
                     check.operator, Written(None, check.operand.words), check.caseless, check.place
                 )
@@ -210,10 +211,6 @@ def _nameless(condition: Condition) -> Condition:
             return AllOf(tuple(map(_nameless, condition.items)), condition.place)
         case AnyOf():
             return AnyOf(tuple(map(_nameless, condition.items)), condition.place)
-
-
-def _is_named(words: str) -> bool:
-    return words.startswith(("params.", "list "))
 
 
 def _exception_differences(
@@ -271,8 +268,7 @@ def _lists(policy_set: PolicySet) -> Mapping[str, frozenset[str]]:
                 trees += exception.when
             for test in (test for tree in trees for test in tests_of(tree)):
                 for check in test.checks:
-                    if isinstance(check.operand, Written) and check.operand.words.startswith(
-                        "list "
-                    ):
-                        found[check.operand.words[5:]] = frozenset(check.operand.value)
+                    operand = check.operand
+                    if isinstance(operand, Written) and operand.source is ValueSource.LIST:
+                        found[operand.name] = frozenset(operand.value)
     return found

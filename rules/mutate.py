@@ -14,7 +14,18 @@ from typing import Any, Final
 
 from rules.cases import Case, policies_named
 from rules.catalogue import Kind
-from rules.conditions import AllOf, AnyOf, Check, Condition, Not, Other, Place, Test, Written
+from rules.conditions import (
+    AllOf,
+    AnyOf,
+    Check,
+    Condition,
+    Not,
+    Other,
+    Place,
+    Test,
+    ValueSource,
+    Written,
+)
 from rules.decide import decide
 from rules.decision import Decision, combine
 from rules.describe import describe_condition
@@ -280,7 +291,7 @@ def _of_operand(test: Test, check: Check, kind: Kind) -> Iterator[tuple[str, Wri
             yield f"{operand.words} -> {flipped}", Written(not operand.value, flipped)
         case "pattern":
             yield f"{operand.words} -> .*", Written(".*", ".*")
-        case "many" if operand.words.startswith("["):
+        case "many" if operand.source is ValueSource.LITERAL:
             for item in operand.value[:_MOST_ITEMS]:
                 rest = tuple(one for one in operand.value if one is not item)
                 label = test.reference.field.label_of(item) or item

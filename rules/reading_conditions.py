@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
 from rules.catalogue import RECORD_ROOTS, Catalogue, Kind, Reference
 from rules.complaint import FIELDS_LISTED, OPERATORS_LISTED, closest
-from rules.conditions import AllOf, AnyOf, Check, Condition, Not, Operand, Other, Test, Written
+from rules.conditions import (
+    AllOf,
+    AnyOf,
+    Check,
+    Condition,
+    Not,
+    Operand,
+    Other,
+    Test,
+    ValueSource,
+    Written,
+)
 from rules.nodes import ListNode, MapNode, Node, ScalarNode
 from rules.operator import Operator
 from rules.operators import OPERATORS
@@ -282,21 +293,21 @@ def _many(node: ListNode, reference: Reference, kind: Kind, scope: Scope) -> Ope
 def _one(
     operator: Operator, node: Node, content: Any, words: str, reference: Reference, kind: Kind,
     scope: Scope,
-) -> Operand | None:  # fmt: skip
+) -> Written | None:  # fmt: skip
     if operator.takes == "pattern":
         return _pattern(node, content, words, scope)
     value = _fit(node, content, reference, kind, scope)
     return None if value is None else Written(value, words)
 
 
-def _pattern(node: Node, content: Any, words: str, scope: Scope) -> Operand | None:
+def _pattern(node: Node, content: Any, words: str, scope: Scope) -> Written | None:
     if not isinstance(content, str):
         scope.complaints.add(node, "value-misfit", "`matches` takes an expression as text.")
         return None
     try:
         Pattern(content, caseless=False)
     except PatternInvalid as reason:
-        code = "pattern-too-long" if "longer" in str(reason) else "pattern-invalid"
+        code = "pattern-too-long" if reason.is_too_long else "pattern-invalid"
         scope.complaints.add(
             node, code, f"The expression cannot be used: {reason}.", hint="RE2 syntax applies."
         )
@@ -340,11 +351,12 @@ def _named_operand(
         fitted = [_fit(name_node, item, reference, kind, scope) for item in value]
         if any(item is None for item in fitted):
             return None
-        return Written(tuple(fitted), f"params.{name}")
+        return Written(tuple(fitted), f"params.{name}", ValueSource.PARAM, name)
     if isinstance(value, list | tuple):
         complaints.add(name_node, "value-misfit", f"The param `{name}` must hold one value here.")
         return None
-    return _one(operator, name_node, value, f"params.{name}", reference, kind, scope)
+    operand = _one(operator, name_node, value, f"params.{name}", reference, kind, scope)
+    return None if operand is None else replace(operand, source=ValueSource.PARAM, name=name)
 
 
 def _list_operand(
@@ -363,7 +375,7 @@ def _list_operand(
             node, "value-misfit", "A named list stands under `in` or `notIn` of a text field."
         )
         return None
-    return Written(scope.lists[name].items, f"list {name}")
+    return Written(scope.lists[name].items, f"list {name}", ValueSource.LIST, name)
 
 
 def _field_operand(

@@ -13,7 +13,18 @@ from typing import Any, Final, TypeAlias
 from rules.catalogue import Kind, Reference
 from rules.change import Change, Facts
 from rules.compiling import compile_check
-from rules.conditions import AllOf, AnyOf, Check, Condition, Not, Other, Place, Test, Written
+from rules.conditions import (
+    AllOf,
+    AnyOf,
+    Check,
+    Condition,
+    Not,
+    Other,
+    Place,
+    Test,
+    ValueSource,
+    Written,
+)
 from rules.describe import describe_check
 from rules.messages import value_words
 from rules.slots import CHANGE, FACTS, Slots, fill, raw_reader
@@ -146,7 +157,7 @@ def _shown(test: Test, check: Check, slots: Slots) -> Callable[[Change, Facts], 
             own = f"{shown_value(earlier(change, facts), reference)} -> {own}"
         if isinstance(operand, Other) and theirs is not None:
             return own, shown_value(theirs(change, facts), operand.reference)
-        if isinstance(operand, Written) and operand.words.startswith("params."):
+        if isinstance(operand, Written) and operand.source is ValueSource.PARAM:
             return own, shown_value(operand.value, reference)
         value = compared(change, facts)
         if several and isinstance(value, str):

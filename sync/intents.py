@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from cloud.errors import RequestRejected, Throttled, WebhookRejected
+from kernel.brake import Release, brake
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.log import get_logger
@@ -28,7 +29,7 @@ from sync.mapping.parties import AddressBook
 from sync.meter import Meter
 from sync.outcome import Outcome, Read
 from sync.permits import Permits
-from sync.plan import is_brake, waits
+from sync.plan import waits
 from sync.rows import Attached, RowMaker
 from sync.schedule import retry_at
 from sync.standings import Standings
@@ -36,7 +37,13 @@ from sync.steps import OUTCOME
 from sync.store import links, payloads, quarantine, streams
 
 WEBHOOK_ATTEMPTS = 5
-BRAKE_SECONDS = 600
+REMOVALS = brake(
+    "sync.removal",
+    counts="mails of a folder that are verified to be gone",
+    total="mails of the folder that are there or were until then",
+    window=timedelta(minutes=10),
+    release=Release.RESUME,
+)
 
 log = get_logger("sync")
 
@@ -228,14 +235,14 @@ class Intents:
         )
 
     async def _is_braked(self, target: Target) -> bool:
-        since = self._clock.now() - timedelta(seconds=BRAKE_SECONDS)
+        since = self._clock.now() - (REMOVALS.window or timedelta())
         gone, here = await self._database.read(
             lambda c: (
                 links.count_gone_since(c, target.object_id, target.folder, since),
                 links.count_here(c, target.object_id, target.folder),
             )
         )
-        return is_brake(gone + 1, gone + here)
+        return REMOVALS.check(gone + 1, gone + here) is not None
 
 
 def _mapped(message: Mapping[str, Any], book: AddressBook, link: Link) -> tuple[Item, EmailValues]:

@@ -20,7 +20,7 @@ from kernel.runner import HEARTBEAT_SECONDS, SHARDS, Runner, end
 from sync.freshness import FLUSH_SECONDS
 from sync.kinds import KINDS
 from sync.mail_sync import MailSync
-from sync.report import PassReport, Problem
+from sync.report import PassReport, Problem, ProblemKind
 from sync.standing import Ground, Standing
 from sync.standings import REVIEW_AGAIN_SECONDS
 from sync.steps import PASS_ANSWER
@@ -144,7 +144,7 @@ class Loop:
             except Exception as error:
                 log.error("pass_failed", exc_info=error)
                 message = error.message if isinstance(error, GuardError) else str(error)
-                report = PassReport({}, (Problem("", "unresolved", message),))
+                report = PassReport({}, (Problem("", ProblemKind.UNRESOLVED, message),))
             now, answer = self._sync.clock.now(), report.to_json()
             await self._sync.database.write(
                 lambda c: passes.answer(c, pass_id, shards=shards, answer=answer, now=now),

@@ -24,7 +24,7 @@ from sync.leases import Leases, hasten
 from sync.meter import Meter
 from sync.passes import Passes, Visit
 from sync.permits import Permits
-from sync.report import PassReport, Problem
+from sync.report import PassReport, Problem, ProblemKind
 from sync.rows import RowMaker
 from sync.standing import Ground, Standing
 from sync.standings import Standings
@@ -127,18 +127,18 @@ class MailSync:
         await self._settle(visited, shards)
         await self.freshness.flush(gain_seconds=FLUSH_SECONDS)
         problems = [
-            Problem(visit.record_id, "unresolved", visit.trouble)
+            Problem(visit.record_id, ProblemKind.UNRESOLVED, visit.trouble)
             for visit in visits
             if visit.trouble is not None
         ]
         problems += [
-            Problem(one.approval.record_id, "unresolved", one.reason)
+            Problem(one.approval.record_id, ProblemKind.UNRESOLVED, one.reason)
             for one in ours
             if one.ground in (Ground.UNBACKED, Ground.UNKNOWN)
         ]
         problems += await self.database.read(lambda c: _problems(c, ours))
         counts = self.meter.since(before)
-        counts["quarantined"] = sum(one.kind == "quarantined" for one in problems)
+        counts["quarantined"] = sum(one.kind is ProblemKind.QUARANTINED for one in problems)
         return PassReport(counts, tuple(problems))
 
     async def _visit_all(self, ours: Collection[Standing]) -> list[Visit]:
@@ -247,7 +247,7 @@ def _waits(connection: Connection, owners: Collection[str], *, now: datetime) ->
 def _problems(connection: Connection, ours: Collection[Standing]) -> list[Problem]:
     everyone = {one.approval.record_id for one in ours}
     found = [
-        Problem(one.record_id, "quarantined", one.reason, one.item_id)
+        Problem(one.record_id, ProblemKind.QUARANTINED, one.reason, one.item_id)
         for one in quarantine.list_for(connection, everyone)
     ]
     # The task of what is set aside only tries it again.
@@ -270,5 +270,5 @@ def _problems(connection: Connection, ours: Collection[Standing]) -> list[Proble
         item_id = payload.get("item_id")
         if payload.get("epoch") == epochs[owner] and (kind, owner, item_id) not in set_aside:
             reason = result or f"The task is {state}."
-            found.append(Problem(owner, "unresolved", reason, item_id))
+            found.append(Problem(owner, ProblemKind.UNRESOLVED, reason, item_id))
     return found

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from kernel import approvals, work
-from kernel.approvals import PERMIT_SECONDS, Approval
+from kernel.approvals import PERMIT_SECONDS, Approval, WithdrawalCause
 from kernel.clock import Clock
 from kernel.database import Database
 from sync import troubles
@@ -16,8 +16,9 @@ from sync.errors import MailboxUnknown
 from sync.kinds import CREATE, KINDS
 from sync.steps import COMMAND
 from sync.store import access, mailboxes, payloads, quarantine, streams
-from sync.store.mailboxes import BRAKE, PAUSED, SYNCED, WAITING, WITHDRAWN, MailboxState
-from sync.store.streams import Stream
+from sync.store.mailboxes import MailboxState
+from sync.store.streams import Stream, brake_reason
+from sync.tables import SyncState
 from sync.troubles import Trouble
 
 
@@ -119,10 +120,18 @@ async def withdraw(database: Database, clock: Clock, record_id: str, *, reason: 
 
     def write(connection: Connection) -> bool:
         approval = _known(connection, record_id)
-        epoch = approvals.withdraw(connection, record_id=approval.record_id, reason=reason, now=now)
+        epoch = approvals.withdraw(
+            connection,
+            record_id=approval.record_id,
+            cause=WithdrawalCause.PERSON,
+            reason=reason,
+            now=now,
+        )
         if epoch is None:
             return False
-        mailboxes.set_state(connection, approval.record_id, state=WITHDRAWN, reason=reason, now=now)
+        mailboxes.set_state(
+            connection, approval.record_id, state=SyncState.WITHDRAWN, reason=reason, now=now
+        )
         payloads.forget_mailbox(connection, approval.object_id)
         return True
 
@@ -173,19 +182,20 @@ def _state(
     trouble: Trouble | None,
     *,
     now: datetime,
-) -> tuple[str, str]:
+) -> tuple[SyncState, str]:
     """Return the state in one word and its reason; the approval always has the last word."""
     if approval.state != approvals.APPROVED:
-        return WITHDRAWN, approval.reason
+        return SyncState.WITHDRAWN, approval.reason
     if not approval.is_approved(now):
-        return WITHDRAWN, "The approval has ended."
-    if state is None or state.state == WITHDRAWN:
-        return WAITING, ""
+        return SyncState.WITHDRAWN, "The approval has ended."
+    if state is None or state.state == SyncState.WITHDRAWN:
+        return SyncState.WAITING, ""
     if state.is_paused:
-        return PAUSED, state.reason
-    if stream is not None and stream.brake is not None and state.state != BRAKE:
-        return BRAKE, stream.brake
-    if state.state == SYNCED and trouble is not None:
+        return SyncState.PAUSED, state.reason
+    braked = stream.braked if stream is not None else None
+    if braked is not None and state.state != SyncState.BRAKE:
+        return SyncState.BRAKE, brake_reason(braked)
+    if state.state == SyncState.SYNCED and trouble is not None:
         return trouble.state, trouble.reason
     return state.state, state.reason
 

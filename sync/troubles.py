@@ -15,7 +15,7 @@ from kernel import work
 from kernel.approvals import approvals
 from sync.kinds import ASKED_TO_WAIT, CREATE
 from sync.store import quarantine
-from sync.store.mailboxes import FAILING, SYNCED, THROTTLED
+from sync.tables import SyncState
 from sync.tables import quarantine as set_aside
 
 
@@ -23,7 +23,7 @@ from sync.tables import quarantine as set_aside
 class Trouble:
     """The state of a mailbox in one word, and the reason."""
 
-    state: str
+    state: SyncState
     reason: str
 
 
@@ -39,10 +39,10 @@ def list_all(connection: Connection, record_id: str | None = None) -> dict[str, 
 
 def _trouble(record_id: str, waiting: dict[str, int], quarantined: int) -> Trouble:
     sentences = []
-    state = SYNCED
+    state = SyncState.SYNCED
     if waiting:
         asked_to_wait = all(reason.startswith(ASKED_TO_WAIT) for reason in waiting)
-        state = THROTTLED if asked_to_wait else FAILING
+        state = SyncState.THROTTLED if asked_to_wait else SyncState.FAILING
         count = sum(waiting.values())
         most = max(waiting, key=lambda reason: waiting[reason]).removeprefix(ASKED_TO_WAIT)
         wait = "1 mail waits" if count == 1 else f"{count} mails wait"

@@ -24,6 +24,7 @@ from guard.ledger.port import ALLOWED
 from guard.ledger.tables import decisions
 from guard.own import Own
 from kernel import approvals
+from kernel.approvals import WithdrawalCause
 from kernel.database import Database
 from kernel.failpoints import step
 from kernel.log import get_logger
@@ -202,7 +203,8 @@ class Granter:
     async def _refuse(self, row: StoredRow, refused: Refused) -> str:
         now = self._decider.now()
         await self._database.write(
-            lambda c: hold_refused(c, row, refused.reason, now=now), step=NOT_GRANTED
+            lambda c: hold_refused(c, row, WithdrawalCause.READ_BACK, refused.reason, now=now),
+            step=NOT_GRANTED,
         )
         log.info("mailbox_not_approved", record_id=row.record_id, reason=refused.reason)
         return f"not approved: {refused.reason}"
@@ -222,8 +224,10 @@ def why_not(row: StoredRow, address: str | None) -> str | None:
     return None
 
 
-def hold_refused(connection: Connection, row: StoredRow, reason: str, *, now: datetime) -> None:
-    """Hold a mailbox withdrawn with that reason, also one that never was approved.
+def hold_refused(
+    connection: Connection, row: StoredRow, cause: WithdrawalCause, reason: str, *, now: datetime
+) -> None:
+    """Hold a mailbox withdrawn for that cause, also one that never was approved.
 
     The reason is what `mailboxes list` shows. Nobody sees the row approved in between.
     """
@@ -241,7 +245,7 @@ def hold_refused(connection: Connection, row: StoredRow, reason: str, *, now: da
             evidence={},
             now=now,
         )
-    approvals.withdraw(connection, record_id=row.record_id, reason=reason, now=now)
+    approvals.withdraw(connection, record_id=row.record_id, cause=cause, reason=reason, now=now)
 
 
 def newest_decision(record_id: str) -> Callable[[Connection], str | None]:

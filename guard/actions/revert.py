@@ -23,6 +23,7 @@ from guard.ledger.mirror import is_equal
 from guard.ledger.port import ALLOWED, Ledger
 from guard.ledger.tables import mirror as mirror_table
 from guard.recognition import TAG, announced
+from kernel.brake import LEAST, Release, brake
 from kernel.database import Database
 from kernel.failpoints import step
 from kernel.log import get_logger
@@ -36,9 +37,13 @@ REVERTED = step("guard.reverted", "The mirror learns what a revert restored.")
 
 KIND = "revert"
 TRIES_ON_A_CHANGED_ROW = 3
-BRAKE_WINDOW = timedelta(seconds=60)
-BRAKE_COUNT = 20
-BRAKE_SHARE = 0.05
+REVERTS = brake(
+    "guard.revert",
+    counts="reverts that were added",
+    total="rows of the table",
+    window=timedelta(seconds=60),
+    release=Release.RETRY,
+)
 
 log = get_logger("guard")
 
@@ -111,7 +116,7 @@ class Reverter:
         return replace(rejected, before=before)
 
     async def _brake_is_pulled(self, table: str) -> bool:
-        since = self._decider.now() - BRAKE_WINDOW
+        since = self._decider.now() - (REVERTS.window or timedelta())
 
         def count(connection: Connection) -> bool:
             reverts = connection.scalar(
@@ -119,14 +124,15 @@ class Reverter:
                 .select_from(tasks)
                 .where(tasks.c.kind == KIND, tasks.c.added_at >= since)
             )
-            if (reverts or 0) <= BRAKE_COUNT:
+            if (reverts or 0) <= LEAST:
+                # The usual case, asked before each revert: the rows need not be counted.
                 return False
             rows = connection.scalar(
                 select(func.count())
                 .select_from(mirror_table)
                 .where(mirror_table.c.table_name == table)
             )
-            return (reverts or 0) > BRAKE_SHARE * (rows or 0)
+            return REVERTS.check(reverts or 0, rows or 0) is not None
 
         return await self._database.read(count)
 

@@ -38,7 +38,13 @@ def withdraw(connection: Connection, withdrawal: Withdrawal, *, now: datetime) -
     for held in _held(connection, withdrawal):
         if held.state != approvals.APPROVED or _is_kept(held, withdrawal):
             continue
-        approvals.withdraw(connection, record_id=held.record_id, reason=withdrawal.reason, now=now)
+        approvals.withdraw(
+            connection,
+            record_id=held.record_id,
+            cause=withdrawal.cause,
+            reason=withdrawal.reason,
+            now=now,
+        )
         ended += 1
     return ended
 

@@ -19,6 +19,7 @@ from guard.judge import Judge
 from guard.ledger.entry import NO_EFFECTS, Effects, Recorded, Withdrawal
 from guard.ledger.port import Ledger
 from guard.receive.change import base_names
+from kernel.approvals import WithdrawalCause
 from kernel.errors import GuardError
 from kernel.log import get_logger
 from kernel.work import Task
@@ -149,7 +150,7 @@ class LateJudge:
 
 
 def _gone(case: Case) -> Effects:
-    reason = "The row is no longer in Dataverse."
+    cause, reason = WithdrawalCause.ROW_GONE, "The row is no longer in Dataverse."
     if case.table == "mailbox":
-        return Effects(withdrawals=(Withdrawal(reason, record_id=case.record_id),))
-    return Effects(withdrawals=(Withdrawal(reason, owner_id=case.record_id),))
+        return Effects(withdrawals=(Withdrawal(cause, reason, record_id=case.record_id),))
+    return Effects(withdrawals=(Withdrawal(cause, reason, owner_id=case.record_id),))

@@ -27,6 +27,8 @@ from guard.ledger.port import ALLOWED, Ledger
 from guard.ledger.tables import baselines
 from guard.metrics import Metrics
 from guard.watch.late import late_change
+from kernel.approvals import WithdrawalCause
+from kernel.brake import Braked, Release, brake
 from kernel.database import Database, insert
 from kernel.failpoints import step
 from kernel.log import get_logger
@@ -36,8 +38,18 @@ SEEN = step("guard.mirror", "Rows that were compared are remembered.")
 GONE = step("guard.row-gone", "A row that was verified to be gone is forgotten.")
 BASELINE = step("guard.baseline", "Every row of a table has been seen once.")
 
-BRAKE_COUNT = 20
-BRAKE_SHARE = 0.05
+REFUSED_BRAKE = brake(
+    "guard.refused",
+    counts="rows of one table that changed past the guard and are refused in one reconciliation",
+    total="rows of the table",
+    release=Release.SUBSIDES,
+)
+GONE_BRAKE = brake(
+    "guard.gone",
+    counts="rows of one table that one reconciliation finds gone",
+    total="rows of the table that are left",
+    release=Release.SUBSIDES,
+)
 COMMITTED_WITHIN = timedelta(minutes=15)
 log = get_logger("guard")
 
@@ -52,7 +64,7 @@ class Round:
     refused: int = 0
     gone: int = 0
     waiting: int = 0
-    brake: str | None = None
+    brake: Braked | None = None
 
 
 @dataclass(slots=True)
@@ -177,14 +189,18 @@ class Reconciler:
 
     def _pulls_brake(self, table: _Table, gone: Sequence[str], total: Round) -> bool:
         refused = sum(one.judged.decision.outcome.value not in ALLOWED for one in table.found)
-        limit = max(BRAKE_COUNT, BRAKE_SHARE * len(table.seen))
-        if max(refused, len(gone)) <= limit:
+        rows = len(table.seen)
+        braked = REFUSED_BRAKE.check(refused, rows) or GONE_BRAKE.check(len(gone), rows)
+        if braked is None:
             return False
-        total.brake = (
-            f"{refused} changed and {len(gone)} vanished rows of {table.name} at once: "
-            "nothing was written; a person has to look."
+        total.brake = braked
+        log.error(
+            "reconciliation_stopped",
+            table=table.name,
+            brake=braked.name,
+            refused=refused,
+            gone=len(gone),
         )
-        log.error("reconciliation_stopped", table=table.name, refused=refused, gone=len(gone))
         self._metrics.watched("brake")
         return True
 
@@ -230,11 +246,11 @@ class Reconciler:
 
     async def _forget(self, table: str, record_id: str) -> None:
         now = self._decider.now()
-        reason = "The row is no longer in Dataverse."
+        cause, reason = WithdrawalCause.ROW_GONE, "The row is no longer in Dataverse."
         withdrawal = (
-            Withdrawal(reason, record_id=record_id)
+            Withdrawal(cause, reason, record_id=record_id)
             if table == "mailbox"
-            else Withdrawal(reason, owner_id=record_id)
+            else Withdrawal(cause, reason, owner_id=record_id)
         )
 
         def write(connection: Connection) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from console.wiring.connections import connect_guard, connect_sync
 from kernel import approvals, work
+from kernel.approvals import WithdrawalCause
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.failpoints import Crash, step
@@ -128,7 +129,11 @@ class SyncHouse:
         """Withdraw a person's mailbox."""
         self.running.database.write_now(
             lambda c: approvals.withdraw(
-                c, record_id=person.mailbox_id, reason="Withdrawn.", now=self.clock.now()
+                c,
+                record_id=person.mailbox_id,
+                cause=WithdrawalCause.PERSON,
+                reason="Withdrawn.",
+                now=self.clock.now(),
             ),
             step=LEADING_UP,
         )

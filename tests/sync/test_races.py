@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from kernel import approvals, work
+from kernel.approvals import WithdrawalCause
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.errors import ApprovalWithdrawn, FenceLost
@@ -72,7 +73,13 @@ def race(ours: Database, theirs: Database, lease: Lease, clock: FrozenClock, num
             refused.append(True)
 
     def withdraw(connection: Connection) -> tuple[int | None, int, str | None]:
-        approvals.withdraw(connection, record_id=ANNA_RECORD, reason="a test", now=clock.now())
+        approvals.withdraw(
+            connection,
+            record_id=ANNA_RECORD,
+            cause=WithdrawalCause.PERSON,
+            reason="a test",
+            now=clock.now(),
+        )
         # Seen with the withdrawal's own eyes, before it commits.
         return work_rows(connection)
 

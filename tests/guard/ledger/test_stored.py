@@ -15,11 +15,14 @@ from guard.ledger.listing import get_decision, list_decisions
 from guard.ledger.stored import DECISION, StoredLedger
 from guard.ledger.verify import verify
 from kernel import approvals, work
+from kernel.approvals import WithdrawalCause
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.failpoints import Crash, CrashAt
 from kernel.ids import new_id
 from tests.guard.builders import MAILBOX_ID, USER_ID
+
+CHANGE = WithdrawalCause.CHANGE
 
 
 def an_entry(clock: FrozenClock, **named: Any) -> Entry:
@@ -132,7 +135,9 @@ async def test_effects_are_written_with_the_decision(
         entry,
         effects=Effects(
             tasks=(NewTask("revert", "r1", {"a": 1}),),
-            withdrawals=(Withdrawal("kept", owner_id=USER_ID, unless_address="ANNA@contoso.com"),),
+            withdrawals=(
+                Withdrawal(CHANGE, "kept", owner_id=USER_ID, unless_address="ANNA@contoso.com"),
+            ),
             mirror=MirrorRow(
                 "mailbox", MAILBOX_ID, {"statecode": 0, "ownerid.id": "x"}, clock.now()
             ),
@@ -143,7 +148,7 @@ async def test_effects_are_written_with_the_decision(
     held = database.read_now(lambda c: approvals.find(c, MAILBOX_ID))
     assert held is not None
     assert held.state == "approved"
-    withdrawn = Effects(withdrawals=(Withdrawal("gone", owner_id=USER_ID),))
+    withdrawn = Effects(withdrawals=(Withdrawal(CHANGE, "gone", owner_id=USER_ID),))
     await ledger.record(an_entry(clock), effects=withdrawn)
     held = database.read_now(lambda c: approvals.find(c, MAILBOX_ID))
     assert held is not None

@@ -206,5 +206,6 @@ async def test_policies_against_too_many_at_once_stop_before_the_first(worked: W
     assert (await worked.drift.run()).withdrawn == 0
     swap(worked, vip=VIP.replace("notEquals: vip@contoso.com", "startsWith: anna"))
     result = await worked.drift.run()
-    assert "25 approvals" in (result.brake or "")
+    assert result.brake is not None
+    assert result.drifted == 25
     assert result.withdrawn == 0
