@@ -14,13 +14,14 @@ from guard.columns import ACTIVE, APPROVAL, APPROVED, TABLES
 from guard.ledger.entry import NO_EFFECTS, Effects, MirrorRow, NewTask, Withdrawal
 from guard.ledger.mirror import differing, guarded_part
 from kernel.approvals import WithdrawalCause
-from kernel.runner import shard_of
+from kernel.shards import shard_of
 from rules.change import Change, Value
 from rules.decision import Outcome
 
 GRANT = "grant"
 REVERT = "revert"
 EXAMINE = "examine"
+KINDS = (EXAMINE, GRANT, REVERT)
 
 CHANGE = WithdrawalCause.CHANGE
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Column, Connection, Integer, Row, Table, Text, func, select, update
@@ -17,34 +16,29 @@ from sqlalchemy import Column, Connection, Integer, Row, Table, Text, func, sele
 from kernel.database import insert
 from kernel.errors import ApprovalWithdrawn, Bug
 from kernel.tables import Instant, Json, Word, metadata
+from kernel.words import DocumentedWord
 
 
-class ApprovalState(StrEnum):
+class ApprovalState(DocumentedWord):
     """What is held of a mailbox record."""
 
-    APPROVED = "approved"
-    """It may be synced, until `until` where there is one."""
-    WITHDRAWN = "withdrawn"
-    """It may not; cause and reason say why."""
+    APPROVED = "approved", "It may be synced, until `until` where there is one."
+    WITHDRAWN = "withdrawn", "It may not; cause and reason say why."
 
 
-class WithdrawalCause(StrEnum):
+class WithdrawalCause(DocumentedWord):
     """What took an approval away. Programs count by it; the reason is for people."""
 
-    CHANGE = "change"
-    """A change of a row that it rests on was decided, or could not be judged."""
-    READ_BACK = "read-back"
-    """The row that was read back, or its owner, did not allow it."""
-    ROW_GONE = "row-gone"
-    """Its row is no longer in Dataverse."""
-    EVIDENCE = "evidence"
-    """The watch found that its evidence, or the policies, no longer hold."""
-    SCAN = "scan"
-    """A scan found that the policies do not allow it."""
-    UNBACKED = "unbacked"
-    """The sync read in Dataverse that it no longer holds the mailbox approved."""
-    PERSON = "person"
-    """A person withdrew it."""
+    CHANGE = "change", "A change of a row that it rests on was decided, or could not be judged."
+    READ_BACK = "read-back", "The row that was read back, or its owner, did not allow it."
+    ROW_GONE = "row-gone", "Its row is no longer in Dataverse."
+    EVIDENCE = "evidence", "The watch found that its evidence, or the policies, no longer hold."
+    SCAN = "scan", "A scan found that the policies do not allow it."
+    UNBACKED = (
+        "unbacked",
+        "The sync read in Dataverse that it no longer holds the mailbox approved.",
+    )
+    PERSON = "person", "A person withdrew it."
 
 
 APPROVED = ApprovalState.APPROVED

@@ -13,29 +13,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 
 from kernel.errors import Bug
+from kernel.words import DocumentedWord
 
 # Fewer are never too many; of more, a twentieth is the most.
 LEAST = 20
 MOST_SHARE = 0.05
 
 
-class Release(StrEnum):
+class Release(DocumentedWord):
     """Whose word lets go on what a brake stopped.
 
     What is let go on is exactly what was stopped; whatever comes later is counted anew.
     """
 
-    YES_WITHDRAW = "scan --apply --yes-withdraw N"
-    """An operator's, for up to N withdrawals."""
-    RESUME = "mailboxes resume ID"
-    """An operator's, for that mailbox."""
-    RETRY = "decisions retry ID"
-    """An operator's, for the obligations of that decision."""
-    SUBSIDES = "when it is no longer too many"
-    """Nobody's: it counts anew each time, and a person mends what is counted."""
+    YES_WITHDRAW = "scan --apply --yes-withdraw N", "An operator's, for up to N withdrawals."
+    RESUME = "mailboxes resume ID", "An operator's, for that mailbox."
+    RETRY = "decisions retry ID", "An operator's, for the obligations of that decision."
+    SUBSIDES = (
+        "when it is no longer too many",
+        "Nobody's: it counts anew each time, and a person mends what is counted.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

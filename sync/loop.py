@@ -16,7 +16,8 @@ from kernel.approvals import approvals
 from kernel.errors import GuardError, Unavailable
 from kernel.failpoints import Crash
 from kernel.log import get_logger
-from kernel.runner import HEARTBEAT_SECONDS, SHARDS, Runner, end
+from kernel.periodic import Runner, end
+from kernel.shards import HEARTBEAT_SECONDS, SHARDS
 from sync.freshness import FLUSH_SECONDS
 from sync.kinds import KINDS
 from sync.mail_sync import MailSync
@@ -148,7 +149,7 @@ class Loop:
             now, answer = self._sync.clock.now(), report.to_json()
             await self._sync.database.write(
                 lambda c: passes.answer(c, pass_id, shards=shards, answer=answer, now=now),
-                step=PASS_ANSWER,
+                failpoint=PASS_ANSWER,
             )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from kernel.runner import Lease, check_fence
+from kernel.shards import Lease, check_fence
 from sync.kinds import Target
 from sync.link import Place
 from sync.store import access, links, payloads, quarantine

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from kernel import approvals
 from kernel.brake import Braked, Release, brake
-from kernel.runner import Lease, check_fence
+from kernel.shards import Lease, check_fence
 from sync.exchange.port import Page
 from sync.item import Item, Unreadable
 from sync.kinds import add_intent

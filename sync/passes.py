@@ -180,7 +180,7 @@ class Passes:
             )
             return mailboxes.find(connection, record_id)
 
-        stored = await self._database.write(save, step=STANDING)
+        stored = await self._database.write(save, failpoint=STANDING)
         if stored is not None:
             self._standings.states[record_id] = stored
 

@@ -14,7 +14,7 @@ from kernel import approvals
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.errors import FenceLost
-from kernel.runner import Lease, shards
+from kernel.shards import Lease, shards
 from sync.errors import NotOurs
 from sync.exchange.port import Permit
 from sync.leases import Leases

@@ -5,29 +5,31 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from typing import Any
 
+from kernel.words import DocumentedWord
 from sync.meter import COUNTS
 
 
-class ProblemKind(StrEnum):
+class ProblemKind(DocumentedWord):
     """What kind of thing a pass could not bring to an end."""
 
-    QUARANTINED = "quarantined"
-    """A mail that is set aside."""
-    UNRESOLVED = "unresolved"
-    """All else: a mailbox that was not brought up to date, or a task that is not done."""
+    QUARANTINED = "quarantined", "A mail that is set aside."
+    UNRESOLVED = (
+        "unresolved",
+        "All else: a mailbox that was not brought up to date, or a task that is not done.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that a pass could not bring to an end, with its reason."""
+    """One thing that a pass could not bring to an end, with its reason and the mend, if known."""
 
     record_id: str
     kind: ProblemKind
     reason: str
     item_id: str | None = None
+    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

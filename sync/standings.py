@@ -19,7 +19,7 @@ from kernel.brake import Release, brake
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.log import get_logger
-from kernel.runner import shard_of
+from kernel.shards import shard_of
 from sync.crm.port import SERVER_SIDE_SYNC, Crm, MailboxRow
 from sync.errors import StandingUnknown
 from sync.mapping.parties import AddressBook, Known
@@ -183,7 +183,7 @@ class Standings:
                     done.append(held.record_id)
             return done
 
-        done = await self._database.write(withdraw, step=WITHDRAW)
+        done = await self._database.write(withdraw, failpoint=WITHDRAW)
         for record_id in done:
             log.warning("approval_withdrawn", record_id=record_id, reason=found[record_id].reason)
         # One whose approval changed meanwhile is judged at the next review, not used before.
@@ -219,7 +219,7 @@ class Standings:
                     left.append(approval.object_id)
         if changes:
             await self._database.write(
-                lambda c: _save_states(c, changes, left, now=now), step=STANDING
+                lambda c: _save_states(c, changes, left, now=now), failpoint=STANDING
             )
             states = await self._database.read(mailboxes.list_all)
         self.states = dict(states)

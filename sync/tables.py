@@ -1,11 +1,9 @@
 """The sync's own tables: streams, links, verdicts, quarantine, payloads, access, mailboxes, passes.
 
-The tasks stand in kernel.work, the approvals in kernel.approvals, the shards in kernel.runner.
+The tasks stand in kernel.tasks, the approvals in kernel.approvals, the shards in kernel.shards.
 """
 
 from __future__ import annotations
-
-from enum import StrEnum
 
 from sqlalchemy import (
     Boolean,
@@ -19,36 +17,30 @@ from sqlalchemy import (
 )
 
 from kernel.tables import BigKey, Instant, Json, Word, metadata
+from kernel.words import DocumentedWord
 
 
-class SyncState(StrEnum):
+class SyncState(DocumentedWord):
     """How a mailbox stands with the sync."""
 
-    WAITING = "waiting"
-    """It is approved, and its first visit is still to come."""
-    SYNCED = "synced"
-    """The last visit brought it up to date."""
-    PAUSED = "paused"
-    """A person lets it rest."""
-    MICROSOFT_SYNC = "microsoft-sync"
-    """Server-side synchronization owns its mail."""
-    WITHDRAWN = "withdrawn"
-    """It is not approved, or no longer."""
-    THROTTLED = "throttled"
-    """A service asked to wait."""
-    FAILING = "failing"
-    """The last visit, or the writing of a mail, went wrong; the reason says how."""
-    BRAKE = "brake"
-    """Too many at once: a person must look."""
+    WAITING = "waiting", "It is approved, and its first visit is still to come."
+    SYNCED = "synced", "The last visit brought it up to date."
+    PAUSED = "paused", "A person lets it rest."
+    MICROSOFT_SYNC = "microsoft-sync", "Server-side synchronization owns its mail."
+    WITHDRAWN = "withdrawn", "It is not approved, or no longer."
+    THROTTLED = "throttled", "A service asked to wait."
+    FAILING = (
+        "failing",
+        "The last visit, or the writing of a mail, went wrong; the reason says how.",
+    )
+    BRAKE = "brake", "Too many at once: a person must look."
 
 
-class PassState(StrEnum):
+class PassState(DocumentedWord):
     """How far a request for a full pass has come."""
 
-    REQUESTED = "requested"
-    """The holder of the shard has not answered."""
-    ANSWERED = "answered"
-    """It has."""
+    REQUESTED = "requested", "The holder of the shard has not answered."
+    ANSWERED = "answered", "It has."
 
 
 # One delta chain. `cursor` is the last delta link, `page_cursor` the next page of a round under

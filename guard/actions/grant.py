@@ -26,15 +26,15 @@ from guard.own import Own
 from kernel import approvals
 from kernel.approvals import WithdrawalCause
 from kernel.database import Database
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 from kernel.log import get_logger
-from kernel.work import Task
-from kernel.workers import Again, Done, NeedsPerson, Outcome
+from kernel.tasks import Task
+from kernel.workers import Again, Done, NeedsPerson, TaskOutcome
 from rules.change import Change
 from rules.slots import fold
 
-GRANTED = step("guard.grant", "A mailbox that was read back and judged is held approved.")
-NOT_GRANTED = step("guard.not-granted", "A mailbox that was read back is held not approved.")
+GRANTED = failpoint("guard.grant", "A mailbox that was read back and judged is held approved.")
+NOT_GRANTED = failpoint("guard.not-granted", "A mailbox that was read back is held not approved.")
 
 ATTEMPTS_FOR_FACTS = 6
 log = get_logger("guard")
@@ -66,7 +66,7 @@ class Granter:
         self._decider = decider
         self._own = own
 
-    async def carry_out(self, task: Task) -> Outcome:
+    async def carry_out(self, task: Task) -> TaskOutcome:
         """Handle a task of kind `grant`."""
         if not self._decider.enforces:
             return Done("observing: nothing is granted")
@@ -194,7 +194,7 @@ class Granter:
                 now=now,
             )
 
-        epoch = await self._database.write(write, step=GRANTED)
+        epoch = await self._database.write(write, failpoint=GRANTED)
         if epoch is None:
             return Again("Another change of the row was decided meanwhile.", now)
         log.info("mailbox_approved", record_id=row.record_id, epoch=epoch)
@@ -204,7 +204,7 @@ class Granter:
         now = self._decider.now()
         await self._database.write(
             lambda c: hold_refused(c, row, WithdrawalCause.READ_BACK, refused.reason, now=now),
-            step=NOT_GRANTED,
+            failpoint=NOT_GRANTED,
         )
         log.info("mailbox_not_approved", record_id=row.record_id, reason=refused.reason)
         return f"not approved: {refused.reason}"

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from guard.ledger import mirror
 from guard.ledger.entry import Effects, Withdrawal
-from kernel import approvals, work
+from kernel import approvals, tasks
 from kernel.approvals import Approval
 from rules.slots import fold
 
@@ -21,7 +21,7 @@ def carry(connection: Connection, decision_id: str, effects: Effects, *, now: da
     if effects.mirror is not None:
         mirror.keep(connection, effects.mirror)
     for task in effects.tasks:
-        work.add(
+        tasks.add(
             connection,
             kind=task.kind,
             key=task.key,

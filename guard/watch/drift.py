@@ -32,11 +32,11 @@ from kernel.brake import Braked, Release, brake
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.errors import GuardError
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 from kernel.log import get_logger
 from rules.slots import fold
 
-DRIFTED = step("guard.drifted", "An approval whose evidence no longer holds is withdrawn.")
+DRIFTED = failpoint("guard.drifted", "An approval whose evidence no longer holds is withdrawn.")
 
 AT_ONCE = 20
 # A round looks at so many, and the next one goes on from there: a large fleet takes several.
@@ -251,7 +251,7 @@ class DriftWatch:
                 now=now,
             )
 
-        if await self._database.write(write, step=DRIFTED) is None:
+        if await self._database.write(write, failpoint=DRIFTED) is None:
             return
         total.withdrawn += 1
         self._metrics.watched("drift")

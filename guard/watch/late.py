@@ -22,8 +22,8 @@ from guard.receive.change import base_names
 from kernel.approvals import WithdrawalCause
 from kernel.errors import GuardError
 from kernel.log import get_logger
-from kernel.work import Task
-from kernel.workers import Done, Outcome
+from kernel.tasks import Task
+from kernel.workers import Done, TaskOutcome
 from rules.change import Change, Value
 from rules.decision import Decision
 
@@ -99,7 +99,7 @@ class LateJudge:
         )
         return await self._decider.judged(case, change, judged, now=now, read_back=True, **public)
 
-    async def carry_out(self, task: Task) -> Outcome:
+    async def carry_out(self, task: Task) -> TaskOutcome:
         """Handle a task of kind `examine`: judge a row that could not be read before."""
         payload, now = task.payload, self._decider.now()
         row = await self._rows.row(payload["table"], payload["record_id"])

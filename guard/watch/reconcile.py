@@ -30,13 +30,13 @@ from guard.watch.late import late_change
 from kernel.approvals import WithdrawalCause
 from kernel.brake import Braked, Release, brake
 from kernel.database import Database, insert
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 from kernel.log import get_logger
 from rules.change import Change, Facts, Value
 
-SEEN = step("guard.mirror", "Rows that were compared are remembered.")
-GONE = step("guard.row-gone", "A row that was verified to be gone is forgotten.")
-BASELINE = step("guard.baseline", "Every row of a table has been seen once.")
+SEEN = failpoint("guard.mirror", "Rows that were compared are remembered.")
+GONE = failpoint("guard.row-gone", "A row that was verified to be gone is forgotten.")
+BASELINE = failpoint("guard.baseline", "Every row of a table has been seen once.")
 
 REFUSED_BRAKE = brake(
     "guard.refused",
@@ -207,7 +207,7 @@ class Reconciler:
     async def _write_down(self, table: _Table, total: Round) -> None:
         if table.adopt:
             rows = list(table.adopt)
-            await self._database.write(lambda c: _keep_all(c, rows), step=SEEN)
+            await self._database.write(lambda c: _keep_all(c, rows), failpoint=SEEN)
             total.adopted += len(rows)
         for one in table.found:
             await self._record(one, table.now)
@@ -216,7 +216,7 @@ class Reconciler:
         if table.is_first:
             count = len(table.seen)
             await self._database.write(
-                lambda c: _take_baseline(c, table.name, count, table.now), step=BASELINE
+                lambda c: _take_baseline(c, table.name, count, table.now), failpoint=BASELINE
             )
 
     async def _record(self, one: _Found, now: datetime) -> None:
@@ -257,7 +257,7 @@ class Reconciler:
             mirror.forget(connection, table, record_id)
             withdraw(connection, withdrawal, now=now)
 
-        await self._database.write(write, step=GONE)
+        await self._database.write(write, failpoint=GONE)
 
 
 def _copy_of(row: StoredRow, changed_at: datetime) -> MirrorRow:

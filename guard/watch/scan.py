@@ -31,11 +31,13 @@ from kernel.brake import Release, brake
 from kernel.database import Database
 from kernel.digest import digest_of
 from kernel.errors import Conflict, GuardError, Unavailable
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 from rules.scanning import Judgement
 
-SCAN_GRANTED = step("guard.scan-granted", "A mailbox that was approved before is held approved.")
-SCAN_WITHDRAWN = step("guard.scan-withdrawn", "A mailbox that fails a policy is withdrawn.")
+SCAN_GRANTED = failpoint(
+    "guard.scan-granted", "A mailbox that was approved before is held approved."
+)
+SCAN_WITHDRAWN = failpoint("guard.scan-withdrawn", "A mailbox that fails a policy is withdrawn.")
 
 WITHDRAWALS = brake(
     "guard.scan",
@@ -281,7 +283,7 @@ class Scanner:
                 )
             return held is not None and held.state == approvals.APPROVED
 
-        return await self._database.write(write, step=SCAN_WITHDRAWN)
+        return await self._database.write(write, failpoint=SCAN_WITHDRAWN)
 
     async def _grant(self, plan: _Plan) -> bool:
         """Hold a mailbox approved unless a decision was made since it was read."""
@@ -313,7 +315,7 @@ class Scanner:
             )
             return True
 
-        return await self._database.write(write, step=SCAN_GRANTED)
+        return await self._database.write(write, failpoint=SCAN_GRANTED)
 
 
 def _owner_id(row: StoredRow) -> str:

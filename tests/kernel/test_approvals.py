@@ -15,11 +15,11 @@ from kernel import approvals
 from kernel.approvals import ApprovalState, WithdrawalCause
 from kernel.database import Database, insert
 from kernel.errors import ApprovalWithdrawn
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 from kernel.tables import metadata
 from tests.conftest import NOON
 
-STEP = step("tests.approval", "An approval of the storage tests.")
+STEP = failpoint("tests.approval", "An approval of the storage tests.")
 pages = Table("test_pages", metadata, Column("number", Integer, primary_key=True))
 LATER = NOON + timedelta(minutes=5)
 
@@ -38,7 +38,7 @@ def granting(**changes: Any) -> dict[str, Any]:
 
 
 def grant(database: Database, **changes: Any) -> int:
-    return database.write_now(lambda c: approvals.grant(c, **granting(**changes)), step=STEP)
+    return database.write_now(lambda c: approvals.grant(c, **granting(**changes)), failpoint=STEP)
 
 
 def withdraw(database: Database, record_id: str = "m1") -> int | None:
@@ -46,7 +46,7 @@ def withdraw(database: Database, record_id: str = "m1") -> int | None:
         lambda c: approvals.withdraw(
             c, record_id=record_id, cause=WithdrawalCause.PERSON, reason="left", now=LATER
         ),
-        step=STEP,
+        failpoint=STEP,
     )
 
 
@@ -152,20 +152,22 @@ def test_lists_are_in_the_order_of_ids(database: Database) -> None:
 class TestEveryCheck:
     def test_passes_under_the_epoch_of_the_grant(self, database: Database, check: Any) -> None:
         grant(database)
-        database.write_now(lambda c: check(c, "m1", epoch=1, now=NOON), step=STEP)
+        database.write_now(lambda c: check(c, "m1", epoch=1, now=NOON), failpoint=STEP)
 
     def test_refuses_another_epoch_a_withdrawal_and_the_unknown(
         self, database: Database, check: Any
     ) -> None:
         with pytest.raises(ApprovalWithdrawn, match="never approved"):
-            database.write_now(lambda c: check(c, "m1", epoch=1, now=NOON), step=STEP)
+            database.write_now(lambda c: check(c, "m1", epoch=1, now=NOON), failpoint=STEP)
         grant(database)
         with pytest.raises(ApprovalWithdrawn, match="epoch 2"):
-            database.write_now(lambda c: check(c, "m1", epoch=2, now=NOON), step=STEP)
+            database.write_now(lambda c: check(c, "m1", epoch=2, now=NOON), failpoint=STEP)
         withdraw(database)
         for epoch in (1, 2):
             with pytest.raises(ApprovalWithdrawn) as caught:
-                database.write_now(lambda c, e=epoch: check(c, "m1", epoch=e, now=NOON), step=STEP)
+                database.write_now(
+                    lambda c, e=epoch: check(c, "m1", epoch=e, now=NOON), failpoint=STEP
+                )
             assert caught.value.context["reason"] == "left"
 
 
@@ -186,7 +188,7 @@ def test_no_page_is_committed_after_a_withdrawal_of_another_process(
         until = time.monotonic() + 20
         for number in itertools.takewhile(lambda _: time.monotonic() < until, itertools.count()):
             try:
-                syncing.write_now(lambda c, n=number: commit_page(c, n), step=STEP)
+                syncing.write_now(lambda c, n=number: commit_page(c, n), failpoint=STEP)
             except ApprovalWithdrawn:
                 refused.set()
                 return

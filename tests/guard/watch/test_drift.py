@@ -18,7 +18,7 @@ from kernel.approvals import WithdrawalCause
 from kernel.brake import Braked
 from kernel.clock import FrozenClock
 from kernel.database import Database
-from kernel.failpoints import Trace
+from kernel.failpoints import Recorder
 from tests.guard.actions.test_grant import APPROVE
 from tests.guard.builders import ADMIN_ID, CEO_OBJECT_ID, MAILBOX_ID, OBJECT_ID, USER_ID
 from tests.guard.house import Worked, a_worked_house
@@ -45,7 +45,7 @@ def change(worked: Worked, **changes: Any) -> None:
 
 
 async def test_a_round_that_finds_nothing_writes_nothing(worked: Worked) -> None:
-    trace = Trace()
+    trace = Recorder()
     worked.database._writer._failpoints = trace
     assert await worked.drift.run() == drift.DriftRound(looked_at=1)
     assert not trace.reached
@@ -149,7 +149,7 @@ def grant_many(worked: Worked, record_ids: list[str], **evidence: str) -> None:
                 now=worked.house.clock.now(),
             )
 
-    worked.database.write_now(write, step=drift.DRIFTED)
+    worked.database.write_now(write, failpoint=drift.DRIFTED)
 
 
 def slowly(worked: Worked) -> drift.DriftWatch:
@@ -275,6 +275,6 @@ class TestManyAtOnce:
                     now=clock.now(),
                 )
 
-        worked.database.write_now(by_a_person, step=drift.DRIFTED)
+        worked.database.write_now(by_a_person, failpoint=drift.DRIFTED)
         self.lose(worked, ids[30:31])
         assert (await worked.drift.run()).withdrawn == 1

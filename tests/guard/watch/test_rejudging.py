@@ -12,7 +12,7 @@ from guard.watch.drift import DRIFTED
 from kernel import approvals
 from kernel.clock import FrozenClock
 from kernel.database import Database
-from kernel.failpoints import Trace
+from kernel.failpoints import Recorder
 from rules.loader import load_documents
 from tests.guard.actions.test_grant import APPROVE
 from tests.guard.builders import ADMIN_ID, MAILBOX_ID, QUEUE_ID, USER_ID
@@ -113,7 +113,7 @@ async def test_a_policy_against_the_row_of_the_owner_ends_the_approval(
             evidence={},
             now=worked.house.clock.now(),
         ),
-        step=DRIFTED,
+        failpoint=DRIFTED,
     )
     assert (await worked.drift.run()).withdrawn == 1
     assert f"the address of the owner: {rule}." in state(worked)[1]
@@ -168,7 +168,7 @@ async def test_an_exception_that_ends_takes_the_approval_with_it(
 
 async def test_nothing_is_judged_twice_while_nothing_changed(worked: Worked) -> None:
     rows_read(worked)
-    trace = Trace()
+    trace = Recorder()
     worked.database._writer._failpoints = trace
     for _ in range(3):
         assert (await worked.drift.run()).looked_at == 1
