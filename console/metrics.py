@@ -5,7 +5,8 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from cloud.access import LoggedRequest
-from kernel.tasks import TaskCounts
+from guard.obligations.table import OBLIGATIONS
+from kernel.tasks import TaskCounts, TaskState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -109,8 +110,14 @@ class PrometheusMetrics:
         self._policy_set_refused.set(1 if is_refused else 0)
 
     def show_tasks(self, counts: TaskCounts) -> None:
-        """Say how many tasks there are; kinds and states that are gone are forgotten."""
+        """Say how many tasks there are; kinds and states that are gone are forgotten.
+
+        Of every obligation it is said how many need a person, also when none does, so that an
+        alert has something to look at from the beginning.
+        """
         self._tasks.clear()
+        for obligation in OBLIGATIONS:
+            self._tasks.labels(obligation.kind, TaskState.NEEDS_PERSON.value).set(0)
         for (kind, state), count in counts.by_state.items():
             self._tasks.labels(kind, state.value).set(count)
         self._tasks_overdue.clear()

@@ -118,7 +118,7 @@ def _show_text(found: dict[str, Any]) -> str:
 @click.pass_context
 def retry(ctx: click.Context, decision_ids: tuple[str, ...], of_all: bool) -> int:
     """Exit 0 when there were any, 1 when there were none; the serving process carries them out."""
-    from guard.consequences import KINDS
+    from guard.obligations.table import KINDS
     from kernel.clock import SystemClock
     from kernel.tasks import release
     from kernel.workers import LET_GO_ON

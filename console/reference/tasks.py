@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from console.reference.table import table
+from guard.obligations.table import OBLIGATIONS
 from kernel.tasks import CLAIM_SECONDS, OVERDUE, TaskCause, TaskState
 from kernel.words import DocumentedWord
 from kernel.workers import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, MOST_UNEXPECTED
@@ -19,10 +20,7 @@ stand in `mailbox-guard decisions show`; the sync's are *intents* and stand in
 
 """
 
-MEANINGS = {
-    "examine": "A committed row that could not be judged from its delivery is read and judged.",
-    "grant": "An approved row is read back from Dataverse, and its mailbox is granted.",
-    "revert": "The guarded columns that a rejected change altered get their old values back.",
+MEANINGS = {one.kind: one.doc for one in OBLIGATIONS} | {
     "sync.create": "A mail becomes an email row in Dataverse: row, attachments, status.",
     "sync.verify": "A removal that Exchange reported is verified by reading the item.",
 }

@@ -36,33 +36,33 @@ class Gatherer:
 
     async def gather(self, question: Question) -> FactSheet:
         """Return what could be learnt and, for all else that is needed, why not."""
-        found = FactSheet()
-        waves = self._waves(question, found)
+        sheet = FactSheet()
+        waves = self._waves(question, sheet)
         if waves and await self._are_late(waves):
             late = f"it did not come within {self.deadline_seconds:g} seconds"
-            found.complete(question.needed, reason=late)
-            found.unanswered = late
-        found.complete(question.needed, reason="nothing supplies this fact")
-        return found
+            sheet.complete(question.needed, reason=late)
+            sheet.unanswered = late
+        sheet.complete(question.needed, reason="nothing supplies this fact")
+        return sheet
 
-    def _waves(self, question: Question, found: FactSheet) -> list[Coroutine[Any, Any, None]]:
+    def _waves(self, question: Question, sheet: FactSheet) -> list[Coroutine[Any, Any, None]]:
         waves: list[Coroutine[Any, Any, None]] = []
         of_actor, told = question.needs("actor."), question.needs("facts.")
         if of_actor - ACTIVITY_FACTS:
-            waves.append(self.actor.gather(question, found))
+            waves.append(self.actor.gather(question, sheet))
         if of_actor & ACTIVITY_FACTS:
-            waves.append(self.activity.gather(question, found))
+            waves.append(self.activity.gather(question, sheet))
         if told & HOLDER_FACTS:
-            waves.append(self.history.holders(question, found))
+            waves.append(self.history.holders(question, sheet))
         if told & PAST_FACTS:
-            waves.append(self.history.past(question, found))
+            waves.append(self.history.past(question, sheet))
         if "stewardLeft" in told:
-            waves.append(self.steward.gather(question, found))
+            waves.append(self.steward.gather(question, sheet))
         for side in SIDES:
             if question.needs(f"{side}.owner.") or (side == "new" and told & ABOUT_OWNER):
-                waves.append(self.owner.gather(question, side, found))
+                waves.append(self.owner.gather(question, side, sheet))
             if question.needs(f"{side}.addressOwner."):
-                waves.append(self.address_owner.gather(question, side, found))
+                waves.append(self.address_owner.gather(question, side, sheet))
         return waves
 
     async def _are_late(self, waves: list[Coroutine[Any, Any, None]]) -> bool:

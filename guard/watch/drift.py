@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from guard.columns.table import OwnerType
 from guard.facts.owner import person_of
 from guard.judge import Judge
 from guard.obligations.resolve import confirmed_holders
@@ -187,7 +188,7 @@ class DriftWatch:
             return f"The Entra user {_name(approval)} no longer holds {address}; {moved}."
         if len(holders) > 1:
             return f"{len(holders)} users of Entra hold the address {address}."
-        if approval.owner_type in ("queue", "team"):
+        if approval.owner_type != OwnerType.USER:
             return None
         return await self._owner_reason(approval, person)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from guard.columns import TABLES
+from guard.columns.table import TABLES
 from guard.ledger.tables import decisions, mirror
 from guard.ledger.verify import verify
 from kernel import approvals, tasks

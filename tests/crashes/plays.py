@@ -110,7 +110,7 @@ async def obligations(house: House) -> bool:
     for _ in range(ROUNDS):
         process = house.running
         # One at a time, so that every run takes the steps in the same order.
-        if await process.guard.workers.run_due(limit=1):
+        if await process.guard.parts.workers.run_due(limit=1):
             await house.sandbox.settle()
             continue
         if not process.database.read_now(lambda c: tasks.list_states(c, states=OPEN_STATES)):
@@ -123,19 +123,19 @@ async def obligations(house: House) -> bool:
 async def reconciliation(house: House) -> bool:
     """Compare every row, once what was changed just now has settled."""
     house.clock.advance(10)
-    found = await house.running.guard.reconciler.run()
+    found = await house.running.guard.parts.reconciler.run()
     return found.waiting == 0 and found.brake is None
 
 
 async def watch_on_evidence(house: House) -> bool:
     """Look at the evidence of every approval."""
-    found = await house.running.guard.drift.run()
+    found = await house.running.guard.parts.drift.run()
     return found.unanswered == 0 and found.brake is None
 
 
 async def scan_applied(house: House) -> bool:
     """Do what `scan --apply` does."""
-    scanner = house.running.guard.scanner
+    scanner = house.running.guard.parts.scanner
     await scanner.apply(await scanner.scan())
     return True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from console.reference.rooms import modules
 from console.reference.tasks import MEANINGS
-from guard import consequences
+from guard.obligations.table import OBLIGATIONS
 from kernel.tasks import TaskCause, TaskState
 from sync.engine.intent import KINDS
 from tests.docs.pages import first_cells, page
@@ -14,7 +14,7 @@ TEXT = page("tasks.md")
 
 def _kinds() -> set[str]:
     """The kinds in lists named KINDS of task-adding rooms, and the guard's obligations."""
-    found = {consequences.GRANT, consequences.REVERT, consequences.EXAMINE, *KINDS}
+    found = {*KINDS, *(one.kind for one in OBLIGATIONS)}
     for module in modules():
         if module.__name__.startswith(("guard.", "sync.")):
             found |= set(getattr(module, "KINDS", ()))

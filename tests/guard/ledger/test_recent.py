@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from guard.columns.compare import address_of
 from guard.ledger.entry import Effects, MirrorRow
-from guard.ledger.mirror import address_of
 from guard.ledger.recent import Attempt, list_recent, way_of
 from guard.ledger.stored import DECISION, StoredLedger
 from guard.ledger.tables import baselines

@@ -1,4 +1,4 @@
-"""A whole guard over its twins: what wiring does in production, small enough for a test."""
+"""A guard put together over its twins, as wiring does over live ports."""
 
 from __future__ import annotations
 
@@ -7,12 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from guard.active_policies import ActivePolicies
-from guard.facts.activity import Activity
-from guard.facts.actor import SYSTEM_ADMINISTRATOR, ActorFacts
-from guard.facts.gather import Gatherer
-from guard.facts.history import HistoryFacts
-from guard.facts.owner import AddressOwnerFacts, OwnerFacts
-from guard.facts.steward import StewardFacts
+from guard.assembly import Guard, Receiver, Sources, Values, assemble_guard, assemble_receiver
+from guard.facts.actor import SYSTEM_ADMINISTRATOR
 from guard.identity import OwnIdentity
 from guard.intake import Intake
 from guard.judge import Judge
@@ -20,18 +16,15 @@ from guard.ledger.listing import list_decisions
 from guard.ledger.port import Ledger, MemoryLedger
 from guard.ledger.stored import StoredLedger
 from guard.ledger.verify import verify
-from guard.obligations.grant import Granter
-from guard.obligations.revert import Reverter
 from guard.ports.directory import MemoryDirectory, Person
 from guard.ports.metrics import CountingMetrics
 from guard.ports.rows import HeldRole, MemoryRows, Myself, UserRow
+from guard.read_back import ReadBack
 from guard.record import DecisionRecorder
 from guard.watch.drift import DriftWatch
-from guard.watch.read_back import ReadBack
 from guard.watch.reconcile import Reconciler
 from guard.watch.scan import Scanner
 from guard.webhook import Webhook
-from guard.webhook_keys import WebhookKeys
 from kernel import approvals
 from kernel.approvals import Approval
 from kernel.clock import FrozenClock
@@ -135,25 +128,47 @@ class Answer:
 
 
 @dataclass
-class House:
+class AReceiver:
+    """A receiver and the twins that it stands on."""
+
     clock: FrozenClock
     ledger: Any
     rows: MemoryRows
     directory: MemoryDirectory
-    own: OwnIdentity
-    judge: Judge
-    decider: DecisionRecorder
-    late: ReadBack
-    intake: Intake
-    webhook: Webhook
     metrics: CountingMetrics
     policies: ActivePolicies
+    values: Values
+    parts: Receiver
+
+    @property
+    def identity(self) -> OwnIdentity:
+        return self.parts.identity
+
+    @property
+    def judge(self) -> Judge:
+        return self.parts.judge
+
+    @property
+    def recorder(self) -> DecisionRecorder:
+        return self.parts.recorder
+
+    @property
+    def read_back(self) -> ReadBack:
+        return self.parts.read_back
+
+    @property
+    def intake(self) -> Intake:
+        return self.parts.intake
+
+    @property
+    def webhook(self) -> Webhook:
+        return self.parts.webhook
 
     async def post(self, body: bytes, **named: Any) -> Answer:
         return await post(self.webhook, body, **named)
 
 
-def a_house(
+def a_receiver(
     clock: FrozenClock,
     *,
     ledger: Ledger | None = None,
@@ -161,7 +176,7 @@ def a_house(
     documents: dict[str, str] | None = None,
     deadline_seconds: float = 5.0,
     readiness: Any = lambda: None,
-) -> House:
+) -> AReceiver:
     ledger = ledger if ledger is not None else MemoryLedger()
     rows = MemoryRows(Myself(ORGANIZATION, GUARD_ID))
     rows.users = {
@@ -192,43 +207,25 @@ def a_house(
         ]
     )
     directory.roles = {ADMIN_OBJECT_ID: (GLOBAL_ADMINISTRATOR,)}
-    own = OwnIdentity(ORGANIZATION, GUARD_ID)
     metrics = CountingMetrics()
     policies = ActivePolicies(load_documents(documents or POLICIES))
-    gatherer = Gatherer(
-        ActorFacts(rows, directory, own, APPROVER_ROLE),
-        OwnerFacts(rows, directory, ledger.mirrored),
-        AddressOwnerFacts(directory),
-        HistoryFacts(ledger, clock),
-        Activity(ledger, clock),
-        StewardFacts(rows, directory, ledger.mirrored),
+    values = Values(
+        webhook_keys=(KEY, "next-key"),
+        enforcement=enforcement,
         deadline_seconds=deadline_seconds,
+        delegated_role_id=APPROVER_ROLE,
     )
-    judge = Judge(policies, gatherer, ledger)
-    decider = DecisionRecorder(ledger, clock, metrics, enforcement=enforcement)
-    late = ReadBack(rows, ledger, judge, decider, deadline_seconds=deadline_seconds)
-    intake = Intake(decider, judge, ledger, own, late)
-    webhook = Webhook(
-        WebhookKeys((KEY, "next-key")),
-        intake,
-        metrics,
-        readiness=readiness,
-        observes=enforcement == "observe",
-    )
-    return House(
-        clock,
+    parts = assemble_receiver(
+        Sources(rows, directory),
         ledger,
-        rows,
-        directory,
-        own,
-        judge,
-        decider,
-        late,
-        intake,
-        webhook,
-        metrics,
         policies,
+        OwnIdentity(ORGANIZATION, GUARD_ID),
+        clock,
+        metrics,
+        values,
+        readiness=readiness,
     )
+    return AReceiver(clock, ledger, rows, directory, metrics, policies, values, parts)
 
 
 async def post(
@@ -265,21 +262,32 @@ async def post(
 
 
 @dataclass
-class Worked:
-    """A house on a real database, with its obligations carried out on demand."""
+class AGuard:
+    """A guard on a real database, with its obligations carried out on demand."""
 
-    house: House
+    receiver: AReceiver
     database: Database
-    workers: Workers
-    granter: Granter
-    reverter: Reverter
-    reconciler: Reconciler
-    drift: DriftWatch
-    scanner: Scanner
+    parts: Guard
+
+    @property
+    def workers(self) -> Workers:
+        return self.parts.workers
+
+    @property
+    def reconciler(self) -> Reconciler:
+        return self.parts.reconciler
+
+    @property
+    def drift(self) -> DriftWatch:
+        return self.parts.drift
+
+    @property
+    def scanner(self) -> Scanner:
+        return self.parts.scanner
 
     async def deliver(self, *args: Any, **named: Any) -> Answer:
         """Post a delivery, then carry out what follows."""
-        answer = await self.house.post(body(*args, **named))
+        answer = await self.receiver.post(body(*args, **named))
         await self.workers.run_due()
         return answer
 
@@ -293,23 +301,15 @@ class Worked:
         return self.database.read_now(verify).is_whole
 
 
-def a_worked_house(database: Database, clock: FrozenClock, **named: Any) -> Worked:
-    ledger = StoredLedger(database, clock)
-    house = a_house(clock, ledger=ledger, **named)
-    granter = Granter(database, house.rows, house.directory, house.judge, house.decider, house.own)
-    reverter = Reverter(database, house.rows, ledger, house.decider)
-    handlers = {
-        "grant": granter.carry_out,
-        "revert": reverter.carry_out,
-        "examine": house.late.carry_out,
-    }
-    return Worked(
-        house,
+def a_guard(database: Database, clock: FrozenClock, **named: Any) -> AGuard:
+    receiver = a_receiver(clock, ledger=StoredLedger(database, clock), **named)
+    parts = assemble_guard(
+        receiver.parts,
+        Sources(receiver.rows, receiver.directory),
         database,
-        Workers(database, clock, handlers),
-        granter,
-        reverter,
-        Reconciler(database, house.rows, ledger, house.judge, house.decider, house.metrics),
-        DriftWatch(database, house.rows, house.directory, house.judge, clock, house.metrics),
-        Scanner(database, house.rows, house.directory, house.judge, house.decider, house.own),
+        receiver.policies,
+        clock,
+        receiver.metrics,
+        receiver.values,
     )
+    return AGuard(receiver, database, parts)

@@ -1,51 +1,96 @@
-"""The guarded columns: which they are, what kind of value each holds, where it lives.
+"""Every guarded table with its role and its columns: the list of docs/contract.md.
 
-The list is that of docs/contract.md. Everything that compares, mirrors or restores a row goes by
-this table.
+Whatever receives, judges, compares, keeps or restores a row goes by this table, and asks a table
+for its role instead of comparing its name: a new table is an entry here
+(docs/adding-a-guarded-table.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal
 
 Kind = Literal["string", "choice", "bool", "guid", "lookup"]
 
+APPROVAL = "emailrouteraccessapproval"
 APPROVED = 1
 PENDING = 2
 REJECTED = 3
 ACTIVE = 0
 
 
+class Role(StrEnum):
+    """What a row of a guarded table is to the approvals of mailboxes."""
+
+    MAILBOX = "mailbox"
+    """It stands for an Exchange mailbox: there is one approval, found by the row's own id."""
+    OWNER = "owner"
+    """Mailboxes follow it: their approvals are found by the row's id as that of their owner."""
+
+
+class OwnerType(StrEnum):
+    """Who may own a mailbox, by the words of policies (`owner.type`)."""
+
+    USER = "user"
+    """A person or an application: a system user, with a sign-in name and an Entra object."""
+    QUEUE = "queue"
+    """A queue of records: known to have no sign-in name and no Entra object."""
+    TEAM = "team"
+    """Several users: known to have no sign-in name and no Entra object."""
+
+
+# A row that is switched off loses its approvals, and one that is switched on may be approved again.
+_SWITCHES = frozenset({"isdisabled", "statecode"})
+
+
 @dataclass(frozen=True, slots=True)
 class GuardedTable:
-    """One guarded table.
+    """One guarded table: how Dataverse names it, its role, and what of it is guarded.
 
-    `columns` maps each guarded column to its kind; `sensitive` are the columns whose rejected
-    change makes the approval Rejected: address, approval, owner and identity.
+    `columns` maps each guarded column by its logical name to its kind. `address` names the column
+    that holds the address. `sensitive` are the columns, by their flat names, whose rejected change
+    makes the approval Rejected: address, approval, owner and identity; `identity` are those of them
+    that say which Entra object the row is. `owner_type` is what rows with the role of an owner are
+    to a mailbox, None for the others.
+
+    `flat` are the guarded names as a change has them: a lookup is `<column>.id`. `evidence` are
+    those on which an approval rests.
     """
 
     name: str
     entity_set: str
     key: str
+    role: Role
     address: str
     columns: Mapping[str, Kind]
     sensitive: frozenset[str]
+    identity: frozenset[str] = frozenset()
+    owner_type: OwnerType | None = None
+    flat: tuple[str, ...] = field(init=False)
+    evidence: frozenset[str] = field(init=False)
 
-    @property
-    def flat(self) -> tuple[str, ...]:
-        """Return the guarded names as a change has them: a lookup is `<column>.id`."""
-        return tuple(
+    def __post_init__(self) -> None:
+        # Every comparison of two rows walks these names, so they are made once per table.
+        flat = tuple(
             f"{name}.id" if kind == "lookup" else name for name, kind in self.columns.items()
         )
+        object.__setattr__(self, "flat", flat)
+        object.__setattr__(self, "evidence", self.sensitive | _SWITCHES.intersection(flat))
+
+    @property
+    def holds_approval(self) -> bool:
+        """Return whether rows of the table have the column that says they are approved."""
+        return APPROVAL in self.columns
 
 
 MAILBOX = GuardedTable(
     name="mailbox",
     entity_set="mailboxes",
     key="mailboxid",
+    role=Role.MAILBOX,
     address="emailaddress",
     columns=MappingProxyType(
         {
@@ -73,6 +118,8 @@ SYSTEMUSER = GuardedTable(
     name="systemuser",
     entity_set="systemusers",
     key="systemuserid",
+    role=Role.OWNER,
+    owner_type=OwnerType.USER,
     address="internalemailaddress",
     columns=MappingProxyType(
         {
@@ -93,12 +140,15 @@ SYSTEMUSER = GuardedTable(
             "applicationid",
         }
     ),
+    identity=frozenset({"domainname", "azureactivedirectoryobjectid", "applicationid"}),
 )
 
 QUEUE = GuardedTable(
     name="queue",
     entity_set="queues",
     key="queueid",
+    role=Role.OWNER,
+    owner_type=OwnerType.QUEUE,
     address="emailaddress",
     columns=MappingProxyType(
         {
@@ -117,7 +167,9 @@ TABLES: Mapping[str, GuardedTable] = MappingProxyType(
 MESSAGES: Mapping[str, Literal["create", "update"]] = MappingProxyType(
     {"Create": "create", "Update": "update"}
 )
-APPROVAL = "emailrouteraccessapproval"
+OWNERS: tuple[GuardedTable, ...] = tuple(
+    table for table in TABLES.values() if table.role is Role.OWNER
+)
 
 
 def select_of(table: GuardedTable) -> tuple[str, ...]:
