@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from kernel import tasks
+from kernel import claims, tasks
 from kernel.clock import FrozenClock, SystemClock
 from kernel.database import Database
 from kernel.errors import ApprovalWithdrawn, Bug, FenceLost, NotFound, Unavailable
@@ -178,7 +178,7 @@ async def test_a_late_worker_changes_nothing(database: Database, clock: FrozenCl
     """Its claim ran out while it worked, and another worker ended the task."""
 
     async def slow(task: Task) -> Done:
-        clock.advance(tasks.CLAIM_SECONDS)
+        clock.advance(claims.CLAIM_SECONDS)
         await Workers(database, clock, {"revert": answering(Done("by the other"))}).run_due()
         return Done("too late")
 
@@ -196,7 +196,7 @@ async def test_a_task_whose_claim_is_nearly_over_is_not_begun(
     async def slow(task: Task) -> Done:
         begun.append(task.key)
         if len(begun) == AT_ONCE:
-            clock.advance((1 - LEAST_SHARE) * tasks.CLAIM_SECONDS + 1)
+            clock.advance((1 - LEAST_SHARE) * claims.CLAIM_SECONDS + 1)
             every_slot_is_taken.set()
         await every_slot_is_taken.wait()
         return Done()
@@ -243,7 +243,7 @@ async def test_after_a_crash_the_task_is_taken_up_again_as_a_second_attempt(
     database = open_database()
     workers = Workers(database, clock, {"revert": answering(Done())})
     assert await workers.run_due() == 0
-    clock.advance(tasks.CLAIM_SECONDS)
+    clock.advance(claims.CLAIM_SECONDS)
     assert await workers.run_due() == 1
     assert (held(database).state, held(database).attempts) == (TaskState.DONE, 2)
 
