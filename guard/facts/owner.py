@@ -19,7 +19,7 @@ from guard.facts.actor import (
     user_from,
 )
 from guard.facts.directory import Directory, Person
-from guard.facts.question import UNREADABLE_OWNER, Findings, Question
+from guard.facts.question import Findings, Question
 from guard.facts.rows import Rows, UserRow
 from guard.ledger.entry import MirrorRow
 from kernel.errors import GuardError
@@ -136,7 +136,7 @@ class OwnerFacts:
                 return user, source
             if is_final:
                 for name in (*ROW_FACTS, *(() if owner.type else ("type",))):
-                    found.lack(root + name, UNREADABLE_OWNER)
+                    found.lack_yet(root + name)
                 return None, ""
         try:
             user = await self.rows.user(owner.id)

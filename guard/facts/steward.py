@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from guard.facts.actor import FROM_DATAVERSE, FROM_DELIVERY, FROM_ENTRA, user_from
 from guard.facts.directory import Directory
 from guard.facts.owner import FROM_MIRROR, Mirrored, person_of
-from guard.facts.question import UNREADABLE_OWNER, Findings, Question
+from guard.facts.question import Findings, Question
 from guard.facts.rows import Rows, UserRow
 from kernel.errors import GuardError
 
@@ -46,7 +46,7 @@ class StewardFacts:
         if known is not None and known.columns.get("domainname"):
             user = user_from(user_id, known.columns)
         elif question.is_synchronous and question.change.operation == "create":
-            found.lack(PATH, UNREADABLE_OWNER)
+            found.lack_yet(PATH)
             return
         else:
             user = await self.rows.user(user_id)
