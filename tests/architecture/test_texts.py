@@ -2,8 +2,8 @@
 
 A text is what is named like one: an attribute, name or column called reason, hint, trouble …, the
 message of an error, the result of a task, or the `str()` of an error. It may be shown, passed on,
-and compared with None, with emptiness or with
-another text (is it still the same?). Looking into it, or comparing it with words, is forbidden.
+and compared with None, with emptiness or with another text (is it still the same?). Looking into
+it, or comparing it with words, is forbidden.
 """
 
 from __future__ import annotations
