@@ -7,14 +7,14 @@ yet leaves the owner rules to stage 40.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from guard.active_policies import ActivePolicies
 from guard.columns import APPROVAL, APPROVED
 from guard.facts.actor import FROM_DATAVERSE, FROM_ENTRA
-from guard.facts.fact_sheet import UNREADABLE_OWNER, Question
+from guard.facts.fact_sheet import Question
 from guard.facts.gather import Gatherer
 from guard.ledger.entry import Recorded
 from guard.ledger.mirror import is_equal
@@ -112,7 +112,7 @@ class Judge:
         facts = found.facts(needed)
         decision = decide(change, policy_set, facts, now=now)
         deferred: tuple[str, ...] = ()
-        if is_synchronous and may_be_deferred(change, facts):
+        if is_synchronous and may_be_deferred(change, facts, found.not_readable_yet):
             decision, deferred = set_aside(decision, DEFERRED_ROOTS)
         return Judged(decision, facts, policy_set, found.sources, deferred, attributed_to)
 
@@ -150,12 +150,12 @@ class Judge:
         return None
 
 
-def may_be_deferred(change: Change, facts: Facts) -> bool:
-    """Return whether the owner rules may wait for stage 40."""
+def may_be_deferred(change: Change, facts: Facts, not_readable_yet: Collection[str]) -> bool:
+    """Return whether the owner rules may wait for stage 40: all that they lack can be read then."""
     if change.operation != "create" or change.after.get(APPROVAL) == APPROVED:
         return False
-    reasons = {why for path, why in facts.missing.items() if path.startswith(OWNER_ROOT)}
-    return reasons == {UNREADABLE_OWNER}
+    lacking = [path for path in facts.missing if path.startswith(OWNER_ROOT)]
+    return bool(lacking) and all(path in not_readable_yet for path in lacking)
 
 
 def _scheduled_test(earlier: Recorded) -> bool:

@@ -48,13 +48,15 @@ def reason_of(error: GuardError) -> str:
 class FactSheet:
     """The facts of one decision while they come in, each with its source.
 
-    `unanswered` is why a service gave no answer, the last time that one didn't.
+    `unanswered` is why a service gave no answer, the last time that one didn't; `not_readable_yet`
+    the facts that hang on an owner's row of the transaction that is being decided.
     """
 
     values: dict[str, Value] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
     unanswered: str | None = None
+    not_readable_yet: set[str] = field(default_factory=set)
 
     def know(self, path: str, value: Value, source: str) -> None:
         """Keep a fact."""
@@ -65,6 +67,11 @@ class FactSheet:
         """Keep why a fact isn't known."""
         if path not in self.values:
             self.missing[path] = reason
+
+    def lack_yet(self, path: str) -> None:
+        """Keep that a fact can't be read before the transaction has ended."""
+        self.lack(path, UNREADABLE_OWNER)
+        self.not_readable_yet.add(path)
 
     def lack_answer(self, paths: Iterable[str], error: GuardError) -> None:
         """Keep that these facts were asked for, and why no answer came."""

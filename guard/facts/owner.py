@@ -18,7 +18,7 @@ from guard.facts.actor import (
     FROM_ENTRA,
     user_from,
 )
-from guard.facts.fact_sheet import UNREADABLE_OWNER, FactSheet, Question
+from guard.facts.fact_sheet import FactSheet, Question
 from guard.ledger.entry import MirrorRow
 from guard.ports.directory import Directory, Person
 from guard.ports.rows import Rows, UserRow
@@ -136,7 +136,7 @@ class OwnerFacts:
                 return user, source
             if is_final:
                 for name in (*ROW_FACTS, *(() if owner.type else ("type",))):
-                    found.lack(root + name, UNREADABLE_OWNER)
+                    found.lack_yet(root + name)
                 return None, ""
         try:
             user = await self.rows.user(owner.id)

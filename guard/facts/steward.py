@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from guard.facts.actor import FROM_DATAVERSE, FROM_DELIVERY, FROM_ENTRA, user_from
-from guard.facts.fact_sheet import UNREADABLE_OWNER, FactSheet, Question
+from guard.facts.fact_sheet import FactSheet, Question
 from guard.facts.owner import FROM_MIRROR, Mirrored, person_of
 from guard.ports.directory import Directory
 from guard.ports.rows import Rows, UserRow
@@ -46,7 +46,7 @@ class StewardFacts:
         if known is not None and known.columns.get("domainname"):
             user = user_from(user_id, known.columns)
         elif question.is_synchronous and question.change.operation == "create":
-            found.lack(PATH, UNREADABLE_OWNER)
+            found.lack_yet(PATH)
             return
         else:
             user = await self.rows.user(user_id)

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 
+from guard.consequences import KINDS
 from guard.obligations.restoration import Rejected, restoration
 from guard.ports.rows import UserRow
 from kernel import tasks
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.tasks import TaskState
+from kernel.workers import LET_GO_ON
 from tests.guard.builders import (
     ADMIN_ID,
     GUARD_ID,
@@ -354,6 +357,14 @@ async def test_many_reverts_at_once_pull_the_brake(worked: Worked) -> None:
     assert not worked.house.rows.written
     states = {one["state"] for listed in worked.decisions() for one in listed["obligations"]}
     assert states == {"needs-person"}
+    # A person's word is about exactly these: they are not counted against each other again.
+    now = worked.house.clock.now()
+    go_on = partial(tasks.release, now=now, kinds=KINDS)
+    assert worked.database.write_now(go_on, failpoint=LET_GO_ON) == 21
+    await worked.workers.run_due()
+    states = {one["state"] for listed in worked.decisions() for one in listed["obligations"]}
+    assert states == {"done"}
+    assert len(worked.house.rows.written) == 21
 
 
 async def test_a_forged_past_is_not_written(worked: Worked) -> None:
