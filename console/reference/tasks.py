@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from console.reference.table import table
 from guard.obligations.table import OBLIGATIONS
-from kernel.tasks import CLAIM_SECONDS, OVERDUE, TaskCause, TaskState
+from kernel.claims import CLAIM_SECONDS
+from kernel.tasks import OVERDUE, TaskCause, TaskState
 from kernel.words import DocumentedWord
 from kernel.workers import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, MOST_UNEXPECTED
 

@@ -95,11 +95,16 @@ class Visits:
         self, standings: Collection[Eligibility], *, grace_seconds: float = GRACE_SECONDS
     ) -> list[Visit]:
         """Visit these mailboxes, some at once, and return how each went."""
-        return list(
-            await asyncio.gather(
-                *(self.visit(one, grace_seconds=grace_seconds) for one in standings)
-            )
-        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                visits = [
+                    group.create_task(self.visit(one, grace_seconds=grace_seconds))
+                    for one in standings
+                ]
+        except BaseExceptionGroup as failed:
+            # Only what could not even be written down gets here; the visits have all ended.
+            raise failed.exceptions[0] from None
+        return [visit.result() for visit in visits]
 
     async def visit(self, standing: Eligibility, *, grace_seconds: float = GRACE_SECONDS) -> Visit:
         """Bring one mailbox up to date; what goes wrong becomes its state, never an exception."""

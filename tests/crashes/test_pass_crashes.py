@@ -1,7 +1,7 @@
-"""A sync pass over the wire: a crash at any of its steps, and every mail is in Dataverse once.
+"""A sync pass over the wire: a crash at any failpoint, and every mail is in Dataverse once.
 
-`tests/sync/test_crashes.py` crashes at every occurrence of every step, over twins. Here the real
-adapters speak to the sandbox, where one pass takes some 400 steps; the occurrences of a step differ
+`tests/sync/test_crashes.py` crashes at every occurrence of every failpoint, over twins. Here the
+real adapters speak to the sandbox, where one pass reaches some 400; the occurrences of one differ
 only in which mail they are about, so the first and the last of each stand for all: nothing done
 yet, and everything else done.
 """
@@ -36,7 +36,7 @@ class Play:
     """What leads up to the acts, the acts, and how many mails there are in the end.
 
     `is_steady` is off where two processes meet: how often one looks for the other's answer hangs on
-    chance, so only the first occurrence of a step is sure to come again.
+    chance, so only the first occurrence of a failpoint is sure to come again.
     """
 
     acts: Sequence[Act]

@@ -1,4 +1,4 @@
-"""A crash at any step of a pass, followed by a new process, ends where an undisturbed pass ends."""
+"""A crash at any failpoint of a pass, then a new process: it ends as an undisturbed pass does."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kernel.brake import LEAST
 from sync.engine.link import ItemPlace, LinkState
 from sync.operate.mailboxes import resume
 from sync.run.once import once
@@ -77,6 +78,37 @@ class TestRemovals:
         assert found is not None
         assert found.state is LinkState.DROPPED
         assert report.is_clean
+
+
+class TestTooManyAtOnce:
+    async def test_they_go_to_a_person_whose_word_is_about_exactly_these(
+        self, world: World
+    ) -> None:
+        world.approve_anna()
+        many = LEAST + 5
+        for number in range(many):
+            world.exchange.deliver(ANNA_OBJECT, a_message(number))
+        await once(world.sync)
+        for number in range(many):
+            world.exchange.delete(ANNA_OBJECT, a_message(number)["id"])
+
+        report = await once(world.sync)
+
+        # Those that are verified at once may pass before the others have been written down.
+        stopped = many - report.counts["removed"]
+        assert stopped >= 5
+        assert state(world)[0] == "brake"
+        assert {one.reason for one in report.problems} == {
+            "Too many mails of this folder are gone at once."
+        }
+        # To try again everything is not a word about them.
+        assert (await once(world.sync)).counts["removed"] == 0
+
+        await resume(world.database, world.clock, ANNA_RECORD)
+        report = await once(world.sync)
+        assert report.is_clean
+        assert report.counts["removed"] == stopped
+        assert state(world) == ("synced", "")
 
 
 class TestLostCursors:
