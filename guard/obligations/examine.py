@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from guard.case import FROM_EXAMINATION, read_back_case
 from guard.consequences import Committed
 from guard.obligations.obligation import Obligation, Payload
-from kernel.work import Task
-from kernel.workers import Done, Outcome
+from kernel.tasks import Task
+from kernel.workers import Done, TaskOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Examine(Obligation[ExaminePayload]):
         case = committed.case
         return ExaminePayload(case.table, case.record_id, case.operation, case.initiating_user_id)
 
-    async def carry_out(self, owed: ExaminePayload, task: Task) -> Outcome:
+    async def carry_out(self, owed: ExaminePayload, task: Task) -> TaskOutcome:
         """Read the row and record a decision on it, which may owe something itself."""
         now = self._means.recorder.now()
         row = await self._means.rows.row(owed.table, owed.record_id)

@@ -22,7 +22,7 @@ from guard.columns.table import (
     PENDING,
     TABLES,
     OwnerType,
-    Role,
+    TableRole,
 )
 from guard.consequences import Committed, why_not_approved
 from guard.judge import Judged
@@ -33,15 +33,16 @@ from guard.obligations.obligation import Obligation, Payload
 from guard.obligations.resolve import Resolved, Unresolved, resolve
 from guard.ports.rows import StoredRow
 from kernel import approvals
-from kernel.failpoints import step
+from kernel.approvals import WithdrawalCause
+from kernel.failpoints import failpoint
 from kernel.log import get_logger
-from kernel.work import Task
-from kernel.workers import Again, Done, NeedsPerson, Outcome
+from kernel.tasks import Task
+from kernel.workers import Again, Done, NeedsPerson, TaskOutcome
 from rules.model.change import Change, Value
 from rules.operators.fields import fold
 
-GRANTED = step("guard.grant", "A mailbox that was read back and judged is held approved.")
-NOT_GRANTED = step("guard.not-granted", "A mailbox that was read back is held not approved.")
+GRANTED = failpoint("guard.grant", "A mailbox that was read back and judged is held approved.")
+NOT_GRANTED = failpoint("guard.not-granted", "A mailbox that was read back is held not approved.")
 
 # A fact may be missing because a service was down; so often its coming back is waited for.
 ATTEMPTS_FOR_FACTS = 6
@@ -97,7 +98,7 @@ class Grant(Obligation[GrantPayload]):
             before_approval=before.get(APPROVAL),
         )
 
-    async def carry_out(self, owed: GrantPayload, task: Task) -> Outcome:
+    async def carry_out(self, owed: GrantPayload, task: Task) -> TaskOutcome:
         """Grant each mailbox of the row, or hold it not approved and say why."""
         if not self._means.recorder.enforces:
             return Done("observing: nothing is granted")
@@ -118,7 +119,7 @@ class Grant(Obligation[GrantPayload]):
         return Done("; ".join(results))
 
     async def _mailboxes(self, owed: GrantPayload) -> list[StoredRow]:
-        if TABLES[owed.table].role is not Role.MAILBOX:
+        if TABLES[owed.table].role is not TableRole.MAILBOX:
             return list(await self._means.rows.mailboxes_of(owed.record_id))
         row = await self._means.rows.row(owed.table, owed.record_id)
         return [] if row is None else [row]
@@ -236,7 +237,7 @@ class Grant(Obligation[GrantPayload]):
                 now=now,
             )
 
-        epoch = await self._means.database.write(write, step=GRANTED)
+        epoch = await self._means.database.write(write, failpoint=GRANTED)
         if epoch is None:
             return Again("Another change of the row was decided meanwhile.", now)
         log.info("mailbox_approved", record_id=row.record_id, epoch=epoch)
@@ -245,7 +246,8 @@ class Grant(Obligation[GrantPayload]):
     async def _refuse(self, row: StoredRow, refused: NotGranted) -> str:
         now = self._means.recorder.now()
         await self._means.database.write(
-            lambda c: hold_refused(c, row, refused.reason, now=now), step=NOT_GRANTED
+            lambda c: hold_refused(c, row, WithdrawalCause.READ_BACK, refused.reason, now=now),
+            failpoint=NOT_GRANTED,
         )
         log.info("mailbox_not_approved", record_id=row.record_id, reason=refused.reason)
         return f"not approved: {refused.reason}"
@@ -265,8 +267,10 @@ def why_not(row: StoredRow, address: Value) -> str | None:
     return None
 
 
-def hold_refused(connection: Connection, row: StoredRow, reason: str, *, now: datetime) -> None:
-    """Hold a mailbox withdrawn with that reason, also one that never was approved.
+def hold_refused(
+    connection: Connection, row: StoredRow, cause: WithdrawalCause, reason: str, *, now: datetime
+) -> None:
+    """Hold a mailbox withdrawn for that cause, also one that never was approved.
 
     The reason is what `mailboxes list` shows. Nobody sees the row approved in between.
     """
@@ -283,7 +287,7 @@ def hold_refused(connection: Connection, row: StoredRow, reason: str, *, now: da
             evidence={},
             now=now,
         )
-    approvals.withdraw(connection, record_id=row.record_id, reason=reason, now=now)
+    approvals.withdraw(connection, record_id=row.record_id, cause=cause, reason=reason, now=now)
 
 
 def newest_decision(record_id: str) -> Callable[[Connection], str | None]:

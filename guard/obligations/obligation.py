@@ -27,8 +27,8 @@ from guard.ports.rows import Rows
 from guard.read_back import ReadBack
 from guard.record import DecisionRecorder
 from kernel.database import Database
-from kernel.work import Task
-from kernel.workers import Outcome
+from kernel.tasks import Task
+from kernel.workers import TaskOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +84,13 @@ class Obligation(ABC, Generic[Remembered]):
         """
 
     @abstractmethod
-    async def carry_out(self, owed: Remembered, task: Task) -> Outcome:
+    async def carry_out(self, owed: Remembered, task: Task) -> TaskOutcome:
         """Do it, and return how that ended. Done twice, the second time must find it done.
 
         What raises a GuardError is tried again later.
         """
 
-    async def handle(self, task: Task) -> Outcome:
+    async def handle(self, task: Task) -> TaskOutcome:
         """Carry out a task of this kind."""
         owed: Any = self.payload.from_json(task.payload)
         return await self.carry_out(owed, task)

@@ -24,20 +24,28 @@ from guard.obligations.obligation import Obligation
 from guard.obligations.restoration import Rejected, restoration
 from guard.own_writes import TAG, announced
 from guard.ports.rows import AddressElsewhere, RowChanged, StoredRow, WriteRefused
-from kernel.failpoints import step
+from kernel.brake import LEAST, Release, brake
+from kernel.failpoints import failpoint
 from kernel.log import get_logger
-from kernel.work import Task, tasks
-from kernel.workers import Again, Done, NeedsPerson, Outcome
+from kernel.tasks import Task, TaskCause, tasks
+from kernel.workers import Again, Done, NeedsPerson, TaskOutcome
 from rules.model.change import Value
-from rules.model.decision import Outcome as Decided
+from rules.model.decision import Outcome
 
-ANNOUNCED = step("guard.revert-announced", "The nonce and values of an own write are written down.")
-REVERTED = step("guard.reverted", "The mirror learns what a revert restored.")
+ANNOUNCED = failpoint(
+    "guard.revert-announced", "The nonce and values of an own write are written down."
+)
+REVERTED = failpoint("guard.reverted", "The mirror learns what a revert restored.")
 
 TRIES_ON_A_CHANGED_ROW = 3
-BRAKE_WINDOW = timedelta(seconds=60)
-BRAKE_COUNT = 20
-BRAKE_SHARE = 0.05
+BY_HAND = "Set the row right in Dataverse; its approval here stays withdrawn."
+REVERTS = brake(
+    "guard.revert",
+    counts="reverts that were added",
+    total="rows of the table",
+    window=timedelta(seconds=60),
+    release=Release.RETRY,
+)
 
 log = get_logger("guard")
 
@@ -60,20 +68,22 @@ class Revert(Obligation[Rejected]):
             table=table,
             record_id=change.record_id,
             operation=change.change.operation,
-            is_hold=committed.outcome is Decided.HOLD,
+            is_hold=committed.outcome is Outcome.HOLD,
             before=guarded_part(table, change.change.before),
             after=guarded_part(table, change.change.after),
             altered=change.altered,
         )
 
-    async def carry_out(self, owed: Rejected, task: Task) -> Outcome:
+    async def carry_out(self, owed: Rejected, task: Task) -> TaskOutcome:
         """Write back what the row still holds of the rejected change."""
         # (1) Trust our own copy more than what the delivery said of the row before.
         rejected = await self._believed(owed)
         # (2) Stop and ask a person when too much would be written at once (law 8).
-        if await self._brake_is_pulled(rejected.table):
+        if task.released_at is None and await self._brake_is_pulled(rejected.table):
             return NeedsPerson(
-                "brake: more than 20 and 5 % of the rows would be reverted within a minute"
+                "more than 20 and 5 % of the rows would be reverted within a minute",
+                f"Look at what was changed; `{REVERTS.release}` lets it be undone.",
+                cause=TaskCause.BRAKE,
             )
         for _ in range(TRIES_ON_A_CHANGED_ROW):
             # (3) Read the row, and see what of the change it still holds.
@@ -115,7 +125,7 @@ class Revert(Obligation[Rejected]):
         return replace(rejected, before=before)
 
     async def _brake_is_pulled(self, table: str) -> bool:
-        since, kind = self._means.recorder.now() - BRAKE_WINDOW, self.kind
+        since, kind = self._means.recorder.now() - (REVERTS.window or timedelta()), self.kind
 
         def count(connection: Connection) -> bool:
             reverts = connection.scalar(
@@ -123,20 +133,21 @@ class Revert(Obligation[Rejected]):
                 .select_from(tasks)
                 .where(tasks.c.kind == kind, tasks.c.added_at >= since)
             )
-            if (reverts or 0) <= BRAKE_COUNT:
+            if (reverts or 0) <= LEAST:
+                # The usual case, asked before each revert: the rows need not be counted.
                 return False
             rows = connection.scalar(
                 select(func.count())
                 .select_from(mirror_table)
                 .where(mirror_table.c.table_name == table)
             )
-            return (reverts or 0) > BRAKE_SHARE * (rows or 0)
+            return REVERTS.check(reverts or 0, rows or 0) is not None
 
         return await self._means.database.read(count)
 
     async def _restore(
         self, task: Task, rejected: Rejected, row: StoredRow, columns: dict[str, Value]
-    ) -> Outcome:
+    ) -> TaskOutcome:
         nonce = await self._announce(task, row, columns)
         try:
             await self._means.rows.update(
@@ -168,24 +179,24 @@ class Revert(Obligation[Rejected]):
                 columns=announced(row.table, columns),
                 now=now,
             ),
-            step=ANNOUNCED,
+            failpoint=ANNOUNCED,
         )
         return nonce
 
     async def _restore_apart(
         self, rejected: Rejected, row: StoredRow, columns: dict[str, Value], nonce: str
-    ) -> Outcome:
+    ) -> TaskOutcome:
         """Restore the address on the user or queue that owns it (0x8005E208), the rest here."""
         owner_id = row.columns.get("regardingobjectid.id")
         if not isinstance(owner_id, str):
-            return NeedsPerson("the address can't be written, and the row regards nobody")
+            return NeedsPerson("the address can't be written, and the row regards nobody", BY_HAND)
         kind = row.columns.get("regardingobjectid.type")
         address = columns.pop(MAILBOX.address)
         owner = None
         for table in (kind,) if isinstance(kind, str) else [one.name for one in OWNERS]:
             owner = owner or await self._means.rows.row(str(table), owner_id)
         if owner is None:
-            return NeedsPerson("the row that owns the address is gone")
+            return NeedsPerson("the row that owns the address is gone", BY_HAND)
         own_address = TABLES[owner.table].address
         if is_equal(owner.columns.get(own_address), rejected.after.get(MAILBOX.address)):
             there: dict[str, Value] = {own_address: address}
@@ -219,12 +230,12 @@ class Revert(Obligation[Rejected]):
                 row.table, row.record_id, columns, etag=row.etag, tag=nonce
             )
         except WriteRefused as refusal:
-            return NeedsPerson(refusal.message)
+            return _refused(refusal)
         return None
 
     async def _restore_in_parts(
         self, rejected: Rejected, columns: dict[str, Value], nonce: str, refusal: WriteRefused
-    ) -> Outcome:
+    ) -> TaskOutcome:
         """Restore what may be written without the approval; a person does the rest.
 
         The approval stays withdrawn on our side, whatever Dataverse shows.
@@ -238,17 +249,22 @@ class Revert(Obligation[Rejected]):
                         rejected.table, rejected.record_id, rest, etag=row.etag, tag=nonce
                     )
                 except WriteRefused as second:
-                    return NeedsPerson(second.message)
+                    return _refused(second)
                 await self._remember(rejected, rest)
-                return NeedsPerson(f"the approval could not be set back: {refusal.message}")
-        return NeedsPerson(refusal.message)
+                said = f"the approval could not be set back: {refusal.message}"
+                return replace(_refused(refusal), reason=said)
+        return _refused(refusal)
 
     async def _remember(self, rejected: Rejected, columns: Mapping[str, Value]) -> None:
         """Let the mirror know the restored values, so that nothing finds them strange later."""
         now = self._means.recorder.now()
         row = MirrorRow(rejected.table, rejected.record_id, columns, now)
-        await self._means.database.write(lambda c: mirror.keep(c, row), step=REVERTED)
+        await self._means.database.write(lambda c: mirror.keep(c, row), failpoint=REVERTED)
         log.info("change_reverted", record_id=rejected.record_id, columns=sorted(columns))
+
+
+def _refused(refusal: WriteRefused) -> NeedsPerson:
+    return NeedsPerson(refusal.message, refusal.hint or BY_HAND, error_code=refusal.code)
 
 
 def _told(columns: Mapping[str, Value]) -> str:

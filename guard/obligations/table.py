@@ -10,7 +10,7 @@ from guard.obligations.examine import Examine
 from guard.obligations.grant import Grant
 from guard.obligations.obligation import Means, Obligation
 from guard.obligations.revert import Revert
-from kernel.runner import shard_of
+from kernel.shards import shard_of
 from kernel.workers import Handler
 
 OBLIGATIONS: tuple[type[Obligation[Any]], ...] = (

@@ -80,7 +80,7 @@ class DataverseCrm:
         """Create an open email row under the id that was computed for it."""
         self._meter.add("dataverse_requests")
         return await self._dataverse.create_if_absent(
-            "emails", str(row_id), columns, step=ROW, reason="create a tracked mail's row"
+            "emails", str(row_id), columns, failpoint=ROW, reason="create a tracked mail's row"
         )
 
     async def email(self, row_id: UUID) -> EmailRow | None:
@@ -108,7 +108,7 @@ class DataverseCrm:
             "activitymimeattachments",
             str(attachment_id),
             columns,
-            step=ATTACHMENT,
+            failpoint=ATTACHMENT,
             reason="create a tracked mail's attachment",
         )
 
@@ -123,7 +123,7 @@ class DataverseCrm:
             str(row_id),
             columns,
             if_match="*",
-            step=COMPLETION,
+            failpoint=COMPLETION,
             reason="complete a tracked mail's row",
         )
 

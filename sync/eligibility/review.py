@@ -14,29 +14,36 @@ from sqlalchemy import Connection
 
 from cloud.errors import CloudError
 from kernel import approvals
-from kernel.approvals import Approval
+from kernel.approvals import Approval, WithdrawalCause
+from kernel.brake import Release, brake
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.log import get_logger
-from kernel.runner import shard_of
+from kernel.shards import shard_of
 from sync.crm.port import SERVER_SIDE_SYNC, Crm, MailboxRow
 from sync.eligibility.eligibility import Eligibility, Ground, eligibility_of
 from sync.errors import EligibilityUnknown
 from sync.failpoints import STANDING, WITHDRAW
 from sync.mail.mapping.parties import AddressBook, Known
-from sync.mail.plan import is_brake
 from sync.store import mailboxes, payloads
 from sync.store.mailboxes import MailboxState
+from sync.store.tables import SyncState
 
 log = get_logger("sync")
 
 # A reading is renewed well before it is too old to be used.
 REFRESH_SHARE = 1 / 3
 REVIEW_AGAIN_SECONDS = 5.0
+WITHDRAWALS = brake(
+    "sync.unbacked",
+    counts="approvals that Dataverse no longer backs at one reading",
+    total="approved mailboxes of the process's shards",
+    release=Release.YES_WITHDRAW,
+)
 
 _OWNER_TABLES = {"user": "systemuser", "systemuser": "systemuser", "queue": "queue"}
 # A mailbox that leaves one of these grounds waits for its next look.
-_LEAVABLE = (mailboxes.MICROSOFT_SYNC, mailboxes.WITHDRAWN, mailboxes.PAUSED)
+_LEAVABLE = (SyncState.MICROSOFT_SYNC, SyncState.WITHDRAWN, SyncState.PAUSED)
 
 
 class EligibilityReview:
@@ -156,7 +163,7 @@ class EligibilityReview:
         unbacked = [one for one in found.values() if one.ground is Ground.UNBACKED]
         if not unbacked:
             return []
-        if is_brake(len(unbacked), held_count):
+        if WITHDRAWALS.check(len(unbacked), held_count) is not None:
             log.error("withdrawals_braked", count=len(unbacked), approved=held_count)
             return []
 
@@ -167,12 +174,16 @@ class EligibilityReview:
                 # A newer approval rests on a newer reading than ours.
                 if held is not None and held.epoch == standing.approval.epoch:
                     approvals.withdraw(
-                        connection, record_id=held.record_id, reason=standing.reason, now=now
+                        connection,
+                        record_id=held.record_id,
+                        cause=WithdrawalCause.UNBACKED,
+                        reason=standing.reason,
+                        now=now,
                     )
                     done.append(held.record_id)
             return done
 
-        done = await self._database.write(withdraw, step=WITHDRAW)
+        done = await self._database.write(withdraw, failpoint=WITHDRAW)
         for record_id in done:
             log.warning("approval_withdrawn", record_id=record_id, reason=found[record_id].reason)
         # One whose approval changed meanwhile is judged at the next review, not used before.
@@ -186,7 +197,7 @@ class EligibilityReview:
         *,
         now: datetime,
     ) -> None:
-        changes: dict[str, tuple[str, str]] = {}
+        changes: dict[str, tuple[SyncState, str]] = {}
         for record_id, standing in found.items():
             current = states.get(record_id)
             wanted = _wanted_state(standing, current)
@@ -202,36 +213,36 @@ class EligibilityReview:
             reason = approval.reason if approval is not None else ""
             if approval is not None and approval.state == approvals.APPROVED:
                 reason = "The approval has ended." if not approval.is_approved(now) else ""
-            if current is None or (current.state, current.reason) != (mailboxes.WITHDRAWN, reason):
-                changes[record_id] = (mailboxes.WITHDRAWN, reason)
+            if current is None or (current.state, current.reason) != (SyncState.WITHDRAWN, reason):
+                changes[record_id] = (SyncState.WITHDRAWN, reason)
                 if approval is not None:
                     left.append(approval.object_id)
         if changes:
             await self._database.write(
-                lambda c: _save_states(c, changes, left, now=now), step=STANDING
+                lambda c: _save_states(c, changes, left, now=now), failpoint=STANDING
             )
             states = await self._database.read(mailboxes.list_all)
         self.states = dict(states)
 
 
-def _wanted_state(standing: Eligibility, current: MailboxState | None) -> tuple[str, str]:
+def _wanted_state(standing: Eligibility, current: MailboxState | None) -> tuple[SyncState, str]:
     match standing.ground:
         case Ground.MICROSOFT_SYNC:
-            return mailboxes.MICROSOFT_SYNC, standing.reason
+            return SyncState.MICROSOFT_SYNC, standing.reason
         case Ground.UNKNOWN:
-            return mailboxes.FAILING, standing.reason
+            return SyncState.FAILING, standing.reason
         case Ground.UNBACKED:
             reason = f"Too many withdrawals at once, a person must look: {standing.reason}"
-            return mailboxes.BRAKE, reason
+            return SyncState.BRAKE, reason
         case Ground.PAUSED | Ground.OURS:
             if current is None or (standing.ground is Ground.OURS and current.state in _LEAVABLE):
-                return mailboxes.WAITING, ""
+                return SyncState.WAITING, ""
             return current.state, current.reason
 
 
 def _save_states(
     connection: Connection,
-    changes: Mapping[str, tuple[str, str]],
+    changes: Mapping[str, tuple[SyncState, str]],
     left: Collection[str],
     *,
     now: datetime,

@@ -5,24 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
 
-from cloud.errors import Throttled
-from kernel import work
-from kernel.runner import shard_of
+from kernel import tasks
+from kernel.shards import shard_of
 from kernel.tables import microseconds
+from kernel.tasks import TaskSubject
 from sync.mail.plan import Intent, IntentKind
 from sync.store.streams import Stream
 
 CREATE = "sync.create"
 VERIFY = "sync.verify"
 KINDS = (CREATE, VERIFY)
-
-# What the reason of a wait begins with when a service asked for it.
-ASKED_TO_WAIT = f"{Throttled.code}: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +49,12 @@ def add_intent(
 ) -> bool:
     """Add the task of an intent and return whether it is new.
 
-    A row is made once under each approval: the epoch stands in the key (which sync.store.quarantine
-    knows), so that a new approval takes up what waited when the old one was withdrawn. A row that
-    still waits is tried at once when its mail has another version. Every removal is verified anew.
+    A row is made once under each approval: the epoch stands in the key, so that a new approval
+    takes up what waited when the old one was withdrawn. A row that still waits is tried at once
+    when its mail has another version. Every removal is verified anew.
     """
-    key = f"{stream.object_id}/{intent.item_id}/{epoch}"
-    kind = CREATE
+    subject = TaskSubject(subject_of(stream.object_id, intent.item_id), epoch)
+    kind, key = CREATE, f"{subject.name}/{epoch}"
     if intent.kind is IntentKind.VERIFY:
         kind, key = VERIFY, f"{key}/{microseconds(now)}"
     payload = {
@@ -70,20 +66,25 @@ def add_intent(
         "epoch": epoch,
         "version": intent.version,
     }
-    add = partial(
-        work.add,
+    due_at = not_before or now
+    if tasks.add(
         connection,
         kind=kind,
         key=key,
         payload=payload,
         owner=stream.record_id,
+        subject=subject,
         shard=shard_of(stream.record_id),
         now=now,
-        not_before=not_before,
-    )
-    if add():
+        not_before=due_at,
+    ):
         return True
-    known = work.find(connection, kind=kind, key=key)
+    known = tasks.find(connection, kind=kind, key=key)
     if known is None or known.payload.get("version") != intent.version:
-        add(latest=True)
+        tasks.renew(connection, kind=kind, key=key, payload=payload, not_before=due_at)
     return False
+
+
+def subject_of(object_id: str, item_id: str) -> str:
+    """Return the subject of the tasks about one item of one Exchange mailbox."""
+    return f"{object_id}/{item_id}"

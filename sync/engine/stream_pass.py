@@ -17,7 +17,7 @@ from cloud.errors import CursorLost
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.log import get_logger
-from kernel.runner import Lease
+from kernel.shards import Lease
 from kernel.workers import Workers
 from sync.eligibility.eligibility import Eligibility
 from sync.eligibility.review import EligibilityReview
@@ -137,7 +137,7 @@ class StreamPass:
             lambda c: page_commit.commit_epoch(
                 c, known, lease=lease, epoch=approval.epoch, now=now
             ),
-            step=EPOCH,
+            failpoint=EPOCH,
         )
 
     async def _reset(
@@ -152,7 +152,7 @@ class StreamPass:
         now = self._clock.now()
         return await self._database.write(
             lambda c: page_commit.commit_reset(c, stream, lease=lease, epoch=epoch, now=now),
-            step=RESET,
+            failpoint=RESET,
         )
 
     def _is_idle(self, stream: Stream, page: Page) -> bool:
@@ -190,7 +190,9 @@ class StreamPass:
             now=now,
             grace_seconds=grace,
         )
-        result = await self._database.write(lambda c: page_commit.commit_page(c, work), step=PAGE)
+        result = await self._database.write(
+            lambda c: page_commit.commit_page(c, work), failpoint=PAGE
+        )
         self._newer_links.pop(stream.stream_id, None)
         self._meter.add("tracked", result.tracked)
         self._meter.add("skipped", result.skipped)
@@ -232,7 +234,7 @@ class StreamPass:
         bodies = await asyncio.to_thread(payloads.packed_all, new)
         if bodies:
             await self._database.write(
-                lambda c: payloads.store(c, stream.object_id, bodies, now=now), step=PAYLOADS
+                lambda c: payloads.store(c, stream.object_id, bodies, now=now), failpoint=PAYLOADS
             )
 
     async def _carry_out(self, record_id: str) -> None:

@@ -29,7 +29,8 @@ from sync.errors import NotOurs
 from sync.failpoints import STANDING
 from sync.mail.item import text_from_moment
 from sync.store import mailboxes
-from sync.store.mailboxes import BRAKE, FAILING, SYNCED, THROTTLED
+from sync.store.streams import brake_reason
+from sync.store.tables import SyncState
 
 AT_ONCE = 16
 GRACE_SECONDS = 120.0
@@ -124,7 +125,7 @@ class Visits:
 
     async def _visit(
         self, standing: Eligibility, *, grace_seconds: float
-    ) -> tuple[Visit, tuple[str, str] | None, Look | None]:
+    ) -> tuple[Visit, tuple[SyncState, str] | None, Look | None]:
         record_id = standing.approval.record_id
         try:
             await self._standings.refresh(self._leases.shards)
@@ -142,25 +143,27 @@ class Visits:
         except Throttled as error:
             visit = Visit(record_id, trouble=error.message, until=error.until, is_throttled=True)
             reason = f"{error.message} Not before {text_from_moment(error.until)}."
-            return visit, (THROTTLED, reason), None
+            return visit, (SyncState.THROTTLED, reason), None
         except GuardError as error:
             log.warning(
                 "visit_failed", record_id=record_id, error_code=error.code, error=error.message
             )
             until = getattr(error, "until", None)
             reason = f"{error.code}: {error.message}"
-            return Visit(record_id, trouble=reason, until=until), (FAILING, reason), None
+            return Visit(record_id, trouble=reason, until=until), (SyncState.FAILING, reason), None
         except Exception as error:
             log.error("visit_raised", record_id=record_id, exc_info=error)
             reason = f"bug: {type(error).__name__}"
-            return Visit(record_id, trouble=reason), (FAILING, reason), None
+            return Visit(record_id, trouble=reason), (SyncState.FAILING, reason), None
         self._meter.add("mailboxes")
-        brake = look.stream.brake
-        state = (SYNCED, "") if brake is None else (BRAKE, brake)
-        return Visit(record_id, item_count=look.item_count, trouble=brake), state, look
+        if look.stream.braked is None:
+            return Visit(record_id, item_count=look.item_count), (SyncState.SYNCED, ""), look
+        reason = brake_reason(look.stream.braked)
+        visit = Visit(record_id, item_count=look.item_count, trouble=reason)
+        return visit, (SyncState.BRAKE, reason), look
 
     async def _write_state(
-        self, record_id: str, state: tuple[str, str], *, due_at: datetime
+        self, record_id: str, state: tuple[SyncState, str], *, due_at: datetime
     ) -> None:
         """Write a state that changed; the same one again writes nothing (law 10).
 
@@ -177,7 +180,7 @@ class Visits:
             )
             return mailboxes.find(connection, record_id)
 
-        stored = await self._database.write(save, step=STANDING)
+        stored = await self._database.write(save, failpoint=STANDING)
         if stored is not None:
             self._standings.states[record_id] = stored
 

@@ -7,16 +7,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from cloud.errors import RequestRejected, Throttled, WebhookRejected
+from cloud.errors import RequestRejected, WebhookRejected
+from kernel.brake import Release, brake
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.log import get_logger
-from kernel.work import Task
-from kernel.workers import Again, Done, Handler, NeedsPerson
-from kernel.workers import Outcome as TaskOutcome
+from kernel.tasks import Task, TaskCause
+from kernel.workers import Again, Done, Handler, NeedsPerson, TaskOutcome
 from sync.eligibility.review import EligibilityReview
 from sync.engine import outcome as outcomes
-from sync.engine.intent import ASKED_TO_WAIT, CREATE, VERIFY, Target
+from sync.engine.intent import CREATE, VERIFY, Target
 from sync.engine.leases import Leases
 from sync.engine.link import ItemPlace, Link, LinkState
 from sync.engine.meter import Meter
@@ -31,12 +31,18 @@ from sync.mail.mapping.attachment import bytes_in, is_reference
 from sync.mail.mapping.description import has_inline_attachments
 from sync.mail.mapping.email import EmailValues, email_values
 from sync.mail.mapping.parties import AddressBook
-from sync.mail.plan import is_brake, waits
+from sync.mail.plan import waits
 from sync.mail.rows import Attached, RowMaker
 from sync.store import links, payloads, quarantine, streams
 
 WEBHOOK_ATTEMPTS = 5
-BRAKE_SECONDS = 600
+REMOVALS = brake(
+    "sync.removal",
+    counts="mails of a folder that are verified to be gone",
+    total="mails of the folder that are there or were until then",
+    window=timedelta(minutes=10),
+    release=Release.RESUME,
+)
 
 log = get_logger("sync")
 
@@ -83,12 +89,10 @@ class Intents:
         try:
             return await self._create(target)
         except NotOurs as error:
-            return Again(error.message)
-        except Throttled as error:
-            return Again(f"{ASKED_TO_WAIT}{error.message}", error.until)
+            return _rests(error)
         except WebhookRejected as error:
             if task.attempts < WEBHOOK_ATTEMPTS:
-                return Again(error.message)
+                return Again(error.message, cause=TaskCause.UNAVAILABLE, error_code=error.code)
             return await self._set_aside(target, error.message)
         except (RequestRejected, ItemUnreadable) as error:
             return await self._set_aside(target, error.message)
@@ -108,17 +112,19 @@ class Intents:
         try:
             found = await self._exchange.place(target.object_id, target.item_id, permit=permit)
         except NotOurs as error:
-            return Again(error.message)
-        except Throttled as error:
-            return Again(f"{ASKED_TO_WAIT}{error.message}", error.until)
+            return _rests(error)
         at = self._clock.now()
         if found is not None:
             is_here = stream is not None and stream.folder_id == found
             place = ItemPlace.HERE if is_here else ItemPlace.ELSEWHERE
             read = Read(at, "message place")
             return await self._place(target, place, reads=[read], result=f"the item is {place}")
-        if await self._is_braked(target):
-            return NeedsPerson("Too many mails of this folder are gone at once.")
+        if task.released_at is None and await self._is_braked(target):
+            return NeedsPerson(
+                "Too many mails of this folder are gone at once.",
+                f"Look at the folder; `{REMOVALS.release}` lets them be taken for deleted.",
+                cause=TaskCause.BRAKE,
+            )
         outcome = await self._place(target, ItemPlace.GONE, result="gone; its row stays")
         self._meter.add("removed")
         return outcome
@@ -203,7 +209,8 @@ class Intents:
         times = await self._database.read(
             lambda c: quarantine.times_of(c, target.object_id, target.item_id)
         )
-        return Again(reason, retry_at(times, now=self._clock.now()))
+        until = retry_at(times, now=self._clock.now())
+        return Again(reason, until, cause=TaskCause.SET_ASIDE)
 
     async def _place(
         self, target: Target, place: ItemPlace, *, result: str, reads: list[Read] | None = None
@@ -213,7 +220,7 @@ class Intents:
             lambda c: outcomes.record_place(
                 c, target, place, lease=lease, now=now, reads=reads or []
             ),
-            step=OUTCOME,
+            failpoint=OUTCOME,
         )
         return Done(result)
 
@@ -224,18 +231,22 @@ class Intents:
     async def _record(self, target: Target, outcome: IntentOutcome) -> None:
         lease, now = self._leases.of(target.record_id), self._clock.now()
         await self._database.write(
-            lambda c: outcomes.record(c, target, outcome, lease=lease, now=now), step=OUTCOME
+            lambda c: outcomes.record(c, target, outcome, lease=lease, now=now), failpoint=OUTCOME
         )
 
     async def _is_braked(self, target: Target) -> bool:
-        since = self._clock.now() - timedelta(seconds=BRAKE_SECONDS)
+        since = self._clock.now() - (REMOVALS.window or timedelta())
         gone, here = await self._database.read(
             lambda c: (
                 links.count_gone_since(c, target.object_id, target.folder, since),
                 links.count_here(c, target.object_id, target.folder),
             )
         )
-        return is_brake(gone + 1, gone + here)
+        return REMOVALS.check(gone + 1, gone + here) is not None
+
+
+def _rests(error: NotOurs) -> Again:
+    return Again(error.message, cause=TaskCause.RESTING, error_code=error.code)
 
 
 def _mapped(message: Mapping[str, Any], book: AddressBook, link: Link) -> tuple[Item, EmailValues]:

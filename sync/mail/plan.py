@@ -113,11 +113,6 @@ def waits(link: Link) -> bool:
     return link.state in (LinkState.PENDING, LinkState.SET_ASIDE)
 
 
-def is_brake(count: int, total: int) -> bool:
-    """Return whether so many at once, of so many, must stop and ask a person (law 8)."""
-    return count > max(20, total * 0.05)
-
-
 def _present(left: Sequence[Item | UnreadableEntry]) -> dict[str, Item]:
     """Return one entry for each item that is there: the first whole one, else the last."""
     present: dict[str, Item] = {}

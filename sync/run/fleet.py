@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Connection, func, select
 
-from kernel import work
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.log import get_logger
-from kernel.runner import shard_of
+from kernel.shards import shard_of
+from kernel.tasks import OPEN_STATES, TaskCause, TaskState, any_stopped, release, tasks
 from kernel.workers import Workers
 from sync.crm.port import Crm
 from sync.eligibility.eligibility import Eligibility, Ground
 from sync.eligibility.review import EligibilityReview
 from sync.engine.freshness import FLUSH_SECONDS, Freshness
-from sync.engine.intent import ASKED_TO_WAIT, CREATE, KINDS, VERIFY
+from sync.engine.intent import CREATE, KINDS, VERIFY
 from sync.engine.leases import Leases, hasten
 from sync.engine.meter import Meter
 from sync.engine.permits import Permits
@@ -30,7 +31,7 @@ from sync.failpoints import TAKE_OVER
 from sync.mail.intents import Intents
 from sync.mail.rows import RowMaker
 from sync.mail.verdict import Judge, track_incoming
-from sync.run.report import PassReport, Problem
+from sync.run.report import PassReport, Problem, ProblemKind
 from sync.store import quarantine
 
 # organization.maxuploadfilesize by default.
@@ -39,6 +40,7 @@ MAX_ATTACHMENT_BYTES = 5 * 1024 * 1024
 PATIENCE_SECONDS = 600.0
 AWAY_SECONDS = 30.0
 AGAIN_SECONDS = 5.0
+NOT_BRAKED = tuple(cause for cause in TaskCause if cause is not TaskCause.BRAKE)
 
 log = get_logger("sync")
 
@@ -127,18 +129,18 @@ class MailSync:
         await self._settle(visited, shards)
         await self.freshness.flush(gain_seconds=FLUSH_SECONDS)
         problems = [
-            Problem(visit.record_id, "unresolved", visit.trouble)
+            Problem(visit.record_id, ProblemKind.UNRESOLVED, visit.trouble)
             for visit in visits
             if visit.trouble is not None
         ]
         problems += [
-            Problem(one.approval.record_id, "unresolved", one.reason)
+            Problem(one.approval.record_id, ProblemKind.UNRESOLVED, one.reason)
             for one in ours
             if one.ground in (Ground.UNBACKED, Ground.UNKNOWN)
         ]
         problems += await self.database.read(lambda c: _problems(c, ours))
         counts = self.meter.since(before)
-        counts["quarantined"] = sum(one.kind == "quarantined" for one in problems)
+        counts["quarantined"] = sum(one.kind is ProblemKind.QUARANTINED for one in problems)
         return PassReport(counts, tuple(problems))
 
     async def _visit_all(self, ours: Collection[Eligibility]) -> list[Visit]:
@@ -177,8 +179,14 @@ class MailSync:
         if await self.database.read(lambda c: quarantine.any_for(c, owners)):
             now = self.clock.now()
             await self.database.write(
-                lambda c: quarantine.retry(c, owners, kind=CREATE, now=now), step=TAKE_OVER
+                lambda c: quarantine.retry(c, owners, kind=CREATE, now=now), failpoint=TAKE_OVER
             )
+        # Whoever asks for a full pass may have mended what they need; a brake asks for a word.
+        wanted = partial(any_stopped, kinds=KINDS, owners=owners, causes=NOT_BRAKED)
+        if await self.database.read(wanted):
+            now = self.clock.now()
+            let_go = partial(release, now=now, kinds=KINDS, owners=owners, causes=NOT_BRAKED)
+            await self.database.write(let_go, failpoint=TAKE_OVER)
 
     async def _settle(self, visited: Collection[Eligibility], shards: Collection[int]) -> None:
         """Carry out what still waits for these mailboxes, as long as patience with it lasts."""
@@ -208,7 +216,7 @@ class MailSync:
     async def _end_grace(self, owners: Collection[str]) -> None:
         now = self.clock.now()
         await self.database.write(
-            lambda c: hasten(c, kind=VERIFY, owners=owners, now=now), step=TAKE_OVER
+            lambda c: hasten(c, kind=VERIFY, owners=owners, now=now), failpoint=TAKE_OVER
         )
 
 
@@ -227,18 +235,19 @@ class _Wait:
 
 def _waits(connection: Connection, owners: Collection[str], *, now: datetime) -> list[_Wait]:
     """Return what the tasks of these mailboxes wait for, one for those that are alike."""
-    tasks = work.tasks
-    alike = (tasks.c.kind, tasks.c.attempts, tasks.c.result)
+    alike = (tasks.c.kind, tasks.c.attempts, tasks.c.cause)
     rows = connection.execute(
         select(*alike, func.min(tasks.c.not_before))
-        .where(tasks.c.owner.in_(owners), tasks.c.kind.in_(KINDS), tasks.c.state == work.QUEUED)
+        .where(
+            tasks.c.owner.in_(owners), tasks.c.kind.in_(KINDS), tasks.c.state == TaskState.QUEUED
+        )
         .group_by(*alike)
     )
     found = []
-    for kind, attempts, trouble, due_at in rows:
+    for kind, attempts, cause, due_at in rows:
         seconds = max((due_at - now) / timedelta(seconds=1), 0.0)
         is_grace = kind == VERIFY and attempts == 0 and seconds > 0
-        is_away = trouble is not None and not trouble.startswith(ASKED_TO_WAIT)
+        is_away = cause not in (None, TaskCause.THROTTLED)
         patience = AWAY_SECONDS if is_away else PATIENCE_SECONDS
         found.append(_Wait(0.0 if is_grace else seconds, patience, is_grace))
     return found
@@ -247,7 +256,7 @@ def _waits(connection: Connection, owners: Collection[str], *, now: datetime) ->
 def _problems(connection: Connection, ours: Collection[Eligibility]) -> list[Problem]:
     everyone = {one.approval.record_id for one in ours}
     found = [
-        Problem(one.record_id, "quarantined", one.reason, one.item_id)
+        Problem(one.record_id, ProblemKind.QUARANTINED, one.reason, one.item_id)
         for one in quarantine.list_for(connection, everyone)
     ]
     # The task of what is set aside only tries it again.
@@ -256,19 +265,26 @@ def _problems(connection: Connection, ours: Collection[Eligibility]) -> list[Pro
     epochs = {
         one.approval.record_id: one.approval.epoch for one in ours if one.ground is Ground.OURS
     }
-    tasks = work.tasks
     statement = (
-        select(tasks.c.kind, tasks.c.owner, tasks.c.state, tasks.c.result, tasks.c.payload)
+        select(
+            tasks.c.kind,
+            tasks.c.owner,
+            tasks.c.epoch,
+            tasks.c.state,
+            tasks.c.result,
+            tasks.c.hint,
+            tasks.c.payload,
+        )
         .where(
             tasks.c.owner.in_(epochs),
             tasks.c.kind.in_(KINDS),
-            tasks.c.state.in_((work.QUEUED, work.RUNNING, work.NEEDS_PERSON)),
+            tasks.c.state.in_((*OPEN_STATES, TaskState.NEEDS_PERSON)),
         )
         .order_by(tasks.c.id)
     )
-    for kind, owner, state, result, payload in connection.execute(statement):
+    for kind, owner, epoch, state, result, hint, payload in connection.execute(statement):
         item_id = payload.get("item_id")
-        if payload.get("epoch") == epochs[owner] and (kind, owner, item_id) not in set_aside:
+        if epoch == epochs[owner] and (kind, owner, item_id) not in set_aside:
             reason = result or f"The task is {state}."
-            found.append(Problem(owner, "unresolved", reason, item_id))
+            found.append(Problem(owner, ProblemKind.UNRESOLVED, reason, item_id, hint))
     return found

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, case, select, update
 
+from kernel.brake import Braked
 from kernel.database import insert
 from sync.store.tables import streams
 
@@ -32,8 +33,28 @@ class Stream:
     is_full: bool
     epoch: int
     brake: str | None
+    brake_count: int | None
+    brake_total: int | None
     cursor_at: datetime | None
     fresh_as_of: datetime | None
+
+    @property
+    def braked(self) -> Braked | None:
+        """The brake that stops the removals of this stream, if one does."""
+        if self.brake is None:
+            return None
+        return Braked(self.brake, self.brake_count or 0, self.brake_total or 0)
+
+    def braked_by(self, braked: Braked | None) -> Stream:
+        """Return the stream with that brake, or without any."""
+        if braked is None:
+            return replace(self, brake=None, brake_count=None, brake_total=None)
+        return replace(self, brake=braked.name, brake_count=braked.count, brake_total=braked.total)
+
+
+def brake_reason(braked: Braked) -> str:
+    """Return what a pulled brake of a stream tells people."""
+    return f"A full round listed {braked.total - braked.count} of {braked.total} known mails."
 
 
 def new_stream(record_id: str, object_id: str, *, folder: str = INBOX) -> Stream:
@@ -51,6 +72,8 @@ def new_stream(record_id: str, object_id: str, *, folder: str = INBOX) -> Stream
         is_full=True,
         epoch=0,
         brake=None,
+        brake_count=None,
+        brake_total=None,
         cursor_at=None,
         fresh_as_of=None,
     )
@@ -101,7 +124,7 @@ def release_brake(connection: Connection, record_id: str) -> None:
     connection.execute(
         update(streams)
         .where(streams.c.record_id == record_id, streams.c.brake.is_not(None))
-        .values(brake=None)
+        .values(brake=None, brake_count=None, brake_total=None)
     )
 
 

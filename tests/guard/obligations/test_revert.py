@@ -7,9 +7,10 @@ import pytest
 from guard.obligations.restoration import Rejected, restoration
 from guard.obligations.revert import Revert
 from guard.ports.rows import UserRow
-from kernel import work
+from kernel import tasks
 from kernel.clock import FrozenClock
 from kernel.database import Database
+from kernel.tasks import TaskState
 from tests.guard.assembled import AGuard, a_guard
 from tests.guard.builders import (
     ADMIN_ID,
@@ -233,8 +234,8 @@ async def test_an_address_that_belongs_to_no_row_needs_a_person(
     await commit(guard, **CEO, regardingobjectid__id=regarding, regardingobjectid__type=kind)
     answer = await guard.deliver(CEO, mode=1)
     assert not guard.receiver.rows.written
-    [task] = guard.database.read_now(lambda c: work.list_for(c, answer.body["decision_id"]))
-    assert (task.state, reason in str(task.result)) == (work.NEEDS_PERSON, True)
+    [task] = guard.database.read_now(lambda c: tasks.list_for(c, answer.body["decision_id"]))
+    assert (task.state, reason in str(task.result)) == (TaskState.NEEDS_PERSON, True)
 
 
 async def test_a_row_that_keeps_changing_is_tried_again_later(
@@ -250,8 +251,8 @@ async def test_a_row_that_keeps_changing_is_tried_again_later(
 
     rows.update = racing  # type: ignore[method-assign]
     answer = await guard.deliver(CEO, mode=1)
-    [task] = guard.database.read_now(lambda c: work.list_for(c, answer.body["decision_id"]))
-    assert (task.state, task.result) == (work.QUEUED, "the row keeps changing")
+    [task] = guard.database.read_now(lambda c: tasks.list_for(c, answer.body["decision_id"]))
+    assert (task.state, task.result) == (TaskState.QUEUED, "the row keeps changing")
 
     rows.update = original  # type: ignore[method-assign]
     clock.advance(60)
@@ -282,7 +283,7 @@ async def test_carried_out_twice_it_writes_once(guard: AGuard, clock: FrozenCloc
     await commit(guard, **CEO)
     await guard.deliver(CEO, mode=1)
     (listed,) = guard.decisions()
-    (task,) = guard.database.read_now(lambda c: work.list_for(c, listed["id"]))
+    (task,) = guard.database.read_now(lambda c: tasks.list_for(c, listed["id"]))
     assert str(await Revert(guard.parts.means).handle(task)) == "Done(result='nothing to restore')"
     assert len(guard.receiver.rows.written) == 1
 
