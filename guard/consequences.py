@@ -13,13 +13,14 @@ from datetime import datetime
 from guard.case import Case
 from guard.columns.change import GuardedChange
 from guard.columns.owner import mailbox_owner_id
-from guard.columns.table import ACTIVE, APPROVAL, APPROVED, TABLES, Role
+from guard.columns.table import ACTIVE, APPROVAL, APPROVED, TABLES, TableRole
 from guard.ledger.entry import Effects, MirrorRow, NewTask, Withdrawal
 from kernel.approvals import WithdrawalCause
 from rules.model.change import Value
 from rules.model.decision import Outcome
 
 ALLOWING = (Outcome.ALLOW, Outcome.WARN)
+CHANGE = WithdrawalCause.CHANGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +80,13 @@ def of_refused(change: GuardedChange, outcome: Outcome, *, decision_id: str) -> 
 def of_unread(table: str, record_id: str, *, decision_id: str) -> Effects:
     """Return what a committed change causes that could not be judged yet."""
     reason = f"A change of the row could not be judged yet (decision {decision_id})."
-    return Effects(withdrawals=(withdrawal_of(table, record_id, reason),))
+    return Effects(withdrawals=(_withdrawal_of(table, record_id, CHANGE, reason),))
 
 
 def of_gone(table: str, record_id: str) -> Effects:
     """Return what follows when a row is verifiably no longer in Dataverse."""
-    reason = "The row is no longer in Dataverse."
-    gone = withdrawal_of(table, record_id, reason, cause=WithdrawalCause.ROW_GONE)
-    return Effects(withdrawals=(gone,))
+    cause, reason = WithdrawalCause.ROW_GONE, "The row is no longer in Dataverse."
+    return Effects(withdrawals=(_withdrawal_of(table, record_id, cause, reason),))
 
 
 def why_not_approved(table: str, columns: Mapping[str, Value]) -> str | None:
@@ -103,17 +103,17 @@ def why_not_approved(table: str, columns: Mapping[str, Value]) -> str | None:
     return None
 
 
-def withdrawal_of(
+def _withdrawal_of(
     table: str,
     record_id: str,
+    cause: WithdrawalCause,
     reason: str,
     *,
-    cause: WithdrawalCause = WithdrawalCause.CHANGE,
     unless_address: str | None = None,
     unless_owner: str | None = None,
 ) -> Withdrawal:
     """Return the withdrawal of all approvals that hang on a row: its own, or those that it owns."""
-    is_mailbox = TABLES[table].role is Role.MAILBOX
+    is_mailbox = TABLES[table].role is TableRole.MAILBOX
     return Withdrawal(
         cause,
         reason,
@@ -130,7 +130,12 @@ def _withdrawal(change: GuardedChange, reason: str, *, keep: bool = False) -> Wi
     address = after.get(change.table.address)
     # The same address held by another Entra object is another mailbox.
     kept = address if keep and isinstance(address, str) and not change.alters_identity else None
-    owner = mailbox_owner_id(after) if change.table.role is Role.MAILBOX else None
-    return withdrawal_of(
-        change.change.table, change.record_id, reason, unless_address=kept, unless_owner=owner
+    owner = mailbox_owner_id(after) if change.table.role is TableRole.MAILBOX else None
+    return _withdrawal_of(
+        change.change.table,
+        change.record_id,
+        CHANGE,
+        reason,
+        unless_address=kept,
+        unless_owner=owner,
     )

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from guard.active_policies import ActivePolicies
 from guard.columns.change import GuardedChange
 from guard.columns.compare import is_equal
-from guard.columns.table import APPROVAL, APPROVED, MAILBOX, Role
+from guard.columns.table import APPROVAL, APPROVED, MAILBOX, TableRole
 from guard.facts.actor import FROM_DATAVERSE, FROM_ENTRA
 from guard.facts.fact_sheet import Absence, FactSheet, Question
 from guard.facts.gather import Gatherer
@@ -154,7 +154,7 @@ class Judge:
     async def _who_scheduled(self, change: GuardedChange, now: datetime) -> str | None:
         """Return who made the newest allowed change that scheduled the mailbox's test."""
         record_ids = [change.record_id]
-        if change.table.role is not Role.MAILBOX:
+        if change.table.role is not TableRole.MAILBOX:
             # The platform approves an owner's row along with the mailbox that was tested.
             mailboxes = await self._ledger.mailboxes_of(change.record_id)
             record_ids = [row.record_id for row in mailboxes]
@@ -191,7 +191,7 @@ def _scheduled_test(earlier: Recorded) -> bool:
 def _scheduler(earlier: Recorded, change: GuardedChange) -> str | None:
     """Return the actor of the scheduling change if the mailbox is still as it was then."""
     then, now = earlier.after, change.change.after
-    if change.table.role is Role.MAILBOX:
+    if change.table.role is TableRole.MAILBOX:
         unchanged = all(is_equal(then.get(name), now.get(name)) for name in _UNCHANGED)
     else:
         # Of an owner's row no more than the address is the mailbox's too.

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal
+
+from kernel.words import DocumentedWord
 
 Kind = Literal["string", "choice", "bool", "guid", "lookup"]
 
@@ -22,24 +23,19 @@ REJECTED = 3
 ACTIVE = 0
 
 
-class Role(StrEnum):
+class TableRole(DocumentedWord):
     """What a row of a guarded table is to the approvals of mailboxes."""
 
-    MAILBOX = "mailbox"
-    """It stands for an Exchange mailbox: there is one approval, found by the row's own id."""
-    OWNER = "owner"
-    """Mailboxes follow it: their approvals are found by the row's id as that of their owner."""
+    MAILBOX = "mailbox", "It stands for an Exchange mailbox: its approval is found by its own id."
+    OWNER = "owner", "Mailboxes follow it: their approvals are found by its id as their owner's."
 
 
-class OwnerType(StrEnum):
+class OwnerType(DocumentedWord):
     """Who may own a mailbox, by the words of policies (`owner.type`)."""
 
-    USER = "user"
-    """A person or an application: a system user, with a sign-in name and an Entra object."""
-    QUEUE = "queue"
-    """A queue of records: known to have no sign-in name and no Entra object."""
-    TEAM = "team"
-    """Several users: known to have no sign-in name and no Entra object."""
+    USER = "user", "A person or an application: a sign-in name, and an Entra object."
+    QUEUE = "queue", "A queue of records: known to have no sign-in name and no Entra object."
+    TEAM = "team", "Several users: known to have no sign-in name and no Entra object."
 
 
 # A row that is switched off loses its approvals, and one that is switched on may be approved again.
@@ -63,7 +59,7 @@ class GuardedTable:
     name: str
     entity_set: str
     key: str
-    role: Role
+    role: TableRole
     address: str
     columns: Mapping[str, Kind]
     sensitive: frozenset[str]
@@ -90,7 +86,7 @@ MAILBOX = GuardedTable(
     name="mailbox",
     entity_set="mailboxes",
     key="mailboxid",
-    role=Role.MAILBOX,
+    role=TableRole.MAILBOX,
     address="emailaddress",
     columns=MappingProxyType(
         {
@@ -118,7 +114,7 @@ SYSTEMUSER = GuardedTable(
     name="systemuser",
     entity_set="systemusers",
     key="systemuserid",
-    role=Role.OWNER,
+    role=TableRole.OWNER,
     owner_type=OwnerType.USER,
     address="internalemailaddress",
     columns=MappingProxyType(
@@ -147,7 +143,7 @@ QUEUE = GuardedTable(
     name="queue",
     entity_set="queues",
     key="queueid",
-    role=Role.OWNER,
+    role=TableRole.OWNER,
     owner_type=OwnerType.QUEUE,
     address="emailaddress",
     columns=MappingProxyType(
@@ -168,7 +164,7 @@ MESSAGES: Mapping[str, Literal["create", "update"]] = MappingProxyType(
     {"Create": "create", "Update": "update"}
 )
 OWNERS: tuple[GuardedTable, ...] = tuple(
-    table for table in TABLES.values() if table.role is Role.OWNER
+    table for table in TABLES.values() if table.role is TableRole.OWNER
 )
 
 

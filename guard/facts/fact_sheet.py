@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from guard.receive.ancestors import Ancestor
 from kernel.errors import GuardError
+from kernel.words import DocumentedWord
 from rules.model.change import Change, Facts, Value
 
 UNREADABLE_OWNER = "the owner's row belongs to the same transaction"
 
 
-class Absence(StrEnum):
+class Absence(DocumentedWord):
     """Why a fact isn't known, for whatever is decided by it; the reason beside it is for people."""
 
-    OTHER = "other"
-    """Nothing more is to be concluded from it."""
-    SAME_TRANSACTION = "same-transaction"
-    """The row is being written by the transaction itself: after the commit it can be read."""
-    NO_SUCH_USER = "no-such-user"
-    """Dataverse answered that there is no such user."""
+    OTHER = "other", "Nothing more is to be concluded from it."
+    SAME_TRANSACTION = "same-transaction", "After the commit its row can be read."
+    NO_SUCH_USER = "no-such-user", "Dataverse answered that there is no such user."
 
 
 @dataclass(frozen=True, slots=True)

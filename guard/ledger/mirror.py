@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, delete, func, select
 
 from guard.columns.compare import address_of, guarded_part
 from guard.columns.owner import mailbox_owner_id
-from guard.columns.table import MAILBOX, TABLES, Role
+from guard.columns.table import MAILBOX, TABLES, TableRole
 from guard.ledger.codec import storable, text_of, values_from
 from guard.ledger.entry import MirrorRow
 from guard.ledger.tables import baselines, mirror
@@ -112,7 +112,7 @@ def forget(connection: Connection, table: str, record_id: str) -> None:
 
 
 def _owner_id(table: str, columns: Mapping[str, Value]) -> str | None:
-    return mailbox_owner_id(columns) if TABLES[table].role is Role.MAILBOX else None
+    return mailbox_owner_id(columns) if TABLES[table].role is TableRole.MAILBOX else None
 
 
 def _from_row(row: Row[Any]) -> MirrorRow:

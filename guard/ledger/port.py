@@ -9,7 +9,7 @@ from typing import Protocol
 
 from guard.columns.compare import address_of
 from guard.columns.owner import mailbox_owner_id
-from guard.columns.table import TABLES, Role
+from guard.columns.table import TABLES, TableRole
 from guard.ledger.entry import (
     NO_EFFECTS,
     Effects,
@@ -122,7 +122,7 @@ class MemoryLedger:
         return [
             row
             for (table, _), row in self.rows.items()
-            if TABLES[table].role is Role.MAILBOX and mailbox_owner_id(row.columns) == owner_id
+            if TABLES[table].role is TableRole.MAILBOX and mailbox_owner_id(row.columns) == owner_id
         ]
 
     async def holders_of(self, address: str) -> Sequence[MirrorRow] | None:

@@ -22,7 +22,7 @@ from guard.columns.table import (
     PENDING,
     TABLES,
     OwnerType,
-    Role,
+    TableRole,
 )
 from guard.consequences import Committed, why_not_approved
 from guard.judge import Judged
@@ -119,7 +119,7 @@ class Grant(Obligation[GrantPayload]):
         return Done("; ".join(results))
 
     async def _mailboxes(self, owed: GrantPayload) -> list[StoredRow]:
-        if TABLES[owed.table].role is not Role.MAILBOX:
+        if TABLES[owed.table].role is not TableRole.MAILBOX:
             return list(await self._means.rows.mailboxes_of(owed.record_id))
         row = await self._means.rows.row(owed.table, owed.record_id)
         return [] if row is None else [row]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from guard.columns.table import APPROVAL, TABLES, Role
+from guard.columns.table import APPROVAL, TABLES, TableRole
 from kernel.errors import Conflict, GuardError, Unavailable
 from rules.model.change import Value
 
@@ -220,7 +220,7 @@ class MemoryRows:
         found = (
             self._stored(table, one)
             for table, one in self._rows
-            if TABLES[table].role is Role.MAILBOX
+            if TABLES[table].role is TableRole.MAILBOX
         )
         return [
             row
@@ -261,7 +261,11 @@ class MemoryRows:
         if not self.may_write or (not self.may_approve and APPROVAL in columns):
             raise WriteRefused("The guard's user may not write this.")
         guarded = TABLES[table]
-        if self.address_elsewhere and guarded.role is Role.MAILBOX and guarded.address in columns:
+        if (
+            self.address_elsewhere
+            and guarded.role is TableRole.MAILBOX
+            and guarded.address in columns
+        ):
             raise AddressElsewhere("The address of this mailbox can't be changed here.")
         held.columns.update(columns)
         held.version += 1

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from guard.columns.owner import owner_of
-from guard.columns.table import APPROVAL, APPROVED, MAILBOX, TABLES, Role
+from guard.columns.table import APPROVAL, APPROVED, MAILBOX, TABLES, TableRole
 from guard.identity import OwnIdentity
 from guard.judge import Judge
 from guard.ledger.entry import iso
@@ -69,7 +69,7 @@ class ScannedRow:
     @property
     def is_mailbox(self) -> bool:
         """Return whether the row itself is a mailbox, not the owner of one."""
-        return TABLES[self.row.table].role is Role.MAILBOX
+        return TABLES[self.row.table].role is TableRole.MAILBOX
 
     def listed(self) -> dict[str, Any]:
         """Return the row as docs/contract.md words it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from guard.columns.owner import OWNER_TYPES, TABLES_OF_OWNERS
-from guard.columns.table import OWNERS, TABLES, GuardedTable, Role, select_of
+from guard.columns.table import OWNERS, TABLES, GuardedTable, TableRole, select_of
 
 EVERY = tuple(TABLES.values())
 
@@ -20,10 +20,10 @@ def test_what_it_names_is_among_its_guarded_columns(table: GuardedTable) -> None
 
 @pytest.mark.parametrize("table", EVERY, ids=lambda table: table.name)
 def test_an_owner_says_of_which_type_and_nobody_else_does(table: GuardedTable) -> None:
-    assert (table.owner_type is not None) is (table.role is Role.OWNER)
+    assert (table.owner_type is not None) is (table.role is TableRole.OWNER)
 
 
 def test_there_is_one_table_of_mailboxes_and_one_for_each_type_of_owner() -> None:
-    assert [one.name for one in EVERY if one.role is Role.MAILBOX] == ["mailbox"]
+    assert [one.name for one in EVERY if one.role is TableRole.MAILBOX] == ["mailbox"]
     assert len(TABLES_OF_OWNERS) == len(OWNERS)
     assert {one.name for one in OWNERS} <= set(OWNER_TYPES)
