@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from console.reference.table import table
 from kernel import work
+from sync.engine.intent import task_kind
+from sync.model.plan import IntentKind
+from sync.registry import WORKLOADS
 
 _HEAD = """\
 # Tasks
@@ -15,12 +18,14 @@ stand in `mailbox-guard decisions show`; the sync's are *intents* and stand in
 
 """
 
+_VERIFY = "A removal that the source reported is verified by reading the item."
+
 MEANINGS = {
     "examine": "A committed row that could not be judged from its delivery is read and judged.",
     "grant": "An approved row is read back from Dataverse, and its mailbox is granted.",
     "revert": "The guarded columns that a rejected change altered get their old values back.",
-    "sync.create": "A mail becomes an email row in Dataverse: row, attachments, status.",
-    "sync.verify": "A removal that Exchange reported is verified by reading the item.",
+    **{task_kind(one.name, IntentKind.CREATE): one.effect for one in WORKLOADS},
+    **{task_kind(one.name, IntentKind.VERIFY): _VERIFY for one in WORKLOADS},
 }
 """Every kind of task with what it does; a test walks the kinds that the rooms add."""
 

@@ -1,4 +1,4 @@
-"""The kinds of task that the sync adds: its intents."""
+"""Intents as tasks: the kinds that the sync adds, what they carry, and how they are added."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from cloud.errors import Throttled
 from kernel import work
 from kernel.runner import shard_of
 from kernel.tables import microseconds
-from sync.mail.plan import Intent, IntentKind
-from sync.store.streams import Stream
-
-CREATE = "sync.create"
-VERIFY = "sync.verify"
-KINDS = (CREATE, VERIFY)
+from sync.model.plan import Intent, IntentKind
+from sync.model.stream import Stream
 
 # What the reason of a wait begins with when a service asked for it.
 ASKED_TO_WAIT = f"{Throttled.code}: "
+
+
+def task_kind(workload: str, kind: IntentKind) -> str:
+    """Return the kind of the task that carries out such an intent of a workload."""
+    return f"sync.{workload}.{kind}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Target:
 
     record_id: str
     object_id: str
+    workload: str
     stream_id: str
     folder: str
     item_id: str
@@ -53,17 +55,19 @@ def add_intent(
 ) -> bool:
     """Add the task of an intent and return whether it is new.
 
-    A row is made once under each approval: the epoch stands in the key (which sync.store.quarantine
-    knows), so that a new approval takes up what waited when the old one was withdrawn. A row that
-    still waits is tried at once when its mail has another version. Every removal is verified anew.
+    An item is written once under each approval: the epoch stands in the key (which
+    sync.store.quarantine knows), so that a new approval takes up what waited when the old one was
+    withdrawn. One that still waits is tried at once when its item has another version. Every
+    removal is verified anew.
     """
     key = f"{stream.object_id}/{intent.item_id}/{epoch}"
-    kind = CREATE
+    kind = task_kind(stream.workload, intent.kind)
     if intent.kind is IntentKind.VERIFY:
-        kind, key = VERIFY, f"{key}/{microseconds(now)}"
+        key = f"{key}/{microseconds(now)}"
     payload = {
         "record_id": stream.record_id,
         "object_id": stream.object_id,
+        "workload": stream.workload,
         "stream_id": stream.stream_id,
         "folder": stream.folder,
         "item_id": intent.item_id,

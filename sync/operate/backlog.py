@@ -1,4 +1,4 @@
-"""What keeps a mailbox that was visited without trouble from being all in Dataverse.
+"""The backlog: what keeps a mailbox whose visit went well from being all in Dataverse.
 
 Read from the tasks and the quarantine when somebody looks: written nowhere, it is never out of date
 and costs an idle cycle nothing.
@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Text, cast, func, literal, select
 
 from kernel import work
 from kernel.approvals import approvals
-from sync.engine.intent import ASKED_TO_WAIT, CREATE
+from sync.engine.intent import ASKED_TO_WAIT
+from sync.registry import CREATE_KINDS
 from sync.store import quarantine
 from sync.store.mailboxes import FAILING, SYNCED, THROTTLED
 from sync.store.tables import quarantine as set_aside
@@ -28,16 +29,16 @@ class BacklogState:
 
 
 def list_all(connection: Connection, record_id: str | None = None) -> dict[str, BacklogState]:
-    """Return what there is, by record id; of one mailbox only, if it is named."""
+    """Return the backlogs there are, by record id; of one mailbox only, if it is named."""
     waiting = _waiting(connection, record_id)
     quarantined = _quarantined(connection, record_id)
     return {
-        one: _trouble(one, waiting.get(one, {}), quarantined.get(one, 0))
+        one: _state_of(one, waiting.get(one, {}), quarantined.get(one, 0))
         for one in waiting.keys() | quarantined.keys()
     }
 
 
-def _trouble(record_id: str, waiting: dict[str, int], quarantined: int) -> BacklogState:
+def _state_of(record_id: str, waiting: dict[str, int], quarantined: int) -> BacklogState:
     sentences = []
     state = SYNCED
     if waiting:
@@ -65,7 +66,7 @@ def _waiting(connection: Connection, record_id: str | None) -> dict[str, dict[st
         select(tasks.c.owner, tasks.c.result, func.count())
         .join(approvals, approvals.c.record_id == tasks.c.owner)
         .where(
-            tasks.c.kind == CREATE,
+            tasks.c.kind.in_(CREATE_KINDS),
             tasks.c.state.in_(work.OPEN_STATES),
             tasks.c.result.is_not(None),
             tasks.c.key.like(literal("%/") + cast(approvals.c.epoch, Text)),

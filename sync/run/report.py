@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sync.engine.meter import COUNTS
+from sync.meter import COUNTS
 
 
 @dataclass(frozen=True, slots=True)

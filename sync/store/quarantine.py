@@ -31,6 +31,7 @@ class Quarantined:
 
     object_id: str
     item_id: str
+    workload: str
     record_id: str
     reason: str
     first_at: datetime
@@ -43,6 +44,7 @@ def put(
     *,
     record_id: str,
     object_id: str,
+    workload: str,
     item_id: str,
     reason: str,
     now: datetime,
@@ -52,6 +54,7 @@ def put(
     statement = insert(connection, quarantine).values(
         record_id=record_id,
         object_id=object_id,
+        workload=workload,
         item_id=item_id,
         reason=reason,
         first_at=now,
@@ -82,15 +85,17 @@ def any_for(connection: Connection, records: Collection[str]) -> bool:
     return connection.execute(statement).first() is not None
 
 
-def retry(connection: Connection, records: Collection[str], *, kind: str, now: datetime) -> None:
-    """Let the tasks of that kind for what is set aside of these mailboxes be due now.
+def retry(
+    connection: Connection, records: Collection[str], *, kinds: Collection[str], now: datetime
+) -> None:
+    """Let the tasks of these kinds for what is set aside of these mailboxes be due now.
 
     Only those under the mailboxes' present approvals.
     """
     connection.execute(
         update(work.tasks)
         .where(
-            work.tasks.c.kind == kind,
+            work.tasks.c.kind.in_(kinds),
             work.tasks.c.key.in_(task_keys().where(quarantine.c.record_id.in_(records))),
             work.tasks.c.state.in_((work.QUEUED, work.FAILED)),
         )

@@ -13,7 +13,7 @@ QUARANTINED = f"1 mail is quarantined: `mailbox-guard mailboxes show {ANNA_RECOR
 
 
 def refuse(world: World, *, times: int = 100) -> None:
-    world.crm.fail_next("create_email", *([Refused("No access (403).", status=403)] * times))
+    world.emails.fail_next("create_email", *([Refused("No access (403).", status=403)] * times))
 
 
 async def test_mails_that_cannot_be_written_are_told_with_the_reason(world: World) -> None:
@@ -43,7 +43,7 @@ async def test_a_mail_that_waits_because_it_was_asked_to_makes_it_throttled(worl
     world.approve_anna()
     world.exchange.deliver(ANNA_OBJECT, a_message())
     until = world.clock.now() + timedelta(hours=1)
-    world.crm.fail_next("create_email", Throttled("Slow down.", until=until))
+    world.emails.fail_next("create_email", Throttled("Slow down.", until=until))
 
     await once(world.sync)
 
@@ -54,7 +54,7 @@ async def test_what_is_quarantined_is_told_and_does_not_count_as_waiting(world: 
     world.approve_anna()
     world.exchange.deliver(ANNA_OBJECT, a_message(1))
     world.exchange.deliver(ANNA_OBJECT, a_message(2))
-    world.crm.refused_subjects.add("Order 1")
+    world.emails.refused_subjects.add("Order 1")
 
     await once(world.sync)
 
@@ -79,7 +79,7 @@ async def test_what_waited_under_an_earlier_approval_is_not_told_under_the_next(
 ) -> None:
     world.approve_anna()
     world.exchange.deliver(ANNA_OBJECT, a_message())
-    world.crm.fail_next(
+    world.emails.fail_next(
         "create_email", Throttled("Slow down.", until=world.clock.now() + timedelta(hours=1))
     )
     await once(world.sync)
