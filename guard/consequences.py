@@ -13,13 +13,17 @@ from guard.case import Case
 from guard.columns import ACTIVE, APPROVAL, APPROVED, TABLES
 from guard.ledger.entry import NO_EFFECTS, Effects, MirrorRow, NewTask, Withdrawal
 from guard.ledger.mirror import differing, guarded_part
-from kernel.runner import shard_of
+from kernel.approvals import WithdrawalCause
+from kernel.shards import shard_of
 from rules.model.change import Change, Value
 from rules.model.decision import Outcome
 
 GRANT = "grant"
 REVERT = "revert"
 EXAMINE = "examine"
+KINDS = (EXAMINE, GRANT, REVERT)
+
+CHANGE = WithdrawalCause.CHANGE
 
 
 def of_allowed(
@@ -61,8 +65,8 @@ def of_unread(
     task = NewTask(EXAMINE, decision_id, dict(payload), shard_of(record_id))
     reason = f"A change of the row could not be judged yet (decision {decision_id})."
     if table == "mailbox":
-        return Effects((task,), (Withdrawal(reason, record_id=record_id),))
-    return Effects((task,), (Withdrawal(reason, owner_id=record_id),))
+        return Effects((task,), (Withdrawal(CHANGE, reason, record_id=record_id),))
+    return Effects((task,), (Withdrawal(CHANGE, reason, owner_id=record_id),))
 
 
 def why_not_approved(table: str, columns: Mapping[str, Value]) -> str | None:
@@ -85,9 +89,11 @@ def _withdrawal(change: Change, reason: str, *, keep: bool = False) -> Withdrawa
     kept = address if keep and isinstance(address, str) else None
     if change.table != "mailbox":
         moved = change.table == "systemuser" and _identity_moved(change)
-        return Withdrawal(reason, owner_id=change.record_id, unless_address=None if moved else kept)
+        unless = None if moved else kept
+        return Withdrawal(CHANGE, reason, owner_id=change.record_id, unless_address=unless)
     owner = change.after.get("regardingobjectid.id") or change.after.get("ownerid.id")
     return Withdrawal(
+        CHANGE,
         reason,
         record_id=change.record_id,
         unless_address=kept,

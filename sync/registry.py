@@ -21,6 +21,8 @@ WORKLOADS = (
 KINDS = tuple(task_kind(one.name, kind) for one in WORKLOADS for kind in IntentKind)
 """Every kind of task that the sync adds."""
 CREATE_KINDS = tuple(task_kind(one.name, IntentKind.CREATE) for one in WORKLOADS)
+NOUNS = {one.name: one.noun for one in WORKLOADS}
+"""What one item of each workload is called."""
 
 
 def open_workloads(clients: Clients) -> Sequence[Workload[Any]]:

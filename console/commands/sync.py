@@ -58,7 +58,7 @@ async def _loop(settings: Settings) -> None:
     from console.serving import stop_on_signals
     from console.wiring.readiness import SCHEMA_SECONDS, Readiness
     from console.wiring.sync import sync_alone
-    from kernel.runner import AsyncioRunner
+    from kernel.periodic import AsyncioRunner
     from sync.engine.holder import LOOP
     from sync.run.loop import Loop
 
@@ -90,7 +90,8 @@ def _text(report: dict[str, Any]) -> str:
     lines = [counts]
     for problem in report["problems"]:
         item = f", item {problem['item_id']}" if problem.get("item_id") else ""
+        hint = f" {problem['hint']}" if problem.get("hint") else ""
         lines.append(
-            f"{problem['kind']}: mailbox {problem['record_id']}{item}: {problem['reason']}"
+            f"{problem['kind']}: mailbox {problem['record_id']}{item}: {problem['reason']}{hint}"
         )
     return "\n".join(lines)

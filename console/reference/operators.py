@@ -45,9 +45,7 @@ def operators_page() -> str:
 def _section(each: Operator) -> str:
     kinds = ", ".join(sorted(kind.value for kind in each.kinds))
     empty = (
-        "An empty field is an answer here."
-        if each.name in ("exists", "becomes", "changed")
-        else "An empty field is an error."
+        "An empty field is an answer here." if each.answers_empty else "An empty field is an error."
     )
     new_only = " Only for fields with a before and an after." if each.needs_old else ""
     example = yaml_text([dict(each.example.condition)])

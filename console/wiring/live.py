@@ -19,13 +19,13 @@ from console.wiring.guard import open_guard
 from console.wiring.organization import OrganizationDiffers
 from console.wiring.readiness import SCHEMA_SECONDS, Readiness
 from console.wiring.sync import open_sync
-from kernel import work
+from kernel import tasks
 from kernel.clock import Clock
 from kernel.database import CLOSING_SECONDS, Database
 from kernel.errors import GuardError
 from kernel.failpoints import failpoints_from
 from kernel.log import get_logger
-from kernel.runner import AsyncioRunner
+from kernel.periodic import AsyncioRunner
 from kernel.settings import Settings
 from sync.engine.holder import LOOP
 from sync.run.loop import Loop
@@ -85,7 +85,7 @@ class Live:
             self._guard.webhook,
             readiness=self._state,
             metrics=self._metrics,
-            count_tasks=lambda: database.read(work.count_by_state),
+            count_tasks=lambda: database.read(lambda c: tasks.count_all(c, now=clock.now())),
         )
 
     async def start(self) -> None:

@@ -24,16 +24,17 @@ from guard.ports.directory import Directory
 from guard.ports.rows import Rows, StoredRow
 from guard.record import DecisionRecorder
 from kernel import approvals
+from kernel.approvals import WithdrawalCause
 from kernel.database import Database
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 from kernel.log import get_logger
-from kernel.work import Task
-from kernel.workers import Again, Done, NeedsPerson, Outcome
+from kernel.tasks import Task
+from kernel.workers import Again, Done, NeedsPerson, TaskOutcome
 from rules.model.change import Change
 from rules.operators.fields import fold
 
-GRANTED = step("guard.grant", "A mailbox that was read back and judged is held approved.")
-NOT_GRANTED = step("guard.not-granted", "A mailbox that was read back is held not approved.")
+GRANTED = failpoint("guard.grant", "A mailbox that was read back and judged is held approved.")
+NOT_GRANTED = failpoint("guard.not-granted", "A mailbox that was read back is held not approved.")
 
 ATTEMPTS_FOR_FACTS = 6
 log = get_logger("guard")
@@ -65,7 +66,7 @@ class Granter:
         self._decider = decider
         self._own = own
 
-    async def carry_out(self, task: Task) -> Outcome:
+    async def carry_out(self, task: Task) -> TaskOutcome:
         """Handle a task of kind `grant`."""
         if not self._decider.enforces:
             return Done("observing: nothing is granted")
@@ -193,7 +194,7 @@ class Granter:
                 now=now,
             )
 
-        epoch = await self._database.write(write, step=GRANTED)
+        epoch = await self._database.write(write, failpoint=GRANTED)
         if epoch is None:
             return Again("Another change of the row was decided meanwhile.", now)
         log.info("mailbox_approved", record_id=row.record_id, epoch=epoch)
@@ -202,7 +203,8 @@ class Granter:
     async def _refuse(self, row: StoredRow, refused: NotGranted) -> str:
         now = self._decider.now()
         await self._database.write(
-            lambda c: hold_refused(c, row, refused.reason, now=now), step=NOT_GRANTED
+            lambda c: hold_refused(c, row, WithdrawalCause.READ_BACK, refused.reason, now=now),
+            failpoint=NOT_GRANTED,
         )
         log.info("mailbox_not_approved", record_id=row.record_id, reason=refused.reason)
         return f"not approved: {refused.reason}"
@@ -222,8 +224,10 @@ def why_not(row: StoredRow, address: str | None) -> str | None:
     return None
 
 
-def hold_refused(connection: Connection, row: StoredRow, reason: str, *, now: datetime) -> None:
-    """Hold a mailbox withdrawn with that reason, also one that never was approved.
+def hold_refused(
+    connection: Connection, row: StoredRow, cause: WithdrawalCause, reason: str, *, now: datetime
+) -> None:
+    """Hold a mailbox withdrawn for that cause, also one that never was approved.
 
     The reason is what `mailboxes list` shows. Nobody sees the row approved in between.
     """
@@ -241,7 +245,7 @@ def hold_refused(connection: Connection, row: StoredRow, reason: str, *, now: da
             evidence={},
             now=now,
         )
-    approvals.withdraw(connection, record_id=row.record_id, reason=reason, now=now)
+    approvals.withdraw(connection, record_id=row.record_id, cause=cause, reason=reason, now=now)
 
 
 def newest_decision(record_id: str) -> Callable[[Connection], str | None]:

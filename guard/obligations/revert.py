@@ -23,22 +23,30 @@ from guard.obligations.restoration import Rejected, restoration
 from guard.own_writes import TAG, announced
 from guard.ports.rows import AddressElsewhere, RowChanged, Rows, StoredRow, WriteRefused
 from guard.record import DecisionRecorder
+from kernel.brake import LEAST, Release, brake
 from kernel.database import Database
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 from kernel.log import get_logger
-from kernel.work import Task, tasks
-from kernel.workers import Again, Done, NeedsPerson, Outcome
+from kernel.tasks import Task, TaskCause, tasks
+from kernel.workers import Again, Done, NeedsPerson, TaskOutcome
 from rules.model.change import Value
-from rules.model.decision import Outcome as Decided
+from rules.model.decision import Outcome
 
-ANNOUNCED = step("guard.revert-announced", "The nonce and values of an own write are written down.")
-REVERTED = step("guard.reverted", "The mirror learns what a revert restored.")
+ANNOUNCED = failpoint(
+    "guard.revert-announced", "The nonce and values of an own write are written down."
+)
+REVERTED = failpoint("guard.reverted", "The mirror learns what a revert restored.")
 
 KIND = "revert"
 TRIES_ON_A_CHANGED_ROW = 3
-BRAKE_WINDOW = timedelta(seconds=60)
-BRAKE_COUNT = 20
-BRAKE_SHARE = 0.05
+BY_HAND = "Set the row right in Dataverse; its approval here stays withdrawn."
+REVERTS = brake(
+    "guard.revert",
+    counts="reverts that were added",
+    total="rows of the table",
+    window=timedelta(seconds=60),
+    release=Release.RETRY,
+)
 
 log = get_logger("guard")
 
@@ -50,7 +58,7 @@ def rejected_from(task: Task) -> Rejected:
         table=payload["table"],
         record_id=payload["record_id"],
         operation=payload["operation"],
-        is_hold=payload["outcome"] == Decided.HOLD.value,
+        is_hold=payload["outcome"] == Outcome.HOLD.value,
         before=values_from(payload["before"]),
         after=values_from(payload["after"]),
         altered=tuple(payload["altered"]),
@@ -68,12 +76,14 @@ class Reverter:
         self._ledger = ledger
         self._decider = decider
 
-    async def carry_out(self, task: Task) -> Outcome:
+    async def carry_out(self, task: Task) -> TaskOutcome:
         """Handle a task of kind `revert`."""
         rejected = await self._believed(rejected_from(task))
-        if await self._brake_is_pulled(rejected.table):
+        if task.released_at is None and await self._brake_is_pulled(rejected.table):
             return NeedsPerson(
-                "brake: more than 20 and 5 % of the rows would be reverted within a minute"
+                "more than 20 and 5 % of the rows would be reverted within a minute",
+                f"Look at what was changed; `{REVERTS.release}` lets it be undone.",
+                cause=TaskCause.BRAKE,
             )
         for _ in range(TRIES_ON_A_CHANGED_ROW):
             row = await self._rows.row(rejected.table, rejected.record_id)
@@ -113,7 +123,7 @@ class Reverter:
         return replace(rejected, before=before)
 
     async def _brake_is_pulled(self, table: str) -> bool:
-        since = self._decider.now() - BRAKE_WINDOW
+        since = self._decider.now() - (REVERTS.window or timedelta())
 
         def count(connection: Connection) -> bool:
             reverts = connection.scalar(
@@ -121,20 +131,21 @@ class Reverter:
                 .select_from(tasks)
                 .where(tasks.c.kind == KIND, tasks.c.added_at >= since)
             )
-            if (reverts or 0) <= BRAKE_COUNT:
+            if (reverts or 0) <= LEAST:
+                # The usual case, asked before each revert: the rows need not be counted.
                 return False
             rows = connection.scalar(
                 select(func.count())
                 .select_from(mirror_table)
                 .where(mirror_table.c.table_name == table)
             )
-            return (reverts or 0) > BRAKE_SHARE * (rows or 0)
+            return REVERTS.check(reverts or 0, rows or 0) is not None
 
         return await self._database.read(count)
 
     async def _restore(
         self, task: Task, rejected: Rejected, row: StoredRow, columns: dict[str, Value]
-    ) -> Outcome:
+    ) -> TaskOutcome:
         nonce = await self._announce(task, row, columns)
         try:
             await self._rows.update(
@@ -165,24 +176,24 @@ class Reverter:
                 columns=announced(row.table, columns),
                 now=now,
             ),
-            step=ANNOUNCED,
+            failpoint=ANNOUNCED,
         )
         return nonce
 
     async def _restore_apart(
         self, rejected: Rejected, row: StoredRow, columns: dict[str, Value], nonce: str
-    ) -> Outcome:
+    ) -> TaskOutcome:
         """Restore the address on the user or queue that owns it (0x8005E208), the rest here."""
         owner_id = row.columns.get("regardingobjectid.id")
         if not isinstance(owner_id, str):
-            return NeedsPerson("the address can't be written, and the row regards nobody")
+            return NeedsPerson("the address can't be written, and the row regards nobody", BY_HAND)
         kind = row.columns.get("regardingobjectid.type")
         address = columns.pop("emailaddress")
         owner = None
         for table in (kind,) if isinstance(kind, str) else ("systemuser", "queue"):
             owner = owner or await self._rows.row(str(table), owner_id)
         if owner is None:
-            return NeedsPerson("the row that owns the address is gone")
+            return NeedsPerson("the row that owns the address is gone", BY_HAND)
         own_address = TABLES[owner.table].address
         if is_equal(owner.columns.get(own_address), rejected.after.get("emailaddress")):
             there: dict[str, Value] = {own_address: address}
@@ -214,12 +225,12 @@ class Reverter:
         try:
             await self._rows.update(row.table, row.record_id, columns, etag=row.etag, tag=nonce)
         except WriteRefused as refusal:
-            return NeedsPerson(refusal.message)
+            return _refused(refusal)
         return None
 
     async def _restore_in_parts(
         self, rejected: Rejected, columns: dict[str, Value], nonce: str, refusal: WriteRefused
-    ) -> Outcome:
+    ) -> TaskOutcome:
         """Restore what may be written without the approval; a person does the rest.
 
         The approval stays withdrawn on our side, whatever Dataverse shows.
@@ -233,17 +244,22 @@ class Reverter:
                         rejected.table, rejected.record_id, rest, etag=row.etag, tag=nonce
                     )
                 except WriteRefused as second:
-                    return NeedsPerson(second.message)
+                    return _refused(second)
                 await self._remember(rejected, rest)
-                return NeedsPerson(f"the approval could not be set back: {refusal.message}")
-        return NeedsPerson(refusal.message)
+                said = f"the approval could not be set back: {refusal.message}"
+                return replace(_refused(refusal), reason=said)
+        return _refused(refusal)
 
     async def _remember(self, rejected: Rejected, columns: Mapping[str, Value]) -> None:
         """Let the mirror know the restored values, so that nothing finds them strange later."""
         now = self._decider.now()
         row = MirrorRow(rejected.table, rejected.record_id, columns, now)
-        await self._database.write(lambda c: mirror.keep(c, row), step=REVERTED)
+        await self._database.write(lambda c: mirror.keep(c, row), failpoint=REVERTED)
         log.info("change_reverted", record_id=rejected.record_id, columns=sorted(columns))
+
+
+def _refused(refusal: WriteRefused) -> NeedsPerson:
+    return NeedsPerson(refusal.message, refusal.hint or BY_HAND, error_code=refusal.code)
 
 
 def _told(columns: Mapping[str, Value]) -> str:

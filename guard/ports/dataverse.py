@@ -18,10 +18,10 @@ from guard.ports.rows import (
     UserRow,
     WriteRefused,
 )
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 from rules.model.change import Value
 
-REVERT_WRITE = step("guard.revert-write", "Guarded columns are written back into Dataverse.")
+REVERT_WRITE = failpoint("guard.revert-write", "Guarded columns are written back into Dataverse.")
 
 CANNOT_MODIFY_ADDRESS = "0x8005e208"
 _USER_SELECT = (
@@ -115,7 +115,7 @@ class DataverseRows:
                 record_id,
                 odata_from(columns),
                 if_match=etag,
-                step=REVERT_WRITE,
+                failpoint=REVERT_WRITE,
                 tag=tag,
                 bypass_steps=self._own_steps,
                 reason="guard: restore guarded columns",

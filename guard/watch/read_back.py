@@ -19,10 +19,11 @@ from guard.ledger.port import Ledger
 from guard.ports.rows import Rows, StoredRow
 from guard.receive.change import base_names
 from guard.record import Conclusion, DecisionRecorder
+from kernel.approvals import WithdrawalCause
 from kernel.errors import GuardError
 from kernel.log import get_logger
-from kernel.work import Task
-from kernel.workers import Done, Outcome
+from kernel.tasks import Task
+from kernel.workers import Done, TaskOutcome
 from rules.model.change import Change, Value
 from rules.model.decision import Decision
 
@@ -98,7 +99,7 @@ class ReadBack:
         )
         return await self._decider.judged(case, change, judged, now=now, read_back=True, **public)
 
-    async def carry_out(self, task: Task) -> Outcome:
+    async def carry_out(self, task: Task) -> TaskOutcome:
         """Handle a task of kind `examine`: judge a row that could not be read before."""
         payload, now = task.payload, self._decider.now()
         row = await self._rows.row(payload["table"], payload["record_id"])
@@ -149,7 +150,7 @@ class ReadBack:
 
 
 def _gone(case: Case) -> Effects:
-    reason = "The row is no longer in Dataverse."
+    cause, reason = WithdrawalCause.ROW_GONE, "The row is no longer in Dataverse."
     if case.table == "mailbox":
-        return Effects(withdrawals=(Withdrawal(reason, record_id=case.record_id),))
-    return Effects(withdrawals=(Withdrawal(reason, owner_id=case.record_id),))
+        return Effects(withdrawals=(Withdrawal(cause, reason, record_id=case.record_id),))
+    return Effects(withdrawals=(Withdrawal(cause, reason, owner_id=case.record_id),))

@@ -27,17 +27,29 @@ from guard.ports.metrics import GuardMetrics
 from guard.ports.rows import Rows, StoredRow
 from guard.record import DecisionRecorder
 from guard.watch.read_back import read_back_change
+from kernel.approvals import WithdrawalCause
+from kernel.brake import Braked, Release, brake
 from kernel.database import Database, insert
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 from kernel.log import get_logger
 from rules.model.change import Change, Facts, Value
 
-SEEN = step("guard.mirror", "Rows that were compared are remembered.")
-GONE = step("guard.row-gone", "A row that was verified to be gone is forgotten.")
-BASELINE = step("guard.baseline", "Every row of a table has been seen once.")
+SEEN = failpoint("guard.mirror", "Rows that were compared are remembered.")
+GONE = failpoint("guard.row-gone", "A row that was verified to be gone is forgotten.")
+BASELINE = failpoint("guard.baseline", "Every row of a table has been seen once.")
 
-BRAKE_COUNT = 20
-BRAKE_SHARE = 0.05
+REFUSED_BRAKE = brake(
+    "guard.refused",
+    counts="rows of one table that changed past the guard and are refused in one reconciliation",
+    total="rows of the table",
+    release=Release.SUBSIDES,
+)
+GONE_BRAKE = brake(
+    "guard.gone",
+    counts="rows of one table that one reconciliation finds gone",
+    total="rows of the table that are left",
+    release=Release.SUBSIDES,
+)
 COMMITTED_WITHIN = timedelta(minutes=15)
 log = get_logger("guard")
 
@@ -52,7 +64,7 @@ class Round:
     refused: int = 0
     gone: int = 0
     waiting: int = 0
-    brake: str | None = None
+    brake: Braked | None = None
 
 
 @dataclass(slots=True)
@@ -177,21 +189,25 @@ class Reconciler:
 
     def _pulls_brake(self, table: _Table, gone: Sequence[str], total: Round) -> bool:
         refused = sum(one.judged.decision.outcome.value not in ALLOWED for one in table.found)
-        limit = max(BRAKE_COUNT, BRAKE_SHARE * len(table.seen))
-        if max(refused, len(gone)) <= limit:
+        rows = len(table.seen)
+        braked = REFUSED_BRAKE.check(refused, rows) or GONE_BRAKE.check(len(gone), rows)
+        if braked is None:
             return False
-        total.brake = (
-            f"{refused} changed and {len(gone)} vanished rows of {table.name} at once: "
-            "nothing was written; a person has to look."
+        total.brake = braked
+        log.error(
+            "reconciliation_stopped",
+            table=table.name,
+            brake=braked.name,
+            refused=refused,
+            gone=len(gone),
         )
-        log.error("reconciliation_stopped", table=table.name, refused=refused, gone=len(gone))
         self._metrics.watched("brake")
         return True
 
     async def _write_down(self, table: _Table, total: Round) -> None:
         if table.adopt:
             rows = list(table.adopt)
-            await self._database.write(lambda c: _keep_all(c, rows), step=SEEN)
+            await self._database.write(lambda c: _keep_all(c, rows), failpoint=SEEN)
             total.adopted += len(rows)
         for one in table.found:
             await self._record(one, table.now)
@@ -200,7 +216,7 @@ class Reconciler:
         if table.is_first:
             count = len(table.seen)
             await self._database.write(
-                lambda c: _take_baseline(c, table.name, count, table.now), step=BASELINE
+                lambda c: _take_baseline(c, table.name, count, table.now), failpoint=BASELINE
             )
 
     async def _record(self, one: _Found, now: datetime) -> None:
@@ -230,18 +246,18 @@ class Reconciler:
 
     async def _forget(self, table: str, record_id: str) -> None:
         now = self._decider.now()
-        reason = "The row is no longer in Dataverse."
+        cause, reason = WithdrawalCause.ROW_GONE, "The row is no longer in Dataverse."
         withdrawal = (
-            Withdrawal(reason, record_id=record_id)
+            Withdrawal(cause, reason, record_id=record_id)
             if table == "mailbox"
-            else Withdrawal(reason, owner_id=record_id)
+            else Withdrawal(cause, reason, owner_id=record_id)
         )
 
         def write(connection: Connection) -> None:
             mirror.forget(connection, table, record_id)
             withdraw(connection, withdrawal, now=now)
 
-        await self._database.write(write, step=GONE)
+        await self._database.write(write, failpoint=GONE)
 
 
 def _copy_of(row: StoredRow, changed_at: datetime) -> MirrorRow:

@@ -26,17 +26,25 @@ from guard.record import DecisionRecorder
 from guard.watch.rejudging import GOOD, against
 from guard.watch.unanswered import UnansweredLimit, ask_each
 from kernel import approvals
+from kernel.approvals import WithdrawalCause
+from kernel.brake import Release, brake
 from kernel.database import Database
 from kernel.digest import digest_of
 from kernel.errors import Conflict, GuardError, Unavailable
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 from rules.engine.row import Judgement
 
-SCAN_GRANTED = step("guard.scan-granted", "A mailbox that was approved before is held approved.")
-SCAN_WITHDRAWN = step("guard.scan-withdrawn", "A mailbox that fails a policy is withdrawn.")
+SCAN_GRANTED = failpoint(
+    "guard.scan-granted", "A mailbox that was approved before is held approved."
+)
+SCAN_WITHDRAWN = failpoint("guard.scan-withdrawn", "A mailbox that fails a policy is withdrawn.")
 
-BRAKE_COUNT = 20
-BRAKE_SHARE = 0.05
+WITHDRAWALS = brake(
+    "guard.scan",
+    counts="approvals that one `scan --apply` would withdraw",
+    total="approved mailboxes",
+    release=Release.YES_WITHDRAW,
+)
 
 
 class BrakePulled(Conflict):
@@ -239,8 +247,8 @@ class Scanner:
         ending = sorted(
             plan.record_id for plan in plans if plan.refused and plan.record_id in approved
         )
-        limit = max(BRAKE_COUNT, BRAKE_SHARE * len(held))
-        if len(ending) > limit and (allowed is None or allowed < len(ending)):
+        is_allowed = allowed is not None and len(ending) <= allowed
+        if not is_allowed and WITHDRAWALS.check(len(ending), len(held)) is not None:
             raise BrakePulled(
                 f"{len(ending)} approvals would be withdrawn at once: {', '.join(ending)}.",
                 hint=f"Look at them; `--yes-withdraw {len(ending)}` does it.",
@@ -267,17 +275,19 @@ class Scanner:
 
         What Dataverse holds approved is held refused here, so that its reason is shown.
         """
-        now = self._decider.now()
+        now, cause = self._decider.now(), WithdrawalCause.SCAN
 
         def write(connection: Connection) -> bool:
             held = approvals.find(connection, row.record_id)
             if row.columns.get(APPROVAL) == APPROVED:
-                hold_refused(connection, row, reason, now=now)
+                hold_refused(connection, row, cause, reason, now=now)
             else:
-                approvals.withdraw(connection, record_id=row.record_id, reason=reason, now=now)
+                approvals.withdraw(
+                    connection, record_id=row.record_id, cause=cause, reason=reason, now=now
+                )
             return held is not None and held.state == approvals.APPROVED
 
-        return await self._database.write(write, step=SCAN_WITHDRAWN)
+        return await self._database.write(write, failpoint=SCAN_WITHDRAWN)
 
     async def _grant(self, plan: _Plan) -> bool:
         """Hold a mailbox approved unless a decision was made since it was read."""
@@ -309,7 +319,7 @@ class Scanner:
             )
             return True
 
-        return await self._database.write(write, step=SCAN_GRANTED)
+        return await self._database.write(write, failpoint=SCAN_GRANTED)
 
 
 def _owner_id(row: StoredRow) -> str:

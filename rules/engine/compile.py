@@ -254,14 +254,9 @@ def _condition_triggers(condition: Condition) -> frozenset[Trigger] | None:
             if condition.reference.is_fact:
                 return None
             for check in condition.checks:
-                if check.operator.name == "becomes":
-                    return frozenset({_becoming(condition.reference, check)})
-                if (
-                    check.operator.name == "changed"
-                    and isinstance(check.operand, LiteralValue)
-                    and check.operand.value is True
-                ):
-                    return frozenset({condition.reference.key})
+                constant = check.operand.value if isinstance(check.operand, LiteralValue) else None
+                if check.operator.needs_difference(constant):
+                    return frozenset({_trigger(condition.reference, check)})
             return None
         case AllOf():
             return _triggers(condition.items)
@@ -273,9 +268,9 @@ def _condition_triggers(condition: Condition) -> frozenset[Trigger] | None:
             return None
 
 
-def _becoming(reference: FieldReference, check: Check) -> Trigger:
+def _trigger(reference: FieldReference, check: Check) -> Trigger:
     # Only these two kinds are compared as they are stored; text may be folded.
     plain = reference.field.kind in (Kind.CHOICE, Kind.BOOLEAN)
-    if plain and isinstance(check.operand, LiteralValue):
+    if plain and check.operator.pins_value and isinstance(check.operand, LiteralValue):
         return reference.key, check.operand.value
     return reference.key

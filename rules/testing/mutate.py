@@ -29,29 +29,12 @@ from rules.policy.conditions import (
     Not,
     OtherField,
     Test,
+    ValueSource,
 )
 from rules.policy.policy import Policy, Rule, TablePolicy
 from rules.testing.cases import TestCase, policies_named
 from rules.testing.run import differences
 
-_SWAPS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "equals": ("notEquals",),
-        "notEquals": ("equals",),
-        "in": ("notIn",),
-        "notIn": ("in",),
-        "contains": ("notContains",),
-        "notContains": ("contains",),
-        "startsWith": ("endsWith",),
-        "endsWith": ("startsWith",),
-        "resembles": ("in",),
-        "becomes": ("exists",),
-        "greater": ("less", "greaterOrEquals"),
-        "greaterOrEquals": ("less", "greater"),
-        "less": ("greater", "lessOrEquals"),
-        "lessOrEquals": ("greater", "less"),
-    }
-)
 _OTHER_TEXT: Final = "no-such-value"
 _MOST_ITEMS: Final = 5
 _EFFECTS: Final[Mapping[Effect, Effect]] = MappingProxyType(
@@ -266,7 +249,8 @@ def _of_test(test: Test) -> Iterator[_Change]:
 def _of_check(test: Test, check: Check) -> Iterator[tuple[str, Check]]:
     kind = Kind.NUMBER if test.part == "length" else test.reference.field.kind
     name = check.operator.name
-    for other in _SWAPS.get(name, ()):
+    opposite, near = check.operator.opposite, check.operator.near
+    for other in near if opposite is None else (opposite, *near):
         operator = OPERATORS[other]
         if kind in operator.kinds:
             swapped = replace(check, operator=operator)
@@ -290,7 +274,7 @@ def _of_operand(test: Test, check: Check, kind: Kind) -> Iterator[tuple[str, Lit
             yield f"{operand.words} -> {flipped}", LiteralValue(not operand.value, flipped)
         case "pattern":
             yield f"{operand.words} -> .*", LiteralValue(".*", ".*")
-        case "many" if operand.words.startswith("["):
+        case "many" if operand.source is ValueSource.LITERAL:
             for item in operand.value[:_MOST_ITEMS]:
                 rest = tuple(one for one in operand.value if one is not item)
                 label = test.reference.field.label_of(item) or item

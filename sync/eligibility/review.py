@@ -16,7 +16,7 @@ from kernel.approvals import Approval
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.log import get_logger
-from kernel.runner import shard_of
+from kernel.shards import shard_of
 from sync.eligibility.eligibility import Eligibility, eligibility_of
 from sync.eligibility.port import MailboxRow, MailboxRows
 from sync.eligibility.states import write_states

@@ -14,9 +14,10 @@ from sync.eligibility.eligibility import Eligibility, EligibilityStatus
 from sync.failpoints import ELIGIBILITY
 from sync.store import mailboxes, payloads
 from sync.store.mailboxes import MailboxState
+from sync.store.tables import SyncState
 
 # A mailbox that leaves one of these states waits for its next visit.
-_LEAVABLE = (mailboxes.MICROSOFT_SYNC, mailboxes.WITHDRAWN, mailboxes.PAUSED)
+_LEAVABLE = (SyncState.MICROSOFT_SYNC, SyncState.WITHDRAWN, SyncState.PAUSED)
 
 
 async def write_states(
@@ -32,7 +33,7 @@ async def write_states(
     `found` are the approved mailboxes, `gone` those that are no longer approved, `states` what was
     known before; all by record id. What is unchanged writes nothing (law 10).
     """
-    changes: dict[str, tuple[str, str]] = {}
+    changes: dict[str, tuple[SyncState, str]] = {}
     for record_id, one in found.items():
         current = states.get(record_id)
         wanted = _wanted_state(one, current)
@@ -48,35 +49,35 @@ async def write_states(
         reason = approval.reason if approval is not None else ""
         if approval is not None and approval.state == approvals.APPROVED:
             reason = "The approval has ended." if not approval.is_approved(now) else ""
-        if current is None or (current.state, current.reason) != (mailboxes.WITHDRAWN, reason):
-            changes[record_id] = (mailboxes.WITHDRAWN, reason)
+        if current is None or (current.state, current.reason) != (SyncState.WITHDRAWN, reason):
+            changes[record_id] = (SyncState.WITHDRAWN, reason)
             if approval is not None:
                 left.append(approval.object_id)
     if not changes:
         return dict(states)
-    await database.write(lambda c: _save_states(c, changes, left, now=now), step=ELIGIBILITY)
+    await database.write(lambda c: _save_states(c, changes, left, now=now), failpoint=ELIGIBILITY)
     return await database.read(mailboxes.list_all)
 
 
-def _wanted_state(found: Eligibility, current: MailboxState | None) -> tuple[str, str]:
+def _wanted_state(found: Eligibility, current: MailboxState | None) -> tuple[SyncState, str]:
     match found.status:
         case EligibilityStatus.MICROSOFT_SYNC:
-            return mailboxes.MICROSOFT_SYNC, found.reason
+            return SyncState.MICROSOFT_SYNC, found.reason
         case EligibilityStatus.UNKNOWN:
-            return mailboxes.FAILING, found.reason
+            return SyncState.FAILING, found.reason
         case EligibilityStatus.UNBACKED:
             # Only a brake lets one stay so: whatever else is unbacked was withdrawn.
             reason = f"Too many withdrawals at once, a person must look: {found.reason}"
-            return mailboxes.BRAKE, reason
+            return SyncState.BRAKE, reason
         case EligibilityStatus.PAUSED | EligibilityStatus.ELIGIBLE:
             if current is None or (found.is_eligible and current.state in _LEAVABLE):
-                return mailboxes.WAITING, ""
+                return SyncState.WAITING, ""
             return current.state, current.reason
 
 
 def _save_states(
     connection: Connection,
-    changes: Mapping[str, tuple[str, str]],
+    changes: Mapping[str, tuple[SyncState, str]],
     left: Collection[str],
     *,
     now: datetime,

@@ -8,13 +8,21 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from kernel import approvals
+from kernel.approvals import WithdrawalCause
+from kernel.brake import Release, brake
 from kernel.database import Database
 from kernel.log import get_logger
 from sync.eligibility.eligibility import Eligibility, EligibilityStatus
 from sync.failpoints import WITHDRAW
-from sync.model.plan import is_brake
 
 log = get_logger("sync")
+
+WITHDRAWALS = brake(
+    "sync.unbacked",
+    counts="approvals that Dataverse no longer backs at one reading",
+    total="approved mailboxes of the process's shards",
+    release=Release.YES_WITHDRAW,
+)
 
 
 async def withdraw_unbacked(
@@ -28,10 +36,10 @@ async def withdraw_unbacked(
     unbacked = [one for one in found.values() if one.status is EligibilityStatus.UNBACKED]
     if not unbacked:
         return []
-    if is_brake(len(unbacked), len(found)):
+    if WITHDRAWALS.check(len(unbacked), len(found)) is not None:
         log.error("withdrawals_braked", count=len(unbacked), approved=len(found))
         return []
-    done = await database.write(lambda c: _withdraw(c, unbacked, now=now), step=WITHDRAW)
+    done = await database.write(lambda c: _withdraw(c, unbacked, now=now), failpoint=WITHDRAW)
     for record_id in done:
         log.warning("approval_withdrawn", record_id=record_id, reason=found[record_id].reason)
     # One whose approval changed meanwhile is judged at the next review, not used before.
@@ -44,6 +52,12 @@ def _withdraw(connection: Connection, unbacked: list[Eligibility], *, now: datet
         held = approvals.find(connection, one.approval.record_id)
         # A newer approval rests on a newer reading than ours.
         if held is not None and held.epoch == one.approval.epoch:
-            approvals.withdraw(connection, record_id=held.record_id, reason=one.reason, now=now)
+            approvals.withdraw(
+                connection,
+                record_id=held.record_id,
+                cause=WithdrawalCause.UNBACKED,
+                reason=one.reason,
+                now=now,
+            )
             done.append(held.record_id)
     return done

@@ -71,5 +71,5 @@ class Freshness:
                 {record_id: (at, empty[record_id]) for record_id, at in due.items()},
             )
 
-        await self._database.write(save, step=FRESHNESS)
+        await self._database.write(save, failpoint=FRESHNESS)
         self._written |= {stream_id: one.fresh_as_of for stream_id, one in noted.items()}

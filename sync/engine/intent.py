@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
 
-from cloud.errors import Throttled
-from kernel import work
-from kernel.runner import shard_of
+from kernel import tasks
+from kernel.shards import shard_of
 from kernel.tables import microseconds
+from kernel.tasks import TaskCause, TaskSubject
+from kernel.workers import Again
+from sync.errors import NotOurs
 from sync.model.plan import Intent, IntentKind
 from sync.model.stream import Stream
-
-# What the reason of a wait begins with when a service asked for it.
-ASKED_TO_WAIT = f"{Throttled.code}: "
 
 
 def task_kind(workload: str, kind: IntentKind) -> str:
@@ -55,13 +53,12 @@ def add_intent(
 ) -> bool:
     """Add the task of an intent and return whether it is new.
 
-    An item is written once under each approval: the epoch stands in the key (which
-    sync.store.quarantine knows), so that a new approval takes up what waited when the old one was
-    withdrawn. One that still waits is tried at once when its item has another version. Every
-    removal is verified anew.
+    An item is written once under each approval: the epoch stands in the key, so that a new approval
+    takes up what waited when the old one was withdrawn. One that still waits is tried at once when
+    its item has another version. Every removal is verified anew.
     """
-    key = f"{stream.object_id}/{intent.item_id}/{epoch}"
-    kind = task_kind(stream.workload, intent.kind)
+    subject = TaskSubject(subject_of(stream.object_id, intent.item_id), epoch)
+    kind, key = task_kind(stream.workload, intent.kind), f"{subject.name}/{epoch}"
     if intent.kind is IntentKind.VERIFY:
         key = f"{key}/{microseconds(now)}"
     payload = {
@@ -74,20 +71,30 @@ def add_intent(
         "epoch": epoch,
         "version": intent.version,
     }
-    add = partial(
-        work.add,
+    due_at = not_before or now
+    if tasks.add(
         connection,
         kind=kind,
         key=key,
         payload=payload,
         owner=stream.record_id,
+        subject=subject,
         shard=shard_of(stream.record_id),
         now=now,
-        not_before=not_before,
-    )
-    if add():
+        not_before=due_at,
+    ):
         return True
-    known = work.find(connection, kind=kind, key=key)
+    known = tasks.find(connection, kind=kind, key=key)
     if known is None or known.payload.get("version") != intent.version:
-        add(latest=True)
+        tasks.renew(connection, kind=kind, key=key, payload=payload, not_before=due_at)
     return False
+
+
+def subject_of(object_id: str, item_id: str) -> str:
+    """Return the subject of the tasks about one item of one Exchange mailbox."""
+    return f"{object_id}/{item_id}"
+
+
+def resting(error: NotOurs) -> Again:
+    """Return how a task waits whose mailbox is paused, or another engine's, for now."""
+    return Again(error.message, cause=TaskCause.RESTING, error_code=error.code)

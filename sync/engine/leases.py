@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, update
 
-from kernel import runner, work
+from kernel import shards, tasks
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.errors import FenceLost
-from kernel.runner import Lease, shard_of
+from kernel.shards import Lease, shard_of
+from kernel.tasks import TaskState
 from sync.engine.holder import is_surely_dead
 from sync.failpoints import TAKE_OVER
 from sync.store import passes, payloads
@@ -52,18 +53,18 @@ class Leases:
         held = frozenset(self._held)
 
         def take(connection: Connection) -> list[Lease]:
-            for holder in runner.holders(connection, now=now):
+            for holder in shards.holders(connection, now=now):
                 if is_surely_dead(holder):
-                    runner.release(connection, holder=holder, now=now)
+                    shards.release(connection, holder=holder, now=now)
             numbers = None if wanted is None else sorted(wanted)
-            leases = runner.claim_shards(connection, holder=self.holder, now=now, wanted=numbers)
+            leases = shards.claim_shards(connection, holder=self.holder, now=now, wanted=numbers)
             taken_over = [one.shard for one in leases if one.shard not in held]
             queue_again(connection, taken_over, kinds=self._kinds)
             payloads.forget_older(connection, now - timedelta(days=PAYLOAD_DAYS))
             passes.forget_older(connection, now - timedelta(days=1))
             return leases
 
-        for lease in await self._database.write(take, step=TAKE_OVER):
+        for lease in await self._database.write(take, failpoint=TAKE_OVER):
             self._held[lease.shard] = lease
         return self.shards
 
@@ -73,7 +74,7 @@ class Leases:
             return
         now = self._clock.now()
         leases = await self._database.write(
-            lambda c: runner.heartbeat(c, holder=self.holder, now=now), step=runner.HEARTBEAT
+            lambda c: shards.heartbeat(c, holder=self.holder, now=now), failpoint=shards.HEARTBEAT
         )
         self._held = {lease.shard: lease for lease in leases}
 
@@ -82,7 +83,7 @@ class Leases:
         self._held = {}
         now = self._clock.now()
         await self._database.write(
-            lambda c: runner.release(c, holder=self.holder, now=now), step=runner.RELEASE
+            lambda c: shards.release(c, holder=self.holder, now=now), failpoint=shards.RELEASE
         )
 
     def lose(self, shard: int) -> None:
@@ -97,13 +98,13 @@ def queue_again(connection: Connection, shards: Sequence[int], *, kinds: Collect
     """
     if shards:
         connection.execute(
-            update(work.tasks)
+            update(tasks.tasks)
             .where(
-                work.tasks.c.kind.in_(kinds),
-                work.tasks.c.state == work.RUNNING,
-                work.tasks.c.shard.in_(shards),
+                tasks.tasks.c.kind.in_(kinds),
+                tasks.tasks.c.state == TaskState.RUNNING,
+                tasks.tasks.c.shard.in_(shards),
             )
-            .values(state=work.QUEUED, claimed_until=None)
+            .values(state=TaskState.QUEUED, claimed_until=None)
         )
 
 
@@ -112,12 +113,12 @@ def hasten(
 ) -> None:
     """Let the waiting tasks of these kinds be due now."""
     connection.execute(
-        update(work.tasks)
+        update(tasks.tasks)
         .where(
-            work.tasks.c.kind.in_(kinds),
-            work.tasks.c.state == work.QUEUED,
-            work.tasks.c.not_before > now,
-            work.tasks.c.owner.in_(owners),
+            tasks.tasks.c.kind.in_(kinds),
+            tasks.tasks.c.state == TaskState.QUEUED,
+            tasks.tasks.c.not_before > now,
+            tasks.tasks.c.owner.in_(owners),
         )
         .values(not_before=now)
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from kernel.runner import Lease, check_fence
+from kernel.shards import Lease, check_fence
 from sync.engine.intent import Target
 from sync.engine.workload import Read
 from sync.model.link import ItemPlace

@@ -15,14 +15,23 @@ from typing import Any
 from sqlalchemy import Connection
 
 from kernel import approvals
-from kernel.runner import Lease, check_fence
+from kernel.brake import Braked, Release, brake
+from kernel.shards import Lease, check_fence
 from sync.engine.intent import add_intent
 from sync.engine.workload import Page, Read, Workload
 from sync.model.item import Item, UnreadableEntry
-from sync.model.plan import Intent, IntentKind, Plan, is_brake
+from sync.model.plan import Intent, IntentKind, Plan
 from sync.model.stream import Stream
 from sync.model.verdict import Fate, Verdict
 from sync.store import access, links, quarantine, streams, verdicts
+
+UNLISTED = brake(
+    "sync.unlisted",
+    counts="known items of a folder that a full round does not list",
+    total="known items of the folder",
+    release=Release.RESUME,
+    stops_at_all=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +171,8 @@ def _advanced(connection: Connection, work: PageWork) -> Stream:
     if page.delta_link is None:
         return replace(stream, page_cursor=page.next_link)
     if stream.is_full:
-        stream = replace(stream, brake=_verify_unseen(connection, work), is_full=False)
+        braked = _verify_unseen(connection, work)
+        stream = replace(stream.braked_by(braked), is_full=False)
     return replace(
         stream,
         cursor=page.delta_link,
@@ -173,14 +183,14 @@ def _advanced(connection: Connection, work: PageWork) -> Stream:
     )
 
 
-def _verify_unseen(connection: Connection, work: PageWork) -> str | None:
+def _verify_unseen(connection: Connection, work: PageWork) -> Braked | None:
     """Verify what a complete full round did not list; too many at once pull the brake (law 8)."""
     stream = work.stream
     unseen = links.list_unseen(connection, stream) if stream.round > 1 else []
     total = links.count_here(connection, stream)
-    if is_brake(len(unseen), total) or (unseen and len(unseen) == total):
-        noun = work.workload.noun
-        return f"A full round listed {total - len(unseen)} of {total} known {noun}s."
+    braked = UNLISTED.check(len(unseen), total)
+    if braked is not None:
+        return braked
     for item_id in unseen:
         intent = Intent(IntentKind.VERIFY, item_id)
         add_intent(connection, stream, intent, epoch=work.epoch, now=work.now)

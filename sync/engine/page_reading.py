@@ -91,7 +91,7 @@ class PageReading:
         bodies = await asyncio.to_thread(payloads.packed_all, contents)
         if bodies:
             await self._database.write(
-                lambda c: payloads.store(c, stream.object_id, bodies, now=now), step=PAYLOADS
+                lambda c: payloads.store(c, stream.object_id, bodies, now=now), failpoint=PAYLOADS
             )
 
 

@@ -14,7 +14,7 @@ from kernel import approvals
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.errors import FenceLost
-from kernel.runner import Lease, shards
+from kernel.shards import Lease, shards
 from sync.eligibility.eligibility import EligibilityStatus
 from sync.eligibility.review import EligibilityReview
 from sync.engine.leases import Leases

@@ -15,7 +15,7 @@ from cloud.errors import CursorLost
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.log import get_logger
-from kernel.runner import Lease
+from kernel.shards import Lease
 from kernel.workers import Workers
 from sync.eligibility.eligibility import Eligibility
 from sync.eligibility.review import EligibilityReview
@@ -157,7 +157,7 @@ class StreamPass:
         known, now = stream, self._clock.now()
         return await self._database.write(
             lambda c: page_commit.commit_epoch(c, known, lease=run.lease, epoch=run.epoch, now=now),
-            step=EPOCH,
+            failpoint=EPOCH,
         )
 
     async def _reset(self, run: _Run, stream: Stream, *, resets: int, error: CursorLost) -> Stream:
@@ -172,7 +172,7 @@ class StreamPass:
             lambda c: page_commit.commit_reset(
                 c, stream, lease=run.lease, epoch=run.epoch, now=now
             ),
-            step=RESET,
+            failpoint=RESET,
         )
 
     def _is_idle(self, stream: Stream, page: Page) -> bool:
@@ -202,7 +202,9 @@ class StreamPass:
             grace_seconds=run.grace_seconds,
             reads=found.reads,
         )
-        result = await self._database.write(lambda c: page_commit.commit_page(c, work), step=PAGE)
+        result = await self._database.write(
+            lambda c: page_commit.commit_page(c, work), failpoint=PAGE
+        )
         self._newer_links.pop(stream.stream_id, None)
         self._meter.add("tracked", result.tracked)
         self._meter.add("skipped", result.skipped)

@@ -9,14 +9,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from cloud.errors import Throttled
+from kernel.brake import Release, brake
 from kernel.clock import Clock
 from kernel.database import Database
-from kernel.work import Task
-from kernel.workers import Again, Done, NeedsPerson
-from kernel.workers import Outcome as TaskOutcome
+from kernel.tasks import Task, TaskCause
+from kernel.workers import Done, NeedsPerson, TaskOutcome
 from sync.engine import outcome as outcomes
-from sync.engine.intent import ASKED_TO_WAIT, Target
+from sync.engine.intent import Target, resting
 from sync.engine.leases import Leases
 from sync.engine.permits import Permits
 from sync.engine.workload import Read, Workload
@@ -24,11 +23,16 @@ from sync.errors import NotOurs
 from sync.failpoints import OUTCOME
 from sync.meter import Meter
 from sync.model.link import ItemPlace
-from sync.model.plan import is_brake
 from sync.model.stream import new_stream
 from sync.store import links, streams
 
-BRAKE_SECONDS = 600
+REMOVALS = brake(
+    "sync.removal",
+    counts="items of a folder that are verified to be gone",
+    total="items of the folder that are there or were until then",
+    window=timedelta(minutes=10),
+    release=Release.RESUME,
+)
 
 
 class Verifying:
@@ -61,9 +65,7 @@ class Verifying:
         try:
             found = await workload.folder_of(target.object_id, target.item_id, permit=permit)
         except NotOurs as error:
-            return Again(error.message)
-        except Throttled as error:
-            return Again(f"{ASKED_TO_WAIT}{error.message}", error.until)
+            return resting(error)
         if found is not None:
             read = Read(self._clock.now(), f"{workload.noun} place")
             # It may have moved into another folder of the same workload, which is read as well.
@@ -75,8 +77,12 @@ class Verifying:
             if here:
                 return await self._record(target, ItemPlace.HERE, folder=here[0], reads=[read])
             return await self._record(target, ItemPlace.ELSEWHERE, reads=[read])
-        if await self._is_braked(target):
-            return NeedsPerson(f"Too many {workload.noun}s of this folder are gone at once.")
+        if task.released_at is None and await self._is_braked(target):
+            return NeedsPerson(
+                f"Too many {workload.noun}s of this folder are gone at once.",
+                f"Look at the folder; `{REMOVALS.release}` lets them be taken for deleted.",
+                cause=TaskCause.BRAKE,
+            )
         done = await self._record(target, ItemPlace.GONE)
         self._meter.add("removed")
         return done
@@ -94,19 +100,19 @@ class Verifying:
             lambda c: outcomes.record_place(
                 c, target, place, folder=folder, lease=lease, now=now, reads=reads or []
             ),
-            step=OUTCOME,
+            failpoint=OUTCOME,
         )
         if place is ItemPlace.GONE:
             return Done("gone; its row stays")
         return Done(f"the item is {place}")
 
     async def _is_braked(self, target: Target) -> bool:
-        """Return whether one more tombstone would be too many of its folder in ten minutes."""
-        since = self._clock.now() - timedelta(seconds=BRAKE_SECONDS)
+        """Return whether one more tombstone would be too many of its folder at once."""
+        since = self._clock.now() - (REMOVALS.window or timedelta())
         stream = new_stream(
             target.record_id, target.object_id, workload=target.workload, folder=target.folder
         )
         gone, here = await self._database.read(
             lambda c: (links.count_gone_since(c, stream, since), links.count_here(c, stream))
         )
-        return is_brake(gone + 1, gone + here)
+        return REMOVALS.check(gone + 1, gone + here) is not None

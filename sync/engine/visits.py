@@ -29,8 +29,9 @@ from sync.engine.workload import Workload
 from sync.errors import NotOurs
 from sync.failpoints import ELIGIBILITY
 from sync.meter import Meter
+from sync.model.stream import brake_reason
 from sync.store import mailboxes
-from sync.store.mailboxes import BRAKE, FAILING, SYNCED, THROTTLED
+from sync.store.tables import SyncState
 
 VISITS_AT_ONCE = 16
 GRACE_SECONDS = 120.0
@@ -67,7 +68,7 @@ class _Ended:
     """How a visit ended, the state that it leaves (none: as it was), and its streams."""
 
     visit: Visit
-    state: tuple[str, str] | None = None
+    state: tuple[SyncState, str] | None = None
     streams: Sequence[StreamOutcome] = ()
 
 
@@ -167,12 +168,20 @@ class Visits:
         if failed is not None:
             return replace(failed, streams=streams)
         self._meter.add("mailboxes")
-        brake = next((one.stream.brake for one in streams if one.stream.brake is not None), None)
-        return _Ended(
-            Visit(record_id, item_count=sum(one.item_count for one in streams), problem=brake),
-            (SYNCED, "") if brake is None else (BRAKE, brake),
-            streams,
-        )
+        item_count = sum(one.item_count for one in streams)
+        reason = self._brake_reason(streams)
+        if reason is None:
+            return _Ended(Visit(record_id, item_count=item_count), (SyncState.SYNCED, ""), streams)
+        visit = Visit(record_id, item_count=item_count, problem=reason)
+        return _Ended(visit, (SyncState.BRAKE, reason), streams)
+
+    def _brake_reason(self, streams: Sequence[StreamOutcome]) -> str | None:
+        """Return what the first pulled brake of these streams tells people; None without one."""
+        nouns = {one.name: one.noun for one in self._workloads}
+        for one in streams:
+            if one.stream.braked is not None:
+                return brake_reason(one.stream.braked, noun=nouns[one.stream.workload])
+        return None
 
     def _streams_of(self, eligibility: Eligibility) -> list[tuple[Workload[Any], str]]:
         """Return what is read of a mailbox: the folders of the workloads that are ours."""
@@ -201,21 +210,22 @@ class Visits:
         except Throttled as error:
             visit = Visit(record_id, problem=error.message, until=error.until, is_throttled=True)
             reason = f"{error.message} Not before {_text(error.until)}."
-            return _Failure(_Ended(visit, (THROTTLED, reason)), stops_all=True)
+            return _Failure(_Ended(visit, (SyncState.THROTTLED, reason)), stops_all=True)
         except GuardError as error:
             log.warning(
                 "visit_failed", record_id=record_id, error_code=error.code, error=error.message
             )
             reason = f"{error.code}: {error.message}"
             visit = Visit(record_id, problem=reason, until=getattr(error, "until", None))
-            return _Failure(_Ended(visit, (FAILING, reason)))
+            return _Failure(_Ended(visit, (SyncState.FAILING, reason)))
         except Exception as error:
             log.error("visit_raised", record_id=record_id, exc_info=error)
             reason = f"bug: {type(error).__name__}"
-            return _Failure(_Ended(Visit(record_id, problem=reason), (FAILING, reason)))
+            visit = Visit(record_id, problem=reason)
+            return _Failure(_Ended(visit, (SyncState.FAILING, reason)))
 
     async def _write_state(
-        self, record_id: str, state: tuple[str, str], *, due_at: datetime
+        self, record_id: str, state: tuple[SyncState, str], *, due_at: datetime
     ) -> None:
         """Write a state that changed; the same one again writes nothing (law 10).
 
@@ -232,7 +242,7 @@ class Visits:
             )
             return mailboxes.find(connection, record_id)
 
-        stored = await self._database.write(save, step=ELIGIBILITY)
+        stored = await self._database.write(save, failpoint=ELIGIBILITY)
         if stored is not None:
             self._review.states[record_id] = stored
 

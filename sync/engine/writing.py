@@ -6,16 +6,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from cloud.errors import RequestRejected, Throttled, WebhookRejected
+from cloud.errors import RequestRejected, WebhookRejected
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.log import get_logger
-from kernel.work import Task
-from kernel.workers import Again, Done
-from kernel.workers import Outcome as TaskOutcome
+from kernel.tasks import Task, TaskCause
+from kernel.workers import Again, Done, TaskOutcome
 from sync.eligibility.review import EligibilityReview
 from sync.engine import outcome as outcomes
-from sync.engine.intent import ASKED_TO_WAIT, Target
+from sync.engine.intent import Target, resting
 from sync.engine.leases import Leases
 from sync.engine.outcome import IntentOutcome
 from sync.engine.permits import Permits
@@ -72,13 +71,11 @@ class Writing:
         try:
             return await self._create(workload, target)
         except NotOurs as error:
-            return Again(error.message)
-        except Throttled as error:
-            return Again(f"{ASKED_TO_WAIT}{error.message}", error.until)
+            return resting(error)
         except WebhookRejected as error:
             # Whoever stopped the row may be down for a moment, but not for ever.
             if task.attempts < WEBHOOK_ATTEMPTS:
-                return Again(error.message)
+                return Again(error.message, cause=TaskCause.UNAVAILABLE, error_code=error.code)
             return await self._set_aside(target, error.message)
         except (RequestRejected, ItemUnreadable) as error:
             return await self._set_aside(target, error.message)
@@ -144,10 +141,11 @@ class Writing:
         times = await self._database.read(
             lambda c: quarantine.times_of(c, target.object_id, target.item_id)
         )
-        return Again(reason, retry_at(times, now=self._clock.now()))
+        until = retry_at(times, now=self._clock.now())
+        return Again(reason, until, cause=TaskCause.SET_ASIDE)
 
     async def _record(self, target: Target, outcome: IntentOutcome) -> None:
         lease, now = self._leases.of(target.record_id), self._clock.now()
         await self._database.write(
-            lambda c: outcomes.record(c, target, outcome, lease=lease, now=now), step=OUTCOME
+            lambda c: outcomes.record(c, target, outcome, lease=lease, now=now), failpoint=OUTCOME
         )

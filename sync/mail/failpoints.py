@@ -1,9 +1,9 @@
-"""The steps of mail: its writes to Dataverse; tests crash the program before and after each."""
+"""The failpoints of mail: its writes to Dataverse; tests crash the program at each."""
 
 from __future__ import annotations
 
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 
-ROW = step("sync.mail.row", "An email row is created in Dataverse.")
-ATTACHMENT = step("sync.mail.attachment", "An attachment is created in Dataverse.")
-COMPLETION = step("sync.mail.completion", "An email row is completed as Received.")
+ROW = failpoint("sync.mail.row", "An email row is created in Dataverse.")
+ATTACHMENT = failpoint("sync.mail.attachment", "An attachment is created in Dataverse.")
+COMPLETION = failpoint("sync.mail.completion", "An email row is completed as Received.")

@@ -44,8 +44,3 @@ class Plan:
     intents: tuple[Intent, ...] = ()
     set_aside: tuple[SetAside, ...] = ()
     known: tuple[str, ...] = ()
-
-
-def is_brake(count: int, total: int) -> bool:
-    """Return whether so many at once, of so many, must stop and ask a person (law 8)."""
-    return count > max(20, total * 0.05)

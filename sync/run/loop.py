@@ -16,14 +16,15 @@ from kernel.approvals import approvals
 from kernel.errors import GuardError, Unavailable
 from kernel.failpoints import Crash
 from kernel.log import get_logger
-from kernel.runner import HEARTBEAT_SECONDS, SHARDS, Runner, end
+from kernel.periodic import Runner, end
+from kernel.shards import HEARTBEAT_SECONDS, SHARDS
 from sync.eligibility.eligibility import Eligibility
 from sync.eligibility.review import REVIEW_AGAIN_SECONDS
 from sync.engine.freshness import FLUSH_SECONDS
 from sync.failpoints import PASS_ANSWER
 from sync.run.assembly import Assembly
 from sync.run.full_pass import full_pass
-from sync.run.report import PassReport, Problem
+from sync.run.report import PassReport, Problem, ProblemKind
 from sync.store import passes
 from sync.store.tables import mailboxes
 
@@ -144,11 +145,11 @@ class Loop:
             except Exception as error:
                 log.error("pass_failed", exc_info=error)
                 message = error.message if isinstance(error, GuardError) else str(error)
-                report = PassReport({}, (Problem("", "unresolved", message),))
+                report = PassReport({}, (Problem("", ProblemKind.UNRESOLVED, message),))
             now, answer = self._sync.clock.now(), report.to_json()
             await self._sync.database.write(
                 lambda c: passes.answer(c, pass_id, shards=shards, answer=answer, now=now),
-                step=PASS_ANSWER,
+                failpoint=PASS_ANSWER,
             )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from kernel.errors import GuardError
 from kernel.ids import new_id
 from kernel.log import get_logger
-from kernel.runner import HEARTBEAT_SECONDS, LEASE_SECONDS, SHARDS
+from kernel.shards import HEARTBEAT_SECONDS, LEASE_SECONDS, SHARDS
 from sync.errors import PassUnanswered
 from sync.failpoints import PASS_REQUEST
 from sync.run.assembly import Assembly
@@ -37,7 +37,7 @@ async def once(sync: Assembly, *, wait_seconds: float = 3600.0) -> PassReport:
         if others:
             now = sync.clock.now()
             await sync.database.write(
-                lambda c: passes.request(c, pass_id, shards=others, now=now), step=PASS_REQUEST
+                lambda c: passes.request(c, pass_id, shards=others, now=now), failpoint=PASS_REQUEST
             )
         reports = []
         if held:
@@ -104,5 +104,5 @@ async def _free(sync: Assembly, shards: Collection[int]) -> list[int]:
 
 async def _take_back(sync: Assembly, pass_id: str, shards: Collection[int] | None) -> None:
     await sync.database.write(
-        lambda c: passes.take_back(c, pass_id, shards=shards), step=PASS_REQUEST
+        lambda c: passes.take_back(c, pass_id, shards=shards), failpoint=PASS_REQUEST
     )

@@ -68,7 +68,7 @@ def release_brake(connection: Connection, record_id: str) -> None:
     connection.execute(
         update(streams)
         .where(streams.c.record_id == record_id, streams.c.brake.is_not(None))
-        .values(brake=None)
+        .values(brake=None, brake_count=None, brake_total=None)
     )
 
 

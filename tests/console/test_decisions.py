@@ -246,7 +246,9 @@ def test_a_whole_ledger_is_proven(run: Run, ledger: list[str]) -> None:
 def test_an_alteration_is_found(
     run: Run, ledger: list[str], guard_database: Database, statement: str
 ) -> None:
-    guard_database.write_now(lambda c: c.execute(text(statement), {"id": ledger[1]}), step=TEST)
+    guard_database.write_now(
+        lambda c: c.execute(text(statement), {"id": ledger[1]}), failpoint=TEST
+    )
     done = run("decisions", "verify")
     assert done.code == 1
     assert done.out.startswith("Not whole: ")
@@ -258,7 +260,7 @@ def test_an_alteration_is_found(
 def test_a_masked_record_is_shown_as_such_and_is_no_alteration(
     run: Run, ledger: list[str], guard_database: Database
 ) -> None:
-    guard_database.write_now(lambda c: mask(c, ledger[1]), step=TEST)
+    guard_database.write_now(lambda c: mask(c, ledger[1]), failpoint=TEST)
     assert run("decisions", "verify").code == 0
     out = run("decisions", "show", ledger[1]).out
     assert "masked" in out
@@ -277,7 +279,7 @@ def test_a_record_that_cannot_be_read_hides_no_other(
     run: Run, ledger: list[str], guard_database: Database
 ) -> None:
     garbage = text("UPDATE guard_decisions SET public = 'garbage' WHERE id = :id")
-    guard_database.write_now(lambda c: c.execute(garbage, {"id": ledger[1]}), step=TEST)
+    guard_database.write_now(lambda c: c.execute(garbage, {"id": ledger[1]}), failpoint=TEST)
     listed = json.loads(run("decisions", "list", "--output", "json").out)
     assert [(one["id"], one["decision"]) for one in listed] == [
         (ledger[1], "unreadable"),

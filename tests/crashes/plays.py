@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.demo.person import DemoPerson
-from kernel import work
-from kernel.failpoints import NONE, Crash, CrashAt, Failpoints, Trace
-from kernel.work import OPEN_STATES
+from kernel import tasks
+from kernel.failpoints import NONE, Crash, CrashAt, Failpoints, Recorder
+from kernel.tasks import OPEN_STATES
 from tests.crashes.guard_house import House
 
 # One act returns whether it is through; otherwise it is done again.
@@ -48,7 +48,7 @@ class Place:
         return f"{self.point}*{self.occurrence}"
 
 
-def places_of(trace: Trace) -> list[Place]:
+def places_of(trace: Recorder) -> list[Place]:
     """Return every place that an undisturbed run came past, in order."""
     counted: Counter[str] = Counter()
     places = []
@@ -113,7 +113,7 @@ async def obligations(house: House) -> bool:
         if await process.guard.workers.run_due(limit=1):
             await house.sandbox.settle()
             continue
-        if not process.database.read_now(lambda c: work.list_states(c, states=OPEN_STATES)):
+        if not process.database.read_now(lambda c: tasks.list_states(c, states=OPEN_STATES)):
             return True
         # A claim of the dead, or a back-off, has to run out first.
         house.clock.advance(30)

@@ -11,13 +11,14 @@ from uuid import UUID
 from sqlalchemy import select
 
 from console.wiring.connections import connect_guard, connect_sync
-from kernel import approvals, work
+from kernel import approvals, tasks
+from kernel.approvals import WithdrawalCause
 from kernel.clock import FrozenClock
 from kernel.database import Database
-from kernel.failpoints import Crash, step
-from kernel.runner import LEASE_SECONDS
+from kernel.failpoints import Crash, failpoint
 from kernel.settings import load
-from kernel.work import OPEN_STATES
+from kernel.shards import LEASE_SECONDS
+from kernel.tasks import OPEN_STATES, TaskState
 from sandbox import people
 from sandbox.server import Sandbox
 from sync.eligibility.dataverse import DataverseMailboxRows
@@ -31,7 +32,7 @@ from sync.store.tables import links, payloads, quarantine
 from tests.conftest import NOON
 from tests.crashes.beginning import Beginning, Later
 
-LEADING_UP = step("tests.leading-up", "Something that the crash tests take for given.")
+LEADING_UP = failpoint("tests.leading-up", "Something that the crash tests take for given.")
 TABLES = ("mailbox", "email", "activityparty", "activitymimeattachment")
 
 
@@ -125,16 +126,20 @@ class SyncHouse:
                 evidence={},
                 now=self.clock.now(),
             ),
-            step=LEADING_UP,
+            failpoint=LEADING_UP,
         )
 
     def withdraw(self, person: people.Sample) -> None:
         """Withdraw a person's mailbox."""
         self.running.database.write_now(
             lambda c: approvals.withdraw(
-                c, record_id=person.mailbox_id, reason="Withdrawn.", now=self.clock.now()
+                c,
+                record_id=person.mailbox_id,
+                cause=WithdrawalCause.PERSON,
+                reason="Withdrawn.",
+                now=self.clock.now(),
             ),
-            step=LEADING_UP,
+            failpoint=LEADING_UP,
         )
 
     def set_row(self, person: people.Sample, **values: Any) -> None:
@@ -176,7 +181,7 @@ class SyncHouse:
             "left": [
                 *read(lambda c: c.execute(select(payloads.c.item_id)).all()),
                 *read(lambda c: c.execute(select(quarantine.c.item_id)).all()),
-                *read(lambda c: work.list_states(c, states=(*OPEN_STATES, work.FAILED))),
+                *read(lambda c: tasks.list_states(c, states=(*OPEN_STATES, TaskState.FAILED))),
             ],
         }
 

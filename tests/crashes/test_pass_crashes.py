@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from kernel.clock import FrozenClock
-from kernel.failpoints import NONE, Crash, Failpoints, Trace
-from kernel.runner import LEASE_SECONDS
+from kernel.failpoints import NONE, Crash, Failpoints, Recorder
+from kernel.shards import LEASE_SECONDS
 from sandbox import people
 from sync.run.loop import Loop
 from sync.run.once import once
@@ -164,7 +164,7 @@ PLAYS = {
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", PLAYS)
 async def test_every_mail_arrives_once(sync_house: SyncHouse, tmp_path: Path, name: str) -> None:
-    house, play, trace = sync_house, PLAYS[name], Trace()
+    house, play, trace = sync_house, PLAYS[name], Recorder()
     await perform(house, database_url(tmp_path / "undisturbed.db"), play, trace)
     expected = house.end_state()
     await house.stop()

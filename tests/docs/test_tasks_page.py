@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from console.reference.rooms import modules
-from console.reference.tasks import MEANINGS, STATES
+from console.reference.tasks import MEANINGS
 from guard import consequences
-from kernel import work
+from kernel.tasks import TaskCause, TaskState
 from sync.registry import KINDS
 from tests.docs.pages import first_cells, page
 
@@ -26,5 +26,8 @@ def test_every_kind_is_listed_and_nothing_else() -> None:
 
 
 def test_every_state_is_listed() -> None:
-    states = {*work.OPEN_STATES, work.DONE, work.NEEDS_PERSON, work.FAILED}
-    assert {cell.strip("`") for cell in first_cells(TEXT, "state")} == states == set(STATES)
+    assert {cell.strip("`") for cell in first_cells(TEXT, "state")} == set(TaskState)
+
+
+def test_every_cause_is_listed() -> None:
+    assert {cell.strip("`") for cell in first_cells(TEXT, "cause")} == set(TaskCause)

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from kernel import work
+from kernel import tasks
 from kernel.clock import FrozenClock, SystemClock
 from kernel.database import Database
-from kernel.errors import ApprovalWithdrawn, Bug, FenceLost, Unavailable
-from kernel.failpoints import Crash, CrashAt, Trace, step
-from kernel.work import Task
+from kernel.errors import ApprovalWithdrawn, Bug, FenceLost, NotFound, Unavailable
+from kernel.failpoints import Crash, CrashAt, Recorder, failpoint
+from kernel.tasks import Task, TaskState
 from kernel.workers import (
     AT_ONCE,
     CLAIM,
@@ -31,16 +31,16 @@ from kernel.workers import (
 )
 from tests.conftest import NOON
 
-STEP = step("tests.worker", "A task of the workers' tests.")
+STEP = failpoint("tests.worker", "A task of the workers' tests.")
 
 
 def add(database: Database, key: str = "k1", **changes: Any) -> None:
     given = {"kind": "revert", "payload": {}, "owner": "d1", "now": NOON, **changes}
-    database.write_now(lambda c: work.add(c, key=key, **given), step=STEP)
+    database.write_now(lambda c: tasks.add(c, key=key, **given), failpoint=STEP)
 
 
 def held(database: Database, key: str = "k1") -> Task:
-    task = database.read_now(lambda c: work.find(c, kind="revert", key=key))
+    task = database.read_now(lambda c: tasks.find(c, kind="revert", key=key))
     assert task is not None
     return task
 
@@ -61,18 +61,19 @@ BACK_OFF = NOON + timedelta(seconds=5)
 @pytest.mark.parametrize(
     ("outcome", "state", "result", "not_before"),
     [
-        (Done("made"), work.DONE, "made", NOON),
-        (Done(), work.DONE, None, NOON),
-        (NeedsPerson("no right to write 3"), work.NEEDS_PERSON, "no right to write 3", NOON),
-        (Failed("gone"), work.FAILED, "gone", NOON),
-        (Again("busy", SOON), work.QUEUED, "busy", SOON),
-        (Again("busy"), work.QUEUED, "busy", BACK_OFF),
-        (ApprovalWithdrawn("withdrawn"), work.FAILED, "withdrawn", NOON),
-        (FenceLost("passed on"), work.QUEUED, "passed on", BACK_OFF),
-        (Unavailable("down"), work.QUEUED, "down", BACK_OFF),
-        (Bug("lost count"), work.QUEUED, "Bug: lost count", BACK_OFF),
-        (ValueError("odd"), work.QUEUED, "ValueError: odd", BACK_OFF),
-        (TimeoutError("slow"), work.QUEUED, "TimeoutError: slow", BACK_OFF),
+        (Done("made"), TaskState.DONE, "made", NOON),
+        (Done(), TaskState.DONE, None, NOON),
+        (NeedsPerson("no right to write 3"), TaskState.NEEDS_PERSON, "no right to write 3", NOON),
+        (Failed("gone"), TaskState.FAILED, "gone", NOON),
+        (Again("busy", SOON), TaskState.QUEUED, "busy", SOON),
+        (Again("busy"), TaskState.QUEUED, "busy", BACK_OFF),
+        (ApprovalWithdrawn("withdrawn"), TaskState.FAILED, "withdrawn", NOON),
+        (FenceLost("passed on"), TaskState.QUEUED, "passed on", BACK_OFF),
+        (Unavailable("down"), TaskState.QUEUED, "down", BACK_OFF),
+        (Bug("lost count"), TaskState.NEEDS_PERSON, "Bug: lost count", NOON),
+        (NotFound("no such thing"), TaskState.NEEDS_PERSON, "no such thing", NOON),
+        (ValueError("odd"), TaskState.QUEUED, "ValueError: odd", BACK_OFF),
+        (TimeoutError("slow"), TaskState.QUEUED, "TimeoutError: slow", BACK_OFF),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -139,7 +140,7 @@ async def test_the_handler_sees_that_an_earlier_attempt_was_made(
 async def test_an_idle_call_writes_nothing(
     open_database: Callable[..., Database], clock: FrozenClock
 ) -> None:
-    trace = Trace()
+    trace = Recorder()
     workers = Workers(open_database(trace), clock, {"revert": answering(Done())})
     assert await workers.run_due() == 0
     assert trace.reached == []
@@ -151,7 +152,7 @@ async def test_kinds_without_a_handler_are_left_to_other_processes(
     add(database)
     assert await Workers(database, clock, {"notify": answering(Done())}).run_due() == 0
     assert await Workers(database, clock, {}).run_due(kinds=["revert"]) == 0
-    assert held(database).state == work.QUEUED
+    assert held(database).state == TaskState.QUEUED
 
 
 async def test_only_a_few_tasks_are_carried_out_at_once(
@@ -177,7 +178,7 @@ async def test_a_late_worker_changes_nothing(database: Database, clock: FrozenCl
     """Its claim ran out while it worked, and another worker ended the task."""
 
     async def slow(task: Task) -> Done:
-        clock.advance(work.CLAIM_SECONDS)
+        clock.advance(tasks.CLAIM_SECONDS)
         await Workers(database, clock, {"revert": answering(Done("by the other"))}).run_due()
         return Done("too late")
 
@@ -195,7 +196,7 @@ async def test_a_task_whose_claim_is_nearly_over_is_not_begun(
     async def slow(task: Task) -> Done:
         begun.append(task.key)
         if len(begun) == AT_ONCE:
-            clock.advance((1 - LEAST_SHARE) * work.CLAIM_SECONDS + 1)
+            clock.advance((1 - LEAST_SHARE) * tasks.CLAIM_SECONDS + 1)
             every_slot_is_taken.set()
         await every_slot_is_taken.wait()
         return Done()
@@ -207,11 +208,11 @@ async def test_a_task_whose_claim_is_nearly_over_is_not_begun(
     await workers.run_due()
     [left] = set(keys) - set(begun)
     assert {key: held(database, key).state for key in keys} == {
-        **dict.fromkeys(begun, work.DONE),
-        left: work.QUEUED,
+        **dict.fromkeys(begun, TaskState.DONE),
+        left: TaskState.QUEUED,
     }
     await workers.run_due()
-    assert held(database, left).state == work.DONE
+    assert held(database, left).state == TaskState.DONE
 
 
 async def test_a_handler_is_stopped_when_its_claim_ends(database: Database) -> None:
@@ -228,7 +229,7 @@ async def test_a_handler_is_stopped_when_its_claim_ends(database: Database) -> N
     add(database, now=clock.now())
     await Workers(database, clock, {"revert": endless}, claim_seconds=0.2).run_due()
     assert stopped.is_set()
-    assert held(database).state == work.QUEUED
+    assert held(database).state == TaskState.QUEUED
 
 
 @pytest.mark.parametrize("point", [f"{CLAIM}:after-commit", f"{FINISH}:before-commit"])
@@ -242,9 +243,9 @@ async def test_after_a_crash_the_task_is_taken_up_again_as_a_second_attempt(
     database = open_database()
     workers = Workers(database, clock, {"revert": answering(Done())})
     assert await workers.run_due() == 0
-    clock.advance(work.CLAIM_SECONDS)
+    clock.advance(tasks.CLAIM_SECONDS)
     assert await workers.run_due() == 1
-    assert (held(database).state, held(database).attempts) == (work.DONE, 2)
+    assert (held(database).state, held(database).attempts) == (TaskState.DONE, 2)
 
 
 async def test_nothing_goes_on_behind_the_back_of_a_call_that_raised(

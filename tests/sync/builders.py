@@ -8,7 +8,7 @@ from uuid import UUID
 from kernel import approvals
 from kernel.clock import FrozenClock
 from kernel.database import Database
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 from rules.engine.policy_set import PolicySet
 from sync.eligibility.memory import MemoryMailboxRows
 from sync.eligibility.port import MailboxRow
@@ -33,7 +33,7 @@ BEN_RECORD = "bbbbbbbb-0000-4000-8000-000000000002"
 BEN_OBJECT = "bbbbbbbb-1111-4111-8111-000000000002"
 BEN = "ben@contoso.com"
 PROFILE = "99999999-0000-4000-8000-000000000009"
-TEST = step("tests.sync", "A test of the sync writes.")
+TEST = failpoint("tests.sync", "A test of the sync writes.")
 FILE: dict[str, Any] = {
     "@odata.type": "#microsoft.graph.fileAttachment",
     "id": "att-1",
@@ -100,7 +100,7 @@ def grant(
             evidence={},
             now=clock.now(),
         ),
-        step=TEST,
+        failpoint=TEST,
     )
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from kernel.clock import FrozenClock
 from kernel.database import Database
-from kernel.failpoints import NONE, Crash, CrashAt, Failpoints, Trace
-from kernel.runner import LEASE_SECONDS
+from kernel.failpoints import NONE, Crash, CrashAt, Failpoints, Recorder
+from kernel.shards import LEASE_SECONDS
 from sync.run.once import once
 from sync.store.tables import links
 from tests.sync.builders import ANNA_OBJECT, World, a_message
@@ -61,7 +61,7 @@ def open_new(path: Path, failpoints: Failpoints = NONE) -> Database:
 
 
 async def test_every_step_may_be_the_last(tmp_path: Path, clock: FrozenClock) -> None:
-    trace = Trace()
+    trace = Recorder()
     undisturbed = World(open_new(tmp_path / "undisturbed.db", trace), clock, page_size=2)
     fill(undisturbed)
     trace.reached.clear()

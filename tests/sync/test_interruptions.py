@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from cloud.errors import RequestRejected, Throttled, Unreachable, WebhookRejected
-from kernel.runner import LEASE_SECONDS, shards
+from kernel.shards import LEASE_SECONDS, shards
 from sync.engine.writing import WEBHOOK_ATTEMPTS
 from sync.model.link import ItemPlace, LinkState
 from sync.operate.mailboxes import pause, resume
@@ -85,7 +85,7 @@ async def test_a_shard_that_passes_to_another_holder_stops_the_pass_of_the_forme
     async def take_over() -> None:
         await world.database.write(
             lambda c: c.execute(update(shards).values(holder="other", fence=shards.c.fence + 1)),
-            step=TEST,
+            failpoint=TEST,
         )
 
     report = await once(with_ports(world, exchange=Interrupted(world.exchange, "page", take_over)))

@@ -52,7 +52,7 @@ class Tenant:
                 evidence={},
                 now=self.sync.clock.now(),
             ),
-            step=TEST,
+            failpoint=TEST,
         )
 
     def emails(self) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ class DataverseEmailRows:
         """Create an open email row under the id that was computed for it."""
         self._meter.add("dataverse_requests")
         return await self._dataverse.create_if_absent(
-            "emails", str(row_id), columns, step=ROW, reason="create a tracked mail's row"
+            "emails", str(row_id), columns, failpoint=ROW, reason="create a tracked mail's row"
         )
 
     async def email(self, row_id: UUID) -> EmailRow | None:
@@ -60,7 +60,7 @@ class DataverseEmailRows:
             "activitymimeattachments",
             str(attachment_id),
             columns,
-            step=ATTACHMENT,
+            failpoint=ATTACHMENT,
             reason="create a tracked mail's attachment",
         )
 
@@ -75,7 +75,7 @@ class DataverseEmailRows:
             str(row_id),
             columns,
             if_match="*",
-            step=COMPLETION,
+            failpoint=COMPLETION,
             reason="complete a tracked mail's row",
         )
 

@@ -6,9 +6,10 @@ import pytest
 
 from guard.obligations.restoration import Rejected, restoration
 from guard.ports.rows import UserRow
-from kernel import work
+from kernel import tasks
 from kernel.clock import FrozenClock
 from kernel.database import Database
+from kernel.tasks import TaskState
 from tests.guard.builders import (
     ADMIN_ID,
     GUARD_ID,
@@ -232,8 +233,8 @@ async def test_an_address_that_belongs_to_no_row_needs_a_person(
     await commit(worked, **CEO, regardingobjectid__id=regarding, regardingobjectid__type=kind)
     answer = await worked.deliver(CEO, mode=1)
     assert not worked.house.rows.written
-    [task] = worked.database.read_now(lambda c: work.list_for(c, answer.body["decision_id"]))
-    assert (task.state, reason in str(task.result)) == (work.NEEDS_PERSON, True)
+    [task] = worked.database.read_now(lambda c: tasks.list_for(c, answer.body["decision_id"]))
+    assert (task.state, reason in str(task.result)) == (TaskState.NEEDS_PERSON, True)
 
 
 async def test_a_row_that_keeps_changing_is_tried_again_later(
@@ -249,8 +250,8 @@ async def test_a_row_that_keeps_changing_is_tried_again_later(
 
     worked.reverter._rows = Racing(rows, racing)  # type: ignore[assignment]
     answer = await worked.deliver(CEO, mode=1)
-    [task] = worked.database.read_now(lambda c: work.list_for(c, answer.body["decision_id"]))
-    assert (task.state, task.result) == (work.QUEUED, "the row keeps changing")
+    [task] = worked.database.read_now(lambda c: tasks.list_for(c, answer.body["decision_id"]))
+    assert (task.state, task.result) == (TaskState.QUEUED, "the row keeps changing")
 
     worked.reverter._rows = rows
     clock.advance(60)
@@ -292,7 +293,7 @@ async def test_carried_out_twice_it_writes_once(worked: Worked, clock: FrozenClo
     await commit(worked, **CEO)
     await worked.deliver(CEO, mode=1)
     (listed,) = worked.decisions()
-    (task,) = worked.database.read_now(lambda c: work.list_for(c, listed["id"]))
+    (task,) = worked.database.read_now(lambda c: tasks.list_for(c, listed["id"]))
     assert str(await worked.reverter.carry_out(task)) == "Done(result='nothing to restore')"
     assert len(worked.house.rows.written) == 1
 

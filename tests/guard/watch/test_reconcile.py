@@ -10,7 +10,7 @@ from kernel import approvals
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.errors import Unavailable
-from kernel.failpoints import Trace
+from kernel.failpoints import Recorder
 from tests.guard.builders import (
     ADMIN_ID,
     MAILBOX_BEFORE,
@@ -42,7 +42,7 @@ async def test_the_first_round_takes_every_row_as_it_is(worked: Worked) -> None:
 
 
 async def test_an_idle_round_writes_nothing(worked: Worked) -> None:
-    trace = Trace()
+    trace = Recorder()
     worked.database._writer._failpoints = trace
     result = await worked.reconciler.run()
     assert (result.compared, result.late, result.adopted) == (1, 0, 0)
@@ -162,7 +162,7 @@ async def test_too_many_refusals_stop_before_the_first_write(
     ids = [str(uuid.uuid4()) for _ in range(25)]
     for record_id in ids:
         worked.house.rows.put("mailbox", record_id, emailaddress="anna@contoso.com")
-    worked.database.write_now(forget_baseline, step="guard.baseline")
+    worked.database.write_now(forget_baseline, failpoint="guard.baseline")
     await worked.reconciler.run()
     for record_id in ids[:21]:
         worked.house.rows.put("mailbox", record_id, **CEO, ownerid__id=USER_ID)
@@ -191,7 +191,7 @@ async def test_a_row_that_is_gone_is_forgotten_and_its_approval_withdrawn(
             evidence={},
             now=clock.now(),
         ),
-        step="guard.grant",
+        failpoint="guard.grant",
     )
     worked.house.rows.remove("mailbox", MAILBOX_ID)
     assert (await worked.reconciler.run()).gone == 1

@@ -12,7 +12,7 @@ from guard.watch.drift import DRIFTED
 from kernel import approvals
 from kernel.clock import FrozenClock
 from kernel.database import Database
-from kernel.failpoints import Trace
+from kernel.failpoints import Recorder
 from rules.load.loader import load_documents
 from tests.guard.builders import ADMIN_ID, MAILBOX_ID, QUEUE_ID, USER_ID
 from tests.guard.house import APPROVER, POLICIES, VIP, Worked, a_worked_house
@@ -113,7 +113,7 @@ async def test_a_policy_against_the_row_of_the_owner_ends_the_approval(
             evidence={},
             now=worked.house.clock.now(),
         ),
-        step=DRIFTED,
+        failpoint=DRIFTED,
     )
     assert (await worked.drift.run()).withdrawn == 1
     assert f"the address of the owner: {rule}." in state(worked)[1]
@@ -168,7 +168,7 @@ async def test_an_exception_that_ends_takes_the_approval_with_it(
 
 async def test_nothing_is_judged_twice_while_nothing_changed(worked: Worked) -> None:
     rows_read(worked)
-    trace = Trace()
+    trace = Recorder()
     worked.database._writer._failpoints = trace
     for _ in range(3):
         assert (await worked.drift.run()).looked_at == 1
@@ -206,5 +206,6 @@ async def test_policies_against_too_many_at_once_stop_before_the_first(worked: W
     assert (await worked.drift.run()).withdrawn == 0
     swap(worked, vip=VIP.replace("notEquals: vip@contoso.com", "startsWith: anna"))
     result = await worked.drift.run()
-    assert "25 approvals" in (result.brake or "")
+    assert result.brake is not None
+    assert result.drifted == 25
     assert result.withdrawn == 0

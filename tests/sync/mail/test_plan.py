@@ -4,7 +4,7 @@ from sync.mail.item import MailItem
 from sync.mail.plan import plan
 from sync.model.item import UnreadableEntry
 from sync.model.link import ItemPlace, Link, LinkState
-from sync.model.plan import Intent, IntentKind, SetAside, is_brake
+from sync.model.plan import Intent, IntentKind, SetAside
 from sync.model.verdict import Fate, Verdict
 
 TRACK = Verdict(Fate.TRACK, "incoming mail of the Inbox")
@@ -114,10 +114,3 @@ def test_what_cannot_be_understood_or_judged_is_set_aside() -> None:
         SetAside("b", "No verdict could be reached."),
     )
     assert planned.intents == ()
-
-
-def test_the_brake_is_twenty_or_a_twentieth_whichever_is_more() -> None:
-    assert not is_brake(20, 30)
-    assert is_brake(21, 30)
-    assert not is_brake(50, 1000)
-    assert is_brake(51, 1000)

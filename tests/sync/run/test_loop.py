@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from cloud.errors import Refused, Throttled, Unreachable
-from kernel import runner
+from kernel import shards
 from kernel.clock import FrozenClock, SystemClock
 from kernel.database import Database
-from kernel.runner import SHARDS, AsyncioRunner
+from kernel.periodic import AsyncioRunner
+from kernel.shards import SHARDS
 from sync.engine.holder import LOOP, is_surely_dead, new_holder
 from sync.engine.workload import Page
 from sync.errors import PassUnanswered
@@ -313,7 +314,7 @@ async def test_a_holder_on_this_machine_that_is_surely_dead_is_not_waited_for(
     machine, _, rest = world.sync.leases.holder.partition("/")
     dead = f"{machine}/{2**22 + 7}/{rest.partition('/')[2]}"
     world.database.write_now(
-        lambda c: runner.claim_shards(c, holder=dead, now=world.clock.now()), step=TEST
+        lambda c: shards.claim_shards(c, holder=dead, now=world.clock.now()), failpoint=TEST
     )
     before = world.clock.now()
 
@@ -353,7 +354,7 @@ async def test_it_runs_by_itself_until_it_is_stopped(
     await loop.stop()
 
     assert world.subjects() == ["Order 1"]
-    assert world.database.read_now(lambda c: runner.holders(c, now=world.clock.now())) == []
+    assert world.database.read_now(lambda c: shards.holders(c, now=world.clock.now())) == []
 
 
 async def test_a_short_silence_of_dataverse_stops_nothing(world: World) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import httpx
 
+from sandbox.process import READY, serve
 from sandbox.registration import split_key
-from sandbox.serving import READY, serve
 
 
 async def test_settings_are_told_before_readiness() -> None:
