@@ -21,11 +21,13 @@ from kernel.shards import LEASE_SECONDS
 from kernel.tasks import OPEN_STATES, TaskState
 from sandbox import people
 from sandbox.server import Sandbox
-from sync.crm.dataverse import DataverseCrm
+from sync.eligibility.dataverse import DataverseMailboxRows
 from sync.engine.holder import new_holder
-from sync.engine.meter import Meter
-from sync.exchange.graph import GraphExchange
-from sync.run.fleet import MailSync, Ports
+from sync.mail.emails.dataverse import DataverseEmailRows
+from sync.mail.exchange.graph import GraphExchange
+from sync.mail.workload import MailWorkload
+from sync.meter import Meter
+from sync.run.assembly import assemble
 from sync.store.tables import links, payloads, quarantine
 from tests.conftest import NOON
 from tests.crashes.beginning import Beginning, Later
@@ -47,14 +49,16 @@ class SyncProcess:
         mailboxes = connect_sync(settings, clock, failpoints=self.points)
         self._connections = (guard, mailboxes)
         meter = Meter()
-        self.sync = MailSync(
+        mail = MailWorkload(
+            GraphExchange(mailboxes.graph, page_size=20),
+            DataverseEmailRows(guard.dataverse, meter),
+            UUID(people.ORGANIZATION_ID),
+        )
+        self.sync = assemble(
             self.database,
             clock,
-            ports=Ports(
-                GraphExchange(mailboxes.graph, page_size=20),
-                DataverseCrm(guard.dataverse, meter),
-            ),
-            organization=UUID(people.ORGANIZATION_ID),
+            workloads=[mail],
+            mailbox_rows=DataverseMailboxRows(guard.dataverse, meter),
             holder=new_holder(),
             meter=meter,
         )

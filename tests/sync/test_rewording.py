@@ -31,7 +31,7 @@ def deliver(world: World, count: int = 3) -> None:
 
 
 def fail(world: World, error: CloudError) -> None:
-    world.crm.fail_next("create_email", *([error] * 100))
+    world.emails.fail_next("create_email", *([error] * 100))
 
 
 async def throttled(world: World) -> None:
@@ -54,7 +54,7 @@ async def refused(world: World) -> None:
 
 async def set_aside(world: World) -> None:
     deliver(world)
-    world.crm.refused_subjects.add("Order 1")
+    world.emails.refused_subjects.add("Order 1")
     await once(world.sync)
 
 
@@ -78,7 +78,7 @@ async def too_many_gone(world: World) -> None:
 async def withdrawn(world: World) -> None:
     deliver(world)
     world.approve_ben()
-    world.crm.rows[ANNA_RECORD] = world.crm.rows.pop(BEN_RECORD)
+    world.mailbox_rows.rows[ANNA_RECORD] = world.mailbox_rows.rows.pop(BEN_RECORD)
     await once(world.sync)
 
 

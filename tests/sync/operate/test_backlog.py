@@ -16,12 +16,12 @@ QUARANTINED = f"1 mail is quarantined: `mailbox-guard mailboxes show {ANNA_RECOR
 
 
 def be_away(world: World, *, times: int = 100) -> None:
-    world.crm.fail_next("create_email", *([TokenUnavailable("No answer.")] * times))
+    world.emails.fail_next("create_email", *([TokenUnavailable("No answer.")] * times))
 
 
 def refuse(world: World, *, times: int = 100) -> None:
     refused = Refused("No access (403).", status=403, hint="Give the right.")
-    world.crm.fail_next("create_email", *([refused] * times))
+    world.emails.fail_next("create_email", *([refused] * times))
 
 
 async def test_mails_that_cannot_be_written_are_told_with_the_reason(world: World) -> None:
@@ -51,7 +51,7 @@ async def test_a_mail_that_waits_because_it_was_asked_to_makes_it_throttled(worl
     world.approve_anna()
     world.exchange.deliver(ANNA_OBJECT, a_message())
     until = world.clock.now() + timedelta(hours=1)
-    world.crm.fail_next("create_email", Throttled("Slow down.", until=until))
+    world.emails.fail_next("create_email", Throttled("Slow down.", until=until))
 
     await once(world.sync)
 
@@ -62,7 +62,7 @@ async def test_what_is_quarantined_is_told_and_does_not_count_as_waiting(world: 
     world.approve_anna()
     world.exchange.deliver(ANNA_OBJECT, a_message(1))
     world.exchange.deliver(ANNA_OBJECT, a_message(2))
-    world.crm.refused_subjects.add("Order 1")
+    world.emails.refused_subjects.add("Order 1")
 
     await once(world.sync)
 
@@ -87,7 +87,7 @@ async def test_what_waited_under_an_earlier_approval_is_not_told_under_the_next(
 ) -> None:
     world.approve_anna()
     world.exchange.deliver(ANNA_OBJECT, a_message())
-    world.crm.fail_next(
+    world.emails.fail_next(
         "create_email", Throttled("Slow down.", until=world.clock.now() + timedelta(hours=1))
     )
     await once(world.sync)

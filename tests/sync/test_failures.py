@@ -14,9 +14,9 @@ from cloud.errors import (
     Unreachable,
     WebhookRejected,
 )
-from sync.engine.link import LinkState
+from sync.model.link import LinkState
 from sync.operate.mailboxes import resume, withdraw
-from sync.run.fleet import AWAY_SECONDS
+from sync.run.full_pass import AWAY_SECONDS
 from sync.run.once import once
 from sync.store import quarantine
 from tests.sync.builders import (
@@ -39,7 +39,7 @@ class TestPoison:
         world.approve_anna()
         for number in range(3):
             world.exchange.deliver(ANNA_OBJECT, a_message(number))
-        world.crm.refused_subjects.add("Order 1")
+        world.emails.refused_subjects.add("Order 1")
 
         report = await once(world.sync)
         again = await once(world.another_process())
@@ -70,24 +70,24 @@ class TestPoison:
         report = await once(world.sync)
 
         assert [one.kind for one in report.problems] == ["quarantined"]
-        assert world.crm.emails == {}
+        assert world.emails.rows == {}
 
     async def test_what_was_refused_comes_with_the_next_pass_once_the_cause_is_gone(
         self, world: World
     ) -> None:
         world.approve_anna()
         world.exchange.deliver(ANNA_OBJECT, a_message(hasAttachments=True), attachments=[FILE])
-        world.crm.refused_subjects.add("Order 1")
+        world.emails.refused_subjects.add("Order 1")
         await once(world.sync)
         refused = await once(world.sync)
-        assert world.crm.requests["create_email"] == 2
+        assert world.emails.requests["create_email"] == 2
         assert [one.kind for one in refused.problems] == ["quarantined"]
-        world.crm.refused_subjects.clear()
+        world.emails.refused_subjects.clear()
 
         report = await once(world.another_process())
 
         assert report.is_clean
-        assert report.counts["created"] == len(world.crm.attachments) == 1
+        assert report.counts["created"] == len(world.emails.attachments) == 1
         assert link(world).state is LinkState.TRACKED
         assert world.database.read_now(lambda c: quarantine.list_for(c, [ANNA_RECORD])) == []
 
@@ -96,13 +96,13 @@ class TestPoison:
     ) -> None:
         world.approve_anna()
         world.exchange.deliver(ANNA_OBJECT, a_message())
-        world.crm.refused_subjects.add("Order 1")
+        world.emails.refused_subjects.add("Order 1")
         await once(world.sync)
         await withdraw(world.database, world.clock, ANNA_RECORD, reason="to be checked")
-        world.crm.refused_subjects.clear()
+        world.emails.refused_subjects.clear()
         world.clock.advance(7200)
         await once(world.sync)
-        assert world.crm.emails == {}
+        assert world.emails.rows == {}
         world.approve_anna()
 
         report = await once(world.sync)
@@ -115,9 +115,9 @@ class TestPoison:
     ) -> None:
         world.approve_anna()
         world.exchange.deliver(ANNA_OBJECT, a_message())
-        world.crm.refused_subjects.add("Order 1")
+        world.emails.refused_subjects.add("Order 1")
         await once(world.sync)
-        world.crm.refused_subjects.clear()
+        world.emails.refused_subjects.clear()
         assert await world.sync.workers.run_due() == 0
 
         await resume(world.database, world.clock, ANNA_RECORD)
@@ -129,7 +129,7 @@ class TestPoison:
     async def test_a_webhook_that_stops_the_row_is_tried_again(self, world: World) -> None:
         world.approve_anna()
         world.exchange.deliver(ANNA_OBJECT, a_message())
-        world.crm.fail_next("create_email", WebhookRejected("Plug-in down.", status=400))
+        world.emails.fail_next("create_email", WebhookRejected("Plug-in down.", status=400))
 
         report = await once(world.sync)
 
@@ -151,7 +151,7 @@ class TestWaiting:
         assert world.subjects() == ["Order 2"]
         assert state(world) == ("throttled", "Slow down. Not before 2026-11-23T13:10:00Z.")
         assert next_at(world) == "2026-11-23T13:10:00Z"
-        assert world.sync.passes.due_at(ANNA_RECORD) == until
+        assert world.sync.visits.due_at(ANNA_RECORD) == until
         assert [one.kind for one in report.problems] == ["unresolved"]
 
     async def test_a_single_pass_waits_for_a_short_throttle_and_ends_clean(
@@ -200,7 +200,7 @@ class TestWaiting:
                 raise away
 
         other = World(world.database, world.clock)
-        other.exchange, other.crm = Broken(), world.crm  # type: ignore[assignment]
+        other.exchange, other.emails = Broken(), world.emails  # type: ignore[assignment]
         started = world.clock.now()
         report = await once(other.another_process())
 
@@ -220,23 +220,23 @@ class TestWaiting:
         world.approve_anna()
         world.exchange.deliver(ANNA_OBJECT, a_message())
         until = world.clock.now() + timedelta(seconds=seconds)
-        world.crm.fail_next("create_email", Throttled("Slow down.", until=until))
+        world.emails.fail_next("create_email", Throttled("Slow down.", until=until))
 
         report = await once(world.sync)
 
         assert until <= world.clock.now() < until + timedelta(seconds=1)
-        assert world.crm.requests["create_email"] == 2
+        assert world.emails.requests["create_email"] == 2
         assert report.is_clean
 
     async def test_an_unknown_outcome_is_looked_up_by_the_rows_own_key(self, world: World) -> None:
         world.approve_anna()
         world.exchange.deliver(ANNA_OBJECT, a_message())
-        world.crm.fail_next("complete_email", Unknown("No answer.", until=world.clock.now()))
+        world.emails.fail_next("complete_email", Unknown("No answer.", until=world.clock.now()))
 
         report = await once(world.sync)
 
-        assert len(world.crm.emails) == 1
-        [row] = world.crm.emails.values()
+        assert len(world.emails.rows) == 1
+        [row] = world.emails.rows.values()
         assert row["statecode"] == 1
         assert report.is_clean
 
@@ -283,12 +283,12 @@ class TestWaiting:
                 return await original(*args, **options)
 
         flaky = World(world.database, world.clock)
-        flaky.exchange, flaky.crm = Flaky(), world.crm  # type: ignore[assignment]
+        flaky.exchange, flaky.emails = Flaky(), world.emails  # type: ignore[assignment]
         await once(flaky.another_process())
-        assert len(world.crm.emails) == 10
+        assert len(world.emails.rows) == 10
 
         await once(flaky.another_process())
-        assert len(world.crm.emails) == 25
+        assert len(world.emails.rows) == 25
         assert calls[2] == calls[1]
 
 
@@ -297,7 +297,7 @@ class TestWithdrawal:
         world.approve_anna()
         world.exchange.deliver(ANNA_OBJECT, a_message())
         later = world.clock.now() + timedelta(hours=1)
-        world.crm.fail_next("create_email", Throttled("Slow down.", until=later))
+        world.emails.fail_next("create_email", Throttled("Slow down.", until=later))
         await once(world.sync)
         await withdraw(world.database, world.clock, ANNA_RECORD, reason="to be checked")
         requests = world.exchange.requests[ANNA_OBJECT]
@@ -305,7 +305,7 @@ class TestWithdrawal:
 
         await once(world.sync)
         await world.sync.workers.run_due()
-        assert world.crm.emails == {}
+        assert world.emails.rows == {}
         assert world.exchange.requests[ANNA_OBJECT] == requests
 
         world.approve_anna()

@@ -1,4 +1,4 @@
-"""The adapter of the Exchange port over Graph."""
+"""The adapter of the port to Exchange over Graph."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from typing import Any
 from cloud.classify import ITEM_GONE_CODES
 from cloud.errors import NotThere
 from cloud.graph import MESSAGE_SELECT, Graph
-from sync.exchange.port import Page, Permit
+from sync.engine.workload import Page, Permit
 
-# The body comes with the page: read apart it would cost a request for each mail.
-PAGE_SELECT = (*MESSAGE_SELECT, "body")
+# The body comes with the page: read apart it would cost a request for each mail. So does what
+# policies see beside it. A round keeps what its first request asked for, so all is always asked.
+PAGE_SELECT = (*MESSAGE_SELECT, "body", "categories")
+# Graph's messages have no property for the sender's sensitivity and the size; MAPI's have.
+# Source: "message: delta" (`$expand` is supported); MS-OXPROPS, PidTagSensitivity and
+# PidTagMessageSize.
+EXPAND = "singleValueExtendedProperties($filter=id eq 'Integer 0x36' or id eq 'Integer 0xe08')"
 
 
 class GraphExchange:
@@ -29,6 +34,7 @@ class GraphExchange:
             page_size=self._page_size,
             permit=permit,
             select=PAGE_SELECT,
+            expand=EXPAND,
             reason="list changed mail of an approved mailbox",
         )
         return Page(tuple(page.items), next_link=page.next_link, delta_link=page.delta_link)
@@ -41,6 +47,7 @@ class GraphExchange:
             object_id,
             item_id,
             select=(*PAGE_SELECT, "internetMessageHeaders"),
+            expand=EXPAND,
             permit=permit,
             reason="read a tracked mail",
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cloud.errors import CloudError, CursorLost, NotThere
-from sync.exchange.port import Page, Permit
+from sync.engine.workload import Page, Permit
 
 INBOX_ID = "inbox-folder-id"
 

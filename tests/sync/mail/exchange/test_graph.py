@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from cloud.errors import NotThere
-from sync.exchange.graph import GraphExchange
+from sync.mail.exchange.graph import GraphExchange
 from tests.cloud.scripted import MAILBOX, Scripted, ok, permitted, problem
 
 GONE = problem(404, "ErrorItemNotFound")

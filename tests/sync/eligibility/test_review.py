@@ -9,6 +9,7 @@ from kernel import approvals
 from kernel.approvals import Approval
 from sync.errors import MailboxUnknown
 from sync.operate.mailboxes import list_mailboxes, pause, resume, show_mailbox, withdraw
+from sync.run.full_pass import full_pass
 from sync.run.once import once
 from tests.sync.builders import (
     ANNA_OBJECT,
@@ -50,7 +51,7 @@ async def test_what_dataverse_no_longer_backs_is_withdrawn_before_any_access(
 ) -> None:
     world.approve_anna()
     world.exchange.deliver(ANNA_OBJECT, a_message())
-    world.crm.put_mailbox(a_mailbox_row(**change))
+    world.mailbox_rows.put(a_mailbox_row(**change))
 
     report = await once(world.sync)
 
@@ -63,7 +64,7 @@ async def test_what_dataverse_no_longer_backs_is_withdrawn_before_any_access(
 
 async def test_a_mailbox_row_that_is_gone_is_withdrawn(world: World) -> None:
     world.approve_anna()
-    del world.crm.rows[ANNA_RECORD]
+    del world.mailbox_rows.rows[ANNA_RECORD]
 
     await once(world.sync)
 
@@ -72,7 +73,7 @@ async def test_a_mailbox_row_that_is_gone_is_withdrawn(world: World) -> None:
 
 async def test_an_address_in_other_letters_is_the_same_address(world: World) -> None:
     world.approve_anna()
-    world.crm.put_mailbox(a_mailbox_row(address="ANNA@Contoso.com"))
+    world.mailbox_rows.put(a_mailbox_row(address="ANNA@Contoso.com"))
 
     await once(world.sync)
 
@@ -100,8 +101,8 @@ async def test_too_many_withdrawals_at_once_stop_and_ask_a_person(world: World) 
 async def test_a_mailbox_that_microsofts_service_owns_is_not_reached(world: World) -> None:
     world.approve_anna()
     world.exchange.deliver(ANNA_OBJECT, a_message())
-    world.crm.put_mailbox(a_mailbox_row(incoming_delivery=2, profile_id=PROFILE.upper()))
-    world.crm.profiles.add(PROFILE)
+    world.mailbox_rows.put(a_mailbox_row(incoming_delivery=2, profile_id=PROFILE.upper()))
+    world.mailbox_rows.profiles.add(PROFILE)
 
     await once(world.sync)
 
@@ -113,11 +114,11 @@ async def test_a_mailbox_that_microsofts_service_owns_is_not_reached(world: Worl
 async def test_deactivating_the_profile_hands_the_mailbox_over(world: World) -> None:
     world.approve_anna()
     world.exchange.deliver(ANNA_OBJECT, a_message())
-    world.crm.put_mailbox(a_mailbox_row(incoming_delivery=2, profile_id=PROFILE))
+    world.mailbox_rows.put(a_mailbox_row(incoming_delivery=2, profile_id=PROFILE))
 
     await once(world.sync)
 
-    assert len(world.crm.emails) == 1
+    assert len(world.emails.rows) == 1
     assert shown(world)["state"] == "synced"
 
 
@@ -127,8 +128,8 @@ async def test_a_mailbox_whose_profile_cannot_be_read_is_not_reached_and_says_so
     world.approve_anna()
     world.approve_ben()
     world.exchange.deliver(ANNA_OBJECT, a_message())
-    world.crm.put_mailbox(a_mailbox_row(incoming_delivery=2, profile_id=PROFILE))
-    world.crm.fail_next("active_profiles", RequestRejected("No such table.", status=400))
+    world.mailbox_rows.put(a_mailbox_row(incoming_delivery=2, profile_id=PROFILE))
+    world.mailbox_rows.fail_next("active_profiles", RequestRejected("No such table.", status=400))
 
     report = await once(world.sync)
 
@@ -152,22 +153,22 @@ async def test_a_mailbox_that_is_not_visited_has_no_next_visit(world: World) -> 
     assert shown(world)["next_at"] is not None
     world.clock.advance(11)
     await world.sync.leases.claim()
-    await world.sync.full_pass(world.sync.leases.shards)
+    await full_pass(world.sync, world.sync.leases.shards)
 
     await pause(world.database, world.clock, ANNA_RECORD, reason="holiday")
     await world.sync.freshness.flush()
     assert shown(world)["next_at"] is None
 
     await resume(world.database, world.clock, ANNA_RECORD)
-    world.crm.put_mailbox(a_mailbox_row(incoming_delivery=2, profile_id=PROFILE))
-    world.crm.profiles.add(PROFILE)
-    await world.sync.full_pass(world.sync.leases.shards)
+    world.mailbox_rows.put(a_mailbox_row(incoming_delivery=2, profile_id=PROFILE))
+    world.mailbox_rows.profiles.add(PROFILE)
+    await full_pass(world.sync, world.sync.leases.shards)
     assert (shown(world)["state"], shown(world)["next_at"]) == ("microsoft-sync", None)
 
 
 async def test_without_dataverse_no_mailbox_is_reached(world: World) -> None:
     world.approve_anna()
-    world.crm.fail_next("mailboxes", Unreachable("Down.", until=world.clock.now()))
+    world.mailbox_rows.fail_next("mailboxes", Unreachable("Down.", until=world.clock.now()))
 
     with pytest.raises(Unreachable):
         await once(world.sync)
@@ -187,7 +188,7 @@ async def test_a_paused_mailbox_rests_until_it_is_resumed(world: World) -> None:
 
     await resume(world.database, world.clock, ANNA_RECORD)
     await once(world.sync)
-    assert len(world.crm.emails) == 1
+    assert len(world.emails.rows) == 1
     assert shown(world)["state"] == "synced"
 
 

@@ -1,4 +1,16 @@
-"""The port to Dataverse: which mailboxes it holds, and the rows that mail becomes."""
+"""The port to the email rows of Dataverse.
+
+Terms:
+- *email row*: a row of the email table, under an id that was computed from the mail, so that the
+  same mail has the same row from whichever mailbox it came;
+- *open*: a row that can still be changed and take attachments; once it is *completed* as Received
+  it is read-only, so the order is row, attachments, completion;
+- *columns*: what is written, under the logical names of the Web API.
+
+Every write is safe to repeat: what exists already is said, not written twice. Errors are those of
+`cloud.errors`; `RequestRejected` for what the organisation refuses, `NotThere` where a row or a
+table that the columns name does not exist.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +19,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
-APPROVED = 1
-SERVER_SIDE_SYNC = 2
-ACTIVE = 0
-
-
-@dataclass(frozen=True, slots=True)
-class MailboxRow:
-    """What Dataverse says of a mailbox; a column that did not come is None."""
-
-    record_id: str
-    address: str | None
-    approval: int | None
-    state: int | None
-    incoming_delivery: int | None
-    profile_id: str | None
-
 
 @dataclass(frozen=True, slots=True)
 class EmailRow:
-    """What is needed of an email row that exists already."""
+    """What is needed of an email row that exists already; times are ISO 8601 texts."""
 
     row_id: str
     is_open: bool
@@ -34,16 +30,8 @@ class EmailRow:
     sent_at: str | None
 
 
-class Crm(Protocol):
-    """Rows of the configured Dataverse organisation."""
-
-    async def mailboxes(self) -> list[MailboxRow]:
-        """Return every mailbox row, read now, in pages. All of them, or an error."""
-        ...
-
-    async def active_profiles(self) -> frozenset[str]:
-        """Return the ids of the server profiles that are active, in lower case."""
-        ...
+class EmailRows(Protocol):
+    """The email rows of the configured organisation."""
 
     async def create_email(self, row_id: UUID, columns: Mapping[str, Any]) -> bool:
         """Create an open email row; return False when a row with that id exists."""

@@ -1,4 +1,4 @@
-"""Rows in memory: the twin of Dataverse. Completed rows are read-only, as the real ones are."""
+"""Email rows in memory: the twin of Dataverse. Completed rows are read-only, as real ones are."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from uuid import UUID
 
 from cloud.errors import CloudError, NotThere, RequestRejected
 from kernel.failpoints import NONE, Failpoints
-from sync.crm.port import EmailRow, MailboxRow
-from sync.engine.meter import Meter
-from sync.failpoints import ATTACHMENT, COMPLETION, ROW
+from sync.mail.emails.port import EmailRow
+from sync.mail.failpoints import ATTACHMENT, COMPLETION, ROW
+from sync.meter import Meter
 
 
-class MemoryCrm:
+class MemoryEmailRows:
     """An organisation that a test fills; `requests` counts by operation.
 
     Like the transport, it reaches `before-send` and `after-send` of each write's step.
@@ -23,31 +23,15 @@ class MemoryCrm:
     def __init__(self, *, meter: Meter | None = None, failpoints: Failpoints = NONE) -> None:
         self.meter = meter or Meter()
         self.failpoints = failpoints
-        self.rows: dict[str, MailboxRow] = {}
-        self.profiles: set[str] = set()
-        self.emails: dict[UUID, dict[str, Any]] = {}
+        self.rows: dict[UUID, dict[str, Any]] = {}
         self.attachments: dict[UUID, dict[str, Any]] = {}
         self.requests: Counter[str] = Counter()
         self.refused_subjects: set[str] = set()
         self._faults: dict[str, list[CloudError]] = defaultdict(list)
 
-    def put_mailbox(self, row: MailboxRow) -> None:
-        """Let the organisation hold a mailbox row."""
-        self.rows[row.record_id] = row
-
     def fail_next(self, operation: str, *errors: CloudError) -> None:
         """Answer the next requests of that operation (a method's name) with these errors."""
         self._faults[operation].extend(errors)
-
-    async def mailboxes(self) -> list[MailboxRow]:
-        """Return every mailbox row."""
-        self._count("mailboxes")
-        return list(self.rows.values())
-
-    async def active_profiles(self) -> frozenset[str]:
-        """Return the active server profiles."""
-        self._count("active_profiles")
-        return frozenset(self.profiles)
 
     async def create_email(self, row_id: UUID, columns: Mapping[str, Any]) -> bool:
         """Create an open email row."""
@@ -55,16 +39,16 @@ class MemoryCrm:
         self._count("create_email")
         if columns.get("subject") in self.refused_subjects:
             raise RequestRejected("The subject is refused.", status=400)
-        is_new = row_id not in self.emails
+        is_new = row_id not in self.rows
         if is_new:
-            self.emails[row_id] = {"statecode": 0, "statuscode": 1, **columns}
+            self.rows[row_id] = {"statecode": 0, "statuscode": 1, **columns}
         self.failpoints.reach(ROW, "after-send")
         return is_new
 
     async def email(self, row_id: UUID) -> EmailRow | None:
         """Return an email row."""
         self._count("email")
-        row = self.emails.get(row_id)
+        row = self.rows.get(row_id)
         if row is None:
             return None
         return EmailRow(
@@ -94,7 +78,7 @@ class MemoryCrm:
         self.failpoints.reach(COMPLETION, "after-send")
 
     def _open_row(self, row_id: UUID) -> dict[str, Any]:
-        row = self.emails.get(row_id)
+        row = self.rows.get(row_id)
         if row is None:
             raise NotThere("The email row does not exist.", status=404)
         if row["statecode"] != 0:
