@@ -8,7 +8,7 @@ from console.metrics import PrometheusMetrics
 from console.reference.table import table
 
 _HEAD = """\
-# PrometheusMetrics
+# Metrics
 
 `GET /metrics` answers in Prometheus' text form. Addresses, record ids and other personal values are
 in no label.
