@@ -1,4 +1,4 @@
-"""Visiting mailboxes: each alone, so that the trouble of one never stops another.
+"""Visiting mailboxes: each alone, so that what is wrong with one never stops another.
 
 No class of error takes a mailbox off the schedule: the next visit comes, and what was wrong stands
 in the mailbox's state meanwhile.

@@ -13,6 +13,7 @@ from rules.engine.policy_set import PolicySet
 from sync.eligibility.memory import MemoryMailboxRows
 from sync.eligibility.port import MailboxRow
 from sync.engine.holder import LOOP, new_holder
+from sync.engine.judging import CurrentPolicies
 from sync.engine.workload import Workload
 from sync.mail.emails.memory import MemoryEmailRows
 from sync.mail.exchange.memory import MemoryExchange
@@ -116,22 +117,27 @@ class World:
         self.mailbox_rows = MemoryMailboxRows(meter=self.meter)
         self.mailbox_rows.put(a_mailbox_row(ANNA_RECORD))
         self.mailbox_rows.put(a_mailbox_row(BEN_RECORD))
+        self.mail = MailWorkload
         self.others: list[Workload[Any]] = []
         self.policies: PolicySet | None = None
         self.exchange.add_mailbox(ANNA_OBJECT)
         self.exchange.add_mailbox(BEN_OBJECT)
         self.sync = self.another_process()
 
-    def another_process(self, database: Database | None = None) -> Assembly:
-        policies = self.policies
+    def another_process(
+        self, database: Database | None = None, *, policies: CurrentPolicies | None = None
+    ) -> Assembly:
+        policy_set = self.policies
+        if policies is None and policy_set is not None:
+            policies = lambda: policy_set  # noqa: E731 - a name of its own would say no more.
         return assemble(
             database or self.database,
             self.clock,
-            workloads=[MailWorkload(self.exchange, self.emails, ORGANIZATION), *self.others],
+            workloads=[self.mail(self.exchange, self.emails, ORGANIZATION), *self.others],
             mailbox_rows=self.mailbox_rows,
             holder=new_holder(LOOP),
             meter=self.meter,
-            policies=None if policies is None else lambda: policies,
+            policies=policies,
         )
 
     def approve_anna(self) -> int:

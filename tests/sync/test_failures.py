@@ -243,7 +243,7 @@ class TestWaiting:
     @pytest.mark.parametrize(
         "error", [Refused("No access.", status=403), KeyError("surprise")], ids=["403", "bug"]
     )
-    async def test_the_trouble_of_one_mailbox_stops_no_other_and_ends_by_itself(
+    async def test_what_is_wrong_with_one_mailbox_stops_no_other_and_ends_by_itself(
         self, world: World, error: Any
     ) -> None:
         world.approve_anna()

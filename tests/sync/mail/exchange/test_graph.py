@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from cloud.errors import NotThere
-from sync.mail.exchange.graph import GraphExchange
+from sync.mail.exchange.graph import EXPAND, GraphExchange
 from tests.cloud.scripted import MAILBOX, Scripted, ok, permitted, problem
 
 GONE = problem(404, "ErrorItemNotFound")
@@ -28,6 +28,18 @@ async def test_a_mail_that_is_there_has_a_folder_attachments_and_bytes() -> None
     listed = await exchange.attachments(MAILBOX, "m1", permit=permitted)
     assert listed == [{"id": "a1", "name": "a.txt"}]
     assert await exchange.attachment_bytes(MAILBOX, "m1", "a1", permit=permitted) == b"order"
+
+
+async def test_a_page_and_a_mail_are_asked_for_with_all_that_a_row_and_a_policy_need() -> None:
+    link = "https://graph.example.com/v1.0/users/x/messages/delta?$deltatoken=1"
+    service = Scripted(ok({"value": [], "@odata.deltaLink": link.replace("/x/", f"/{MAILBOX}/")}))
+    exchange = GraphExchange(service.graph)
+    await exchange.page(MAILBOX, folder="inbox", link=None, permit=permitted)
+    await exchange.message(MAILBOX, "m1", permit=permitted)
+    for request in service.requests:
+        options = dict(request.url.params)
+        assert {"body", "categories"} <= set(options["$select"].split(","))
+        assert options["$expand"] == EXPAND
 
 
 async def test_a_mail_that_is_gone_has_nothing() -> None:

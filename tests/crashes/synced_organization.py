@@ -74,7 +74,7 @@ class SyncProcess:
             await one.aclose()
 
 
-class SyncHouse:
+class SyncedOrganization:
     """The organisation and the process of the moment."""
 
     def __init__(self, sandbox: Sandbox, clock: FrozenClock) -> None:
@@ -192,11 +192,11 @@ def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 
 
 @asynccontextmanager
-async def open_sync_house() -> AsyncIterator[SyncHouse]:
-    """Yield a house whose times stand still at noon."""
+async def open_synced_organization() -> AsyncIterator[SyncedOrganization]:
+    """Yield an organisation whose times stand still at noon."""
     clock = FrozenClock(NOON)
     asyncio.get_running_loop().set_exception_handler(_report)
     async with Sandbox(clock=clock) as sandbox:
-        house = SyncHouse(sandbox, clock)
-        yield house
-        await house.stop()
+        synced = SyncedOrganization(sandbox, clock)
+        yield synced
+        await synced.stop()
