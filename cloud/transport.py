@@ -363,8 +363,8 @@ class Transport:
             budget.heed_slots(int(hint))
 
     def _reach(self, call: Call, point: str) -> None:
-        if call.step is not None:
-            self._failpoints.reach(call.step, point)
+        if call.failpoint is not None:
+            self._failpoints.reach(call.failpoint, point)
 
     def _budget_of(self, call: Call, service: Service, mailbox: str) -> Budget:
         if service.name == "dataverse":

@@ -13,6 +13,7 @@ from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 
 from console.metrics import CONTENT_TYPE, PrometheusMetrics
+from kernel.tasks import TaskCounts
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -56,7 +57,7 @@ def application(
     *,
     readiness: Readiness,
     metrics: PrometheusMetrics,
-    count_tasks: Callable[[], Awaitable[dict[tuple[str, str], int]]],
+    count_tasks: Callable[[], Awaitable[TaskCounts]],
 ) -> Front:
     """Return the whole surface. `readiness` answers `{"ready": bool, …}`; False becomes 503."""
     rest = FastAPI(title="Mailbox Guard", docs_url=None, redoc_url=None, openapi_url=None)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from guard.columns.change import GuardedChange
+from guard.columns.compare import is_same
 from guard.ledger.entry import Recorded
-from guard.ledger.mirror import is_same
 from guard.ledger.port import ALLOWED, Ledger
 from rules.model.change import Change
 from rules.model.decision import Decision, Finding, Outcome
@@ -21,13 +22,13 @@ _JUDGED = ("rules", "no-policy", "error")
 
 
 async def decision_confirmed_by(
-    change: Change, *, actor_id: str | None, ledger: Ledger, now: datetime
+    change: GuardedChange, *, actor_id: str | None, ledger: Ledger, now: datetime
 ) -> Recorded | None:
     """Return the synchronous decision that allowed exactly this change and was not used yet."""
     earlier = await ledger.decisions_on(change.record_id, since=now - CONFIRMED_WITHIN)
     used = {one.public.get("confirms") for one in earlier}
     for one in earlier:
-        if one.id not in used and _allowed(one, change, actor_id=actor_id):
+        if one.id not in used and _allowed(one, change.change, actor_id=actor_id):
             return one
     return None
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from guard.columns import APPROVAL, APPROVED, TABLES
+from guard.columns.change import GuardedChange
+from guard.columns.compare import is_equal
+from guard.columns.table import APPROVAL, APPROVED, TABLES
 from guard.identity import OwnIdentity
-from guard.ledger.mirror import differing, is_equal
 from guard.ledger.port import Ledger
 from guard.receive.ancestors import ancestors_of
 from guard.receive.delivery import Delivery
@@ -27,19 +28,16 @@ def announced(table: str, columns: Mapping[str, Value]) -> dict[str, Value]:
 
 
 async def is_own_write(
-    delivery: Delivery, change: Change, *, own: OwnIdentity, ledger: Ledger
+    delivery: Delivery, change: GuardedChange, *, identity: OwnIdentity, ledger: Ledger
 ) -> bool:
     """Return whether a change is one that the guard announced and is making itself."""
-    if own.user_id is None or delivery.initiating_user_id != own.user_id:
+    if identity.user_id is None or delivery.initiating_user_id != identity.user_id:
         return False
     for tag in _tags(delivery):
         write = await ledger.own_write(tag)
         if write is None or change.record_id not in write.record_ids:
             continue
-        if all(
-            _is_announced(change, name, write.columns)
-            for name in differing(change.table, change.before, change.after)
-        ):
+        if all(_is_announced(change.change, name, write.columns) for name in change.altered):
             return True
     return False
 

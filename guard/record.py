@@ -1,16 +1,21 @@
-"""A judged change becomes a recorded decision with its effects: the one place that does so."""
+"""Making a decision durable with all that follows from it: the one place that does so.
+
+Law 2: no decision leaves before it is on disk. What is recorded beside the decision is what it was
+made on, so that it can be made again; of the columns no more than a rule may name or is guarded.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from guard import consequences
 from guard.answers import recorded_finding
 from guard.case import Case
-from guard.columns import TABLES
+from guard.columns.table import TABLES
+from guard.consequences import ALLOWING, Committed, OwedBy
 from guard.judge import Judged
 from guard.ledger.codec import storable
 from guard.ledger.entry import NO_EFFECTS, Effects, Entry, MirrorRow, Recorded
@@ -25,13 +30,16 @@ from rules.model.decision import Decision, Outcome
 
 ENFORCE = "enforce"
 OBSERVE = "observe"
-_ALLOWING = (Outcome.ALLOW, Outcome.WARN)
 _NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What was decided, ready to be recorded; `effects` belong to it in enforcement."""
+    """What was decided, ready to be recorded.
+
+    `cause` says what decided it (docs/answers.md). `private` and `public` go into the private and
+    the public part of the record, beside what every record holds.
+    """
 
     decision: Decision
     cause: str
@@ -43,8 +51,10 @@ class Conclusion:
 class DecisionRecorder:
     """Records decisions.
 
-    With `enforcement` observe every answer is 200 and nothing is reverted or granted; approvals
-    are still withdrawn, because what was observed is no longer what was approved.
+    `owed_by` says which obligations a decision on a committed change has. With `enforcement`
+    observe every answer is 200 and nothing is owed; approvals are still withdrawn, because what was
+    observed is no longer what was approved. A record that can't be written within
+    `ledger_deadline_seconds` is given up.
     """
 
     def __init__(
@@ -53,15 +63,17 @@ class DecisionRecorder:
         clock: Clock,
         metrics: GuardMetrics,
         *,
+        owed_by: OwedBy,
         enforcement: str = ENFORCE,
         ledger_deadline_seconds: float = 10.0,
     ) -> None:
         self._ledger = ledger
         self._clock = clock
         self._metrics = metrics
+        self._owed_by = owed_by
         self._enforcement = enforcement
         self._ledger_deadline_seconds = ledger_deadline_seconds
-        self._kept_names: dict[tuple[str, str], frozenset[str]] = {}
+        self._recorded_names: dict[tuple[str, str], frozenset[str]] = {}
 
     @property
     def enforces(self) -> bool:
@@ -71,18 +83,23 @@ class DecisionRecorder:
     def judged(
         self,
         case: Case,
-        change: Change,
         judged: Judged,
         *,
         now: datetime,
         cause: str | None = None,
         **public: Any,
     ) -> Awaitable[Recorded]:
-        """Record the decision on a change, with what must follow."""
+        """Record the decision on a change, with what must follow.
+
+        `cause` stands in for the decision's own; `public` is added to the record's public part.
+        Raises Unavailable, at the latest when awaited, if it could not be written in time; then
+        nothing was decided.
+        """
+        change = judged.change.change
         self._count(judged)
         cause = cause or (
             "deferred"
-            if judged.deferred and judged.decision.outcome in _ALLOWING
+            if judged.deferred and judged.decision.outcome in ALLOWING
             else judged.decision.cause
         )
         if judged.deferred:
@@ -93,16 +110,29 @@ class DecisionRecorder:
             judged.decision,
             cause,
             judged.policy_set,
-            private=grounds_of(
+            private=recorded_grounds(
                 change,
                 judged.facts,
-                kept=self._kept_of(change.table, judged.policy_set),
+                kept=self._names_of(change.table, judged.policy_set),
                 sources=judged.sources,
             ),
             public=public,
         )
         decision_id = new_id(now)
-        effects = self._effects(case, change, judged.decision.outcome, decision_id, now)
+        effects = self._effects(case, judged, decision_id, now)
+        return self.record(case, conclusion, now=now, effects=effects, decision_id=decision_id)
+
+    def unread(self, case: Case, conclusion: Conclusion, *, now: datetime) -> Awaitable[Recorded]:
+        """Record the refusal of a committed change that could not be judged yet.
+
+        In enforcement its approvals end, and that it is judged is owed.
+        """
+        if not self.enforces:
+            return self.record(case, conclusion, now=now)
+        decision_id = new_id(now)
+        effects = consequences.of_unread(case.table, case.record_id, decision_id=decision_id)
+        refusal = Committed(case, decision_id, conclusion.decision.outcome, change=None)
+        effects = replace(effects, tasks=self._owed_by(refusal))
         return self.record(case, conclusion, now=now, effects=effects, decision_id=decision_id)
 
     def record(
@@ -171,50 +201,44 @@ class DecisionRecorder:
         )
 
     def _status(self, case: Case, outcome: Outcome) -> int:
-        if not case.is_synchronous or not self.enforces or outcome in _ALLOWING:
+        if not case.is_synchronous or not self.enforces or outcome in ALLOWING:
             return 200
         return 403
 
-    def _effects(
-        self, case: Case, change: Change, outcome: Outcome, decision_id: str, now: datetime
-    ) -> Effects:
+    def _effects(self, case: Case, judged: Judged, decision_id: str, now: datetime) -> Effects:
         """Nothing follows from a synchronous decision: a later step may still roll it back."""
+        change, outcome = judged.change, judged.decision.outcome
         if case.is_synchronous or not change.record_id:
             return NO_EFFECTS
         # A time ahead of ours would keep every later change out of the mirror.
         changed_at = min(case.changed_at or now, now)
-        if outcome in _ALLOWING:
-            return consequences.of_allowed(
-                case,
-                change,
-                decision_id=decision_id,
-                grants=self.enforces,
-                changed_at=changed_at,
+        if outcome in ALLOWING:
+            effects = consequences.of_allowed(
+                change, decision_id=decision_id, changed_at=changed_at
             )
-        effects = consequences.of_refused(
-            change, outcome, decision_id=decision_id, reverts=self.enforces
-        )
+        else:
+            effects = consequences.of_refused(change, outcome, decision_id=decision_id)
         if self.enforces:
+            owed = self._owed_by(Committed(case, decision_id, outcome, change))
+            return replace(effects, tasks=owed) if owed else effects
+        if outcome in ALLOWING:
             return effects
         # Nobody will put the row back, so what was observed is what is known from now on.
-        seen = MirrorRow(change.table, change.record_id, change.after, changed_at, decision_id)
-        return Effects(effects.tasks, effects.withdrawals, seen)
+        whole, table = change.change, change.change.table
+        seen = MirrorRow(table, change.record_id, whole.after, changed_at, decision_id)
+        return replace(effects, mirror=seen)
 
-    def _kept_of(self, table: str, policy_set: PolicySet) -> frozenset[str]:
+    def _names_of(self, table: str, policy_set: PolicySet) -> frozenset[str]:
         """Return the columns that a rule may name or that are guarded: nothing else is recorded."""
         key = (policy_set.digest, table)
-        names = self._kept_names.get(key)
+        names = self._recorded_names.get(key)
         if names is None:
-            names = self._kept_names[key] = kept_names(table, policy_set)
+            names = self._recorded_names[key] = recorded_names(table, policy_set)
         return names
 
     def now(self) -> datetime:
         """Return the present moment."""
         return self._clock.now()
-
-    def new_id(self, now: datetime) -> str:
-        """Return the id of a decision about to be recorded."""
-        return new_id(now)
 
     def _count(self, judged: Judged) -> None:
         for path in judged.facts.missing:
@@ -223,7 +247,7 @@ class DecisionRecorder:
             self._metrics.rule_failed(finding.id, finding.result)
 
 
-def grounds_of(
+def recorded_grounds(
     change: Change, facts: Facts, *, kept: frozenset[str], sources: Mapping[str, str]
 ) -> dict[str, Any]:
     """Return what a decision was made on, as it is recorded: of the columns those that are kept."""
@@ -249,7 +273,7 @@ def grounds_of(
     return grounds
 
 
-def kept_names(table: str, policy_set: PolicySet) -> frozenset[str]:
+def recorded_names(table: str, policy_set: PolicySet) -> frozenset[str]:
     """Return the columns of a table that a decision record holds, by their flat names."""
     guarded = TABLES[table]
     names = set(guarded.flat) | {f"{name}.type" for name in guarded.columns}

@@ -93,11 +93,12 @@ async def _scan(
                 readiness=lambda: None,
             )
             await guard.introduce()
-            scanned = await _judged(guard.scanner, log_file, clock)
+            scanner = guard.parts.scanner
+            scanned = await _judged(scanner, log_file, clock)
             applied, stopped = None, None
             if applies:
                 try:
-                    applied = await guard.scanner.apply(scanned, withdrawals_allowed=yes_withdraw)
+                    applied = await scanner.apply(scanned, withdrawals_allowed=yes_withdraw)
                 except BrakePulled as brake:
                     stopped = brake
         finally:

@@ -1,6 +1,7 @@
 """Pages of docs/ that are made from the code, so that they cannot fall behind it.
 
-Each function returns the whole text of a page, also where only a table of it is made; a test holds that the committed page is that text.
+Each function returns the whole text of a page, also where only a table of it is made; a test holds
+that the committed page is that text.
 `python -m console.reference --write` makes them anew, `--check` names those that are stale.
 """
 

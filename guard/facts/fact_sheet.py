@@ -7,9 +7,18 @@ from dataclasses import dataclass, field
 
 from guard.receive.ancestors import Ancestor
 from kernel.errors import GuardError
+from kernel.words import DocumentedWord
 from rules.model.change import Change, Facts, Value
 
 UNREADABLE_OWNER = "the owner's row belongs to the same transaction"
+
+
+class Absence(DocumentedWord):
+    """Why a fact isn't known, for whatever is decided by it; the reason beside it is for people."""
+
+    OTHER = "other", "Nothing more is to be concluded from it."
+    SAME_TRANSACTION = "same-transaction", "After the commit its row can be read."
+    NO_SUCH_USER = "no-such-user", "Dataverse answered that there is no such user."
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +55,16 @@ def reason_of(error: GuardError) -> str:
 
 @dataclass(slots=True)
 class FactSheet:
-    """The facts of one decision while they come in, each with its source.
+    """The facts of one decision while they come in, by their full path ("actor.upn").
 
-    `unanswered` is why a service gave no answer, the last time that one didn't.
+    `sources` says where each known value comes from. `missing` holds for people why another isn't
+    known, `absences` the same for programs. `unanswered` is why a service gave no answer, the last
+    time that one didn't.
     """
 
     values: dict[str, Value] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    absences: dict[str, Absence] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
     unanswered: str | None = None
 
@@ -61,13 +73,17 @@ class FactSheet:
         self.values[path] = value
         self.sources[path] = source
 
-    def lack(self, path: str, reason: str) -> None:
-        """Keep why a fact isn't known."""
+    def lack(self, path: str, reason: str, absence: Absence = Absence.OTHER) -> None:
+        """Keep why a fact isn't known; one that is known already stays so."""
         if path not in self.values:
             self.missing[path] = reason
+            self.absences[path] = absence
 
     def lack_answer(self, paths: Iterable[str], error: GuardError) -> None:
-        """Keep that these facts were asked for, and why no answer came."""
+        """Keep that these facts were asked for, and why no answer came.
+
+        Only what may pass by itself counts as unanswered: a refusal is an answer.
+        """
         reason = reason_of(error)
         self.unanswered = reason if error.transient else self.unanswered
         for path in paths:
@@ -76,13 +92,13 @@ class FactSheet:
     def disown(self, path: str, reason: str) -> None:
         """Take back a fact that turned out to mean nothing."""
         self.values.pop(path, None)
-        self.missing[path] = reason
+        self.lack(path, reason)
 
     def complete(self, needed: frozenset[str], *, reason: str) -> None:
         """Give every needed fact that is still open the same reason."""
         for path in needed:
-            if path not in self.values:
-                self.missing.setdefault(path, reason)
+            if path not in self.missing:
+                self.lack(path, reason)
 
     def facts(self, needed: frozenset[str]) -> Facts:
         """Return what was needed."""

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from guard.ledger.codec import bytes_of, values_from
+from kernel.approvals import WithdrawalCause
 from kernel.digest import sha256_hex
 from kernel.tables import microseconds
 from rules.model.change import Value
@@ -109,6 +110,7 @@ class Withdrawal:
     With `unless_address` an approval for this very address, object owner unchanged, is kept.
     """
 
+    cause: WithdrawalCause
     reason: str
     record_id: str | None = None
     owner_id: str | None = None

@@ -7,6 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+from guard.columns.compare import address_of
+from guard.columns.owner import mailbox_owner_id
+from guard.columns.table import TABLES, TableRole
 from guard.ledger.entry import (
     NO_EFFECTS,
     Effects,
@@ -15,7 +18,7 @@ from guard.ledger.entry import (
     Recorded,
     recorded,
 )
-from guard.ledger.mirror import address_of, merged
+from guard.ledger.mirror import merged
 from guard.ledger.own_writes import OwnWrite
 from guard.ledger.recent import Attempt, attempt_of
 from rules.engine.policy_set import PolicySet
@@ -119,9 +122,7 @@ class MemoryLedger:
         return [
             row
             for (table, _), row in self.rows.items()
-            if table == "mailbox"
-            and (row.columns.get("regardingobjectid.id") or row.columns.get("ownerid.id"))
-            == owner_id
+            if TABLES[table].role is TableRole.MAILBOX and mailbox_owner_id(row.columns) == owner_id
         ]
 
     async def holders_of(self, address: str) -> Sequence[MirrorRow] | None:

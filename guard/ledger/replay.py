@@ -15,7 +15,7 @@ from guard.ledger.tables import DECIDED_AT, decisions, policy_sets
 from kernel.tables import microseconds
 from rules.engine.policy_set import PolicySet
 from rules.load.loader import load_documents
-from rules.replay.recorded import MASKED, PastDecision, Row, Unreplayable, confirmed_by, past_from
+from rules.replay.recorded import Obstacle, PastDecision, Row, Unreplayable, confirmed_by, past_from
 
 BATCH = 500
 # What `rules.recorded.Row` is made of.
@@ -55,11 +55,13 @@ def find_past(connection: Connection, decision_id: str) -> PastDecision:
         return find_past(connection, confirmed)
     try:
         return past_from(tuple(row))
-    except Unreplayable as reason:
+    except Unreplayable as error:
         hint = "What was masked is gone; `decisions verify` still proves the record unaltered."
         raise DecisionMasked(
-            f"The decision {decision_id} can't be decided again: {reason}.",
-            hint=hint if str(reason) == MASKED else "`decisions show` tells what is recorded.",
+            f"The decision {decision_id} can't be decided again: {error}.",
+            hint=hint
+            if error.obstacle is Obstacle.MASKED
+            else "`decisions show` tells what is recorded.",
         ) from None
 
 

@@ -1,1 +1,1 @@
-"""What the guard owes after a decision: obligations, each carried out as a kind of task."""
+"""What the guard owes after a decision: one file for each kind of task, listed in `table`."""

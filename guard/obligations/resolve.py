@@ -8,18 +8,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from guard.facts.owner import Owner, owner_of, person_of
+from guard.columns.owner import Owner, owner_of
+from guard.columns.table import OwnerType
+from guard.facts.owner import person_of
 from guard.ports.directory import Directory, Person
 from guard.ports.rows import Rows, StoredRow
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """The Exchange object of a mailbox row, and whose row it is."""
+    """The Exchange object of a mailbox row, and whose row it is.
 
+    `owner_upn` is the sign-in name of a user, None for a queue or team.
+    """
+
+    address: str
     person: Person
     owner: Owner
     owner_upn: str | None
+
+    @property
+    def owner_type(self) -> str:
+        """Return the owner's type as approvals keep it."""
+        return (self.owner.type or OwnerType.USER).value
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +53,13 @@ async def resolve(
     holder = await _single_holder(address, directory)
     if isinstance(holder, Unresolved):
         return holder
-    if owner.type in ("queue", "team"):
-        return Resolved(holder, owner, None)
+    if owner.is_no_person:
+        return Resolved(address, holder, owner, None)
     user = await rows.user(owner.id)
     if user is None:
         if owner.type is None:
-            return Resolved(holder, Owner(owner.id, "queue"), None)
+            # An id alone that is no user is a queue or a team: neither has an object of its own.
+            return Resolved(address, holder, Owner(owner.id, OwnerType.QUEUE), None)
         return Unresolved(f"The owner {owner.id} is no user of Dataverse.")
     person = await person_of(directory, user)
     if person is None:
@@ -57,7 +69,7 @@ async def resolve(
             f"The address belongs to the Entra user {holder.upn or holder.object_id}, not to the "
             f"owner {user.upn or owner.id}."
         )
-    return Resolved(holder, Owner(owner.id, "user"), user.upn)
+    return Resolved(address, holder, Owner(owner.id, OwnerType.USER), user.upn)
 
 
 async def confirmed_holders(

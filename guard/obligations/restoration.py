@@ -9,27 +9,51 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
-from guard.columns import APPROVAL, PENDING, REJECTED, TABLES
-from guard.ledger.mirror import is_equal
+from guard.columns.compare import is_equal
+from guard.columns.table import APPROVAL, PENDING, REJECTED, TABLES
+from guard.ledger.codec import storable, values_from
+from guard.obligations.obligation import Payload
 from rules.model.change import Value
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
-    """A rejected change that was committed all the same.
+class Rejected(Payload):
+    """A rejected or held change that was committed all the same: what a revert remembers.
 
-    What an image leaves out was empty: Dataverse puts no empty column into one. Only where nothing
-    at all is known of the row before does `before` say nothing.
+    `before` and `after` are the guarded columns by their flat names, `altered` the names of those
+    that the change altered. What an image leaves out was empty: Dataverse puts no empty column into
+    one. Only where nothing at all is known of the row before does `before` say nothing.
     """
 
-    table: str
-    record_id: str
     operation: str
     is_hold: bool
     before: Mapping[str, Value]
     after: Mapping[str, Value]
     altered: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the change as the task keeps it."""
+        return {
+            "table": self.table,
+            "record_id": self.record_id,
+            "operation": self.operation,
+            "is_hold": self.is_hold,
+            "before": dict(storable(self.before)),
+            "after": dict(storable(self.after)),
+            "altered": list(self.altered),
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Return the change that a task keeps."""
+        columns = {
+            "before": values_from(stored["before"]),
+            "after": values_from(stored["after"]),
+            "altered": tuple(stored["altered"]),
+        }
+        return cls(**{**stored, **columns})
 
     @property
     def approval(self) -> int:
@@ -39,7 +63,10 @@ class Rejected:
     @property
     def is_sensitive(self) -> bool:
         """Return whether the approval has to change."""
-        sensitive = TABLES[self.table].sensitive
+        table = TABLES[self.table]
+        if not table.holds_approval:
+            return False
+        sensitive = table.sensitive
         return self.operation == "create" or bool(sensitive.intersection(self.altered))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from cloud.dataverse import LOOKUP_TYPE, Dataverse, Role
 from cloud.errors import NotThere, PreconditionFailed, Refused, RequestRejected, WebhookRejected
-from guard.columns import MAILBOX, TABLES, GuardedTable, select_of
+from guard.columns.table import MAILBOX, SYSTEMUSER, TABLES, GuardedTable, select_of
 from guard.ports.rows import (
     AddressElsewhere,
     HeldRole,
@@ -18,10 +18,10 @@ from guard.ports.rows import (
     UserRow,
     WriteRefused,
 )
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 from rules.model.change import Value
 
-REVERT_WRITE = step("guard.revert-write", "Guarded columns are written back into Dataverse.")
+REVERT_WRITE = failpoint("guard.revert-write", "Guarded columns are written back into Dataverse.")
 
 CANNOT_MODIFY_ADDRESS = "0x8005e208"
 _USER_SELECT = (
@@ -31,11 +31,9 @@ _USER_SELECT = (
     "applicationid",
     "accessmode",
 )
-_ENTITY_SETS = {
-    "systemuser": "systemusers",
-    "team": "teams",
-    "queue": "queues",
-    "emailserverprofile": "emailserverprofiles",
+# What a lookup of a guarded row may lead to.
+_ENTITY_SETS = {"team": "teams", "emailserverprofile": "emailserverprofiles"} | {
+    table.name: table.entity_set for table in TABLES.values()
 }
 
 
@@ -115,7 +113,7 @@ class DataverseRows:
                 record_id,
                 odata_from(columns),
                 if_match=etag,
-                step=REVERT_WRITE,
+                failpoint=REVERT_WRITE,
                 tag=tag,
                 bypass_steps=self._own_steps,
                 reason="guard: restore guarded columns",
@@ -172,7 +170,7 @@ def odata_from(columns: Mapping[str, Value]) -> dict[str, Any]:
         if part == "type":
             continue
         if part == "id":
-            table = columns.get(f"{base}.type") or _USUAL_TABLE.get(base)
+            table = columns.get(f"{base}.type") or _DEFAULT_TARGETS.get(base)
             bound = None if value is None else f"/{_ENTITY_SETS[str(table)]}({value})"
             properties[f"{base}@odata.bind"] = bound
         else:
@@ -180,7 +178,8 @@ def odata_from(columns: Mapping[str, Value]) -> dict[str, Any]:
     return properties
 
 
-_USUAL_TABLE = {"ownerid": "systemuser", "emailserverprofile": "emailserverprofile"}
+# Where a lookup leads whose value came without its table.
+_DEFAULT_TARGETS = {"ownerid": SYSTEMUSER.name, "emailserverprofile": "emailserverprofile"}
 
 
 def _text(value: Any) -> str | None:

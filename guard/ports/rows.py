@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from guard.columns import TABLES
+from guard.columns.table import APPROVAL, TABLES, TableRole
 from kernel.errors import Conflict, GuardError, Unavailable
 from rules.model.change import Value
 
@@ -217,7 +217,11 @@ class MemoryRows:
     async def mailboxes_of(self, owner_id: str) -> Sequence[StoredRow]:
         """Return the mailboxes regarding this row."""
         self._ask(f"mailboxes_of {owner_id}")
-        found = (self._stored(table, one) for table, one in self._rows if table == "mailbox")
+        found = (
+            self._stored(table, one)
+            for table, one in self._rows
+            if TABLES[table].role is TableRole.MAILBOX
+        )
         return [
             row
             for row in found
@@ -254,9 +258,14 @@ class MemoryRows:
             raise WriteRefused("There is no such row.")
         if etag != f'W/"{held.version}"':
             raise RowChanged("The row has changed.")
-        if not self.may_write or (not self.may_approve and "emailrouteraccessapproval" in columns):
+        if not self.may_write or (not self.may_approve and APPROVAL in columns):
             raise WriteRefused("The guard's user may not write this.")
-        if self.address_elsewhere and table == "mailbox" and "emailaddress" in columns:
+        guarded = TABLES[table]
+        if (
+            self.address_elsewhere
+            and guarded.role is TableRole.MAILBOX
+            and guarded.address in columns
+        ):
             raise AddressElsewhere("The address of this mailbox can't be changed here.")
         held.columns.update(columns)
         held.version += 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from guard.columns import TABLES, GuardedTable
+from guard.columns.table import TABLES, GuardedTable
 from guard.errors import DeliveryUnreadable
 from guard.receive.context import (
     Context,

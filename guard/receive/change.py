@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 
-from guard.columns import TABLES
+from guard.columns.table import TABLES
 from guard.errors import DeliveryUnreadable
 from guard.receive.delivery import Delivery
 from rules.model.change import Change, Value, overlaid

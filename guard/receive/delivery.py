@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from guard.columns import MESSAGES, TABLES, GuardedTable
+from guard.columns.table import MESSAGES, TABLES, GuardedTable
 from guard.errors import DeliveryUnreadable
 from guard.receive.context import (
     EMPTY,

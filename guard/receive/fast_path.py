@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from guard.columns import TABLES, GuardedTable, Kind
+from guard.columns.table import TABLES, GuardedTable, Kind
 from guard.receive.context import Text
 from guard.receive.values import ValueNotReadable, date_from, guid_from
 from rules.model.change import Value

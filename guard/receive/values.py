@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from guard.columns import Kind
+from guard.columns.table import Kind
 from rules.model.change import Value
 
 MAX_DEPTH = 4

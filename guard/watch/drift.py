@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from guard.columns.table import OwnerType
 from guard.facts.owner import person_of
 from guard.judge import Judge
 from guard.obligations.resolve import confirmed_holders
@@ -27,38 +28,45 @@ from guard.ports.metrics import GuardMetrics
 from guard.ports.rows import Rows
 from guard.watch.rejudging import NotJudged, Rejudging
 from kernel import approvals
-from kernel.approvals import Approval
+from kernel.approvals import Approval, WithdrawalCause
+from kernel.brake import Braked, Release, brake
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.errors import GuardError
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 from kernel.log import get_logger
 from rules.operators.fields import fold
 
-DRIFTED = step("guard.drifted", "An approval whose evidence no longer holds is withdrawn.")
+DRIFTED = failpoint("guard.drifted", "An approval whose evidence no longer holds is withdrawn.")
 
 AT_ONCE = 20
 # A round looks at so many, and the next one goes on from there: a large fleet takes several.
 MOST_A_SECOND = 3
-BRAKE_COUNT = 20
-BRAKE_SHARE = 0.05
 # So many in one round are no mass drift in the making: they are withdrawn at once.
 FEW = 5
-BRAKE_WINDOW = timedelta(hours=24)
-# What the watch withdraws is counted by the end of its reason.
+WITHDRAWALS = brake(
+    "guard.evidence",
+    counts="approvals whose evidence no longer holds: what waits, and what was withdrawn for that",
+    total="approved mailboxes",
+    window=timedelta(hours=24),
+    release=Release.YES_WITHDRAW,
+)
 ANEW = "Approve the address anew if it is right."
+MOST_NAMED = 20
 log = get_logger("guard")
 
 
 @dataclass(slots=True)
 class DriftRound:
-    """What one round found."""
+    """What one round found; what a brake counts is what drifted and what was withdrawn before."""
 
     looked_at: int = 0
     withdrawn: int = 0
     unanswered: int = 0
     unjudged: int = 0
-    brake: str | None = None
+    drifted: int = 0
+    withdrawn_before: int = 0
+    brake: Braked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +188,7 @@ class DriftWatch:
             return f"The Entra user {_name(approval)} no longer holds {address}; {moved}."
         if len(holders) > 1:
             return f"{len(holders)} users of Entra hold the address {address}."
-        if approval.owner_type in ("queue", "team"):
+        if approval.owner_type != OwnerType.USER:
             return None
         return await self._owner_reason(approval, person)
 
@@ -209,22 +217,20 @@ class DriftWatch:
         drifted = len(self._drifted)
         if not drifted:
             return False
-        since = now - BRAKE_WINDOW
+        since = now - (WITHDRAWALS.window or timedelta())
         withdrawn = await self._database.read(
-            lambda c: approvals.count_withdrawn(c, reason_ends=ANEW, since=since)
+            lambda c: approvals.count_withdrawn(c, cause=WithdrawalCause.EVIDENCE, since=since)
         )
-        if drifted + withdrawn <= max(BRAKE_COUNT, BRAKE_SHARE * held):
+        braked = WITHDRAWALS.check(drifted + withdrawn, held)
+        if braked is None:
             return False
-        total.brake = (
-            f"The evidence of {drifted} approvals no longer holds, and {withdrawn} were withdrawn "
-            "for that within a day: nothing is withdrawn now; a person has to look. "
-            "`scan --apply --yes-withdraw N` looks at every mailbox anew and withdraws up to N."
-        )
+        total.brake, total.drifted, total.withdrawn_before = braked, drifted, withdrawn
         log.error(
             "drift_stopped",
             drifted=drifted,
             withdrawn_within_a_day=withdrawn,
-            record_ids=sorted(self._drifted)[:BRAKE_COUNT],
+            record_ids=sorted(self._drifted)[:MOST_NAMED],
+            release=WITHDRAWALS.release.value,
         )
         self._metrics.watched("brake")
         return True
@@ -239,10 +245,14 @@ class DriftWatch:
             if held is None or (held.epoch, held.evidence) != (approval.epoch, approval.evidence):
                 return None
             return approvals.withdraw(
-                connection, record_id=approval.record_id, reason=reason, now=now
+                connection,
+                record_id=approval.record_id,
+                cause=WithdrawalCause.EVIDENCE,
+                reason=reason,
+                now=now,
             )
 
-        if await self._database.write(write, step=DRIFTED) is None:
+        if await self._database.write(write, failpoint=DRIFTED) is None:
             return
         total.withdrawn += 1
         self._metrics.watched("drift")

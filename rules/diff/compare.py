@@ -13,7 +13,16 @@ from typing import Literal
 from rules.diff.meaning import Meaning, condition_meaning, meaning_of, rule_meaning, rules_alone
 from rules.engine.policy_set import PolicySet
 from rules.explain.words import describe_condition
-from rules.policy.conditions import AllOf, AnyOf, Condition, LiteralValue, Not, Test, tests_of
+from rules.policy.conditions import (
+    AllOf,
+    AnyOf,
+    Condition,
+    LiteralValue,
+    Not,
+    Test,
+    ValueSource,
+    tests_of,
+)
 from rules.policy.messages import value_words
 from rules.policy.policy import Policy, PolicyException, Rule, TablePolicy
 
@@ -197,7 +206,8 @@ def _nameless(condition: Condition) -> Condition:
         case Test():
             checks = tuple(
                 check
-                if not isinstance(check.operand, LiteralValue) or not _is_named(check.operand.words)
+                if not isinstance(check.operand, LiteralValue)
+                or check.operand.source is ValueSource.LITERAL
                 else type(check)(
                     check.operator,
                     LiteralValue(None, check.operand.words),
@@ -213,10 +223,6 @@ def _nameless(condition: Condition) -> Condition:
             return AllOf(tuple(map(_nameless, condition.items)), condition.place)
         case AnyOf():
             return AnyOf(tuple(map(_nameless, condition.items)), condition.place)
-
-
-def _is_named(words: str) -> bool:
-    return words.startswith(("params.", "list "))
 
 
 def _exception_differences(
@@ -274,8 +280,7 @@ def _lists(policy_set: PolicySet) -> Mapping[str, frozenset[str]]:
                 trees += exception.when
             for test in (test for tree in trees for test in tests_of(tree)):
                 for check in test.checks:
-                    if isinstance(check.operand, LiteralValue) and check.operand.words.startswith(
-                        "list "
-                    ):
-                        found[check.operand.words[5:]] = frozenset(check.operand.value)
+                    operand = check.operand
+                    if isinstance(operand, LiteralValue) and operand.source is ValueSource.LIST:
+                        found[operand.name] = frozenset(operand.value)
     return found

@@ -26,6 +26,7 @@ from rules.policy.conditions import (
     Not,
     OtherField,
     Test,
+    ValueSource,
 )
 from rules.policy.messages import value_words
 
@@ -158,7 +159,7 @@ def _shown(
             own = f"{shown_value(earlier(change, facts), reference)} -> {own}"
         if isinstance(operand, OtherField) and theirs is not None:
             return own, shown_value(theirs(change, facts), operand.reference)
-        if isinstance(operand, LiteralValue) and operand.words.startswith("params."):
+        if isinstance(operand, LiteralValue) and operand.source is ValueSource.PARAM:
             return own, shown_value(operand.value, reference)
         value = compared(change, facts)
         if several and isinstance(value, str):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from rules.policy.conditions import (
     Operand,
     OtherField,
     Test,
+    ValueSource,
 )
 from rules.syntax.complaint import FIELDS_LISTED, OPERATORS_LISTED, closest
 from rules.syntax.nodes import ListNode, MapNode, Node, ScalarNode
@@ -292,24 +293,23 @@ def _many(node: ListNode, reference: FieldReference, kind: Kind, scope: Scope) -
 def _one(
     operator: Operator, node: Node, content: Any, words: str, reference: FieldReference, kind: Kind,
     scope: Scope,
-) -> Operand | None:  # fmt: skip
+) -> LiteralValue | None:  # fmt: skip
     if operator.takes == "pattern":
         return _pattern(node, content, words, scope)
     value = _fit(node, content, reference, kind, scope)
     return None if value is None else LiteralValue(value, words)
 
 
-def _pattern(node: Node, content: Any, words: str, scope: Scope) -> Operand | None:
+def _pattern(node: Node, content: Any, words: str, scope: Scope) -> LiteralValue | None:
     if not isinstance(content, str):
         scope.complaints.add(node, "value-misfit", "`matches` takes an expression as text.")
         return None
     try:
         Pattern(content, caseless=False)
     except PatternInvalid as reason:
-        code = "pattern-too-long" if "longer" in str(reason) else "pattern-invalid"
-        scope.complaints.add(
-            node, code, f"The expression cannot be used: {reason}.", hint="RE2 syntax applies."
-        )
+        code = "pattern-too-long" if reason.is_too_long else "pattern-invalid"
+        said = f"The expression cannot be used: {reason}."
+        scope.complaints.add(node, code, said, hint="RE2 syntax applies.")
         return None
     return LiteralValue(content, words)
 
@@ -350,30 +350,26 @@ def _named_operand(
         fitted = [_fit(name_node, item, reference, kind, scope) for item in value]
         if any(item is None for item in fitted):
             return None
-        return LiteralValue(tuple(fitted), f"params.{name}")
+        return LiteralValue(tuple(fitted), f"params.{name}", ValueSource.PARAM, name)
     if isinstance(value, list | tuple):
         complaints.add(name_node, "value-misfit", f"The param `{name}` must hold one value here.")
         return None
-    return _one(operator, name_node, value, f"params.{name}", reference, kind, scope)
+    operand = _one(operator, name_node, value, f"params.{name}", reference, kind, scope)
+    return None if operand is None else replace(operand, source=ValueSource.PARAM, name=name)
 
 
 def _list_operand(
     operator: Operator, node: Node, name: str, kind: Kind, scope: Scope
 ) -> Operand | None:
     if name not in scope.lists:
-        scope.complaints.add(
-            node,
-            "list-unknown",
-            f"There is no list `{name[:80]}`.",
-            hint=closest(name, scope.lists),
-        )
+        said, hint = f"There is no list `{name[:80]}`.", closest(name, scope.lists)
+        scope.complaints.add(node, "list-unknown", said, hint=hint)
         return None
     if operator.takes != "many" or kind not in _LOOSE:
-        scope.complaints.add(
-            node, "value-misfit", "A named list stands under `in` or `notIn` of a text field."
-        )
+        said = "A named list stands under `in` or `notIn` of a text field."
+        scope.complaints.add(node, "value-misfit", said)
         return None
-    return LiteralValue(scope.lists[name].items, f"list {name}")
+    return LiteralValue(scope.lists[name].items, f"list {name}", ValueSource.LIST, name)
 
 
 def _field_operand(

@@ -22,7 +22,14 @@ _NEAR_ASCII: Final = {0x212A: 0xFFFD, 0x017F: 0xFFFD}
 
 
 class PatternInvalid(ValueError):
-    """The text is not a regular expression that RE2 accepts; the message says why."""
+    """The text is not a regular expression that RE2 accepts; the message says why.
+
+    `is_too_long` tells that it was not even given to RE2.
+    """
+
+    def __init__(self, message: str, *, is_too_long: bool = False) -> None:
+        super().__init__(message)
+        self.is_too_long = is_too_long
 
 
 class Pattern:
@@ -32,7 +39,9 @@ class Pattern:
 
     def __init__(self, text: str, *, caseless: bool) -> None:
         if len(text) > MOST_PATTERN_CHARACTERS:
-            raise PatternInvalid(f"it is longer than {MOST_PATTERN_CHARACTERS} characters")
+            raise PatternInvalid(
+                f"it is longer than {MOST_PATTERN_CHARACTERS} characters", is_too_long=True
+            )
         options = _re2.RE2.Options()
         options.never_capture = True
         options.log_errors = False

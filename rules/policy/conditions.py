@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, TypeAlias
 
 from rules.model.catalogue import FieldReference
@@ -26,12 +27,25 @@ class Location:
         return f"{self.file}:{self.line}"
 
 
+class ValueSource(StrEnum):
+    """Where an author took the value of a condition from."""
+
+    LITERAL = "literal"
+    PARAM = "param"
+    LIST = "list"
+
+
 @dataclass(frozen=True, slots=True)
 class LiteralValue:
-    """A value known at load. `value` is what is stored, `words` what the author wrote."""
+    """A value known at load. `value` is what is stored, `words` what the author wrote.
+
+    `name` is the param's or the named list's where the value comes from one.
+    """
 
     value: Any
     words: str
+    source: ValueSource = ValueSource.LITERAL
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -92,16 +93,24 @@ class PastDecision(msgspec.Struct, frozen=True, gc=False):
     facts: Facts
 
 
+class Obstacle(StrEnum):
+    """Why a record cannot be decided again; the value is what people read."""
+
+    MASKED = "its private part was masked"
+    NOT_EXPORTED = "it was exported without its private part"
+    CONFIRMS = "it confirms an earlier decision, which has the facts"
+    NOT_JUDGED = "no policy judged it"
+    OWN_LAW = "a law of the guard itself decided it"
+    NO_VALUE = "it holds what no record can hold"
+
+
 class Unreplayable(Exception):
-    """A record that cannot be decided again; the message is the reason, one of a few."""
+    """A record that cannot be decided again."""
 
+    def __init__(self, obstacle: Obstacle) -> None:
+        super().__init__(obstacle.value)
+        self.obstacle = obstacle
 
-MASKED: Final = "its private part was masked"
-NOT_EXPORTED: Final = "it was exported without its private part"
-CONFIRMS: Final = "it confirms an earlier decision, which has the facts"
-NOT_JUDGED: Final = "no policy judged it"
-OWN_LAW: Final = "a law of the guard itself decided it"
-NO_VALUE: Final = "it holds what no record can hold"
 
 decode_public: Final = msgspec.json.Decoder(PublicPart).decode
 decode_private: Final = msgspec.json.Decoder(PrivatePart).decode
@@ -117,13 +126,13 @@ def past_from(row: Row) -> PastDecision:
     try:
         stated = decode_public(public)
         if stated.confirms is not None:
-            raise Unreplayable(CONFIRMS)
+            raise Unreplayable(Obstacle.CONFIRMS)
         if private is None:
-            raise Unreplayable(MASKED)
+            raise Unreplayable(Obstacle.MASKED)
         head = _Head(decision_id, moment_of(decided_at), decision, table, record_id)
         return _past(head, stated, decode_private(private), has_moments=MOMENT in private)
     except msgspec.MsgspecError:
-        raise Unreplayable(NO_VALUE) from None
+        raise Unreplayable(Obstacle.NO_VALUE) from None
 
 
 def confirmed_by(public: str) -> str | None:
@@ -139,10 +148,10 @@ def moment_of(microseconds: int) -> datetime:
     try:
         return _EPOCH + timedelta(microseconds=microseconds)
     except (TypeError, OverflowError):
-        raise Unreplayable(NO_VALUE) from None
+        raise Unreplayable(Obstacle.NO_VALUE) from None
 
 
-def read_line(text: str | bytes, *, where: str) -> tuple[str, PastDecision | str]:
+def read_line(text: str | bytes, *, where: str) -> tuple[str, PastDecision | Obstacle]:
     """Return the id of an exported decision with the decision, or why it can't be decided again.
 
     Raises RecordUnreadable for what is no exported decision.
@@ -156,15 +165,15 @@ def read_line(text: str | bytes, *, where: str) -> tuple[str, PastDecision | str
         ) from error
     try:
         if line.confirms is not None:
-            raise Unreplayable(CONFIRMS)
+            raise Unreplayable(Obstacle.CONFIRMS)
         if line.private is None:
-            raise Unreplayable(MASKED)
+            raise Unreplayable(Obstacle.MASKED)
         if isinstance(line.private, msgspec.UnsetType):
-            raise Unreplayable(NOT_EXPORTED)
+            raise Unreplayable(Obstacle.NOT_EXPORTED)
         head = _Head(line.id, line.decided_at, line.decision, line.table, line.record_id)
         return line.id, _past(head, line, line.private, has_moments=True)
-    except Unreplayable as reason:
-        return line.id, str(reason)
+    except Unreplayable as error:
+        return line.id, error.obstacle
 
 
 def _past(
@@ -173,12 +182,12 @@ def _past(
     before, facts, request = private.before, private.facts, private.request
     altered = private.altered if private.altered is not None else private.after
     if before is None or altered is None or stated.operation is None:
-        raise Unreplayable(NOT_JUDGED)
+        raise Unreplayable(Obstacle.NOT_JUDGED)
     if head.decision not in OUTCOMES:
-        raise Unreplayable(NOT_JUDGED)
+        raise Unreplayable(Obstacle.NOT_JUDGED)
     rules = stated.rules
     if rules and rules[0].startswith(OWN_LAWS):
-        raise Unreplayable(OWN_LAW)
+        raise Unreplayable(Obstacle.OWN_LAW)
     if has_moments:
         before, altered, facts, request = map(values_from, (before, altered, facts, request))
     return PastDecision(
@@ -209,4 +218,4 @@ def value_from(stored: Any) -> Value:
         return tuple(value_from(item) for item in stored)
     if stored is None or isinstance(stored, str | int | float | bool):
         return stored
-    raise Unreplayable(NO_VALUE)
+    raise Unreplayable(Obstacle.NO_VALUE)

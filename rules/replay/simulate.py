@@ -25,12 +25,10 @@ from rules.model.decision import Decision, Finding, Outcome, set_aside, stronges
 from rules.policy.conditions import references_of
 from rules.policy.policy import Policy
 from rules.replay.recorded import (
-    CONFIRMS,
-    MASKED,
     MOMENT,
-    NO_VALUE,
     OUTCOMES,
     OWN_LAWS,
+    Obstacle,
     PastDecision,
     Row,
     Unreplayable,
@@ -94,10 +92,10 @@ class Simulation:
         for row in rows:
             try:
                 self._take_row(row)
-            except Unreplayable as reason:
-                self.set_apart(row[0], str(reason))
+            except Unreplayable as error:
+                self.set_apart(row[0], error.obstacle)
             except MsgspecError:
-                self.set_apart(row[0], NO_VALUE)
+                self.set_apart(row[0], Obstacle.NO_VALUE)
 
     def _take_row(self, row: Row) -> None:
         """Decide one row, reading no more of it than is needed to know that nothing differs."""
@@ -107,7 +105,7 @@ class Simulation:
             self.tally.confirmations += 1
             return
         if private is None:
-            raise Unreplayable(MASKED)
+            raise Unreplayable(Obstacle.MASKED)
         head = decode_head(private)
         before, altered, operation = head.before, head.altered, stated.operation
         rules = stated.rules
@@ -264,11 +262,11 @@ class Simulation:
         count_in(tally.cells, f"{outcome} -> {decision.outcome.value}", sample)
 
     def set_apart(self, decision_id: str, reason: str) -> None:
-        """Count a record that cannot be decided again."""
-        if reason == CONFIRMS:
+        """Count a record that cannot be decided again: an Obstacle, or what it lacks."""
+        if reason is Obstacle.CONFIRMS:
             self.tally.confirmations += 1
             return
-        count_in(self.tally.unreplayable, reason, {"id": decision_id})
+        count_in(self.tally.unreplayable, str(reason), {"id": decision_id})
 
 
 def _lacks(path: str) -> str:

@@ -29,6 +29,7 @@ from rules.policy.conditions import (
     Not,
     OtherField,
     Test,
+    ValueSource,
 )
 from rules.policy.policy import Policy, Rule, TablePolicy
 from rules.testing.cases import TestCase, policies_named
@@ -273,7 +274,7 @@ def _of_operand(test: Test, check: Check, kind: Kind) -> Iterator[tuple[str, Lit
             yield f"{operand.words} -> {flipped}", LiteralValue(not operand.value, flipped)
         case "pattern":
             yield f"{operand.words} -> .*", LiteralValue(".*", ".*")
-        case "many" if operand.words.startswith("["):
+        case "many" if operand.source is ValueSource.LITERAL:
             for item in operand.value[:_MOST_ITEMS]:
                 rest = tuple(one for one in operand.value if one is not item)
                 label = test.reference.field.label_of(item) or item

@@ -1,28 +1,27 @@
-"""The kinds of task that the sync adds: its intents."""
+"""Intents as tasks: the kinds that the sync adds, what they carry, and how they are added."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
 
-from cloud.errors import Throttled
-from kernel import work
-from kernel.runner import shard_of
+from kernel import tasks
+from kernel.shards import shard_of
 from kernel.tables import microseconds
-from sync.mail.plan import Intent, IntentKind
-from sync.store.streams import Stream
+from kernel.tasks import TaskCause, TaskSubject
+from kernel.workers import Again
+from sync.errors import NotOurs
+from sync.model.plan import Intent, IntentKind
+from sync.model.stream import Stream
 
-CREATE = "sync.create"
-VERIFY = "sync.verify"
-KINDS = (CREATE, VERIFY)
 
-# What the reason of a wait begins with when a service asked for it.
-ASKED_TO_WAIT = f"{Throttled.code}: "
+def task_kind(workload: str, kind: IntentKind) -> str:
+    """Return the kind of the task that carries out such an intent of a workload."""
+    return f"sync.{workload}.{kind}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +30,7 @@ class Target:
 
     record_id: str
     object_id: str
+    workload: str
     stream_id: str
     folder: str
     item_id: str
@@ -53,37 +53,48 @@ def add_intent(
 ) -> bool:
     """Add the task of an intent and return whether it is new.
 
-    A row is made once under each approval: the epoch stands in the key (which sync.store.quarantine
-    knows), so that a new approval takes up what waited when the old one was withdrawn. A row that
-    still waits is tried at once when its mail has another version. Every removal is verified anew.
+    An item is written once under each approval: the epoch stands in the key, so that a new approval
+    takes up what waited when the old one was withdrawn. One that still waits is tried at once when
+    its item has another version. Every removal is verified anew.
     """
-    key = f"{stream.object_id}/{intent.item_id}/{epoch}"
-    kind = CREATE
+    subject = TaskSubject(subject_of(stream.object_id, intent.item_id), epoch)
+    kind, key = task_kind(stream.workload, intent.kind), f"{subject.name}/{epoch}"
     if intent.kind is IntentKind.VERIFY:
-        kind, key = VERIFY, f"{key}/{microseconds(now)}"
+        key = f"{key}/{microseconds(now)}"
     payload = {
         "record_id": stream.record_id,
         "object_id": stream.object_id,
+        "workload": stream.workload,
         "stream_id": stream.stream_id,
         "folder": stream.folder,
         "item_id": intent.item_id,
         "epoch": epoch,
         "version": intent.version,
     }
-    add = partial(
-        work.add,
+    due_at = not_before or now
+    if tasks.add(
         connection,
         kind=kind,
         key=key,
         payload=payload,
         owner=stream.record_id,
+        subject=subject,
         shard=shard_of(stream.record_id),
         now=now,
-        not_before=not_before,
-    )
-    if add():
+        not_before=due_at,
+    ):
         return True
-    known = work.find(connection, kind=kind, key=key)
+    known = tasks.find(connection, kind=kind, key=key)
     if known is None or known.payload.get("version") != intent.version:
-        add(latest=True)
+        tasks.renew(connection, kind=kind, key=key, payload=payload, not_before=due_at)
     return False
+
+
+def subject_of(object_id: str, item_id: str) -> str:
+    """Return the subject of the tasks about one item of one Exchange mailbox."""
+    return f"{object_id}/{item_id}"
+
+
+def resting(error: NotOurs) -> Again:
+    """Return how a task waits whose mailbox is paused, or another engine's, for now."""
+    return Again(error.message, cause=TaskCause.RESTING, error_code=error.code)

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, update
 
-from kernel import runner, work
+from kernel import shards, tasks
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.errors import FenceLost
-from kernel.runner import Lease, shard_of
+from kernel.shards import Lease, shard_of
+from kernel.tasks import TaskState
 from sync.engine.holder import is_surely_dead
-from sync.engine.intent import KINDS
 from sync.failpoints import TAKE_OVER
 from sync.store import passes, payloads
 
@@ -21,12 +21,15 @@ PAYLOAD_DAYS = 7
 
 
 class Leases:
-    """What is held under one holder's name."""
+    """What is held under one holder's name; `kinds` are the tasks that belong to the shards."""
 
-    def __init__(self, database: Database, clock: Clock, *, holder: str) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, *, holder: str, kinds: Collection[str]
+    ) -> None:
         self._database = database
         self._clock = clock
         self.holder = holder
+        self._kinds = kinds
         self._held: dict[int, Lease] = {}
 
     @property
@@ -50,17 +53,18 @@ class Leases:
         held = frozenset(self._held)
 
         def take(connection: Connection) -> list[Lease]:
-            for holder in runner.holders(connection, now=now):
+            for holder in shards.holders(connection, now=now):
                 if is_surely_dead(holder):
-                    runner.release(connection, holder=holder, now=now)
+                    shards.release(connection, holder=holder, now=now)
             numbers = None if wanted is None else sorted(wanted)
-            leases = runner.claim_shards(connection, holder=self.holder, now=now, wanted=numbers)
-            queue_again(connection, [one.shard for one in leases if one.shard not in held])
+            leases = shards.claim_shards(connection, holder=self.holder, now=now, wanted=numbers)
+            taken_over = [one.shard for one in leases if one.shard not in held]
+            queue_again(connection, taken_over, kinds=self._kinds)
             payloads.forget_older(connection, now - timedelta(days=PAYLOAD_DAYS))
             passes.forget_older(connection, now - timedelta(days=1))
             return leases
 
-        for lease in await self._database.write(take, step=TAKE_OVER):
+        for lease in await self._database.write(take, failpoint=TAKE_OVER):
             self._held[lease.shard] = lease
         return self.shards
 
@@ -70,7 +74,7 @@ class Leases:
             return
         now = self._clock.now()
         leases = await self._database.write(
-            lambda c: runner.heartbeat(c, holder=self.holder, now=now), step=runner.HEARTBEAT
+            lambda c: shards.heartbeat(c, holder=self.holder, now=now), failpoint=shards.HEARTBEAT
         )
         self._held = {lease.shard: lease for lease in leases}
 
@@ -79,7 +83,7 @@ class Leases:
         self._held = {}
         now = self._clock.now()
         await self._database.write(
-            lambda c: runner.release(c, holder=self.holder, now=now), step=runner.RELEASE
+            lambda c: shards.release(c, holder=self.holder, now=now), failpoint=shards.RELEASE
         )
 
     def lose(self, shard: int) -> None:
@@ -87,32 +91,34 @@ class Leases:
         self._held.pop(shard, None)
 
 
-def queue_again(connection: Connection, shards: Sequence[int]) -> None:
-    """Queue the tasks that the former holder of these shards had under way.
+def queue_again(connection: Connection, shards: Sequence[int], *, kinds: Collection[str]) -> None:
+    """Queue the tasks of these kinds that the former holder of these shards had under way.
 
     Their fence stays, so that whatever the former holder still answers fails once they are claimed.
     """
     if shards:
         connection.execute(
-            update(work.tasks)
+            update(tasks.tasks)
             .where(
-                work.tasks.c.kind.in_(KINDS),
-                work.tasks.c.state == work.RUNNING,
-                work.tasks.c.shard.in_(shards),
+                tasks.tasks.c.kind.in_(kinds),
+                tasks.tasks.c.state == TaskState.RUNNING,
+                tasks.tasks.c.shard.in_(shards),
             )
-            .values(state=work.QUEUED, claimed_until=None)
+            .values(state=TaskState.QUEUED, claimed_until=None)
         )
 
 
-def hasten(connection: Connection, *, kind: str, owners: Collection[str], now: datetime) -> None:
-    """Let the waiting tasks of a kind be due now."""
+def hasten(
+    connection: Connection, *, kinds: Collection[str], owners: Collection[str], now: datetime
+) -> None:
+    """Let the waiting tasks of these kinds be due now."""
     connection.execute(
-        update(work.tasks)
+        update(tasks.tasks)
         .where(
-            work.tasks.c.kind == kind,
-            work.tasks.c.state == work.QUEUED,
-            work.tasks.c.not_before > now,
-            work.tasks.c.owner.in_(owners),
+            tasks.tasks.c.kind.in_(kinds),
+            tasks.tasks.c.state == TaskState.QUEUED,
+            tasks.tasks.c.not_before > now,
+            tasks.tasks.c.owner.in_(owners),
         )
         .values(not_before=now)
     )

@@ -7,15 +7,17 @@ and costs an idle cycle nothing.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import Connection, Text, cast, func, literal, select
+from sqlalchemy import Connection, and_, func, or_, select
 
-from kernel import work
 from kernel.approvals import approvals
-from sync.engine.intent import ASKED_TO_WAIT, CREATE
+from kernel.tasks import OPEN_STATES, OVERDUE, TaskCause, TaskState, tasks
+from sync.registry import CREATE_KINDS, KINDS
 from sync.store import quarantine
-from sync.store.mailboxes import FAILING, SYNCED, THROTTLED
+from sync.store.tables import SyncState
 from sync.store.tables import quarantine as set_aside
 
 
@@ -23,61 +25,109 @@ from sync.store.tables import quarantine as set_aside
 class BacklogState:
     """The state of a mailbox in one word, and the reason."""
 
-    state: str
+    state: SyncState
     reason: str
 
 
-def list_all(connection: Connection, record_id: str | None = None) -> dict[str, BacklogState]:
-    """Return what there is, by record id; of one mailbox only, if it is named."""
-    waiting = _waiting(connection, record_id)
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """Tasks of one mailbox that were tried and are not done, as many as are alike."""
+
+    state: TaskState
+    cause: TaskCause | None
+    reason: str
+    hint: str | None
+    count: int
+    trying_since: datetime | None
+
+
+def list_all(
+    connection: Connection, record_id: str | None = None, *, now: datetime
+) -> dict[str, BacklogState]:
+    """Return the backlogs there are, by record id; of one mailbox only, if it is named."""
+    left = _left(connection, record_id)
     quarantined = _quarantined(connection, record_id)
     return {
-        one: _trouble(one, waiting.get(one, {}), quarantined.get(one, 0))
-        for one in waiting.keys() | quarantined.keys()
+        one: _state_of(one, left.get(one, []), quarantined.get(one, 0), now=now)
+        for one in left.keys() | quarantined.keys()
     }
 
 
-def _trouble(record_id: str, waiting: dict[str, int], quarantined: int) -> BacklogState:
+def _state_of(
+    record_id: str, left: Sequence[_Left], quarantined: int, *, now: datetime
+) -> BacklogState:
+    waiting = [one for one in left if one.state in OPEN_STATES]
+    stopped = [one for one in left if one.state is TaskState.NEEDS_PERSON]
     sentences = []
-    state = SYNCED
     if waiting:
-        asked_to_wait = all(reason.startswith(ASKED_TO_WAIT) for reason in waiting)
-        state = THROTTLED if asked_to_wait else FAILING
-        count = sum(waiting.values())
-        most = max(waiting, key=lambda reason: waiting[reason]).removeprefix(ASKED_TO_WAIT)
-        wait = "1 mail waits" if count == 1 else f"{count} mails wait"
-        sentences.append(f"{wait} to be written: {most.rstrip('.')}.")
+        sentences.append(_waiting_sentence(waiting, now=now))
+    if stopped:
+        sentences.append(_stopped_sentence(record_id, stopped))
     if quarantined:
         are = "1 mail is" if quarantined == 1 else f"{quarantined} mails are"
         sentences.append(
             f"{are} quarantined: `mailbox-guard mailboxes show {record_id}` tells why."
         )
-    return BacklogState(state, " ".join(sentences))
+    return BacklogState(_state(waiting, stopped), " ".join(sentences))
 
 
-def _waiting(connection: Connection, record_id: str | None) -> dict[str, dict[str, int]]:
-    """Count the mails that wait after a try that failed: by mailbox, by reason.
+def _state(waiting: Sequence[_Left], stopped: Sequence[_Left]) -> SyncState:
+    """Return the state that asks the most of people."""
+    if any(one.cause is TaskCause.BRAKE for one in stopped):
+        return SyncState.BRAKE
+    if stopped or any(one.cause is not TaskCause.THROTTLED for one in waiting):
+        return SyncState.FAILING
+    return SyncState.THROTTLED if waiting else SyncState.SYNCED
 
-    What waits under an approval that has ended is not for the present one to explain.
+
+def _waiting_sentence(waiting: Sequence[_Left], *, now: datetime) -> str:
+    count = sum(one.count for one in waiting)
+    wait = "1 mail waits" if count == 1 else f"{count} mails wait"
+    long = [one for one in waiting if one.trying_since and now - one.trying_since >= OVERDUE]
+    since = " for more than a day" if long else ""
+    return f"{wait} to be written{since}: {_most(waiting).reason.rstrip('.')}."
+
+
+def _stopped_sentence(record_id: str, stopped: Sequence[_Left]) -> str:
+    count, most = sum(one.count for one in stopped), _most(stopped)
+    need = "1 mail needs" if count == 1 else f"{count} mails need"
+    mend = f" {most.hint}" if most.hint else ""
+    again = f"Then `mailbox-guard mailboxes resume {record_id}` tries again."
+    return f"{need} a person: {most.reason.rstrip('.')}.{mend} {again}"
+
+
+def _most(left: Sequence[_Left]) -> _Left:
+    return max(left, key=lambda one: one.count)
+
+
+def _left(connection: Connection, record_id: str | None) -> dict[str, list[_Left]]:
+    """Count the mails that wait after a try that did not work, or have stopped, by mailbox.
+
+    What is left under an approval that has ended is not for the present one to explain.
     """
-    tasks = work.tasks
+    is_set_aside = and_(tasks.c.kind.in_(CREATE_KINDS), tasks.c.subject.in_(quarantine.subjects()))
+    waits = and_(
+        tasks.c.kind.in_(CREATE_KINDS),
+        tasks.c.state.in_(OPEN_STATES),
+        tasks.c.cause.is_not(None),
+    )
+    alike = (tasks.c.state, tasks.c.cause, tasks.c.result, tasks.c.hint)
     statement = (
-        select(tasks.c.owner, tasks.c.result, func.count())
+        select(tasks.c.owner, *alike, func.count(), func.min(tasks.c.trying_since))
         .join(approvals, approvals.c.record_id == tasks.c.owner)
         .where(
-            tasks.c.kind == CREATE,
-            tasks.c.state.in_(work.OPEN_STATES),
-            tasks.c.result.is_not(None),
-            tasks.c.key.like(literal("%/") + cast(approvals.c.epoch, Text)),
-            tasks.c.key.not_in(quarantine.task_keys()),
+            tasks.c.kind.in_(KINDS),
+            or_(waits, tasks.c.state == TaskState.NEEDS_PERSON),
+            tasks.c.epoch == approvals.c.epoch,
+            ~is_set_aside,
         )
-        .group_by(tasks.c.owner, tasks.c.result)
+        .group_by(tasks.c.owner, *alike)
     )
     if record_id is not None:
         statement = statement.where(tasks.c.owner == record_id)
-    found: dict[str, dict[str, int]] = defaultdict(dict)
-    for owner, reason, count in connection.execute(statement):
-        found[owner][reason] = count
+    found: dict[str, list[_Left]] = defaultdict(list)
+    for owner, state, cause, reason, hint, count, since in connection.execute(statement):
+        found[owner].append(_Left(state, cause, reason or "", hint, count, since))
     return found
 
 

@@ -7,17 +7,29 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sync.engine.meter import COUNTS
+from kernel.words import DocumentedWord
+from sync.meter import COUNTS
+
+
+class ProblemKind(DocumentedWord):
+    """What kind of thing a pass could not bring to an end."""
+
+    QUARANTINED = "quarantined", "An item that is set aside."
+    UNRESOLVED = (
+        "unresolved",
+        "All else: a mailbox that was not brought up to date, or a task that is not done.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is `quarantined` or `unresolved`, with its reason."""
+    """One thing that a pass could not bring to an end, with its reason and the mend, if known."""
 
     record_id: str
-    kind: str
+    kind: ProblemKind
     reason: str
     item_id: str | None = None
+    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +53,11 @@ class PassReport:
     def from_json(cls, answer: Mapping[str, Any]) -> PassReport:
         """Return the report that another process answered with."""
         counts = {name: int(answer.get(name, 0)) for name in COUNTS}
-        return cls(counts, tuple(Problem(**one) for one in answer.get("problems", ())))
+        problems = (
+            Problem(**{**one, "kind": ProblemKind(one["kind"])})
+            for one in answer.get("problems", ())
+        )
+        return cls(counts, tuple(problems))
 
 
 def together(reports: Iterable[PassReport]) -> PassReport:

@@ -1,6 +1,6 @@
 """The sync's own tables: streams, links, verdicts, quarantine, payloads, access, mailboxes, passes.
 
-The tasks stand in kernel.work, the approvals in kernel.approvals, the shards in kernel.runner.
+The tasks stand in kernel.tasks, the approvals in kernel.approvals, the shards in kernel.shards.
 """
 
 from __future__ import annotations
@@ -16,10 +16,36 @@ from sqlalchemy import (
     Text,
 )
 
-from kernel.tables import BigKey, Instant, Json, metadata
+from kernel.tables import BigKey, Instant, Json, Word, metadata
+from kernel.words import DocumentedWord
+
+
+class SyncState(DocumentedWord):
+    """How a mailbox stands with the sync."""
+
+    WAITING = "waiting", "It is approved, and its first visit is still to come."
+    SYNCED = "synced", "The last visit brought it up to date."
+    PAUSED = "paused", "A person lets it rest."
+    MICROSOFT_SYNC = "microsoft-sync", "Server-side synchronization owns its mail."
+    WITHDRAWN = "withdrawn", "It is not approved, or no longer."
+    THROTTLED = "throttled", "A service asked to wait."
+    FAILING = (
+        "failing",
+        "The last visit, or the writing of a mail, went wrong; the reason says how.",
+    )
+    BRAKE = "brake", "Too many at once: a person must look."
+
+
+class PassState(DocumentedWord):
+    """How far a request for a full pass has come."""
+
+    REQUESTED = "requested", "The holder of the shard has not answered."
+    ANSWERED = "answered", "It has."
+
 
 # One delta chain. `cursor` is the last delta link, `page_cursor` the next page of a round under
 # way. `round` rises with each full round; `epoch` is the approval's under which it last ran.
+# `brake` is the name of the brake that is pulled, with the numbers that pulled it.
 streams = Table(
     "sync_streams",
     metadata,
@@ -35,20 +61,24 @@ streams = Table(
     Column("is_full", Boolean, nullable=False),
     Column("epoch", Integer, nullable=False),
     Column("brake", Text),
+    Column("brake_count", Integer),
+    Column("brake_total", Integer),
     Column("cursor_at", Instant),
     Column("fresh_as_of", Instant),
 )
 
-# One item and its row. Immutable ids are case-sensitive, and so is Text on both databases.
+# One item and its row. An id is unique within a mailbox whatever the workload; immutable ids are
+# case-sensitive, and so is Text on both databases. `folder` is the one that listed it last.
 links = Table(
     "sync_links",
     metadata,
     Column("object_id", Text, nullable=False),
     Column("item_id", Text, nullable=False),
+    Column("workload", Text, nullable=False),
     Column("folder", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("place", Text, nullable=False),
-    Column("message_id", Text),
+    Column("shared_id", Text),
     Column("row_id", Text),
     Column("is_metadata_only", Boolean, nullable=False),
     Column("has_weak_key", Boolean, nullable=False),
@@ -64,6 +94,7 @@ verdicts = Table(
     metadata,
     Column("object_id", Text, nullable=False),
     Column("item_id", Text, nullable=False),
+    Column("workload", Text, nullable=False),
     Column("fate", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("rule", Text),
@@ -76,6 +107,7 @@ quarantine = Table(
     metadata,
     Column("object_id", Text, nullable=False),
     Column("item_id", Text, nullable=False),
+    Column("workload", Text, nullable=False),
     Column("record_id", Text, nullable=False, index=True),
     Column("reason", Text, nullable=False),
     Column("first_at", Instant, nullable=False),
@@ -84,7 +116,7 @@ quarantine = Table(
     PrimaryKeyConstraint("object_id", "item_id"),
 )
 
-# The mails of a page until their rows are made: compressed JSON, gone with the outcome.
+# The items of a page until their rows are made: compressed JSON, gone with the outcome.
 payloads = Table(
     "sync_payloads",
     metadata,
@@ -103,6 +135,7 @@ access = Table(
     Column("at", Instant, nullable=False),
     Column("record_id", Text, nullable=False, index=True),
     Column("object_id", Text, nullable=False),
+    Column("workload", Text, nullable=False),
     Column("operation", Text, nullable=False),
     Column("item_count", Integer, nullable=False),
     Column("epoch", Integer, nullable=False),
@@ -113,7 +146,7 @@ mailboxes = Table(
     "sync_mailboxes",
     metadata,
     Column("record_id", Text, primary_key=True),
-    Column("state", Text, nullable=False),
+    Column("state", Word(SyncState), nullable=False),
     Column("reason", Text, nullable=False),
     Column("is_paused", Boolean, nullable=False),
     Column("next_at", Instant),
@@ -127,7 +160,7 @@ passes = Table(
     metadata,
     Column("pass_id", Text, nullable=False),
     Column("shard", Integer, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("state", Word(PassState), nullable=False),
     Column("answer", Json),
     Column("requested_at", Instant, nullable=False),
     Column("answered_at", Instant),

@@ -9,7 +9,7 @@ from pathlib import Path
 from guard.answers import recorded_finding
 from guard.ledger.entry import Entry, Sealed
 from guard.ledger.stored import StoredLedger
-from guard.record import grounds_of
+from guard.record import recorded_grounds
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.ids import new_id
@@ -84,7 +84,7 @@ def an_entry(change: Change, facts: Facts, policy_set: PolicySet, *, now: dateti
         private={
             "findings": [recorded_finding(finding) for finding in decision.findings],
             "evaluated": list(decision.evaluated),
-            **grounds_of(
+            **recorded_grounds(
                 change, facts, kept=frozenset({*change.before, *change.after}), sources={}
             ),
             "sources": {},

@@ -113,7 +113,7 @@ def test_a_filled_draft_lets_the_change_pass(run: Run, decision_id: str) -> None
 
 async def test_what_no_policy_decided_is_neither(run: Run, guard_database: Database) -> None:
     masked = await _recorded(guard_database)
-    guard_database.write_now(lambda c: mask(c, masked), step=TEST)
+    guard_database.write_now(lambda c: mask(c, masked), failpoint=TEST)
     for command in (("decisions", "to-test"), ("exceptions", "draft")):
         done = run(*command, masked)
         assert (done.code, "masked" in done.err) == (2, True)

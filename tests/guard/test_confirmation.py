@@ -8,6 +8,7 @@ import pytest
 from guard.ports.rows import UserRow
 from kernel.clock import FrozenClock
 from kernel.database import Database
+from tests.guard.assembled import AGuard, a_guard
 from tests.guard.builders import (
     ADMIN_ID,
     MAILBOX_BEFORE,
@@ -17,24 +18,23 @@ from tests.guard.builders import (
     context,
     reference,
 )
-from tests.guard.house import Worked, a_worked_house
 
 MOVED = {"emailaddress": "Anna@contoso.com", "username": "anna"}
 CEO = {"emailaddress": "ceo@contoso.com"}
 
 
 @pytest.fixture
-def worked(database: Database, clock: FrozenClock) -> Worked:
-    return a_worked_house(database, clock)
+def guard(database: Database, clock: FrozenClock) -> AGuard:
+    return a_guard(database, clock)
 
 
-async def test_a_committed_change_confirms_the_decision_that_allowed_it(worked: Worked) -> None:
-    first = await worked.deliver({"username": "anna"})
-    worked.house.policies.swap(none_allowed())
-    answer = await worked.deliver({"username": "anna"}, mode=1)
+async def test_a_committed_change_confirms_the_decision_that_allowed_it(guard: AGuard) -> None:
+    first = await guard.deliver({"username": "anna"})
+    guard.receiver.policies.swap(none_allowed())
+    answer = await guard.deliver({"username": "anna"}, mode=1)
     assert answer.body["decision"] == "allow"
-    newest = worked.decisions()[0]
-    shown = worked.database.read_now(lambda c: shown_of(c, newest["id"]))
+    newest = guard.decisions()[0]
+    shown = guard.database.read_now(lambda c: shown_of(c, newest["id"]))
     assert shown["confirms"] == first.body["decision_id"]
 
 
@@ -47,43 +47,43 @@ async def test_a_committed_change_confirms_the_decision_that_allowed_it(worked: 
         {"record_id": QUEUE_ID},
     ],
 )
-async def test_any_difference_is_decided_anew(worked: Worked, difference: dict[str, Any]) -> None:
-    await worked.deliver({"username": "anna"})
-    worked.house.policies.swap(none_allowed())
-    answer = await worked.deliver(**({"target": {"username": "anna"}, "mode": 1} | difference))
+async def test_any_difference_is_decided_anew(guard: AGuard, difference: dict[str, Any]) -> None:
+    await guard.deliver({"username": "anna"})
+    guard.receiver.policies.swap(none_allowed())
+    answer = await guard.deliver(**({"target": {"username": "anna"}, "mode": 1} | difference))
     assert answer.body["decision"] == "reject"
 
 
-async def test_a_decision_confirms_only_one_change(worked: Worked) -> None:
-    await worked.deliver({"username": "anna"})
-    await worked.deliver({"username": "anna"}, mode=1)
-    worked.house.policies.swap(none_allowed())
-    answer = await worked.deliver({"username": "anna"}, mode=1)
+async def test_a_decision_confirms_only_one_change(guard: AGuard) -> None:
+    await guard.deliver({"username": "anna"})
+    await guard.deliver({"username": "anna"}, mode=1)
+    guard.receiver.policies.swap(none_allowed())
+    answer = await guard.deliver({"username": "anna"}, mode=1)
     assert answer.body["decision"] == "reject"
 
 
 async def test_a_rejected_change_that_was_committed_all_the_same_is_reverted(
-    worked: Worked,
+    guard: AGuard,
 ) -> None:
-    assert (await worked.deliver(CEO)).status == 403
-    worked.house.rows.put("mailbox", MAILBOX_ID, **CEO)
-    await worked.deliver(CEO, mode=1)
-    assert worked.house.rows.written[0].columns["emailaddress"] == "anna@contoso.com"
+    assert (await guard.deliver(CEO)).status == 403
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, **CEO)
+    await guard.deliver(CEO, mode=1)
+    assert guard.receiver.rows.written[0].columns["emailaddress"] == "anna@contoso.com"
 
 
-async def test_a_deferred_create_is_judged_at_stage_40(worked: Worked) -> None:
+async def test_a_deferred_create_is_judged_at_stage_40(guard: AGuard) -> None:
     columns = {
         "emailaddress": "new@contoso.com",
         "emailrouteraccessapproval": choice(0),
         "regardingobjectid": reference("systemuser", QUEUE_ID),
     }
-    first = await worked.deliver(columns, message="Create")
+    first = await guard.deliver(columns, message="Create")
     assert (first.status, first.body["cause"]) == (200, "deferred")
-    worked.house.rows.users[QUEUE_ID] = UserRow(QUEUE_ID, "new@contoso.com")
-    good = await worked.deliver(columns, message="Create", mode=1)
+    guard.receiver.rows.users[QUEUE_ID] = UserRow(QUEUE_ID, "new@contoso.com")
+    good = await guard.deliver(columns, message="Create", mode=1)
     assert (good.body["decision"], good.body["cause"]) == ("allow", "rules")
     wrong = columns | {"emailaddress": "ceo@contoso.com"}
-    bad = await worked.deliver(wrong, message="Create", mode=1)
+    bad = await guard.deliver(wrong, message="Create", mode=1)
     assert bad.body["decision"] == "reject"
 
 
@@ -95,39 +95,39 @@ class TestStripped:
         return json.dumps(stripped).encode()
 
     async def test_the_committed_row_is_read_and_judged_against_the_mirror(
-        self, worked: Worked
+        self, guard: AGuard
     ) -> None:
-        await worked.reconciler.run()
-        worked.house.rows.put("mailbox", MAILBOX_ID, **CEO)
-        answer = await worked.house.post(self.posted())
+        await guard.reconciler.run()
+        guard.receiver.rows.put("mailbox", MAILBOX_ID, **CEO)
+        answer = await guard.receiver.post(self.posted())
         assert (answer.status, answer.body["decision"]) == (200, "reject")
-        await worked.workers.run_due()
-        assert worked.house.rows.written[0].columns["emailaddress"] == "anna@contoso.com"
+        await guard.workers.run_due()
+        assert guard.receiver.rows.written[0].columns["emailaddress"] == "anna@contoso.com"
 
-    async def test_a_legitimate_row_is_allowed(self, worked: Worked) -> None:
-        await worked.reconciler.run()
-        answer = await worked.house.post(self.posted())
+    async def test_a_legitimate_row_is_allowed(self, guard: AGuard) -> None:
+        await guard.reconciler.run()
+        answer = await guard.receiver.post(self.posted())
         assert (answer.status, answer.body["decision"]) == (200, "allow")
 
     async def test_an_unreadable_row_is_examined_later(
-        self, worked: Worked, clock: FrozenClock
+        self, guard: AGuard, clock: FrozenClock
     ) -> None:
-        await worked.reconciler.run()
-        worked.house.rows.put("mailbox", MAILBOX_ID, **CEO)
-        worked.house.rows.is_down = True
-        answer = await worked.house.post(self.posted())
+        await guard.reconciler.run()
+        guard.receiver.rows.put("mailbox", MAILBOX_ID, **CEO)
+        guard.receiver.rows.is_down = True
+        answer = await guard.receiver.post(self.posted())
         assert (answer.status, answer.body["decision"]) == (200, "reject")
-        await worked.workers.run_due()
-        assert worked.decisions()[0]["obligations"][0]["state"] == "queued"
-        worked.house.rows.is_down = False
+        await guard.workers.run_due()
+        assert guard.decisions()[0]["obligations"][0]["state"] == "queued"
+        guard.receiver.rows.is_down = False
         clock.advance(60)
-        await worked.workers.run_due()
-        await worked.workers.run_due()
-        assert worked.house.rows.written[0].columns["emailaddress"] == "anna@contoso.com"
+        await guard.workers.run_due()
+        await guard.workers.run_due()
+        assert guard.receiver.rows.written[0].columns["emailaddress"] == "anna@contoso.com"
 
-    async def test_a_row_that_is_gone_is_recorded(self, worked: Worked) -> None:
-        worked.house.rows.remove("mailbox", MAILBOX_ID)
-        answer = await worked.house.post(self.posted())
+    async def test_a_row_that_is_gone_is_recorded(self, guard: AGuard) -> None:
+        guard.receiver.rows.remove("mailbox", MAILBOX_ID)
+        answer = await guard.receiver.post(self.posted())
         assert (answer.status, answer.body["cause"]) == (200, "stripped")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from guard.columns import TABLES
+from guard.columns.table import TABLES
 from guard.facts.history import HOLDER_FACTS, PAST_FACTS
 from guard.facts.owner import ABOUT_OWNER
 from rules.engine.decide import decide

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from guard.columns import TABLES
+from guard.columns.table import TABLES
 from guard.ports.directory import MemoryDirectory, person_from
 from guard.ports.rows import HeldRole, MemoryRows, Myself, UserRow
 from rules.model.change import Value

@@ -66,7 +66,7 @@ async def test_one_comes_back_with_its_change_facts_and_set(
 async def test_what_is_unknown_or_masked_is_refused(database: Database, ids: list[str]) -> None:
     with pytest.raises(DecisionUnknown):
         database.read_now(lambda c: find_past(c, "nonsense"))
-    await database.write(lambda c: mask(c, ids[0]), step=DECISION)
+    await database.write(lambda c: mask(c, ids[0]), failpoint=DECISION)
     with pytest.raises(DecisionMasked, match="its private part was masked"):
         database.read_now(lambda c: find_past(c, ids[0]))
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from guard.columns import MAILBOX, TABLES, select_of
+from guard.columns.table import MAILBOX, TABLES, select_of
 from guard.ports.dataverse import DataverseRows, odata_from, stored_row_from
 from guard.ports.directory import GraphDirectory, person_from
 from guard.ports.rows import AddressElsewhere, RowChanged, WriteRefused

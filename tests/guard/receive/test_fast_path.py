@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guard.columns import TABLES
+from guard.columns.table import TABLES
 from guard.receive.context import decode_entity
 from guard.receive.delivery import columns_of
 from guard.receive.fast_path import fast_columns, fast_entity

@@ -15,7 +15,7 @@ from rules.engine.decide import decide
 from rules.model.change import Change, Facts
 from rules.model.decision import Outcome
 from rules.model.errors import RecordUnreadable
-from rules.replay.recorded import NO_VALUE, Unreplayable, past_from, read_line
+from rules.replay.recorded import Obstacle, Unreplayable, past_from, read_line
 from rules.replay.simulate import Simulation
 from rules.replay.tally import Tally
 from tests.console.recording import an_entry, as_row
@@ -177,21 +177,21 @@ def test_a_value_that_no_record_can_hold_is_not_guessed(value):
     row = _row(_named("Bob"), facts())
     line = _line(row)
     line["private"]["facts"] = {"actor.upn": value}
-    assert read_line(json.dumps(line), where="x:1")[1] == NO_VALUE
+    assert read_line(json.dumps(line), where="x:1")[1] == Obstacle.NO_VALUE
 
 
 def test_a_row_with_a_moment_that_is_none_is_set_apart():
     row = _row(_named("Bob"), facts(actor__since="x"))
     broken = (*row[:-1], row[-1].replace('"x"', '{"$at":"noon"}'))
-    assert list(_simulate([broken]).unreplayable) == [NO_VALUE]
+    assert list(_simulate([broken]).unreplayable) == [Obstacle.NO_VALUE]
 
 
 @pytest.mark.parametrize("place", [1, 5, 6])
 def test_a_row_that_was_altered_beyond_reading_is_set_apart(place):
     row = _row(_named("Bob"), facts())
     broken = (*row[:place], "broken", *row[place + 1 :])
-    assert list(_simulate([broken]).unreplayable) == [NO_VALUE]
-    with pytest.raises(Unreplayable, match=NO_VALUE):
+    assert list(_simulate([broken]).unreplayable) == [Obstacle.NO_VALUE]
+    with pytest.raises(Unreplayable, match=Obstacle.NO_VALUE):
         past_from(broken)
 
 

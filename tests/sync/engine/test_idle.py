@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from kernel.clock import FrozenClock
 from kernel.database import Database
-from kernel.failpoints import Trace
+from kernel.failpoints import Recorder
 from sync.failpoints import PAGE
 from sync.run.loop import Loop
 from sync.run.once import once
@@ -14,19 +14,19 @@ from sync.store import streams
 from tests.sync.builders import ANNA_OBJECT, World, a_message
 
 
-def written(trace: Trace) -> set[str]:
-    return {point.partition(":")[0] for point in trace.reached if not point.startswith("runner.")}
+def written(trace: Recorder) -> set[str]:
+    return {point.partition(":")[0] for point in trace.reached if not point.startswith("shards.")}
 
 
 async def test_an_idle_loop_writes_nothing(
     open_database: Callable[..., Database], clock: FrozenClock
 ) -> None:
-    trace = Trace()
+    trace = Recorder()
     world = World(open_database(trace), clock)
     world.approve_anna()
     world.exchange.deliver(ANNA_OBJECT, a_message())
     world.exchange.deliver(ANNA_OBJECT, a_message(2))
-    world.crm.refused_subjects.add("Order 2")
+    world.emails.refused_subjects.add("Order 2")
     loop = Loop(world.sync)
     await loop.beat()
     await loop.tick()
@@ -48,7 +48,7 @@ async def test_an_idle_loop_writes_nothing(
 async def test_an_idle_single_pass_writes_nothing_but_its_leases(
     open_database: Callable[..., Database], clock: FrozenClock
 ) -> None:
-    trace = Trace()
+    trace = Recorder()
     world = World(open_database(trace), clock)
     world.approve_anna()
     world.exchange.deliver(ANNA_OBJECT, a_message())
@@ -63,7 +63,7 @@ async def test_an_idle_single_pass_writes_nothing_but_its_leases(
 async def test_freshness_is_written_in_one_batch_and_the_cursor_after_a_quarter_of_an_hour(
     open_database: Callable[..., Database], clock: FrozenClock
 ) -> None:
-    trace = Trace()
+    trace = Recorder()
     world = World(open_database(trace), clock)
     world.approve_anna()
     world.approve_ben()
