@@ -44,7 +44,6 @@ class StoredRow:
     etag: str
     columns: Mapping[str, Value]
     modified_at: datetime | None = None
-    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,6 @@ class _Held:
     columns: dict[str, Value]
     version: int = 1
     modified_at: datetime | None = None
-    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +162,6 @@ class MemoryRows:
         record_id: str,
         *,
         modified_at: datetime | None = None,
-        created_at: datetime | None = None,
         **columns: Value,
     ) -> None:
         """Put columns into a row; `ownerid__id` stands for `ownerid.id`."""
@@ -172,7 +169,6 @@ class MemoryRows:
         held.columns.update({name.replace("__", "."): value for name, value in columns.items()})
         held.version += 1
         held.modified_at = modified_at or held.modified_at
-        held.created_at = created_at or held.created_at
 
     def remove(self, table: str, record_id: str) -> None:
         """Delete a row."""
@@ -198,7 +194,6 @@ class MemoryRows:
             f'W/"{held.version}"',
             {**_all_empty(table), **held.columns},
             held.modified_at,
-            held.created_at,
         )
 
     async def row(self, table: str, record_id: str) -> StoredRow | None:
