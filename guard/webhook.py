@@ -124,8 +124,6 @@ class Webhook:
                 recorded = await recording
             except Unavailable as error:
                 reason = error.message
-            except asyncio.CancelledError:
-                raise
             except Exception as error:
                 log.error("delivery_not_recorded", record_id=record_id, exc_info=error)
                 reason = "The decision could not be recorded."

@@ -110,11 +110,13 @@ class DriftWatch:
 
         What Entra or Dataverse doesn't answer, or the policies can't judge, changes nothing.
         """
+        # (1) What is approved now; what no longer is need not be remembered.
         now = self._clock.now()
         held = await self._database.read(lambda c: approvals.list_approved(c, now=now))
         known = {one.record_id for one in held}
         self._drifted = {one: why for one, why in self._drifted.items() if one in known}
         self._rejudging.keep(known)
+        # (2) Look at the next of them, a page at a time, until nothing answers any more.
         chosen = self._next(held)
         total, found = DriftRound(), list[Approval]()
         for start in range(0, len(chosen), AT_ONCE):
@@ -123,8 +125,10 @@ class DriftWatch:
                 break
         if total.unjudged:
             log.warning("approvals_not_judged", approvals=total.unjudged)
+        # (3) Stop before the first withdrawal when it would be too many within a day.
         if await self._pulls_brake(len(held), total, now):
             return total
+        # (4) Withdraw, each only if it is still held on the evidence that was looked at.
         for one in self._ripe(found):
             await self._withdraw(one, self._drifted.pop(one.record_id).reason, total)
         return total

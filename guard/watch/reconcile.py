@@ -126,14 +126,18 @@ class Reconciler:
         return total
 
     async def _run_table(self, name: str, total: Round) -> None:
+        # (1) Compare page by page, and judge what differs; nothing is written yet.
         is_first = await self._database.read(lambda c: _is_first(c, name))
         table = _Table(name, is_first, self._recorder.now())
         async for page in self._rows.pages(name):
             await self._compare(page, table, total)
         total.compared += len(table.seen)
+        # (2) Verify one by one that what did not come is gone (law 8).
         gone = await self._missing(table)
+        # (3) Stop before the first write when that is too much at once.
         if self._pulls_brake(table, gone, total):
             return
+        # (4) Write it down: copies, decisions with what they owe, vanished rows last.
         await self._write_down(table, total)
         for record_id in gone:
             await self._forget(name, record_id)
