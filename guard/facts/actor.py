@@ -67,7 +67,7 @@ class ActorFacts:
         if "canApproveEmail" in needed:
             waves.append(self._privilege(actor_id, found))
         await asyncio.gather(*waves)
-        if found.missing.get(ROOT + "kind") == NO_SUCH_USER:
+        if found.actor_is_nobody:
             for name in needed - {"id"}:
                 found.disown(ROOT + name, NO_SUCH_USER)
 
@@ -104,6 +104,7 @@ class ActorFacts:
             found.lack_answer([ROOT + name for name in ROW_FACTS], error)
             return None, ""
         if user is None:
+            found.actor_is_nobody = True
             _lack_row(found, NO_SUCH_USER)
         return user, FROM_DATAVERSE
 

@@ -49,7 +49,8 @@ class FactSheet:
     """The facts of one decision while they come in, each with its source.
 
     `unanswered` is why a service gave no answer, the last time that one didn't; `not_readable_yet`
-    the facts that hang on an owner's row of the transaction that is being decided.
+    the facts that hang on an owner's row of the transaction that is being decided;
+    `actor_is_nobody` says that Dataverse was asked and has no such user.
     """
 
     values: dict[str, Value] = field(default_factory=dict)
@@ -57,6 +58,7 @@ class FactSheet:
     sources: dict[str, str] = field(default_factory=dict)
     unanswered: str | None = None
     not_readable_yet: set[str] = field(default_factory=set)
+    actor_is_nobody: bool = False
 
     def know(self, path: str, value: Value, source: str) -> None:
         """Keep a fact."""
