@@ -23,7 +23,7 @@ _MAILBOX_PATH = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class LoggedRequest:
     """One attempt that left for a service: what, why, when, and what came of it.
 
     `kind` is mailbox, directory (everything else of Graph) or rows (Dataverse). `mailbox` is the
@@ -43,7 +43,7 @@ class Access:
     request_id: str
 
 
-AccessHook = Callable[[Access], None]
+AccessHook = Callable[[LoggedRequest], None]
 
 
 def mailbox_of(url: str, service: Service) -> str:

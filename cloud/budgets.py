@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from cloud.waits import Jitter, random_jitter, setback_seconds
 from kernel.clock import Clock
 
+# A bucket is a sixtieth of the window: the count errs by that share at most, on the safe side.
 _BUCKETS = 60
+# Budgets of mailboxes that nobody asks for any more are forgotten beyond this many.
 _KEPT_MAX = 4096
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from cloud.errors import BadAnswer
 from kernel.errors import Bug
-from kernel.failpoints import STEPS
+from kernel.failpoints import FAILPOINTS
 
 Permit = Callable[[], Awaitable[None]]
 """Asked right before every attempt; raises when the access is no longer allowed."""
@@ -34,7 +34,7 @@ class Call:
     `scope` is the token scope and must be the one of the service that `url` belongs to; empty means
     that one. `budget` is an Exchange object id or "tenant". `accept` are statuses from 300 that
     are an answer here, not an error. `urgent` may use the reserved share of the budget.
-    Raises Bug for a write without a registered `step`, or for a read that is not GET or HEAD.
+    Raises Bug for a write without a registered `failpoint`, or for a read that is not GET or HEAD.
     """
 
     method: str
@@ -46,7 +46,7 @@ class Call:
     deadline_seconds: float = 30.0
     scope: str = ""
     budget: str | None = None
-    step: str | None = None
+    failpoint: str | None = None
     reason: str = ""
     accept: frozenset[int] = frozenset()
     urgent: bool = False
@@ -55,10 +55,10 @@ class Call:
         is_read_method = self.method.upper() in ("GET", "HEAD")
         if is_read_method != (self.call_class is CallClass.READ):
             raise Bug(f"{self.method} does not fit the call class `{self.call_class}`.")
-        if not is_read_method and self.step is None:
-            raise Bug(f"{self.method} is a write without the name of its step: {self.reason}")
-        if self.step is not None and self.step not in STEPS:
-            raise Bug(f"No step is named {self.step}; register it with kernel.failpoints.step.")
+        if not is_read_method and self.failpoint is None:
+            raise Bug(f"{self.method} is a write without the name of its failpoint: {self.reason}")
+        if self.failpoint is not None and self.failpoint not in FAILPOINTS:
+            raise Bug(f"No failpoint is named {self.failpoint}: register it.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""An answer that is an error becomes one typed error; this looks at codes, hardly ever at words.
+"""An answer that is an error becomes one typed error, told by its status and its codes.
 
 Codes are compared without case (Graph's error page and Dataverse's list of error codes).
 """
@@ -24,14 +24,18 @@ from cloud.errors import (
 )
 from kernel.log import redacted_text
 
+# Enough to recognise an error by; a body may hold pieces of mail, which no log needs.
 EXCERPT_CHARS = 500
 _ENVELOPE_BYTES_MAX = 256 * 1024
 _MAIL_ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 
+# A delta link is dead. Seen with 410 and with 40X, and in either spelling of their capitals.
 RESET_CODES = frozenset(
     {"syncstatenotfound", "syncstateinvalid", "resyncrequired", "errorinvalidsyncstatedata"}
 )
+# Dataverse could not reach a webhook, or the webhook refused: 0x80050201 to 0x80050207.
 WEBHOOK_CODES = frozenset(f"0x8005020{digit}" for digit in range(1, 8))
+# A row with that key is there: the two codes of a duplicate primary and alternate key.
 DUPLICATE_KEY_CODES = frozenset({"0x80040237", "0x80060892"})
 ITEM_GONE_CODES = frozenset({"erroritemnotfound", "itemnotfound"})
 
@@ -105,6 +109,7 @@ def is_reset(status: int, envelope: Envelope) -> bool:
         return True
     if status not in (400, 404):
         return False
+    # The one place that reads a message: this error has no code that would tell it from others.
     said = {envelope.message.lower(), *envelope.codes}
     return bool(envelope.codes & RESET_CODES) or any("badly formed token" in s for s in said)
 

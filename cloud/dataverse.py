@@ -177,7 +177,7 @@ class Dataverse(Client):
         values: Mapping[str, Any],
         *,
         if_match: str,
-        step: str,
+        failpoint: str,
         tag: str | None = None,
         bypass_steps: Sequence[str] = (),
         reason: str = "update a row",
@@ -194,7 +194,7 @@ class Dataverse(Client):
             f"/{entity_set}({_key(row_id)}){query({'tag': tag})}",
             values,
             headers=headers,
-            step=step,
+            failpoint=failpoint,
             reason=reason,
             accept=frozenset({412}),
         )
@@ -220,7 +220,7 @@ class Dataverse(Client):
         row_id: str,
         values: Mapping[str, Any],
         *,
-        step: str,
+        failpoint: str,
         tag: str | None = None,
         reason: str = "create a row",
     ) -> bool:
@@ -232,7 +232,7 @@ class Dataverse(Client):
             f"/{entity_set}({_key(row_id)}){query({'tag': tag})}",
             values,
             headers={"If-None-Match": "*"},
-            step=step,
+            failpoint=failpoint,
             reason=reason,
             accept=frozenset({412}),
         )
@@ -280,7 +280,7 @@ class Dataverse(Client):
         values: Mapping[str, Any],
         *,
         headers: Mapping[str, str],
-        step: str,
+        failpoint: str,
         reason: str,
         accept: frozenset[int],
     ) -> Call:
@@ -290,7 +290,7 @@ class Dataverse(Client):
             headers={"OData-MaxVersion": "4.0", "OData-Version": "4.0", **headers},
             json=dict(values),
             call_class=CallClass.KEYED_WRITE,
-            step=step,
+            failpoint=failpoint,
             reason=reason,
             accept=accept,
         )

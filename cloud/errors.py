@@ -67,6 +67,7 @@ class Throttled(_Postponed):
     """The service, or our own budget for it, asks to wait; nothing happened."""
 
     code = "throttled"
+    asks_to_wait = True
 
 
 class Unreachable(_Postponed):

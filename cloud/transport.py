@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
-from cloud.access import Access, AccessHook, kind_of, mailbox_of
+from cloud.access import AccessHook, LoggedRequest, kind_of, mailbox_of
 from cloud.budgets import (
     DATAVERSE_LIMITS,
     DIRECTORY_LIMITS,
@@ -190,7 +190,7 @@ class Transport:
         finally:
             if self._on_access is not None:
                 self._on_access(
-                    Access(
+                    LoggedRequest(
                         kind=kind_of(mailbox, service),
                         mailbox=mailbox,
                         method=call.method,
@@ -363,8 +363,8 @@ class Transport:
             budget.heed_slots(int(hint))
 
     def _reach(self, call: Call, point: str) -> None:
-        if call.step is not None:
-            self._failpoints.reach(call.step, point)
+        if call.failpoint is not None:
+            self._failpoints.reach(call.failpoint, point)
 
     def _budget_of(self, call: Call, service: Service, mailbox: str) -> Budget:
         if service.name == "dataverse":

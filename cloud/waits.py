@@ -7,11 +7,15 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+# A service may ask for more than a day only by mistake, and a mailbox must not be lost to one.
 RETRY_AFTER_MAX_SECONDS = 86_400.0
+# Within one call: a caller waits for the answer, so the waits stay in the range of its deadline.
 REPEAT_FIRST_SECONDS = 0.5
 REPEAT_MAX_SECONDS = 8.0
+# Between calls: nobody waits, and whoever failed for hours shall not add to the load.
 SETBACK_FIRST_SECONDS = 5.0
 SETBACK_MAX_SECONDS = 3_600.0
+# Past this many doublings the wait is at its most; 2.0 ** failures would overflow one day.
 _DOUBLINGS_MAX = 16
 
 Jitter = Callable[[], float]
@@ -58,4 +62,6 @@ def setback_seconds(failures: int, jitter: Jitter) -> float:
 
 def _doubled(first: float, most: float, failures: int, jitter: Jitter) -> float:
     full = min(most, first * 2.0 ** min(max(failures - 1, 0), _DOUBLINGS_MAX))
+    # One half is certain, so that no repetition comes at once; the other spreads those that failed
+    # together.
     return full / 2 + full / 2 * jitter()

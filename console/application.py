@@ -12,7 +12,8 @@ from typing import Any
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 
-from console.metrics import CONTENT_TYPE, Metrics
+from console.metrics import CONTENT_TYPE, PrometheusMetrics
+from kernel.tasks import TaskCounts
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -55,8 +56,8 @@ def application(
     webhook: Application,
     *,
     readiness: Readiness,
-    metrics: Metrics,
-    count_tasks: Callable[[], Awaitable[dict[tuple[str, str], int]]],
+    metrics: PrometheusMetrics,
+    count_tasks: Callable[[], Awaitable[TaskCounts]],
 ) -> Front:
     """Return the whole surface. `readiness` answers `{"ready": bool, …}`; False becomes 503."""
     rest = FastAPI(title="Mailbox Guard", docs_url=None, redoc_url=None, openapi_url=None)

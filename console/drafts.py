@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from guard.confirming import finding_from
+from guard.confirmation import finding_from
 from guard.ledger.codec import values_from
 from guard.ledger.listing import get_decision
 from kernel.errors import InputRefused
-from rules.change import Change, Facts
-from rules.decision import Finding
+from rules.model.change import Change, Facts
+from rules.model.decision import Finding
 
 _OWN = "guard"
 

@@ -35,7 +35,7 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Resolve the name; one that is none gets the nearest as a hint."""
         if args and args[0] not in self.lazy and not args[0].startswith("-"):
-            from rules.complaint import closest  # Only a mistake pays for this import.
+            from rules.syntax.complaint import closest  # Only a mistake pays for this import.
 
             hint = closest(args[0], self.lazy)
             ctx.fail(" ".join(filter(None, (f"No such command '{args[0]}'.", hint))))

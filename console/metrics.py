@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from cloud.access import Access
+from cloud.access import LoggedRequest
+from guard.obligations.table import OBLIGATIONS
+from kernel.tasks import TaskCounts, TaskState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
-class Metrics:
+class PrometheusMetrics:
     """Every metric of one process, on a registry of its own; the guard's port among others."""
 
     def __init__(self) -> None:
@@ -67,6 +69,12 @@ class Metrics:
             ["kind", "state"],
             registry=self.registry,
         )
+        self._tasks_overdue = Gauge(
+            "mailbox_guard_tasks_overdue",
+            "Tasks that were tried in vain for a day or longer, by kind.",
+            ["kind"],
+            registry=self.registry,
+        )
         # A label lookup costs more than a count, so the children of the hot path are kept.
         self._answered: dict[tuple[int, str, str], Counter] = {}
 
@@ -91,7 +99,7 @@ class Metrics:
         """Count what the watch found."""
         self._watched.labels(event).inc()
 
-    def count_access(self, access: Access) -> None:
+    def count_access(self, access: LoggedRequest) -> None:
         """Count a request that left for a service."""
         service = "dataverse" if access.kind == "rows" else "graph"
         self._requests.labels(service, "yes" if access.kind == "mailbox" else "no").inc()
@@ -101,11 +109,20 @@ class Metrics:
         self._policy_set_loaded.set(loaded_at)
         self._policy_set_refused.set(1 if is_refused else 0)
 
-    def show_tasks(self, counts: dict[tuple[str, str], int]) -> None:
-        """Say how many tasks there are; kinds and states that are gone are forgotten."""
+    def show_tasks(self, counts: TaskCounts) -> None:
+        """Say how many tasks there are; kinds and states that are gone are forgotten.
+
+        Of every obligation it is said how many need a person, also when none does, so that an
+        alert has something to look at from the beginning.
+        """
         self._tasks.clear()
-        for (kind, state), count in counts.items():
-            self._tasks.labels(kind, state).set(count)
+        for obligation in OBLIGATIONS:
+            self._tasks.labels(obligation.kind, TaskState.NEEDS_PERSON.value).set(0)
+        for (kind, state), count in counts.by_state.items():
+            self._tasks.labels(kind, state.value).set(count)
+        self._tasks_overdue.clear()
+        for kind, count in counts.overdue.items():
+            self._tasks_overdue.labels(kind).set(count)
 
     def render(self) -> bytes:
         """Return all metrics as Prometheus reads them."""

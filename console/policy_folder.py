@@ -10,14 +10,14 @@ import asyncio
 from datetime import datetime
 from pathlib import Path
 
-from guard.policies import PolicyHolder
+from guard.active_policies import ActivePolicies
 from kernel.clock import Clock
 from kernel.errors import GuardError, PolicyInvalid, SettingInvalid
 from kernel.log import get_logger
 from kernel.settings import PREFIX, Settings
-from rules.loader import load
-from rules.policy_set import PolicySet
-from rules.shipped import shipped_folder
+from rules.engine.policy_set import PolicySet
+from rules.load.loader import load
+from rules.syntax.shipped import shipped_folder
 
 log = get_logger("policies")
 
@@ -34,7 +34,7 @@ class PolicyFolder:
         self._clock = clock
         self._fingerprint = _fingerprint(folder)
         self.refused: list[str] = []
-        self.holder = PolicyHolder(self._load())
+        self.holder = ActivePolicies(self._load())
         self.loaded_at: datetime = clock.now()
 
     @property

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from rules.complaint import Complaint
+from rules.syntax.complaint import Complaint
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from guard.watch.scan import ScannedRow
 from kernel.errors import InputRefused
-from rules.scanning import Judgement
+from rules.engine.row import Judgement
 
 BELIEVED = timedelta(days=1)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from guard.ledger.codec import text_of
 from guard.ledger.entry import Recorded
-from rules.decision import Finding
+from rules.model.decision import Finding
 
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"

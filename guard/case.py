@@ -7,6 +7,7 @@ from datetime import datetime
 
 from guard.receive.delivery import ASYNCHRONOUS, SYNCHRONOUS, Delivery
 
+# The ways by which something comes to be decided, as records name them (`source`).
 FROM_DELIVERY = "delivery"
 FROM_RECONCILIATION = "reconciliation"
 FROM_EXAMINATION = "examination"
@@ -61,11 +62,11 @@ def case_of(delivery: Delivery) -> Case:
     )
 
 
-def late_case(
+def read_back_case(
     table: str,
     record_id: str,
     *,
-    operation: str,
+    operation: str | None,
     source: str,
     changed_at: datetime,
     actor_id: str | None = None,

@@ -1,68 +1,92 @@
-"""What follows from a decision on a committed change: tasks, withdrawals, the mirror. Pure.
+"""What follows at once from a decision on a committed change: withdrawals and the mirror. Pure.
 
-A payload may take away, only a read may give: withdrawals happen with the decision, a grant is a
-task that reads the row back first.
+A payload may take away, only a read may give: withdrawals happen with the decision. What needs more
+than our own database is an obligation, a task that is carried out afterwards (`obligations`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
 from guard.case import Case
-from guard.columns import ACTIVE, APPROVAL, APPROVED, TABLES
-from guard.ledger.entry import NO_EFFECTS, Effects, MirrorRow, NewTask, Withdrawal
-from guard.ledger.mirror import differing, guarded_part
-from kernel.runner import shard_of
-from rules.change import Change, Value
-from rules.decision import Outcome
+from guard.columns.change import GuardedChange
+from guard.columns.owner import mailbox_owner_id
+from guard.columns.table import ACTIVE, APPROVAL, APPROVED, TABLES, TableRole
+from guard.ledger.entry import Effects, MirrorRow, NewTask, Withdrawal
+from kernel.approvals import WithdrawalCause
+from rules.model.change import Value
+from rules.model.decision import Outcome
 
-GRANT = "grant"
-REVERT = "revert"
-EXAMINE = "examine"
+ALLOWING = (Outcome.ALLOW, Outcome.WARN)
+CHANGE = WithdrawalCause.CHANGE
 
 
-def of_allowed(
-    case: Case, change: Change, *, decision_id: str, grants: bool, changed_at: Any
-) -> Effects:
-    """Return what an allowed, committed change causes; `grants` is off where nothing is granted."""
-    table = TABLES[change.table]
-    altered = differing(change.table, change.before, change.after)
-    is_sensitive = bool(table.sensitive.intersection(altered)) or "isdisabled" in altered
-    tasks: tuple[NewTask, ...] = ()
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A decision on a committed change, as an obligation looks at it to say whether it is owed.
+
+    `change` is None when the row could not be read, so that nothing was judged; `outcome` is then
+    that of the refusal which stands until it was.
+    """
+
+    case: Case
+    decision_id: str
+    outcome: Outcome
+    change: GuardedChange | None
+
+    @property
+    def is_allowed(self) -> bool:
+        """Return whether the decision lets the change stand."""
+        return self.outcome in ALLOWING
+
+
+OwedBy = Callable[[Committed], tuple[NewTask, ...]]
+"""What a decision owes; `obligations.table.owed_by` is the one that asks every obligation."""
+
+
+def of_allowed(change: GuardedChange, *, decision_id: str, changed_at: datetime) -> Effects:
+    """Return what an allowed change causes: the mirror learns it, and stale evidence ends.
+
+    `changed_at` orders the copies of a row; it is never later than now.
+    """
     withdrawals: tuple[Withdrawal, ...] = ()
-    forbidden = why_not_approved(change.table, change.after)
+    forbidden = why_not_approved(change.change.table, change.change.after)
     if forbidden is not None:
         withdrawals = (_withdrawal(change, forbidden),)
-    elif is_sensitive or "statecode" in altered:
-        withdrawals = (_withdrawal(change, "The evidence of the approval has changed.", keep=True),)
-        if grants and change.after.get(APPROVAL) == APPROVED:
-            tasks = (_grant(change, case, decision_id),)
+    elif change.alters_evidence:
+        # An approval of this very address and owner stays until it was read back and judged.
+        reason = "The evidence of the approval has changed."
+        withdrawals = (_withdrawal(change, reason, keep=True),)
     row = MirrorRow(
-        change.table, change.record_id, change.after, changed_at, decision_id, only=altered
+        change.change.table,
+        change.record_id,
+        change.change.after,
+        changed_at,
+        decision_id,
+        only=change.altered,
     )
-    return Effects(tasks, withdrawals, row)
+    return Effects(withdrawals=withdrawals, mirror=row)
 
 
-def of_refused(change: Change, outcome: Outcome, *, decision_id: str, reverts: bool) -> Effects:
-    """Return what a rejected or held, yet committed change causes."""
-    if not change.record_id:
-        return NO_EFFECTS
+def of_refused(change: GuardedChange, outcome: Outcome, *, decision_id: str) -> Effects:
+    """Return what a rejected or held, yet committed change causes; the mirror keeps what was."""
     verb = "waits for an approval" if outcome is Outcome.HOLD else "was rejected"
-    withdrawal = _withdrawal(change, f"A change of the row {verb} (decision {decision_id}).")
-    tasks = (_revert(change, outcome, decision_id),) if reverts else ()
-    return Effects(tasks, (withdrawal,))
+    reason = f"A change of the row {verb} (decision {decision_id})."
+    return Effects(withdrawals=(_withdrawal(change, reason),))
 
 
-def of_unread(
-    table: str, record_id: str, *, decision_id: str, payload: Mapping[str, Any]
-) -> Effects:
+def of_unread(table: str, record_id: str, *, decision_id: str) -> Effects:
     """Return what a committed change causes that could not be judged yet."""
-    task = NewTask(EXAMINE, decision_id, dict(payload), shard_of(record_id))
     reason = f"A change of the row could not be judged yet (decision {decision_id})."
-    if table == "mailbox":
-        return Effects((task,), (Withdrawal(reason, record_id=record_id),))
-    return Effects((task,), (Withdrawal(reason, owner_id=record_id),))
+    return Effects(withdrawals=(_withdrawal_of(table, record_id, CHANGE, reason),))
+
+
+def of_gone(table: str, record_id: str) -> Effects:
+    """Return what follows when a row is verifiably no longer in Dataverse."""
+    cause, reason = WithdrawalCause.ROW_GONE, "The row is no longer in Dataverse."
+    return Effects(withdrawals=(_withdrawal_of(table, record_id, cause, reason),))
 
 
 def why_not_approved(table: str, columns: Mapping[str, Value]) -> str | None:
@@ -79,55 +103,39 @@ def why_not_approved(table: str, columns: Mapping[str, Value]) -> str | None:
     return None
 
 
-def _withdrawal(change: Change, reason: str, *, keep: bool = False) -> Withdrawal:
-    """Return the withdrawal; with `keep`, what still is the same address and owner stays."""
-    address = change.after.get(TABLES[change.table].address)
-    kept = address if keep and isinstance(address, str) else None
-    if change.table != "mailbox":
-        moved = change.table == "systemuser" and _identity_moved(change)
-        return Withdrawal(reason, owner_id=change.record_id, unless_address=None if moved else kept)
-    owner = change.after.get("regardingobjectid.id") or change.after.get("ownerid.id")
+def _withdrawal_of(
+    table: str,
+    record_id: str,
+    cause: WithdrawalCause,
+    reason: str,
+    *,
+    unless_address: str | None = None,
+    unless_owner: str | None = None,
+) -> Withdrawal:
+    """Return the withdrawal of all approvals that hang on a row: its own, or those that it owns."""
+    is_mailbox = TABLES[table].role is TableRole.MAILBOX
     return Withdrawal(
+        cause,
         reason,
-        record_id=change.record_id,
+        record_id=record_id if is_mailbox else None,
+        owner_id=None if is_mailbox else record_id,
+        unless_address=unless_address,
+        unless_owner=unless_owner,
+    )
+
+
+def _withdrawal(change: GuardedChange, reason: str, *, keep: bool = False) -> Withdrawal:
+    """Return the withdrawal; with `keep`, what still is the same address and owner stays."""
+    after = change.change.after
+    address = after.get(change.table.address)
+    # The same address held by another Entra object is another mailbox.
+    kept = address if keep and isinstance(address, str) and not change.alters_identity else None
+    owner = mailbox_owner_id(after) if change.table.role is TableRole.MAILBOX else None
+    return _withdrawal_of(
+        change.change.table,
+        change.record_id,
+        CHANGE,
+        reason,
         unless_address=kept,
-        unless_owner=owner if isinstance(owner, str) else None,
-    )
-
-
-def _identity_moved(change: Change) -> bool:
-    altered = differing(change.table, change.before, change.after)
-    return bool({"domainname", "azureactivedirectoryobjectid", "applicationid"} & set(altered))
-
-
-def _grant(change: Change, case: Case, decision_id: str) -> NewTask:
-    return NewTask(
-        GRANT,
-        decision_id,
-        {
-            "table": change.table,
-            "record_id": change.record_id,
-            "address": change.after.get(TABLES[change.table].address),
-            "actor_id": case.initiating_user_id,
-            "decision_id": decision_id,
-            "before_approval": change.before.get(APPROVAL),
-        },
-        shard_of(change.record_id),
-    )
-
-
-def _revert(change: Change, outcome: Outcome, decision_id: str) -> NewTask:
-    return NewTask(
-        REVERT,
-        decision_id,
-        {
-            "table": change.table,
-            "record_id": change.record_id,
-            "operation": change.operation,
-            "outcome": outcome.value,
-            "before": guarded_part(change.table, change.before),
-            "after": guarded_part(change.table, change.after),
-            "altered": list(differing(change.table, change.before, change.after)),
-        },
-        shard_of(change.record_id),
+        unless_owner=owner,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kernel.errors import Conflict, InputRefused, NotFound
 
 
-class Unreadable(InputRefused):
+class DeliveryUnreadable(InputRefused):
     """The bytes are not a RemoteExecutionContext; nothing was decided."""
 
     code = "delivery-unreadable"

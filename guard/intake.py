@@ -1,10 +1,7 @@
-"""A delivery comes in, a recorded decision goes out: every row of docs/answers.md.
+"""Deciding a delivery: every row of docs/answers.md, in the order of the steps in `Intake`.
 
 What is waited for at the end is the ledger alone, so that nothing of a delivery need be kept until
 then: what lies about while others are decided takes their place in the processor's caches.
-
-Order: not guarded, foreign, stripped or undecidable, own write, then the rules. A committed change
-(mode 1) is first held against the decision that allowed it.
 """
 
 from __future__ import annotations
@@ -14,23 +11,23 @@ from datetime import datetime
 from typing import Any
 
 from guard.case import Case, case_of
-from guard.confirming import decision_confirmed_by, decision_of
-from guard.deciding import Conclusion, Decider
-from guard.errors import Unreadable
+from guard.columns.change import GuardedChange
+from guard.confirmation import decision_confirmed_by, decision_of
+from guard.errors import DeliveryUnreadable
+from guard.identity import OwnIdentity
 from guard.judge import Judge, Judged, built_in
 from guard.ledger.entry import NO_EFFECTS, Effects, MirrorRow, Recorded
-from guard.ledger.mirror import differing
 from guard.ledger.port import Ledger
-from guard.own import Own
+from guard.own_writes import is_own_write
+from guard.read_back import ReadBack
 from guard.receive import Delivery, change_from, is_guarded
 from guard.receive.ancestors import ancestors_of
 from guard.receive.change import needs_mirror
-from guard.recognition import is_own_write
-from guard.watch.late import LateJudge
+from guard.record import Conclusion, DecisionRecorder
 from kernel.errors import Unavailable
 from kernel.log import get_logger
-from rules.change import Change, Facts
-from rules.decision import Decision, Outcome
+from rules.model.change import Facts
+from rules.model.decision import Decision, Outcome
 
 NOT_GUARDED = "not-guarded"
 FOREIGN = "foreign"
@@ -43,32 +40,40 @@ _ALLOW = Decision(Outcome.ALLOW, "no-policy")
 
 
 class Intake:
-    """Decides deliveries."""
+    """Decides deliveries; `identity` says which organisation is ours and which user we are."""
 
     def __init__(
-        self, decider: Decider, judge: Judge, ledger: Ledger, own: Own, late: LateJudge
+        self,
+        recorder: DecisionRecorder,
+        judge: Judge,
+        ledger: Ledger,
+        identity: OwnIdentity,
+        read_back: ReadBack,
     ) -> None:
-        self._decider = decider
+        self._recorder = recorder
         self._judge = judge
         self._ledger = ledger
-        self._own = own
-        self._late = late
+        self._identity = identity
+        self._read_back = read_back
 
     async def take(self, delivery: Delivery) -> Awaitable[Recorded]:
         """Decide a delivery, and return what is waited for until the decision is recorded.
 
         Both raise Unavailable when it could not be recorded; then nothing was decided.
         """
-        case, now = case_of(delivery), self._decider.now()
+        case, now = case_of(delivery), self._recorder.now()
+        # (1) What nobody asked us to guard passes, whoever sent it.
         if not is_guarded(delivery.table, delivery.message):
             return self._plainly(case, _ALLOW, NOT_GUARDED, now)
-        if self._own.is_foreign(delivery.organization_id):
+        # (2) A copied environment still posts to us: its changes are not ours to decide.
+        if self._identity.is_foreign(delivery.organization_id):
             log.warning("foreign_delivery_received", organization_id=delivery.organization_id)
             refusal = built_in("foreign", "The delivery comes from another organisation.")
             return self._plainly(case, refusal, FOREIGN, now)
+        # (3) What is sent becomes a change, unless too little came to decide from.
         try:
             change = await self._change(delivery)
-        except Unreadable as error:
+        except DeliveryUnreadable as error:
             return self._unread(case, delivery, error, now)
         try:
             return await self._decide(case, delivery, change, now)
@@ -77,27 +82,30 @@ class Intake:
         except Exception as error:
             # Our own fault, and still an answer: what can't be decided is not allowed (law 1).
             log.error("delivery_not_decided", record_id=case.record_id, exc_info=error)
-            fault = Unreadable("The guard failed to decide; its log says why.")
+            fault = DeliveryUnreadable("The guard failed to decide; its log says why.")
             return self._unread(case, delivery, fault, now)
 
-    async def _change(self, delivery: Delivery) -> Change:
+    async def _change(self, delivery: Delivery) -> GuardedChange:
         mirrored = None
         if needs_mirror(delivery) and delivery.record_id is not None:
             known = await self._ledger.mirrored(delivery.table, delivery.record_id)
             mirrored = known.columns if known is not None else None
-        return change_from(delivery, mirrored=mirrored)
+        return GuardedChange(change_from(delivery, mirrored=mirrored))
 
     async def _decide(
-        self, case: Case, delivery: Delivery, change: Change, now: datetime
+        self, case: Case, delivery: Delivery, change: GuardedChange, now: datetime
     ) -> Awaitable[Recorded]:
-        if await is_own_write(delivery, change, own=self._own, ledger=self._ledger):
+        # (4) Our own write, announced before, needs no decision.
+        if await is_own_write(delivery, change, identity=self._identity, ledger=self._ledger):
             return self._own_write(case, change, now)
+        # (5) A committed change that a decision allowed confirms it.
         if not delivery.is_synchronous:
             confirmed = await decision_confirmed_by(
                 change, actor_id=delivery.initiating_user_id, ledger=self._ledger, now=now
             )
             if confirmed is not None:
                 return self._confirmed(case, change, confirmed, now)
+        # (6) Everything else is judged.
         judged = await self._judge.judge(
             change,
             actor_id=delivery.initiating_user_id,
@@ -105,7 +113,7 @@ class Intake:
             now=now,
             ancestors=ancestors_of(delivery),
         )
-        return self._decider.judged(case, change, judged, now=now)
+        return self._recorder.judged(case, judged, now=now)
 
     def _plainly(
         self,
@@ -118,31 +126,31 @@ class Intake:
         **public: Any,
     ) -> Awaitable[Recorded]:
         conclusion = Conclusion(decision, cause, public=public)
-        return self._decider.record(case, conclusion, now=now, effects=effects)
+        return self._recorder.record(case, conclusion, now=now, effects=effects)
 
-    def _own_write(self, case: Case, change: Change, now: datetime) -> Awaitable[Recorded]:
+    def _own_write(self, case: Case, change: GuardedChange, now: datetime) -> Awaitable[Recorded]:
         effects = NO_EFFECTS
         if not case.is_synchronous:
             written = MirrorRow(
-                change.table,
+                change.table.name,
                 change.record_id,
-                change.after,
+                change.change.after,
                 min(case.changed_at or now, now),
-                only=differing(change.table, change.before, change.after),
+                only=change.altered,
             )
             effects = Effects(mirror=written)
         return self._plainly(case, _ALLOW, OWN_WRITE, now, effects=effects)
 
     def _confirmed(
-        self, case: Case, change: Change, confirmed: Recorded, now: datetime
+        self, case: Case, change: GuardedChange, confirmed: Recorded, now: datetime
     ) -> Awaitable[Recorded]:
         """Record that an allowed change was committed; its decision is not made a second time."""
-        judged = Judged(decision_of(confirmed), Facts(), self._judge.policy_set)
+        judged = Judged(change, decision_of(confirmed), Facts(), self._judge.policy_set)
         more = {"confirms": confirmed.id, "decided_by": confirmed.public.get("policy_set")}
-        return self._decider.judged(case, change, judged, now=now, cause=confirmed.cause, **more)
+        return self._recorder.judged(case, judged, now=now, cause=confirmed.cause, **more)
 
     def _unread(
-        self, case: Case, delivery: Delivery, error: Unreadable, now: datetime
+        self, case: Case, delivery: Delivery, error: DeliveryUnreadable, now: datetime
     ) -> Awaitable[Recorded]:
         """Answer a delivery that can't be decided from itself.
 
@@ -152,4 +160,4 @@ class Intake:
         refusal = built_in(cause, error.message, is_error=True)
         if delivery.is_synchronous:
             return self._plainly(case, refusal, cause, now)
-        return self._late.examine(case, refusal=refusal, cause=cause, now=now)
+        return self._read_back.examine(case, refusal=refusal, cause=cause, now=now)

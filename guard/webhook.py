@@ -12,13 +12,13 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from guard.answers import JSON, PROBLEM, answer_of, problem
-from guard.errors import Unreadable
+from guard.errors import DeliveryUnreadable
 from guard.intake import Intake
-from guard.keys import Keys
 from guard.ledger.codec import text_of
 from guard.ledger.entry import Recorded
-from guard.metrics import Metrics
+from guard.ports.metrics import GuardMetrics
 from guard.receive import Delivery, read_delivery
+from guard.webhook_keys import WebhookKeys
 from kernel.errors import Unavailable
 from kernel.log import get_logger
 
@@ -60,9 +60,9 @@ class Webhook:
 
     def __init__(
         self,
-        keys: Keys,
+        keys: WebhookKeys,
         intake: Intake,
-        metrics: Metrics,
+        metrics: GuardMetrics,
         *,
         readiness: Readiness = always_ready,
         observes: bool = False,
@@ -106,7 +106,7 @@ class Webhook:
         size_exceeded = any(name == SIZE_EXCEEDED for name, _ in headers)
         try:
             decided = self._decided(read_delivery(body, size_exceeded=size_exceeded))
-        except Unreadable as error:
+        except DeliveryUnreadable as error:
             return None, _refusal(400, error.message)
         # The delivery is `_decided`'s alone, which lets go of it before it waits for the ledger.
         del body
@@ -124,8 +124,6 @@ class Webhook:
                 recorded = await recording
             except Unavailable as error:
                 reason = error.message
-            except asyncio.CancelledError:
-                raise
             except Exception as error:
                 log.error("delivery_not_recorded", record_id=record_id, exc_info=error)
                 reason = "The decision could not be recorded."

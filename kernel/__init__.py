@@ -1,1 +1,1 @@
-"""The ground: errors, clock, settings, log, database, approvals, work, runner, failpoints."""
+"""The ground: errors, clock, settings, log, database, approvals, tasks, shards, failpoints."""

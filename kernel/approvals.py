@@ -15,10 +15,34 @@ from sqlalchemy import Column, Connection, Integer, Row, Table, Text, func, sele
 
 from kernel.database import insert
 from kernel.errors import ApprovalWithdrawn, Bug
-from kernel.tables import Instant, Json, metadata
+from kernel.tables import Instant, Json, Word, metadata
+from kernel.words import DocumentedWord
 
-APPROVED = "approved"
-WITHDRAWN = "withdrawn"
+
+class ApprovalState(DocumentedWord):
+    """What is held of a mailbox record."""
+
+    APPROVED = "approved", "It may be synced, until `until` where there is one."
+    WITHDRAWN = "withdrawn", "It may not; cause and reason say why."
+
+
+class WithdrawalCause(DocumentedWord):
+    """What took an approval away. Programs count by it; the reason is for people."""
+
+    CHANGE = "change", "A change of a row that it rests on was decided, or could not be judged."
+    READ_BACK = "read-back", "The row that was read back, or its owner, did not allow it."
+    ROW_GONE = "row-gone", "Its row is no longer in Dataverse."
+    EVIDENCE = "evidence", "The watch found that its evidence, or the policies, no longer hold."
+    SCAN = "scan", "A scan found that the policies do not allow it."
+    UNBACKED = (
+        "unbacked",
+        "The sync read in Dataverse that it no longer holds the mailbox approved.",
+    )
+    PERSON = "person", "A person withdrew it."
+
+
+APPROVED = ApprovalState.APPROVED
+WITHDRAWN = ApprovalState.WITHDRAWN
 
 # How long a permit may be used after it was given. Whoever withdraws waits this long after the
 # commit before saying that no further access can begin.
@@ -33,7 +57,8 @@ approvals = Table(
     Column("owner_id", Text, nullable=False),
     Column("owner_type", Text, nullable=False),
     Column("evidence", Json, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("state", Word(ApprovalState), nullable=False),
+    Column("cause", Word(WithdrawalCause)),
     Column("epoch", Integer, nullable=False),
     Column("reason", Text, nullable=False),
     Column("changed_at", Instant, nullable=False),
@@ -51,7 +76,8 @@ class Approval:
     owner_id: str
     owner_type: str
     evidence: dict[str, Any]
-    state: str
+    state: ApprovalState
+    cause: WithdrawalCause | None
     epoch: int
     reason: str
     changed_at: datetime
@@ -86,6 +112,7 @@ def grant(
         "owner_type": owner_type,
         "evidence": evidence,
         "state": APPROVED,
+        "cause": None,
         "reason": "",
         "until": until,
     }
@@ -113,7 +140,14 @@ def grant(
     return epoch
 
 
-def withdraw(connection: Connection, *, record_id: str, reason: str, now: datetime) -> int | None:
+def withdraw(
+    connection: Connection,
+    *,
+    record_id: str,
+    cause: WithdrawalCause,
+    reason: str,
+    now: datetime,
+) -> int | None:
     """Hold the mailbox withdrawn and return the new epoch; None when it was not approved."""
     held = _locked(connection, record_id)
     if held is None or held.state != APPROVED:
@@ -121,7 +155,7 @@ def withdraw(connection: Connection, *, record_id: str, reason: str, now: dateti
     connection.execute(
         update(approvals)
         .where(approvals.c.record_id == record_id)
-        .values(state=WITHDRAWN, epoch=held.epoch + 1, reason=reason, changed_at=now)
+        .values(state=WITHDRAWN, cause=cause, epoch=held.epoch + 1, reason=reason, changed_at=now)
     )
     return held.epoch + 1
 
@@ -147,15 +181,15 @@ def list_approved(connection: Connection, *, now: datetime) -> list[Approval]:
     return [approval for approval in found if approval.is_approved(now)]
 
 
-def count_withdrawn(connection: Connection, *, reason_ends: str, since: datetime) -> int:
-    """Return how many mailboxes are held withdrawn since then for a reason with that ending."""
+def count_withdrawn(connection: Connection, *, cause: WithdrawalCause, since: datetime) -> int:
+    """Return how many mailboxes are held withdrawn since then for that cause."""
     statement = (
         select(func.count())
         .select_from(approvals)
         .where(
             approvals.c.state == WITHDRAWN,
+            approvals.c.cause == cause,
             approvals.c.changed_at >= since,
-            approvals.c.reason.endswith(reason_ends, autoescape=True),
         )
     )
     return connection.scalar(statement) or 0

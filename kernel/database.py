@@ -26,10 +26,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from kernel.errors import SettingInvalid, Unavailable
-from kernel.failpoints import NONE, STEPS, Failpoints
+from kernel.failpoints import FAILPOINTS, NONE, Failpoints
 from kernel.outage import as_ours
 from kernel.tables import metadata
-from kernel.writer import MAX_BATCH_SECONDS, Answer, Job, Writer
+from kernel.writer import MAX_BATCH_SECONDS, Job, OutcomeSink, Writer
 
 T = TypeVar("T")
 
@@ -135,7 +135,7 @@ class Database:
         self,
         fn: Callable[[Connection], T],
         *,
-        step: str,
+        failpoint: str,
         deadline_seconds: float | None = None,
     ) -> T:
         """Run `fn` in a transaction and return its value once that is durable.
@@ -147,7 +147,7 @@ class Database:
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        job = Job(fn, _known(step), future, loop)
+        job = Job(fn, _known(failpoint), future, loop)
         self._writer.put(job)
         if deadline_seconds is None:
             try:
@@ -166,13 +166,13 @@ class Database:
             job.give_up()
             raise
 
-    def submit(self, fn: Callable[[Connection], T], *, step: str, answer: Answer) -> Job:
+    def submit(self, fn: Callable[[Connection], T], *, failpoint: str, answer: OutcomeSink) -> Job:
         """Let `fn` be run as by `write`, and return the job, which may be given up meanwhile.
 
         For a caller who gathers its own batches and needs neither task nor coroutine for each:
         `answer` is told on the calling event loop.
         """
-        job = Job(fn, _known(step), answer, asyncio.get_running_loop())
+        job = Job(fn, _known(failpoint), answer, asyncio.get_running_loop())
         self._writer.put(job)
         return job
 
@@ -190,10 +190,10 @@ class Database:
                 f"The database did not answer within {SILENCE_SECONDS} seconds.", hint=_HINT
             ) from None
 
-    def write_now(self, fn: Callable[[Connection], T], *, step: str) -> T:
+    def write_now(self, fn: Callable[[Connection], T], *, failpoint: str) -> T:
         """Do as `write`, from code without an event loop."""
         future: Future[T] = Future()
-        self._writer.put(Job(fn, _known(step), future, None))
+        self._writer.put(Job(fn, _known(failpoint), future, None))
         return future.result()
 
     def read_now(self, fn: Callable[[Connection], T]) -> T:
@@ -226,10 +226,10 @@ async def _near(future: asyncio.Future[T], seconds: float) -> T:
         raise unanswered(seconds) from None
 
 
-def _known(step: str) -> str:
-    if step not in STEPS:
-        raise KeyError(f"no step is named {step}; register it with kernel.failpoints.step")
-    return step
+def _known(failpoint: str) -> str:
+    if failpoint not in FAILPOINTS:
+        raise KeyError(f"no failpoint is named {failpoint}; register it with kernel.failpoints")
+    return failpoint
 
 
 def _checked_url(url: str) -> str:

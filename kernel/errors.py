@@ -6,7 +6,7 @@
     │   └── PolicyInvalid   exit 2: a policy folder cannot be loaded
     ├── NotFound            404, exit 1
     ├── Conflict            409, exit 1: true before, no longer true
-    │   ├── FenceLost       the shard has another holder
+    │   ├── FenceLost       the shard has another holder, transient
     │   └── ApprovalWithdrawn
     ├── Unavailable         503, exit 2, transient: try again later
     └── Bug                 500, exit 3: our own fault
@@ -23,13 +23,15 @@ class GuardError(Exception):
     """An error with a stable code, an answer for every surface, and a mend.
 
     `message` names the thing and the reason, `hint` the mend; `context` holds further named values,
-    never a secret.
+    never a secret. `transient` says that trying again may help without anybody doing anything;
+    `asks_to_wait` that nothing is wrong: a service wants it later, and the error says until when.
     """
 
     code: ClassVar[str] = "bug"
     http_status: ClassVar[int] = 500
     exit_code: ClassVar[int] = 3
     transient: ClassVar[bool] = False
+    asks_to_wait: ClassVar[bool] = False
 
     def __init__(self, message: str, *, hint: str | None = None, **context: Any) -> None:
         super().__init__(message)
@@ -78,6 +80,8 @@ class FenceLost(Conflict):
     """The shard has passed to another holder; whoever sees this stops at once."""
 
     code = "fence-lost"
+    # The next holder of the shard does what was left.
+    transient = True
 
 
 class ApprovalWithdrawn(Conflict):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Connection, Table, Text, delete, insert, select
 
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 from kernel.tables import metadata
 
-REMEMBERED = step("organization.remembered", "The organisation of this database is written down.")
+REMEMBERED = failpoint(
+    "organization.remembered", "The organisation of this database is written down."
+)
 
 organization = Table("kernel_organization", metadata, Column("id", Text, primary_key=True))
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from sqlalchemy import BigInteger, Column, Dialect, Integer, MetaData, Table, Text
 from sqlalchemy.types import TypeDecorator
@@ -64,6 +65,31 @@ class Json(TypeDecorator[Any]):
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """Read the value."""
         return None if value is None else json.loads(value)
+
+
+Member = TypeVar("Member", bound=StrEnum)
+
+
+class Word(TypeDecorator[Member]):
+    """A member of an enum, stored as its word; what is no word of the enum cannot be stored.
+
+    Reading raises ValueError for a word that the enum does not have.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, words: type[Member]) -> None:
+        super().__init__()
+        self.words = words
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Store the word."""
+        return None if value is None else self.words(value).value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Member | None:
+        """Read the member."""
+        return None if value is None else self.words(value)
 
 
 # Auto-increment on SQLite needs INTEGER, on PostgreSQL a row count beyond 2^31 needs BIGINT.

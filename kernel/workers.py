@@ -1,4 +1,9 @@
-"""Carrying out tasks: claim, hand to the handler of the kind, write down how it ended."""
+"""Carrying out tasks: claim, hand to the handler of the kind, write down how it ended.
+
+What can come right by itself is tried again, at growing intervals, and says so after a day; what
+cannot stops and needs a person. docs/errors.md says of each error which it is, and a test holds
+that it is what happens here.
+"""
 
 from __future__ import annotations
 
@@ -10,25 +15,30 @@ from typing import assert_never
 
 from sqlalchemy import Connection
 
-from kernel import work
+from kernel import claims
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.errors import ApprovalWithdrawn, Bug, FenceLost, GuardError
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 from kernel.log import get_logger
-from kernel.work import Task
+from kernel.tasks import TRYING, Task, TaskCause, TaskReason, TaskState
 
-CLAIM = step("work.claim", "Tasks are claimed by a worker.")
-RELEASE = step("work.release", "The claims of a process that is dead are ended.")
-FINISH = step("work.finish", "The outcome of a task is written down.")
+CLAIM = failpoint("tasks.claim", "Tasks are claimed by a worker.")
+RELEASE = failpoint("tasks.release", "The claims of a process that is dead are ended.")
+LET_GO_ON = failpoint("tasks.released", "Tasks that need a person are let go on.")
+FINISH = failpoint("tasks.finish", "The outcome of a task is written down.")
 
 FIRST_WAIT_SECONDS = 5.0
 LONGEST_WAIT_SECONDS = 3600.0
+# An error that nobody expects may come from a race; what it comes from stays after so many tries.
+MOST_UNEXPECTED = 5
 AT_ONCE = 8
 # A task that waited for its turn until less than this share of its claim was left is not begun.
 LEAST_SHARE = 0.25
 
-log = get_logger("work")
+UNEXPECTED_HINT = "The log has the traceback; report it, then let the task go on."
+
+log = get_logger("tasks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +54,33 @@ class Again:
 
     reason: str
     until: datetime | None = None
+    cause: TaskCause = TaskCause.UNFINISHED
+    error_code: str | None = None
+    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NeedsPerson:
-    """Only a person can go on from here."""
+    """Only a person can go on from here; the hint says how."""
 
     reason: str
+    hint: str | None = None
+    cause: TaskCause = TaskCause.REFUSED
+    error_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The effect will not come; the reason is kept."""
+    """The effect is no longer wanted; the reason is kept."""
 
     reason: str
+    cause: TaskCause = TaskCause.WITHDRAWN
+    error_code: str | None = None
+    hint: str | None = None
 
 
-Outcome = Done | Again | NeedsPerson | Failed
-Handler = Callable[[Task], Awaitable[Outcome]]
+TaskOutcome = Done | Again | NeedsPerson | Failed
+Handler = Callable[[Task], Awaitable[TaskOutcome]]
 
 
 class Workers:
@@ -73,7 +92,7 @@ class Workers:
         clock: Clock,
         handlers: Mapping[str, Handler],
         *,
-        claim_seconds: float = work.CLAIM_SECONDS,
+        claim_seconds: float = claims.CLAIM_SECONDS,
     ) -> None:
         self._claim_seconds = claim_seconds
         self._database = database
@@ -87,7 +106,7 @@ class Workers:
         """
         kinds, now = list(self._handlers), self._clock.now()
         released = await self._database.write(
-            lambda c: work.release_claims(c, kinds, now=now), step=RELEASE
+            lambda c: claims.release_claims(c, kinds, now=now), failpoint=RELEASE
         )
         if released:
             log.info("claims_released", tasks=released)
@@ -108,11 +127,11 @@ class Workers:
         wanted = [kind for kind in (kinds or self._handlers) if kind in self._handlers]
         now = self._clock.now()
         if not await self._database.read(
-            lambda c: work.any_due(c, now=now, kinds=wanted, shards=shards, owner=owner)
+            lambda c: claims.any_due(c, now=now, kinds=wanted, shards=shards, owner=owner)
         ):
             return 0
         claimed = await self._database.write(
-            lambda c: work.claim(
+            lambda c: claims.claim(
                 c,
                 now=now,
                 limit=limit,
@@ -121,27 +140,37 @@ class Workers:
                 owner=owner,
                 claim_seconds=self._claim_seconds,
             ),
-            step=CLAIM,
+            failpoint=CLAIM,
         )
         slots = asyncio.Semaphore(AT_ONCE)
-        # All are waited for, so that nothing goes on behind the back of whoever called.
-        ends = await asyncio.gather(
-            *(self._carry_out(task, slots) for task in claimed), return_exceptions=True
-        )
-        for end in ends:
-            if isinstance(end, BaseException):
-                raise end
+        raised: list[BaseException] = []
+        async with asyncio.TaskGroup() as group:
+            for task in claimed:
+                group.create_task(self._carry_out(task, slots, raised))
+        if raised:
+            raise raised[0]
         return len(claimed)
 
-    async def _carry_out(self, task: Task, slots: asyncio.Semaphore) -> None:
-        async with slots:
-            outcome = await self._outcome_in_time(task)
+    async def _carry_out(
+        self, task: Task, slots: asyncio.Semaphore, raised: list[BaseException]
+    ) -> None:
+        """Carry a task out and write down how it ended; what that raises is collected.
+
+        A group would cancel the others, in the midst of what they are making; all of them end, so
+        that nothing goes on behind the back of whoever called.
+        """
         try:
-            await self._database.write(lambda c: self._settle(c, task, outcome), step=FINISH)
+            async with slots:
+                outcome = await self._outcome_in_time(task)
+            await self._database.write(lambda c: self._settle(c, task, outcome), failpoint=FINISH)
         except FenceLost:
             log.warning("task_passed_to_another_worker", task_id=task.id, kind=task.kind)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - raised anew once all have ended.
+            raised.append(error)
 
-    async def _outcome_in_time(self, task: Task) -> Outcome:
+    async def _outcome_in_time(self, task: Task) -> TaskOutcome:
         """Work only while the claim lasts: after its end another worker may have the task."""
         now = self._clock.now()
         seconds_left = ((task.claimed_until or now) - now).total_seconds()
@@ -154,33 +183,72 @@ class Workers:
             log.warning("task_took_too_long", task_id=task.id, kind=task.kind)
             return Again("It was not done before the claim ran out.")
 
-    async def _outcome(self, task: Task) -> Outcome:
+    async def _outcome(self, task: Task) -> TaskOutcome:
         try:
             return await self._handlers[task.kind](task)
-        except ApprovalWithdrawn as error:
-            return Failed(error.message)
         except Exception as error:
-            until = getattr(error, "until", None)
+            outcome = outcome_of(error, attempts=task.attempts)
             about = {"task_id": task.id, "kind": task.kind, "error": str(error)}
             if isinstance(error, GuardError) and not isinstance(error, Bug):
-                log.warning("task_put_off", error_code=error.code, **about)
-                return Again(error.message, until)
-            log.warning("task_raised", exc_info=error, **about)
-            return Again(f"{type(error).__name__}: {error}", until)
+                log.warning("task_did_not_work", error_code=error.code, **about)
+            else:
+                log.warning("task_raised", exc_info=error, **about)
+            return outcome
 
-    def _settle(self, connection: Connection, task: Task, outcome: Outcome) -> None:
+    def _settle(self, connection: Connection, task: Task, outcome: TaskOutcome) -> None:
         match outcome:
             case Done(result):
-                work.finish(connection, task, state=work.DONE, result=result)
-            case Again(reason, until):
-                not_before = until or self._clock.now() + timedelta(seconds=back_off(task.attempts))
-                work.put_back(connection, task, not_before=not_before, reason=reason)
-            case NeedsPerson(reason):
-                work.finish(connection, task, state=work.NEEDS_PERSON, result=reason)
-            case Failed(reason):
-                work.finish(connection, task, state=work.FAILED, result=reason)
+                claims.finish(connection, task, result=result)
+            case Again():
+                self._put_back(connection, task, outcome)
+            case NeedsPerson():
+                claims.stop(connection, task, TaskState.NEEDS_PERSON, _explained(outcome))
+            case Failed():
+                claims.stop(connection, task, TaskState.FAILED, _explained(outcome))
             case _:
                 assert_never(outcome)
+
+    def _put_back(self, connection: Connection, task: Task, outcome: Again) -> None:
+        now, why = self._clock.now(), _explained(outcome)
+        not_before = outcome.until or now + timedelta(seconds=back_off(task.attempts))
+        claims.put_back(connection, task, why, not_before=not_before, now=now)
+        if task.is_overdue(now) and outcome.cause in TRYING:
+            log.error(
+                "task_overdue",
+                task_id=task.id,
+                kind=task.kind,
+                owner=task.owner,
+                cause=outcome.cause.value,
+                attempts=task.attempts,
+            )
+
+
+def outcome_of(error: Exception, *, attempts: int) -> Again | NeedsPerson | Failed:
+    """Return how a task ends whose handler raised this at that attempt.
+
+    Decided by the error's class alone: what it says is for people.
+    """
+    if not isinstance(error, GuardError):
+        said = f"{type(error).__name__}: {error}"
+        if attempts < MOST_UNEXPECTED:
+            return Again(said, cause=TaskCause.UNEXPECTED)
+        return NeedsPerson(said, UNEXPECTED_HINT, cause=TaskCause.UNEXPECTED)
+    if isinstance(error, ApprovalWithdrawn):
+        return Failed(error.message, error_code=error.code)
+    if isinstance(error, FenceLost):
+        return Again(error.message, error_code=error.code)
+    if error.transient:
+        cause = TaskCause.THROTTLED if error.asks_to_wait else TaskCause.UNAVAILABLE
+        until = getattr(error, "until", None)
+        return Again(error.message, until, cause=cause, error_code=error.code, hint=error.hint)
+    if isinstance(error, Bug):
+        said, hint = f"{type(error).__name__}: {error.message}", error.hint or UNEXPECTED_HINT
+        return NeedsPerson(said, hint, cause=TaskCause.UNEXPECTED, error_code=error.code)
+    return NeedsPerson(error.message, error.hint, error_code=error.code)
+
+
+def _explained(outcome: Again | NeedsPerson | Failed) -> TaskReason:
+    return TaskReason(outcome.cause, outcome.reason, outcome.error_code, outcome.hint)
 
 
 def back_off(attempts: int) -> float:

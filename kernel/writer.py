@@ -24,7 +24,7 @@ MAX_BATCH = 256
 MAX_BATCH_SECONDS = 0.005
 
 
-class Answer(Protocol):
+class OutcomeSink(Protocol):
     """Where the outcome of a job goes: a future, or what stands in for one."""
 
     def done(self) -> bool:
@@ -43,17 +43,17 @@ class Answer(Protocol):
 class Job:
     """One function that waits for its turn, and where its answer goes."""
 
-    __slots__ = ("_claimed", "error", "fn", "future", "loop", "step", "taken", "value")
+    __slots__ = ("_claimed", "error", "failpoint", "fn", "future", "loop", "taken", "value")
 
     def __init__(
         self,
         fn: Callable[[Connection], Any],
-        step: str,
-        future: Answer,
+        failpoint: str,
+        future: OutcomeSink,
         loop: asyncio.AbstractEventLoop | None,
     ) -> None:
         self.fn = fn
-        self.step = step
+        self.failpoint = failpoint
         self.future = future
         self.loop = loop
         self.value: Any = None
@@ -172,7 +172,7 @@ class Writer:
             _roll_back(connection)
             return consumed
         for job in kept:
-            self._failpoints.reach(job.step, "before-commit")
+            self._failpoints.reach(job.failpoint, "before-commit")
         connection.commit()
         for job in kept:
             self._reach_after_commit(job)
@@ -189,7 +189,7 @@ class Writer:
 
     def _reach_after_commit(self, job: Job) -> None:
         try:
-            self._failpoints.reach(job.step, "after-commit")
+            self._failpoints.reach(job.failpoint, "after-commit")
         except Crash as crash:
             job.error = crash
 

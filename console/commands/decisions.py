@@ -105,10 +105,37 @@ def _show_text(found: dict[str, Any]) -> str:
         if finding.get("help"):
             lines.append(f"         fix: {finding['help']}")
     for one in found["obligations"]:
-        lines.append(f"  then   {one['kind']}: {one['state']}")
+        said = ". ".join(str(one[name]).rstrip(".") for name in ("result", "hint") if one[name])
+        lines.append(f"  then   {one['kind']}: {one['state']}{f' ({said})' if said else ''}")
     if found["masked"]:
         lines.append("  The private part of this record was masked.")
     return "\n".join(lines)
+
+
+@decisions.command(help="Let obligations that need a person be tried again.")
+@click.argument("decision_ids", metavar="[ID]...", nargs=-1)
+@click.option("--all", "of_all", is_flag=True, help="Those of every decision.")
+@click.pass_context
+def retry(ctx: click.Context, decision_ids: tuple[str, ...], of_all: bool) -> int:
+    """Exit 0 when there were any, 1 when there were none; the serving process carries them out."""
+    from guard.obligations.table import KINDS
+    from kernel.clock import SystemClock
+    from kernel.tasks import release
+    from kernel.workers import LET_GO_ON
+
+    if of_all == bool(decision_ids):
+        raise click.UsageError("Name the decisions, or say --all.")
+    owners = None if of_all else [one.lower() for one in decision_ids]
+    now = SystemClock().now()
+    with open_prepared(settings_of(ctx)) as database:
+        count = database.write_now(
+            lambda c: release(c, now=now, kinds=KINDS, owners=owners), failpoint=LET_GO_ON
+        )
+    if not count:
+        click.echo("No obligation needs a person.")
+        return 1
+    click.echo(f"{counted(count, 'obligation')} will be tried again.")
+    return 0
 
 
 @decisions.command(help="Walk the whole ledger and prove that nothing was altered or cut off.")
@@ -147,7 +174,7 @@ def verify(ctx: click.Context, outputs: Sequence[Output]) -> int:
 def to_test(ctx: click.Context, decision_id: str) -> None:
     """Print a test file: this change, these facts, exactly this outcome."""
     from console.drafts import recorded_change
-    from rules.drafting import draft_case
+    from rules.testing.drafting import draft_case
 
     with open_prepared(settings_of(ctx)) as database:
         past = database.read_now(lambda c: recorded_change(c, decision_id))
@@ -171,7 +198,7 @@ def to_test(ctx: click.Context, decision_id: str) -> None:
 def replay(ctx: click.Context, decision_id: str, outputs: Sequence[Output]) -> int:
     """Exit 0 when the same comes out, 1 when not, 2 when it can't be decided again."""
     from console.policy.recorded import find_recorded
-    from rules.simulate import contributing_rules, decide_again
+    from rules.replay.simulate import contributing_rules, decide_again
 
     past, policy_set = find_recorded(ctx, decision_id)
     if policy_set is None:

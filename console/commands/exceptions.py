@@ -33,8 +33,8 @@ def list_command(
 ) -> None:
     """Print name, policy, rules, end, ticket and approver."""
     from kernel.clock import SystemClock
-    from rules.loader import load
-    from rules.shipped import shipped_folder
+    from rules.load.loader import load
+    from rules.syntax.shipped import shipped_folder
 
     now = SystemClock().now()
     policy_set = load(folder or shipped_folder(), environment=environment)
@@ -73,7 +73,7 @@ def _expires(ends: datetime) -> str:
 
 def _state(ends: datetime, now: datetime) -> str:
     """Return whether it applies today; one that would last too long does not apply yet."""
-    from rules.exceptions import is_current
+    from rules.engine.exceptions import is_current
 
     if ends <= now:
         return "ended"
@@ -114,8 +114,8 @@ def draft(ctx: click.Context, decision_id: str, reason: str, ticket: str, approv
     from console.context import open_prepared, settings_of
     from console.drafts import recorded_change
     from kernel.clock import SystemClock
-    from rules.drafting import draft_exceptions
-    from rules.loader import catalogue_of
+    from rules.load.loader import catalogue_of
+    from rules.testing.drafting import draft_exceptions
 
     settings = settings_of(ctx)
     with open_prepared(settings) as database:

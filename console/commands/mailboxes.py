@@ -25,7 +25,7 @@ def mailboxes() -> None:
 @click.pass_context
 def list_command(ctx: click.Context, outputs: Sequence[Output]) -> None:
     """Print approval, epoch, state and freshness of each."""
-    from sync.mailboxes import list_mailboxes
+    from sync.operate.mailboxes import list_mailboxes
 
     with open_prepared(settings_of(ctx)) as database:
         found = database.read_now(lambda c: list_mailboxes(c, now=SystemClock().now()))
@@ -51,7 +51,7 @@ def _list_text(found: Sequence[dict[str, Any]]) -> str:
 @click.pass_context
 def show(ctx: click.Context, record_id: str, outputs: Sequence[Output]) -> None:
     """Print everything that is held of the mailbox."""
-    from sync.mailboxes import show_mailbox
+    from sync.operate.mailboxes import show_mailbox
 
     with open_prepared(settings_of(ctx)) as database:
         found = database.read_now(lambda c: show_mailbox(c, record_id, now=SystemClock().now()))
@@ -80,7 +80,7 @@ def _show_text(found: dict[str, Any]) -> str:
 @click.pass_context
 def pause(ctx: click.Context, record_id: str, reason: str) -> None:
     """Return when no further access can begin."""
-    from sync.mailboxes import pause as pause_mailbox
+    from sync.operate.mailboxes import pause as pause_mailbox
 
     with open_prepared(settings_of(ctx)) as database:
         asyncio.run(pause_mailbox(database, SystemClock(), record_id, reason=reason))
@@ -92,7 +92,7 @@ def pause(ctx: click.Context, record_id: str, reason: str) -> None:
 @click.pass_context
 def resume(ctx: click.Context, record_id: str) -> None:
     """Let the mailbox be synced again, if it is approved."""
-    from sync.mailboxes import resume as resume_mailbox
+    from sync.operate.mailboxes import resume as resume_mailbox
 
     with open_prepared(settings_of(ctx)) as database:
         is_approved = asyncio.run(resume_mailbox(database, SystemClock(), record_id))
@@ -115,7 +115,7 @@ def _written(ctx: click.Context, parameter: click.Parameter, text: str) -> str:
 @click.pass_context
 def withdraw(ctx: click.Context, record_id: str, reason: str) -> int:
     """Return when no further access can begin; exit 1 when the mailbox was not approved."""
-    from sync.mailboxes import withdraw as withdraw_mailbox
+    from sync.operate.mailboxes import withdraw as withdraw_mailbox
 
     with open_prepared(settings_of(ctx)) as database:
         done = asyncio.run(withdraw_mailbox(database, SystemClock(), record_id, reason=reason))

@@ -50,7 +50,7 @@ def serve(host: str, port: int, register_url: str | None) -> None:
 async def _serve(host: str, port: int, register_url: str | None) -> None:
     import secrets
 
-    from sandbox.serving import serve as serve_sandbox
+    from sandbox.process import serve as serve_sandbox
 
     key = None
     if register_url is not None:

@@ -70,7 +70,7 @@ async def _scan(
     settings: Settings, log_file: Path | None, *, applies: bool, yes_withdraw: int | None
 ) -> tuple[list[dict[str, Any]], Applied | None, BrakePulled | None]:
     """Return what was judged, what was done about it, and what stopped that."""
-    from console.metrics import Metrics
+    from console.metrics import PrometheusMetrics
     from console.policy_folder import PolicyFolder
     from console.wiring.connections import connect_guard
     from console.wiring.guard import open_guard
@@ -88,16 +88,17 @@ async def _scan(
                 database,
                 clock,
                 policies=policies.holder,
-                metrics=Metrics(),
+                metrics=PrometheusMetrics(),
                 connections=connections,
                 readiness=lambda: None,
             )
             await guard.introduce()
-            scanned = await _judged(guard.scanner, log_file, clock)
+            scanner = guard.parts.scanner
+            scanned = await _judged(scanner, log_file, clock)
             applied, stopped = None, None
             if applies:
                 try:
-                    applied = await guard.scanner.apply(scanned, withdrawals_allowed=yes_withdraw)
+                    applied = await scanner.apply(scanned, withdrawals_allowed=yes_withdraw)
                 except BrakePulled as brake:
                     stopped = brake
         finally:

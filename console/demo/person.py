@@ -30,7 +30,7 @@ class Seen:
         return f"HTTP {self.status}" + (f", {self.code}" if self.code else "")
 
 
-class Person:
+class DemoPerson:
     """One of the sample tenant's people at work."""
 
     def __init__(self, sandbox: Sandbox, alias: str) -> None:

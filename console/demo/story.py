@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from console.demo.person import Person, Seen
+from console.demo.person import DemoPerson, Seen
 from console.demo.stage import DemoFailed, Stage
 from sandbox import people
 from sandbox.directory import Person as EntraPerson
@@ -184,8 +184,8 @@ class Story:
         _promise(verdict["whole"], f"the ledger should be whole: {verdict}")
         self._close("the ledger is verified", "whole", f"{verdict['checked']} decisions")
 
-    def _person(self, alias: str) -> Person:
-        return Person(self._stage.sandbox, alias)
+    def _person(self, alias: str) -> DemoPerson:
+        return DemoPerson(self._stage.sandbox, alias)
 
     def _act(self, text: str) -> None:
         self._tell(f"\n{len(self.scenes) + 1}. {text}")

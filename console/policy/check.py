@@ -13,9 +13,9 @@ from console.output import Output, emit, output_option
 from console.policy.moments import MomentType
 from console.policy.options import folder_options
 from kernel.clock import SystemClock
-from rules.decision import Decision, Outcome
-from rules.loader import load
-from rules.shipped import shipped_folder
+from rules.load.loader import load
+from rules.model.decision import Decision, Outcome
+from rules.syntax.shipped import shipped_folder
 
 
 @click.command(help="Decide one change that stands in a file.")
@@ -31,8 +31,8 @@ def check(
     outputs: Sequence[Output],
 ) -> int:
     """Exit 0 when the change is allowed, 1 when it is rejected or held."""
-    from rules.decide import decide
-    from rules.document import read_change
+    from rules.engine.decide import decide
+    from rules.testing.document import read_change
 
     policy_set = load(folder or shipped_folder(), environment=environment)
     text = change.read(1 << 20).decode("utf-8", "replace")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from kernel.errors import InputRefused
-from rules.complaint import Complaint
-from rules.errors import PolicySetInvalid
-from rules.folder import read_folder, without_tests
-from rules.loader import load, load_documents
-from rules.policy_set import PolicySet
-from rules.shipped import shipped_folder
+from rules.engine.policy_set import PolicySet
+from rules.load.loader import load, load_documents
+from rules.model.errors import PolicySetInvalid
+from rules.syntax.complaint import Complaint
+from rules.syntax.folder import read_folder, without_tests
+from rules.syntax.shipped import shipped_folder
 
 
 def chosen_set(

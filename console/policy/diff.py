@@ -15,8 +15,8 @@ from console.policy.recorded import sources
 from console.times import PastType
 
 if TYPE_CHECKING:
-    from rules.comparing import Difference
-    from rules.tally import Tally
+    from rules.diff.compare import Difference
+    from rules.replay.tally import Tally
 
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 _SIGNS = {"added": "+", "removed": "-", "renamed": ">", "changed": "~", "reworded": " "}
@@ -50,7 +50,7 @@ def diff(
     outputs: Sequence[Output],
 ) -> int:
     """Exit 0 when both mean the same, 1 when they don't or a decision differs."""
-    from rules.comparing import compare
+    from rules.diff.compare import compare
 
     before = chosen_set(old, environment=environment)
     after = chosen_set(new, environment=environment)

@@ -14,14 +14,14 @@ from console.policy.moments import MomentType
 from console.policy.recorded import find_recorded, looks_like_id, read_exported
 from kernel.clock import SystemClock
 from kernel.errors import InputRefused
-from rules.loader import load
-from rules.shipped import shipped_folder
+from rules.load.loader import load
+from rules.syntax.shipped import shipped_folder
 
 if TYPE_CHECKING:
-    from rules.change import Change, Facts
-    from rules.explain import Explanation
-    from rules.policy_set import PolicySet
-    from rules.recorded import PastDecision
+    from rules.engine.policy_set import PolicySet
+    from rules.explain.explain import Explanation
+    from rules.model.change import Change, Facts
+    from rules.replay.recorded import PastDecision
 
 
 @click.command(help="Tell in words why a change is decided as it is.")
@@ -60,10 +60,10 @@ def explain(
     outputs: Sequence[Output],
 ) -> int:
     """Exit 0 when the change is allowed, 1 when it is rejected or held."""
-    from rules.decision import Outcome
-    from rules.explain import Explainer
-    from rules.telling import explanation_json, explanation_text
-    from rules.whatif import what_if
+    from rules.explain.explain import Explainer
+    from rules.explain.render import explanation_json, explanation_text
+    from rules.model.decision import Outcome
+    from rules.testing.whatif import what_if
 
     given = _given(ctx, change, folder, environment)
     subject, facts = given.change, given.facts
@@ -111,7 +111,7 @@ class _Given:
 
 
 def _given(ctx: click.Context, named: str, folder: Path | None, environment: str | None) -> _Given:
-    from rules.document import read_change
+    from rules.testing.document import read_change
 
     # What was named on the command line counts; the setting alone does not replace a recorded set.
     named_folder = ctx.get_parameter_source("folder") is click.core.ParameterSource.COMMANDLINE
@@ -138,8 +138,8 @@ def _given(ctx: click.Context, named: str, folder: Path | None, environment: str
 
 def _assignment(text: str) -> tuple[str, Any]:
     """Return the path and the value of PATH=VALUE; a value is written as in YAML."""
-    from rules.complaint import Complaint
-    from rules.nodes import read_nodes
+    from rules.syntax.complaint import Complaint
+    from rules.syntax.nodes import read_nodes
 
     path, equals, value = text.partition("=")
     if not equals or not path.strip():
@@ -154,7 +154,7 @@ def _assignment(text: str) -> tuple[str, Any]:
 
 
 def _require_rule(rule: str, policy_set: PolicySet) -> None:
-    from rules.complaint import closest
+    from rules.syntax.complaint import closest
 
     known = set()
     for policy in policy_set.policies:
@@ -175,7 +175,7 @@ def _heading(given: _Given, facts: Facts) -> list[str]:
 
 def _not_given(explanation: Explanation, facts: Facts) -> list[str]:
     """Return what rules could not be judged for, because nobody said it: the guard looks it up."""
-    from rules.trouble import Trouble
+    from rules.operators.unknown import UnknownValue
 
     found: set[str] = set()
     for policy in explanation.policies:
@@ -184,7 +184,7 @@ def _not_given(explanation: Explanation, facts: Facts) -> list[str]:
                 continue
             for trace in (*policy.match, *rule.when, *rule.require, *rule.unless):
                 for leaf in trace.leaves():
-                    if isinstance(leaf.answer, Trouble):
+                    if isinstance(leaf.answer, UnknownValue):
                         found |= set(leaf.answer.unknown)
     return sorted(found - set(facts.missing))
 

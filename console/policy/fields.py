@@ -13,7 +13,7 @@ from console.output import Output, emit, output_option, table
 from console.policy.options import FOLDER
 
 if TYPE_CHECKING:
-    from rules.catalogue import Catalogue, Entity
+    from rules.model.catalogue import Catalogue, Entity
 
 
 @click.command(help="List the fields that a policy may name.")
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @output_option()
 def fields(pattern: str, folder: Path | None, outputs: Sequence[Output]) -> int:
     """PATTERN is a piece of the name or a glob. Exit 0, or 1 when no field fits."""
-    from rules.loader import catalogue_of
+    from rules.load.loader import catalogue_of
 
     rows = list(_rows(catalogue_of(folder)))
     found = [row for row in rows if _fits(row, pattern)]
@@ -34,7 +34,7 @@ def fields(pattern: str, folder: Path | None, outputs: Sequence[Output]) -> int:
 
 
 def _none(pattern: str, rows: Sequence[dict[str, Any]]) -> str:
-    from rules.complaint import closest
+    from rules.syntax.complaint import closest
 
     names = {name for row in rows for name in (row["field"], f"{row['entity']}.{row['field']}")}
     return " ".join(filter(None, (f"No field fits `{pattern}`.", closest(pattern, names))))

@@ -12,8 +12,8 @@ import click
 from console.output import Output, emit, output_option, write_whole
 from console.policy.options import FOLDER, complaint_json
 from console.reports import REPORT_FORMATS, reports
-from rules.complaint import CODES, Complaint
-from rules.shipped import shipped_folder
+from rules.syntax.complaint import CODES, Complaint
+from rules.syntax.shipped import shipped_folder
 
 FORM_CODES: Final[Mapping[str, str]] = {**CODES, "form": "A line stands in another place."}
 
@@ -24,8 +24,8 @@ FORM_CODES: Final[Mapping[str, str]] = {**CODES, "form": "A line stands in anoth
 @output_option(REPORT_FORMATS)
 def fmt(folder: Path | None, check: bool, outputs: Sequence[Output]) -> int:
     """Exit 0 when every file has its form, 1 when `--check` finds one that has not, 2 for none."""
-    from rules.folder import read_folder
-    from rules.formatting import format_text
+    from rules.format import format_text
+    from rules.syntax.folder import read_folder
 
     root = folder or shipped_folder()
     complaints: list[Complaint] = []

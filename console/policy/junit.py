@@ -7,8 +7,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from console.reports import path_of, xml_document, xml_text
-from rules.complaint import Complaint
-from rules.rehearse import CaseResult
+from rules.syntax.complaint import Complaint
+from rules.testing.run import CaseResult
 
 
 def cases_junit(

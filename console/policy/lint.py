@@ -11,8 +11,8 @@ from console.output import Output, counted, emit, output_option, write_whole
 from console.policy.options import complaint_json, folder_options
 from console.reports import REPORT_FORMATS, reports
 from kernel.clock import SystemClock
-from rules.complaint import Complaint
-from rules.shipped import shipped_folder
+from rules.syntax.complaint import Complaint
+from rules.syntax.shipped import shipped_folder
 
 
 @click.command(help="Look for what loads and is still likely to be a mistake.")
@@ -29,9 +29,9 @@ def lint(
 ) -> int:
     """Exit 0 without an error, 1 with one, 2 when the folder does not load; see docs/lint.md."""
     from console.policy.history import ever_audited
-    from rules.folder import read_folder
-    from rules.lint.running import lint_folder, mended
+    from rules.lint.run import lint_folder, mended
     from rules.lint.table import LINT_RULES
+    from rules.syntax.folder import read_folder
 
     root = folder or shipped_folder()
     now, audited = SystemClock().now(), ever_audited(root)

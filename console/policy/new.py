@@ -10,7 +10,7 @@ import click
 from console.output import write_whole
 from console.policy.options import FOLDER
 from kernel.errors import InputRefused
-from rules.reading import NAME
+from rules.load.keys import NAME
 
 
 @click.command(help="Write a new policy and its test, ready to be changed.")
@@ -23,7 +23,7 @@ def new(name: str, folder: Path) -> None:
 
     The JSON Schemas, by which editors complete and explain, are written when they are not there.
     """
-    from rules import starter
+    from rules.testing import starter
 
     if not NAME.fullmatch(name):
         raise InputRefused(
@@ -52,8 +52,8 @@ def new(name: str, folder: Path) -> None:
 
 
 def _write_schemas(folder: Path) -> None:
-    from rules.loader import catalogue_of
-    from rules.schema import schema_texts
+    from rules.load.loader import catalogue_of
+    from rules.schema.generate import schema_texts
 
     home = folder / "schema"
     if home.exists():

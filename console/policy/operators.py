@@ -23,8 +23,8 @@ _TAKES: Final = {
 @output_option()
 def operators(name: str | None, outputs: Sequence[Output]) -> None:
     """Every operator with what it takes, what it fits, and an example."""
-    from rules.complaint import closest
-    from rules.operators import OPERATORS
+    from rules.operators.table import OPERATORS
+    from rules.syntax.complaint import closest
 
     if name is not None and name not in OPERATORS:
         raise InputRefused(f"`{name}` is not an operator.", hint=closest(name, OPERATORS))
@@ -52,7 +52,7 @@ def _text(found: Sequence[dict[str, Any]]) -> str:
 def _whole(one: dict[str, Any]) -> str:
     from textwrap import indent
 
-    from rules.writing import yaml_text
+    from rules.syntax.dump import yaml_text
 
     return "\n".join(
         (

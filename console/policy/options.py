@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from rules.complaint import Complaint
+from rules.syntax.complaint import Complaint
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 

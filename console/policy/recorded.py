@@ -14,9 +14,9 @@ import click
 from kernel.errors import InputRefused
 
 if TYPE_CHECKING:
-    from rules.policy_set import PolicySet
-    from rules.recorded import PastDecision
-    from rules.simulate import FindSet, Simulation
+    from rules.engine.policy_set import PolicySet
+    from rules.replay.recorded import PastDecision
+    from rules.replay.simulate import FindSet, Simulation
 
 LEDGER: Final = "ledger"
 _ID: Final = re.compile(
@@ -39,7 +39,7 @@ def looks_like_id(text: str) -> bool:
 def find_recorded(ctx: click.Context, decision_id: str) -> tuple[PastDecision, PolicySet | None]:
     """Return one decision of the ledger, with the policy set that was stored with it."""
     from console.context import open_prepared, settings_of
-    from guard.ledger.replaying import find_past, find_set
+    from guard.ledger.replay import find_past, find_set
 
     with open_prepared(settings_of(ctx)) as database:
         past = database.read_now(lambda c: find_past(c, decision_id))
@@ -51,7 +51,7 @@ def read_exported(text: str, *, where: str) -> PastDecision | None:
 
     Raises InputRefused for a decision that can't be decided again.
     """
-    from rules.recorded import read_line
+    from rules.replay.recorded import read_line
 
     if not _EXPORTED.search(text[:_HEAD]):
         return None
@@ -83,7 +83,7 @@ class LedgerSource:
     ) -> Simulation:
         """Feed batch by batch, as fast as the database gives."""
         from console.context import open_prepared, settings_of
-        from guard.ledger.replaying import batches, count_decisions, find_set
+        from guard.ledger.replay import batches, count_decisions, find_set
 
         def run(connection: Any) -> Simulation:
             simulation = make(lambda digest: find_set(connection, digest))
@@ -109,7 +109,7 @@ class FileSource:
         self, make: Callable[[FindSet | None], Simulation], *, after: str, moved: Moved
     ) -> Simulation:
         """Feed line by line; the place is how many were read."""
-        from rules.recorded import read_line
+        from rules.replay.recorded import read_line
 
         simulation = make(None)
         skipped = int(after or 0)

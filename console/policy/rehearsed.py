@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from console.policy.options import complaint_json
-from rules.complaint import CODES, Complaint
+from rules.syntax.complaint import CODES, Complaint
 
 if TYPE_CHECKING:
-    from rules.conditions import Place
-    from rules.coverage import ConditionCoverage, Coverage, RuleCoverage
-    from rules.mutate import Mutations
-    from rules.rehearse import CaseResult, Rehearsal
+    from rules.policy.conditions import Location
+    from rules.testing.coverage import ConditionCoverage, Coverage, RuleCoverage
+    from rules.testing.mutate import Mutations
+    from rules.testing.run import CaseResult, Rehearsal
 
 MOST_TOLD: Final = 5
 TEST_CODES: Final[Mapping[str, str]] = {
@@ -39,8 +39,8 @@ class Rehearsed:
 
     def failure(self, case: CaseResult) -> list[str]:
         """Return what was expected and what came, with the rules concerned and their values."""
-        from rules.rehearse import explained, involved
-        from rules.telling import involved_text
+        from rules.explain.render import involved_text
+        from rules.testing.run import explained, involved
 
         lines = list(case.differences)
         (explanation,) = explained([case], self.report.policy_set)
@@ -88,7 +88,7 @@ def never_of_condition(condition: ConditionCoverage) -> list[str]:
     return [word for word, n in (("true", condition.held), ("false", condition.failed)) if not n]
 
 
-def _warning(place: Place, code: str, text: str) -> Complaint:
+def _warning(place: Location, code: str, text: str) -> Complaint:
     return Complaint(place.file, place.line, place.column, code, text, level="warning")
 
 

@@ -10,7 +10,7 @@ import click
 from console.output import Output, emit, output_option, write_whole
 from console.policy.options import FOLDER
 from kernel.errors import InputRefused
-from rules.shipped import shipped_folder
+from rules.syntax.shipped import shipped_folder
 
 
 @click.command(help="Write the JSON Schemas of a policy folder, or check that they are current.")
@@ -22,8 +22,8 @@ def schema(
     folder: Path | None, is_writing: bool, is_checking: bool, outputs: Sequence[Output]
 ) -> int:
     """Without an option the schemas are printed. Exit 1 when `--check` finds a stale one."""
-    from rules.loader import catalogue_of
-    from rules.schema import schema_texts, schemas
+    from rules.load.loader import catalogue_of
+    from rules.schema.generate import schema_texts, schemas
 
     if is_writing and is_checking:
         raise click.UsageError("Give one of --write and --check.")

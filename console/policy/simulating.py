@@ -12,9 +12,9 @@ from console.output import counted, table, write_whole
 from console.policy.recorded import Source
 from console.progress import progress
 from kernel.errors import InputRefused
-from rules.policy_set import PolicySet
-from rules.simulate import FindSet, Simulation
-from rules.tally import Tally
+from rules.engine.policy_set import PolicySet
+from rules.replay.simulate import FindSet, Simulation
+from rules.replay.tally import Tally
 
 _SAVED_EVERY: Final = 20
 _VERSION: Final = 1

@@ -12,13 +12,13 @@ from console.output import Output, emit, output_option
 from console.policy.options import folder_options
 from console.reports import REPORT_FORMATS, reports
 from kernel.errors import InputRefused
-from rules.shipped import shipped_folder
+from rules.syntax.shipped import shipped_folder
 
 if TYPE_CHECKING:
     from console.policy.rehearsed import Rehearsed
-    from rules.coverage import Coverage
-    from rules.mutate import Mutations
-    from rules.rehearse import Rehearsal
+    from rules.testing.coverage import Coverage
+    from rules.testing.mutate import Mutations
+    from rules.testing.run import Rehearsal
 
 PERCENT = click.FloatRange(0, 100)
 MUTANTS_MIN = 90.0
@@ -59,7 +59,7 @@ def test(
 ) -> int:
     """Exit 0 when every case passes, 1 when one fails or too little was seen, 2 on mistakes."""
     from console.policy.rehearsed import TEST_CODES, Rehearsed, rehearsed_json, rehearsed_text
-    from rules.rehearse import rehearse
+    from rules.testing.run import rehearse
 
     root = folder or shipped_folder()
     report = rehearse(root, environment=environment, only=chosen or None)
@@ -91,9 +91,9 @@ def test(
 
 
 def _covered(report: Rehearsal) -> Coverage:
-    from rules.cases import policies_named
-    from rules.coverage import Coverage
-    from rules.rehearse import explained
+    from rules.testing.cases import policies_named
+    from rules.testing.coverage import Coverage
+    from rules.testing.run import explained
 
     named = policies_named(result.case for result in report.cases)
     coverage = Coverage(report.policy_set, named=named)
@@ -105,7 +105,7 @@ def _covered(report: Rehearsal) -> Coverage:
 
 def _mutated(report: Rehearsal) -> Mutations:
     from console.progress import progress
-    from rules.mutate import try_mutants
+    from rules.testing.mutate import try_mutants
 
     cases = [result.case for result in report.cases]
     with progress("mutants") as advance:

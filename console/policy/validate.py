@@ -12,10 +12,10 @@ from console.output import Output, counted, emit, output_option
 from console.policy.options import complaint_json, folder_options
 from console.reports import REPORT_FORMATS, reports
 from kernel.clock import SystemClock
-from rules.complaint import CODES, Complaint
-from rules.errors import PolicySetInvalid
-from rules.loader import Checked, check
-from rules.shipped import shipped_folder
+from rules.load.loader import Checked, check
+from rules.model.errors import PolicySetInvalid
+from rules.syntax.complaint import CODES, Complaint
+from rules.syntax.shipped import shipped_folder
 
 
 @click.command(help="Load a policy folder and list every complaint.")
@@ -40,7 +40,7 @@ def validate(
         complaints = invalid.complaints
     spoiled = frozenset(one.file for one in complaints if one.level == "error")
     if schema or spoiled:
-        from rules.schema_pass import added_complaints
+        from rules.schema.check import added_complaints
 
         added = added_complaints(root, complaints, only=None if schema else spoiled)
         complaints = tuple(sorted(added, key=lambda one: one.place))

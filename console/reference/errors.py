@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from console.reference.rooms import is_ours, modules
 from console.reference.table import table
 from kernel.errors import GuardError
-from rules.complaint import CODES
+from rules.syntax.complaint import CODES
 
 _HEAD = """\
 # Errors

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from console.reference.table import table
 from rules.lint.remark import LintRule
-from rules.lint.running import ALLOW
+from rules.lint.run import ALLOW
 from rules.lint.table import LINT_RULES
 
 _HEAD = f"""\

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from console.metrics import Metrics
+from console.metrics import PrometheusMetrics
 from console.reference.table import table
 
 _HEAD = """\
@@ -31,4 +31,4 @@ def metrics_page() -> str:
 
 def metrics() -> list[MetricWrapperBase]:
     """Return every metric of a process."""
-    return [one for one in vars(Metrics()).values() if isinstance(one, MetricWrapperBase)]
+    return [one for one in vars(PrometheusMetrics()).values() if isinstance(one, MetricWrapperBase)]

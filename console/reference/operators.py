@@ -1,15 +1,16 @@
-"""docs/operators.md: every operator with what it takes, what it fits, and an example."""
+"""What docs/ says of operators: a page with an example of each, and the table in the tutorial."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from console.reference.table import table
-from rules.operator import Operator
-from rules.operators import OPERATORS
-from rules.slots import PARTS
-from rules.writing import yaml_text
+from rules.operators.fields import PARTS
+from rules.operators.operator import Operator
+from rules.operators.table import OPERATORS
+from rules.syntax.dump import yaml_text
 
 _HEAD = """\
 # Operators
@@ -23,6 +24,8 @@ under *fails* it does not. How rules, errors and empty fields go together stands
 catalogue says that a field has none; it is seldom right, see [lint](lint.md).
 
 """
+_TABLE_BEGINS: Final = "<!-- operators: made by `python -m console.reference --write` -->\n"
+_TABLE_ENDS: Final = "<!-- /operators -->\n"
 _TAKES: Final[Mapping[str, str]] = {
     "one": "one value, `{field: path}` or `{param: name}`",
     "many": "a list, `{list: name}`, `{param: name}`, or `{field: path}` of a list",
@@ -42,12 +45,20 @@ def operators_page() -> str:
     )
 
 
+def policies_page() -> str:
+    """Return docs/policies.md as it stands, with its table of operators made anew."""
+    text = (Path(__file__).parents[2] / "docs" / "policies.md").read_text("utf-8")
+    before, begin, rest = text.partition(_TABLE_BEGINS)
+    _, end, after = rest.partition(_TABLE_ENDS)
+    rows = ((f"`{each.name}`", each.doc, _TAKES[each.takes]) for each in OPERATORS.values())
+    made = table(("operator", "holds when", "takes"), rows)
+    return f"{before}{begin}\n{made}{end}{after}"
+
+
 def _section(each: Operator) -> str:
     kinds = ", ".join(sorted(kind.value for kind in each.kinds))
     empty = (
-        "An empty field is an answer here."
-        if each.name in ("exists", "becomes", "changed")
-        else "An empty field is an error."
+        "An empty field is an answer here." if each.answers_empty else "An empty field is an error."
     )
     new_only = " Only for fields with a before and an after." if each.needs_old else ""
     example = yaml_text([dict(each.example.condition)])

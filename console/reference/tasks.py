@@ -1,9 +1,18 @@
-"""docs/tasks.md: every kind of task, and the states that a task may be in."""
+"""docs/tasks.md: every kind of task, the states of a task, and the ways between them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from console.reference.table import table
-from kernel import work
+from guard.obligations.table import OBLIGATIONS
+from kernel.claims import CLAIM_SECONDS
+from kernel.tasks import OVERDUE, TaskCause, TaskState
+from kernel.words import DocumentedWord
+from kernel.workers import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, MOST_UNEXPECTED
+from sync.engine.intent import task_kind
+from sync.model.plan import IntentKind
+from sync.registry import WORKLOADS
 
 _HEAD = """\
 # Tasks
@@ -15,22 +24,53 @@ stand in `mailbox-guard decisions show`; the sync's are *intents* and stand in
 
 """
 
-MEANINGS = {
-    "examine": "A committed row that could not be judged from its delivery is read and judged.",
-    "grant": "An approved row is read back from Dataverse, and its mailbox is granted.",
-    "revert": "The guarded columns that a rejected change altered get their old values back.",
-    "sync.create": "A mail becomes an email row in Dataverse: row, attachments, status.",
-    "sync.verify": "A removal that Exchange reported is verified by reading the item.",
+_VERIFY = "A removal that the source reported is verified by reading the item."
+
+MEANINGS = {one.kind: one.doc for one in OBLIGATIONS} | {
+    **{task_kind(one.name, IntentKind.CREATE): one.effect for one in WORKLOADS},
+    **{task_kind(one.name, IntentKind.VERIFY): _VERIFY for one in WORKLOADS},
 }
 """Every kind of task with what it does; a test walks the kinds that the rooms add."""
 
-STATES = {
-    work.QUEUED: "It waits for its time.",
-    work.RUNNING: "A worker has claimed it.",
-    work.DONE: "Its effect is there.",
-    work.NEEDS_PERSON: "It stopped and says why; a person must act.",
-    work.FAILED: "It cannot be done and is not tried again.",
-}
+_WAYS = f"""
+## From state to state
+
+```text
+            added                claimed                its effect is there
+              │                     │                           │
+              ▼                     ▼                           ▼
+          ┌────────┐   claim   ┌─────────┐    finish       ┌────────┐
+          │ queued │──────────▶│ running │────────────────▶│  done  │
+          └────────┘           └─────────┘                 └────────┘
+            ▲    ▲   put back    │  │  │   no longer wanted ┌────────┐
+            │    └───────────────┘  │  └───────────────────▶│ failed │
+            │                       │ cannot come right by itself
+            │      a person's word  ▼                       └────────┘
+            │                ┌──────────────┐
+            └────────────────│ needs-person │
+                             └──────────────┘
+```
+
+- A task is `queued` when it is added, and may be claimed once its time (`not_before`) has come.
+- A claim lasts {CLAIM_SECONDS:g} seconds. A worker that dies or hangs loses it, and the task is
+  claimed again; what it may have made is looked up by its token first, and nothing is sent twice.
+- What can come right by itself is put back, with its cause. The wait doubles from
+  {FIRST_WAIT_SECONDS:g} seconds up to an hour ({LONGEST_WAIT_SECONDS:g} seconds), or is as long as
+  the service asked for. There is no spread in it: how much is asked of a service at once is bounded
+  where it is asked.
+- What was tried in vain for a day ({OVERDUE.days * 24} hours) is *overdue*. It is still tried, once
+  an hour, and says so: `task_overdue` in the log, `mailbox_guard_tasks_overdue`, and the reason of
+  its mailbox.
+- An error for which trying again does not help, by [its class](errors.md), makes it `needs-person`
+  at once, with reason and mend; one that nobody expects does so after {MOST_UNEXPECTED} tries.
+- A person lets it go on when the cause is mended: `mailbox-guard decisions retry ID` for
+  obligations, `mailbox-guard mailboxes resume ID` for the tasks of a mailbox. `sync run --once`
+  tries all of them but those that a [brake](operations.md#the-brakes) stopped.
+- A task whose approval has ended is `failed`: the next approval brings tasks of its own.
+
+## Why a task waits or has stopped
+
+"""
 
 
 def tasks_page() -> str:
@@ -39,5 +79,11 @@ def tasks_page() -> str:
         _HEAD
         + table(("kind", "what it does"), ((f"`{k}`", text) for k, text in MEANINGS.items()))
         + "\n"
-        + table(("state", "meaning"), ((f"`{state}`", text) for state, text in STATES.items()))
+        + table(("state", "meaning"), _words(TaskState))
+        + _WAYS
+        + table(("cause", "meaning"), _words(TaskCause))
     )
+
+
+def _words(words: Iterable[DocumentedWord]) -> Iterable[tuple[str, str]]:
+    return ((f"`{word}`", word.doc) for word in words)

@@ -1,10 +1,10 @@
-"""The guard of one process, put together: receiver, judge, ledger, obligations, watch, scan."""
+"""The guard of one process over its live ports, and how it learns whose organisation it is in."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from console.metrics import Metrics
+from console.metrics import PrometheusMetrics
 from console.wiring.connections import Connections
 from console.wiring.organization import (
     OrganizationDiffers,
@@ -12,56 +12,41 @@ from console.wiring.organization import (
     known_organization,
     remember_organization,
 )
-from guard.actions.grant import Granter
-from guard.actions.revert import Reverter
-from guard.consequences import EXAMINE, GRANT, REVERT
-from guard.deciding import OBSERVE, Decider
-from guard.facts.activity import Activity
-from guard.facts.actor import ActorFacts
-from guard.facts.dataverse import DataverseRows
-from guard.facts.directory import Directory, GraphDirectory, MemoryDirectory
-from guard.facts.gather import Gatherer
-from guard.facts.history import HistoryFacts
-from guard.facts.owner import AddressOwnerFacts, OwnerFacts
-from guard.facts.rows import MemoryRows, Myself, Rows
-from guard.facts.steward import StewardFacts
-from guard.intake import Intake
-from guard.judge import Judge
-from guard.keys import Keys
+from guard.active_policies import ActivePolicies
+from guard.assembly import Guard, Sources, Values, assemble_guard, assemble_receiver
+from guard.identity import OwnIdentity
 from guard.ledger.port import Ledger, MemoryLedger
 from guard.ledger.stored import StoredLedger
-from guard.own import Own
-from guard.policies import PolicyHolder
-from guard.watch.drift import DriftWatch
-from guard.watch.late import LateJudge
-from guard.watch.reconcile import Reconciler
-from guard.watch.scan import Scanner
+from guard.ports.dataverse import DataverseRows
+from guard.ports.directory import GraphDirectory, MemoryDirectory
+from guard.ports.rows import MemoryRows, Myself, Rows
 from guard.webhook import Readiness, Webhook
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.log import get_logger
 from kernel.settings import Settings
-from kernel.workers import Handler, Workers
 
-# Nobody waits for the watch: what it looks up may be repeated and take its time.
-PATIENT_SECONDS = 60.0
 log = get_logger("guard")
 
 
 @dataclass(frozen=True, slots=True)
-class GuardRoom:
-    """What `serve` drives: the receiver, the obligations, and what is repeated."""
+class LiveGuard:
+    """What `serve` drives: a guard, once it is known whose organisation it guards."""
 
     settings: Settings
     database: Database
-    webhook: Webhook
-    workers: Workers
-    ledger: Ledger
-    own: Own
     rows: Rows
-    reconciler: Reconciler
-    drift: DriftWatch
-    scanner: Scanner
+    parts: Guard
+
+    @property
+    def webhook(self) -> Webhook:
+        """Return what answers deliveries."""
+        return self.parts.receiver.webhook
+
+    @property
+    def identity(self) -> OwnIdentity:
+        """Return who the guard is, as far as that is known."""
+        return self.parts.receiver.identity
 
     async def introduce(self) -> None:
         """Learn organisation and own user from Dataverse, or see that they are still the same.
@@ -72,33 +57,34 @@ class GuardRoom:
         myself = await self.rows.myself()
         try:
             agreed = agreed_organization(
-                self.settings, myself.organization_id, known=self.own.organization_id
+                self.settings, myself.organization_id, known=self.identity.organization_id
             )
         except OrganizationDiffers:
-            self.own.user_id = None
+            self.identity.user_id = None
             raise
-        if self.own.user_id is None:
+        if self.identity.user_id is None:
             await remember_organization(self.database, agreed)
             log.info("organization_learnt", organization_id=agreed)
-        self.own.organization_id, self.own.user_id = agreed, myself.user_id
+        self.identity.organization_id, self.identity.user_id = agreed, myself.user_id
 
     async def carry_out_obligations(self) -> None:
         """Carry out what is due, once it is known who we are."""
-        if self.own.user_id is not None:
-            await self.workers.run_due()
+        if self.identity.user_id is not None:
+            await self.parts.workers.run_due()
 
     async def watch_evidence(self) -> None:
         """Look at the evidence of approvals, once it is known who we are.
 
         The rows of another organisation would disprove every one of them.
         """
-        if self.own.user_id is not None:
-            await self.drift.run()
+        if self.identity.user_id is not None:
+            await self.parts.drift.run()
 
     async def make_checkpoint(self) -> None:
         """Let the ledger write down the heads of its chains."""
-        if isinstance(self.ledger, StoredLedger):
-            await self.ledger.make_checkpoint()
+        ledger = self.parts.receiver.ledger
+        if isinstance(ledger, StoredLedger):
+            await ledger.make_checkpoint()
 
 
 def open_guard(
@@ -106,78 +92,43 @@ def open_guard(
     database: Database,
     clock: Clock,
     *,
-    policies: PolicyHolder,
-    metrics: Metrics,
+    policies: ActivePolicies,
+    metrics: PrometheusMetrics,
     connections: Connections | None,
     readiness: Readiness,
-) -> GuardRoom:
+) -> LiveGuard:
     """Return the guard of this process.
 
     Without connections nothing can be looked up: every fact is missing, so that the rules that
     need one err, and nothing is ever granted.
     """
     deadline = settings.decision_deadline_seconds
-    rows, directory = _sides(connections)
-    # Somebody waits for a decision: what it looks up goes first and gives up in time.
-    rows_now, directory_now = _sides(connections, within=deadline)
+    values = Values(
+        webhook_keys=[key.reveal() for key in settings.webhook_keys],
+        enforcement=settings.enforcement,
+        deadline_seconds=deadline,
+        reconcile_seconds=settings.reconcile_seconds,
+        delegated_role_id=settings.delegated_approver_role_id.lower() or None,
+    )
     ledger: Ledger = (
         MemoryLedger(keep=False) if settings.unsafe_without_store else StoredLedger(database, clock)
     )
-    own = Own(organization_id=known_organization(settings, database))
-
-    def judge_by(rows: Rows, directory: Directory, deadline: float) -> Judge:
-        gatherer = Gatherer(
-            ActorFacts(rows, directory, own, settings.delegated_approver_role_id.lower() or None),
-            OwnerFacts(rows, directory, ledger.mirrored),
-            AddressOwnerFacts(directory),
-            HistoryFacts(ledger, clock),
-            Activity(ledger, clock),
-            StewardFacts(rows, directory, ledger.mirrored),
-            deadline_seconds=deadline,
-        )
-        return Judge(policies, gatherer, ledger)
-
-    judge = judge_by(rows_now, directory_now, deadline)
-    decider = Decider(ledger, clock, metrics, enforcement=settings.enforcement)
-    late = LateJudge(rows_now, ledger, judge, decider, deadline_seconds=deadline)
-    granter = Granter(database, rows, directory, judge, decider, own)
-    handlers: dict[str, Handler] = {
-        GRANT: granter.carry_out,
-        REVERT: Reverter(database, rows, ledger, decider).carry_out,
-        EXAMINE: late.carry_out,
-    }
-    webhook = Webhook(
-        Keys([key.reveal() for key in settings.webhook_keys]),
-        Intake(decider, judge, ledger, own, late),
-        metrics,
-        readiness=readiness,
-        observes=settings.enforcement == OBSERVE,
+    identity = OwnIdentity(organization_id=known_organization(settings, database))
+    # Somebody waits for a decision: what it looks up goes first and gives up in time.
+    urgent = _sources(connections, within=deadline)
+    receiver = assemble_receiver(
+        urgent, ledger, policies, identity, clock, metrics, values, readiness=readiness
     )
-    return GuardRoom(
+    sources = _sources(connections)
+    return LiveGuard(
         settings=settings,
         database=database,
-        webhook=webhook,
-        workers=Workers(database, clock, handlers),
-        ledger=ledger,
-        own=own,
-        rows=rows,
-        reconciler=Reconciler(database, rows, ledger, judge, decider, metrics),
-        drift=DriftWatch(
-            database,
-            rows,
-            directory,
-            judge_by(rows, directory, PATIENT_SECONDS),
-            clock,
-            metrics,
-            round_seconds=settings.reconcile_seconds,
-        ),
-        scanner=Scanner(database, rows, directory, judge, decider, own),
+        rows=sources.rows,
+        parts=assemble_guard(receiver, sources, database, policies, clock, metrics, values),
     )
 
 
-def _sides(
-    connections: Connections | None, *, within: float | None = None
-) -> tuple[Rows, Directory]:
+def _sources(connections: Connections | None, *, within: float | None = None) -> Sources:
     """Return Dataverse and the directory, urgent and with that deadline if one is given.
 
     What is not configured cannot be asked: then both say so to whoever asks.
@@ -187,8 +138,8 @@ def _sides(
         directory.is_down, directory.down_because = True, "Graph is not configured."
         nobody = Myself("", "")
         rows = MemoryRows(nobody, is_down=True, down_because="Dataverse is not configured.")
-        return rows, directory
+        return Sources(rows, directory)
     dataverse, graph = connections.dataverse, connections.graph
     if within is not None:
         dataverse, graph = dataverse.within(within), graph.within(within)
-    return DataverseRows(dataverse), GraphDirectory(graph)
+    return Sources(DataverseRows(dataverse), GraphDirectory(graph))

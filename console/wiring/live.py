@@ -7,7 +7,7 @@ import signal
 from typing import Any
 
 from console.application import Front, application
-from console.metrics import Metrics
+from console.metrics import PrometheusMetrics
 from console.policy_folder import PolicyFolder
 from console.wiring.connections import (
     Connections,
@@ -19,16 +19,16 @@ from console.wiring.guard import open_guard
 from console.wiring.organization import OrganizationDiffers
 from console.wiring.readiness import SCHEMA_SECONDS, Readiness
 from console.wiring.sync import open_sync
-from kernel import work
+from kernel import tasks
 from kernel.clock import Clock
 from kernel.database import CLOSING_SECONDS, Database
 from kernel.errors import GuardError
 from kernel.failpoints import failpoints_from
 from kernel.log import get_logger
-from kernel.runner import AsyncioRunner
+from kernel.periodic import AsyncioRunner
 from kernel.settings import Settings
-from sync.holder import LOOP
-from sync.loop import Loop
+from sync.engine.holder import LOOP
+from sync.run.loop import Loop
 
 POLICIES_SECONDS = 1.0
 OBLIGATIONS_SECONDS = 0.5
@@ -54,7 +54,7 @@ class Live:
         self._database = database
         self._clock = clock
         self._policies = policies
-        self._metrics = Metrics()
+        self._metrics = PrometheusMetrics()
         self._readiness = Readiness(database)
         # Whoever looks for problems must not be stopped by the one that is found.
         self._watch = AsyncioRunner(clock)
@@ -85,7 +85,7 @@ class Live:
             self._guard.webhook,
             readiness=self._state,
             metrics=self._metrics,
-            count_tasks=lambda: database.read(work.count_by_state),
+            count_tasks=lambda: database.read(lambda c: tasks.count_all(c, now=clock.now())),
         )
 
     async def start(self) -> None:
@@ -93,7 +93,7 @@ class Live:
         self._show_policies()
         if self._database.dialect == "sqlite":
             # The lock of `serve` is ours alone: whoever held claims of the guard is dead.
-            await self._guard.workers.release_claims()
+            await self._guard.parts.workers.release_claims()
         self._watch.every(POLICIES_SECONDS, self._refresh_policies, name="policy folder")
         self._watch.every(SCHEMA_SECONDS, self._readiness.look_at_schema, name="schema")
         self._runner.every(
@@ -150,9 +150,9 @@ class Live:
 
     async def _introduce(self) -> None:
         """Learn who we are, unless that is known; then, once, begin to sync."""
-        if self._guard.own.user_id is None:
+        if self._guard.identity.user_id is None:
             await self._meet()
-        if self._guard.own.user_id is not None and self._loop is None:
+        if self._guard.identity.user_id is not None and self._loop is None:
             await self._begin_to_sync()
 
     async def _meet(self) -> bool:
@@ -181,6 +181,7 @@ class Live:
                 self._database,
                 self._clock,
                 role=LOOP,
+                policies=lambda: self._policies.current,
                 guard=self._connections,
                 mailboxes=self._mailboxes,
             )
@@ -194,7 +195,7 @@ class Live:
         if not await self._meet():
             return
         try:
-            await self._guard.reconciler.run()
+            await self._guard.parts.reconciler.run()
         except GuardError as error:
             log.warning("reconciliation_failed", error_code=error.code, error=error.message)
 
@@ -205,7 +206,7 @@ class Live:
             "ready": problem is None,
             "problem": problem,
             "enforcement": self._settings.enforcement,
-            "organization_id": self._guard.own.organization_id,
+            "organization_id": self._guard.identity.organization_id,
             "syncs": self._loop is not None,
             "policy_set": {
                 "digest": self._policies.current.digest,

@@ -26,7 +26,7 @@ async def remember_organization(database: Database, organization_id: str) -> Non
     """Let the database belong to the organisation; writes nothing when it does already."""
     if await database.read(organization.find) != organization_id:
         await database.write(
-            lambda c: organization.remember(c, organization_id), step=organization.REMEMBERED
+            lambda c: organization.remember(c, organization_id), failpoint=organization.REMEMBERED
         )
 
 

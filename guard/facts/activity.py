@@ -12,7 +12,7 @@ from collections import OrderedDict
 from datetime import datetime, timedelta
 
 from guard.facts.actor import ACTIVITY_FACTS, ROOT
-from guard.facts.question import Findings, Question
+from guard.facts.fact_sheet import FactSheet, Question
 from guard.ledger.port import Ledger
 from guard.ledger.recent import Attempt, way_of
 from kernel.clock import Clock
@@ -37,27 +37,27 @@ class Activity:
         self._read_at: datetime | None = None
         self._reading = asyncio.Lock()
 
-    async def gather(self, question: Question, found: Findings) -> None:
+    async def gather(self, question: Question, sheet: FactSheet) -> None:
         """Count the change that is asked about, and what came before it."""
         paths = [ROOT + name for name in ACTIVITY_FACTS]
         actor_id, change = question.actor_id, question.change
         if actor_id is None:
             for path in paths:
-                found.lack(path, "the delivery names no actor")
+                sheet.lack(path, "the delivery names no actor")
             return
         now = self._clock.now()
         try:
             await self._read(now)
         except GuardError as error:
-            found.lack_answer(paths, error)
+            sheet.lack_answer(paths, error)
             return
         way = way_of(change.table, change.operation, change.before, change.after)
         if way is not None:
             self._note(Attempt(actor_id, change.record_id, way, now))
         known = self._recent(actor_id, now)
         similar = {row for (row, its), at in known.items() if its == way and at > now - AT_ONCE}
-        found.know(ROOT + "recentChanges", len({row for row, _ in known}), FROM_MEMORY)
-        found.know(ROOT + "similarChanges", len(similar), FROM_MEMORY)
+        sheet.know(ROOT + "recentChanges", len({row for row, _ in known}), FROM_MEMORY)
+        sheet.know(ROOT + "similarChanges", len(similar), FROM_MEMORY)
 
     async def _read(self, now: datetime) -> None:
         async with self._reading:

@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from guard.facts.directory import Directory
-from guard.facts.question import Findings, Question
-from guard.facts.rows import HeldRole, Rows, UserRow
-from guard.own import Own
+from guard.columns.table import SYSTEMUSER
+from guard.facts.fact_sheet import Absence, FactSheet, Question
+from guard.identity import OwnIdentity
+from guard.ports.directory import Directory
+from guard.ports.rows import HeldRole, Rows, UserRow
 from kernel.errors import GuardError
-from rules.change import Value
+from rules.model.change import Value
 
 ROOT = "actor."
 SYSTEM_ADMINISTRATOR = "627090ff-40a3-4053-8790-584edc5be201"
@@ -44,10 +45,10 @@ class ActorFacts:
 
     rows: Rows
     directory: Directory
-    own: Own
+    identity: OwnIdentity
     delegated_role_id: str | None = None
 
-    async def gather(self, question: Question, found: Findings) -> None:
+    async def gather(self, question: Question, sheet: FactSheet) -> None:
         """Look up what is needed of `actor`, in two waves at most."""
         needed = question.needs(ROOT) - ACTIVITY_FACTS
         if not needed:
@@ -55,84 +56,84 @@ class ActorFacts:
         actor_id = question.actor_id
         if actor_id is None:
             for name in needed:
-                found.lack(ROOT + name, "the delivery names no actor")
+                sheet.lack(ROOT + name, "the delivery names no actor")
             return
-        found.know(ROOT + "id", actor_id, FROM_DELIVERY)
+        sheet.know(ROOT + "id", actor_id, FROM_DELIVERY)
         if needed == {"id"}:
             return
         # The row is read whatever is needed: who does not exist has no roles to speak of.
-        waves = [self._row(question, actor_id, needed, found)]
+        waves = [self._row(question, actor_id, needed, sheet)]
         if needed & ROLE_FACTS:
-            waves.append(self._roles(actor_id, found))
+            waves.append(self._roles(actor_id, sheet))
         if "canApproveEmail" in needed:
-            waves.append(self._privilege(actor_id, found))
+            waves.append(self._privilege(actor_id, sheet))
         await asyncio.gather(*waves)
-        if found.missing.get(ROOT + "kind") == NO_SUCH_USER:
+        if sheet.absences.get(ROOT + "kind") is Absence.NO_SUCH_USER:
             for name in needed - {"id"}:
-                found.disown(ROOT + name, NO_SUCH_USER)
+                sheet.disown(ROOT + name, NO_SUCH_USER)
 
     async def _row(
-        self, question: Question, actor_id: str, needed: frozenset[str], found: Findings
+        self, question: Question, actor_id: str, needed: frozenset[str], sheet: FactSheet
     ) -> None:
-        user, source = await self._user(question, actor_id, found)
+        user, source = await self._user(question, actor_id, sheet)
         if user is None:
             return
-        kind = kind_of(user, own=self.own)
-        found.know(ROOT + "kind", kind, source)
-        found.know(ROOT + "upn", user.upn, source)
-        found.know(ROOT + "objectId", user.object_id, source)
+        kind = kind_of(user, identity=self.identity)
+        sheet.know(ROOT + "kind", kind, source)
+        sheet.know(ROOT + "upn", user.upn, source)
+        sheet.know(ROOT + "objectId", user.object_id, source)
         if "entraRoles" in needed:
-            await self._entra_roles(user, kind, found)
+            await self._entra_roles(user, kind, sheet)
 
     async def _user(
-        self, question: Question, actor_id: str, found: Findings
+        self, question: Question, actor_id: str, sheet: FactSheet
     ) -> tuple[UserRow | None, str]:
         change = question.change
         if (
             question.is_synchronous
-            and change.table == "systemuser"
+            and change.table == SYSTEMUSER.name
             and change.record_id == actor_id
         ):
             # The row is being written by this very transaction: what it says stands in the change.
             if change.after.get("domainname") is None and change.after.get("applicationid") is None:
-                _lack_row(found, "the actor's own row is being changed and doesn't name its UPN")
+                _lack_row(sheet, "the actor's own row is being changed and doesn't name its UPN")
                 return None, ""
             return user_from(actor_id, change.after), FROM_DELIVERY
         try:
             user = await self.rows.user(actor_id)
         except GuardError as error:
-            found.lack_answer([ROOT + name for name in ROW_FACTS], error)
+            sheet.lack_answer([ROOT + name for name in ROW_FACTS], error)
             return None, ""
         if user is None:
-            _lack_row(found, NO_SUCH_USER)
+            _lack_row(sheet, NO_SUCH_USER, Absence.NO_SUCH_USER)
         return user, FROM_DATAVERSE
 
-    async def _entra_roles(self, user: UserRow, kind: Kind, found: Findings) -> None:
+    async def _entra_roles(self, user: UserRow, kind: Kind, sheet: FactSheet) -> None:
         path = ROOT + "entraRoles"
         if kind != "user" or user.object_id is None:
             # Only people hold directory roles that count; who has no Entra object holds none.
-            found.know(path, (), FROM_DATAVERSE)
+            sheet.know(path, (), FROM_DATAVERSE)
             return
         try:
             roles = await self.directory.directory_roles(user.object_id)
         except GuardError as error:
-            found.lack_answer([path], error)
+            sheet.lack_answer([path], error)
             return
-        found.know(path, tuple(roles), FROM_ENTRA)
+        sheet.know(path, tuple(roles), FROM_ENTRA)
 
-    async def _roles(self, actor_id: str, found: Findings) -> None:
+    async def _roles(self, actor_id: str, sheet: FactSheet) -> None:
         try:
             direct, through_teams = await asyncio.gather(
                 self.rows.roles_of(actor_id), self.rows.team_roles_of(actor_id)
             )
         except GuardError as error:
             # Half of the roles would let "has not this role" pass: all or none.
-            found.lack_answer([ROOT + name for name in ROLE_FACTS], error)
+            sheet.lack_answer([ROOT + name for name in ROLE_FACTS], error)
             return
         for name, value in self._role_facts([*direct, *through_teams]).items():
-            found.know(ROOT + name, value, FROM_DATAVERSE)
+            sheet.know(ROOT + name, value, FROM_DATAVERSE)
         if not self.delegated_role_id:
-            found.disown(ROOT + "isDelegatedApprover", NO_DELEGATED_ROLE)
+            sheet.disown(ROOT + "isDelegatedApprover", NO_DELEGATED_ROLE)
 
     def _role_facts(self, held: list[HeldRole]) -> dict[str, Value]:
         ids = {one for role in held for one in (role.role_id, role.root_id) if one}
@@ -146,19 +147,19 @@ class ActorFacts:
             "isDelegatedApprover": bool(wanted) and wanted in ids,
         }
 
-    async def _privilege(self, actor_id: str, found: Findings) -> None:
+    async def _privilege(self, actor_id: str, sheet: FactSheet) -> None:
         path = ROOT + "canApproveEmail"
         try:
             held = await self.rows.has_privilege(actor_id, APPROVE_PRIVILEGE)
         except GuardError as error:
-            found.lack_answer([path], error)
+            sheet.lack_answer([path], error)
             return
-        found.know(path, held, FROM_DATAVERSE)
+        sheet.know(path, held, FROM_DATAVERSE)
 
 
-def kind_of(user: UserRow, *, own: Own) -> Kind:
+def kind_of(user: UserRow, *, identity: OwnIdentity) -> Kind:
     """Return what an actor is: the guard itself, an application, the platform, or a person."""
-    if user.id == own.user_id:
+    if user.id == identity.user_id:
         return "guard"
     if user.application_id is not None:
         return "application"
@@ -182,6 +183,6 @@ def user_from(user_id: str, columns: Mapping[str, Value]) -> UserRow:
     )
 
 
-def _lack_row(found: Findings, reason: str) -> None:
+def _lack_row(sheet: FactSheet, reason: str, absence: Absence = Absence.OTHER) -> None:
     for name in ROW_FACTS:
-        found.lack(ROOT + name, reason)
+        sheet.lack(ROOT + name, reason, absence)

@@ -12,9 +12,9 @@ from typing import Any
 
 from guard.facts.activity import Activity
 from guard.facts.actor import ACTIVITY_FACTS, ActorFacts
+from guard.facts.fact_sheet import FactSheet, Question
 from guard.facts.history import HOLDER_FACTS, PAST_FACTS, HistoryFacts
 from guard.facts.owner import ABOUT_OWNER, AddressOwnerFacts, OwnerFacts
-from guard.facts.question import Findings, Question
 from guard.facts.steward import StewardFacts
 from kernel.log import get_logger
 
@@ -34,51 +34,56 @@ class Gatherer:
     steward: StewardFacts
     deadline_seconds: float = 5.0
 
-    async def gather(self, question: Question) -> Findings:
+    async def gather(self, question: Question) -> FactSheet:
         """Return what could be learnt and, for all else that is needed, why not."""
-        found = Findings()
-        waves = self._waves(question, found)
+        sheet = FactSheet()
+        waves = self._waves(question, sheet)
         if waves and await self._are_late(waves):
             late = f"it did not come within {self.deadline_seconds:g} seconds"
-            found.complete(question.needed, reason=late)
-            found.unanswered = late
-        found.complete(question.needed, reason="nothing supplies this fact")
-        return found
+            sheet.complete(question.needed, reason=late)
+            sheet.unanswered = late
+        sheet.complete(question.needed, reason="nothing supplies this fact")
+        return sheet
 
-    def _waves(self, question: Question, found: Findings) -> list[Coroutine[Any, Any, None]]:
+    def _waves(self, question: Question, sheet: FactSheet) -> list[Coroutine[Any, Any, None]]:
         waves: list[Coroutine[Any, Any, None]] = []
         of_actor, told = question.needs("actor."), question.needs("facts.")
         if of_actor - ACTIVITY_FACTS:
-            waves.append(self.actor.gather(question, found))
+            waves.append(self.actor.gather(question, sheet))
         if of_actor & ACTIVITY_FACTS:
-            waves.append(self.activity.gather(question, found))
+            waves.append(self.activity.gather(question, sheet))
         if told & HOLDER_FACTS:
-            waves.append(self.history.holders(question, found))
+            waves.append(self.history.holders(question, sheet))
         if told & PAST_FACTS:
-            waves.append(self.history.past(question, found))
+            waves.append(self.history.past(question, sheet))
         if "stewardLeft" in told:
-            waves.append(self.steward.gather(question, found))
+            waves.append(self.steward.gather(question, sheet))
         for side in SIDES:
             if question.needs(f"{side}.owner.") or (side == "new" and told & ABOUT_OWNER):
-                waves.append(self.owner.gather(question, side, found))
+                waves.append(self.owner.gather(question, side, sheet))
             if question.needs(f"{side}.addressOwner."):
-                waves.append(self.address_owner.gather(question, side, found))
+                waves.append(self.address_owner.gather(question, side, sheet))
         return waves
 
     async def _are_late(self, waves: list[Coroutine[Any, Any, None]]) -> bool:
         """Run the waves; return whether some had to be given up at the deadline."""
-        tasks = [asyncio.ensure_future(wave) for wave in waves]
         try:
-            done, late = await asyncio.wait(tasks, timeout=self.deadline_seconds)
-        finally:
-            for task in tasks:
-                task.cancel()
-        if late:
-            # A cancelled look-up must have ended before its findings are read.
-            await asyncio.wait(late)
-        for task in done:
-            error = task.exception()
-            if error is not None:
-                # Our own fault; its facts stay unknown, so the rules that read them err.
-                log.error("fact_look_up_failed", exc_info=error)
-        return bool(late)
+            # The group leaves only when every look-up has ended, a cancelled one too: then no
+            # finding changes any more while it is read.
+            async with asyncio.timeout(self.deadline_seconds), asyncio.TaskGroup() as group:
+                for wave in waves:
+                    group.create_task(_looked_up(wave))
+        except TimeoutError:
+            return True
+        return False
+
+
+async def _looked_up(wave: Coroutine[Any, Any, None]) -> None:
+    """Run a wave; what it raises is our own fault, and stops no other.
+
+    Its facts stay unknown, so the rules that read them err.
+    """
+    try:
+        await wave
+    except Exception as error:
+        log.error("fact_look_up_failed", exc_info=error)

@@ -10,16 +10,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from guard.columns import TABLES
-from guard.facts.owner import FROM_MIRROR, owner_of
-from guard.facts.question import Findings, Question
+from guard.columns.compare import address_of, is_equal
+from guard.columns.owner import owner_of
+from guard.columns.table import TABLES
+from guard.facts.fact_sheet import FactSheet, Question
+from guard.facts.owner import FROM_MIRROR
 from guard.ledger.entry import MirrorRow, Recorded
-from guard.ledger.mirror import address_of, is_equal
 from guard.ledger.port import ALLOWED, Ledger
 from guard.receive.delivery import ASYNCHRONOUS
 from kernel.clock import Clock
 from kernel.errors import GuardError
-from rules.change import Change, Value
+from rules.model.change import Change, Value
 
 ROOT = "facts."
 FROM_LEDGER = "ledger"
@@ -36,7 +37,7 @@ class HistoryFacts:
     ledger: Ledger
     clock: Clock
 
-    async def holders(self, question: Question, found: Findings) -> None:
+    async def holders(self, question: Question, sheet: FactSheet) -> None:
         """Learn which other rows have the address, in one look-up."""
         change = question.change
         address = address_of(change.table, change.after)
@@ -45,20 +46,20 @@ class HistoryFacts:
             try:
                 rows = await self.ledger.holders_of(address)
             except GuardError as error:
-                found.lack_answer([ROOT + name for name in HOLDER_FACTS], error)
+                sheet.lack_answer([ROOT + name for name in HOLDER_FACTS], error)
                 return
         if rows is None:
             for name in HOLDER_FACTS:
-                found.lack(ROOT + name, NOT_ALL_SEEN)
+                sheet.lack(ROOT + name, NOT_ALL_SEEN)
             return
         own = _whose(change.table, change.record_id, change.after)
         others = [row for row in rows if _whose(row.table, row.record_id, row.columns) != own]
         elsewhere = {_whose(row.table, row.record_id, row.columns) for row in others}
         has_left = any(row.columns.get("isdisabled") is True for row in others)
-        found.know(ROOT + "addressElsewhere", len(elsewhere), FROM_MIRROR)
-        found.know(ROOT + "formerHolderLeft", has_left, FROM_MIRROR)
+        sheet.know(ROOT + "addressElsewhere", len(elsewhere), FROM_MIRROR)
+        sheet.know(ROOT + "formerHolderLeft", has_left, FROM_MIRROR)
 
-    async def past(self, question: Question, found: Findings) -> None:
+    async def past(self, question: Question, sheet: FactSheet) -> None:
         """Learn which addresses the row had, and who set the last one, in one look-up."""
         change = question.change
         decisions: Sequence[Recorded] = ()
@@ -67,14 +68,14 @@ class HistoryFacts:
             try:
                 decisions = await self.ledger.decisions_on(change.record_id, since=since)
             except GuardError as error:
-                found.lack_answer([ROOT + name for name in PAST_FACTS], error)
+                sheet.lack_answer([ROOT + name for name in PAST_FACTS], error)
                 return
         changes = list(_changes_of_address(change, decisions))
         by, on = (changes[0][1], changes[0][2]) if changes else (None, None)
         before = dict.fromkeys(address for address, _, _ in changes if address)
-        found.know(ROOT + "addressChangedBy", by, FROM_LEDGER)
-        found.know(ROOT + "addressChangedOn", on, FROM_LEDGER)
-        found.know(ROOT + "formerAddresses", tuple(before), FROM_LEDGER)
+        sheet.know(ROOT + "addressChangedBy", by, FROM_LEDGER)
+        sheet.know(ROOT + "addressChangedOn", on, FROM_LEDGER)
+        sheet.know(ROOT + "formerAddresses", tuple(before), FROM_LEDGER)
 
 
 def _whose(table: str, record_id: str, columns: Mapping[str, Value]) -> str:

@@ -11,19 +11,20 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from guard.columns import TABLES
+from guard.columns.owner import Owner, owner_of
+from guard.columns.table import SYSTEMUSER, TABLES, OwnerType
 from guard.facts.actor import (
     FROM_DATAVERSE,
     FROM_DELIVERY,
     FROM_ENTRA,
     user_from,
 )
-from guard.facts.directory import Directory, Person
-from guard.facts.question import UNREADABLE_OWNER, Findings, Question
-from guard.facts.rows import Rows, UserRow
+from guard.facts.fact_sheet import UNREADABLE_OWNER, Absence, FactSheet, Question
 from guard.ledger.entry import MirrorRow
+from guard.ports.directory import Directory, Person
+from guard.ports.rows import Rows, UserRow
 from kernel.errors import GuardError
-from rules.change import Value
+from rules.model.change import Value
 
 FROM_MIRROR = "mirror"
 FROM_EXCHANGE = "exchange"
@@ -34,31 +35,8 @@ ENTRA_FACTS = frozenset({"objectId", "entraUpn"})
 TOLD = "facts."
 _TOLD_BY_PERSON = frozenset({"ownerAddresses", "ownerIsEnabled", "ownerIsGuest"})
 ABOUT_OWNER = _TOLD_BY_PERSON | {"ownerIsLicensed", "mailboxPurpose"}
-_TYPES = {"systemuser": "user", "queue": "queue", "team": "team"}
 
 Mirrored = Callable[[str, str], Awaitable[MirrorRow | None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Whose row it is; `type` is None when the row names an id alone."""
-
-    id: str
-    type: str | None
-
-
-def owner_of(table: str, record_id: str, columns: Mapping[str, Value]) -> Owner | None:
-    """Return the owner that the columns of a row name."""
-    if table == "systemuser":
-        return Owner(record_id, "user")
-    if table == "queue":
-        return Owner(record_id, "queue")
-    for column in ("regardingobjectid", "ownerid"):
-        identity = columns.get(f"{column}.id")
-        if isinstance(identity, str) and identity:
-            kind = columns.get(f"{column}.type")
-            return Owner(identity, _TYPES.get(kind) if isinstance(kind, str) else None)
-    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +47,7 @@ class OwnerFacts:
     directory: Directory
     mirrored: Mirrored
 
-    async def gather(self, question: Question, side: str, found: Findings) -> None:
+    async def gather(self, question: Question, side: str, sheet: FactSheet) -> None:
         """Look up what is needed of the owner, in two waves at most."""
         root = f"{side}.owner."
         needed = question.needs(root)
@@ -82,21 +60,21 @@ class OwnerFacts:
         if owner is None:
             for path in [root + name for name in needed] + [TOLD + name for name in told]:
                 if side == "old" and not columns:
-                    found.know(path, None, FROM_DELIVERY)
+                    sheet.know(path, None, FROM_DELIVERY)
                 else:
-                    found.lack(path, "the row names no owner")
+                    sheet.lack(path, "the row names no owner")
             return
-        found.know(root + "id", owner.id, FROM_DELIVERY)
+        sheet.know(root + "id", owner.id, FROM_DELIVERY)
         if owner.type is not None:
-            found.know(root + "type", owner.type, FROM_DELIVERY)
-        if owner.type in ("queue", "team"):
+            sheet.know(root + "type", owner.type.value, FROM_DELIVERY)
+        if owner.is_no_person:
             for path in [root + name for name in ROW_FACTS] + [TOLD + name for name in told]:
-                found.know(path, None, FROM_DELIVERY)
+                sheet.know(path, None, FROM_DELIVERY)
         elif needed & ROW_FACTS or told or owner.type is None:
-            await self._user(question, owner, columns, root, needed | told, found)
-            unknown = found.missing.get(root + "objectId")
+            await self._user(question, owner, columns, root, needed | told, sheet)
+            unknown = sheet.missing.get(root + "objectId")
             if unknown is not None:
-                found.complete(frozenset(TOLD + name for name in told), reason=unknown)
+                sheet.complete(frozenset(TOLD + name for name in told), reason=unknown)
 
     async def _user(
         self,
@@ -105,20 +83,20 @@ class OwnerFacts:
         columns: Mapping[str, Value],
         root: str,
         needed: frozenset[str],
-        found: Findings,
+        sheet: FactSheet,
     ) -> None:
-        user, source = await self._row(question, owner, columns, root, found)
+        user, source = await self._row(question, owner, columns, root, sheet)
         if user is None:
             return
-        found.know(root + "type", "user", source)
-        found.know(root + "upn", user.upn, source)
+        sheet.know(root + "type", OwnerType.USER.value, source)
+        sheet.know(root + "upn", user.upn, source)
         wave: list[Coroutine[Any, Any, None]] = []
         if needed & (ENTRA_FACTS | _TOLD_BY_PERSON):
-            wave.append(self._entra(user, root, found))
+            wave.append(self._entra(user, root, sheet))
         if "ownerIsLicensed" in needed:
-            wave.append(self._licence(user, found))
+            wave.append(self._licence(user, sheet))
         if "mailboxPurpose" in needed:
-            wave.append(self._purpose(user, found))
+            wave.append(self._purpose(user, sheet))
         await asyncio.gather(*wave)
 
     async def _row(
@@ -127,7 +105,7 @@ class OwnerFacts:
         owner: Owner,
         columns: Mapping[str, Value],
         root: str,
-        found: Findings,
+        sheet: FactSheet,
     ) -> tuple[UserRow | None, str]:
         """Return the owner's row, from the transaction itself where it may not be read."""
         if question.is_synchronous:
@@ -136,22 +114,22 @@ class OwnerFacts:
                 return user, source
             if is_final:
                 for name in (*ROW_FACTS, *(() if owner.type else ("type",))):
-                    found.lack(root + name, UNREADABLE_OWNER)
+                    sheet.lack(root + name, UNREADABLE_OWNER, Absence.SAME_TRANSACTION)
                 return None, ""
         try:
             user = await self.rows.user(owner.id)
         except GuardError as error:
-            found.lack_answer([root + name for name in ROW_FACTS], error)
+            sheet.lack_answer([root + name for name in ROW_FACTS], error)
             return None, ""
         if user is None:
             if owner.type is None:
                 # An id alone that is no user is a queue or a team: neither has a UPN.
                 for name in ROW_FACTS:
-                    found.know(root + name, None, FROM_DATAVERSE)
-                found.know(root + "type", "queue", FROM_DATAVERSE)
+                    sheet.know(root + name, None, FROM_DATAVERSE)
+                sheet.know(root + "type", OwnerType.QUEUE.value, FROM_DATAVERSE)
             else:
                 for name in ROW_FACTS:
-                    found.lack(root + name, "Dataverse has no such user")
+                    sheet.lack(root + name, "Dataverse has no such user")
         return user, FROM_DATAVERSE
 
     async def _unread(
@@ -159,49 +137,49 @@ class OwnerFacts:
     ) -> tuple[UserRow | None, str, bool]:
         """Return what is known of the owner without reading its row, and whether that is all."""
         change = question.change
-        is_primary = change.table == "systemuser"
+        is_primary = change.table == SYSTEMUSER.name
         if is_primary and columns.get("domainname"):
             return user_from(owner.id, columns), FROM_DELIVERY, True
-        sent = question.ancestor("systemuser", owner.id)
+        sent = question.ancestor(SYSTEMUSER.name, owner.id)
         if not is_primary and change.operation != "create" and sent is None:
             return None, "", False
-        known = await self.mirrored("systemuser", owner.id)
+        known = await self.mirrored(SYSTEMUSER.name, owner.id)
         together = {**(known.columns if known else {}), **(sent or {})}
         if not together.get("domainname"):
             return None, "", is_primary or change.operation == "create"
         return user_from(owner.id, together), FROM_DELIVERY if sent else FROM_MIRROR, True
 
-    async def _entra(self, user: UserRow, root: str, found: Findings) -> None:
+    async def _entra(self, user: UserRow, root: str, sheet: FactSheet) -> None:
         try:
             person = await person_of(self.directory, user)
         except GuardError as error:
-            found.lack_answer([root + name for name in ENTRA_FACTS], error)
+            sheet.lack_answer([root + name for name in ENTRA_FACTS], error)
             return
-        found.know(root + "objectId", person.object_id if person else None, FROM_ENTRA)
-        found.know(root + "entraUpn", person.upn if person else None, FROM_ENTRA)
+        sheet.know(root + "objectId", person.object_id if person else None, FROM_ENTRA)
+        sheet.know(root + "entraUpn", person.upn if person else None, FROM_ENTRA)
         if root == "new.owner.":
             for name, value in _told_of(person).items():
-                found.know(TOLD + name, value, FROM_ENTRA)
+                sheet.know(TOLD + name, value, FROM_ENTRA)
 
-    async def _licence(self, user: UserRow, found: Findings) -> None:
+    async def _licence(self, user: UserRow, sheet: FactSheet) -> None:
         path, key = TOLD + "ownerIsLicensed", user.object_id or user.upn
         if key is None:
-            found.know(path, None, FROM_DATAVERSE)
+            sheet.know(path, None, FROM_DATAVERSE)
             return
         try:
-            found.know(path, await self.directory.has_exchange(key), FROM_ENTRA)
+            sheet.know(path, await self.directory.has_exchange(key), FROM_ENTRA)
         except GuardError as error:
-            found.lack_answer([path], error)
+            sheet.lack_answer([path], error)
 
-    async def _purpose(self, user: UserRow, found: Findings) -> None:
+    async def _purpose(self, user: UserRow, sheet: FactSheet) -> None:
         path = TOLD + "mailboxPurpose"
         if user.object_id is None:
-            found.lack(path, NO_OBJECT)
+            sheet.lack(path, NO_OBJECT)
             return
         try:
-            found.know(path, await self.directory.mailbox_purpose(user.object_id), FROM_EXCHANGE)
+            sheet.know(path, await self.directory.mailbox_purpose(user.object_id), FROM_EXCHANGE)
         except GuardError as error:
-            found.lack_answer([path], error)
+            sheet.lack_answer([path], error)
 
 
 def _told_of(person: Person | None) -> dict[str, Value]:
@@ -226,7 +204,7 @@ class AddressOwnerFacts:
 
     directory: Directory
 
-    async def gather(self, question: Question, side: str, found: Findings) -> None:
+    async def gather(self, question: Question, side: str, sheet: FactSheet) -> None:
         """Look up what is needed of `<side>.addressOwner`, in one wave."""
         root = f"{side}.addressOwner."
         needed = question.needs(root)
@@ -237,15 +215,15 @@ class AddressOwnerFacts:
         address = columns.get(TABLES[change.table].address)
         if not isinstance(address, str) or not address.strip():
             for name in needed:
-                found.know(root + name, 0 if name == "count" else None, FROM_DELIVERY)
+                sheet.know(root + name, 0 if name == "count" else None, FROM_DELIVERY)
             return
         try:
             holders = await self.directory.holders_of(address.strip())
         except GuardError as error:
-            found.lack_answer([root + name for name in needed], error)
+            sheet.lack_answer([root + name for name in needed], error)
             return
         for name, value in _holder_facts(list(holders)).items():
-            found.know(root + name, value, FROM_ENTRA)
+            sheet.know(root + name, value, FROM_ENTRA)
 
 
 def _holder_facts(holders: list[Person]) -> dict[str, Value]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from guard.columns.owner import OWNER_TYPES
+from guard.columns.table import SYSTEMUSER, OwnerType
 from guard.facts.actor import FROM_DATAVERSE, FROM_DELIVERY, FROM_ENTRA, user_from
-from guard.facts.directory import Directory
+from guard.facts.fact_sheet import UNREADABLE_OWNER, Absence, FactSheet, Question
 from guard.facts.owner import FROM_MIRROR, Mirrored, person_of
-from guard.facts.question import UNREADABLE_OWNER, Findings, Question
-from guard.facts.rows import Rows, UserRow
+from guard.ports.directory import Directory
+from guard.ports.rows import Rows, UserRow
 from kernel.errors import GuardError
 
 PATH = "facts.stewardLeft"
@@ -22,38 +24,38 @@ class StewardFacts:
     directory: Directory
     mirrored: Mirrored
 
-    async def gather(self, question: Question, found: Findings) -> None:
+    async def gather(self, question: Question, sheet: FactSheet) -> None:
         """Tell it of a person; a team or an application cannot leave."""
         columns = question.change.after
         user_id = columns.get("ownerid.id")
         if not isinstance(user_id, str) or not user_id:
-            found.know(PATH, None, FROM_DELIVERY)
+            sheet.know(PATH, None, FROM_DELIVERY)
             return
-        if columns.get("ownerid.type") == "team":
-            found.know(PATH, False, FROM_DELIVERY)
+        if OWNER_TYPES.get(str(columns.get("ownerid.type"))) is OwnerType.TEAM:
+            sheet.know(PATH, False, FROM_DELIVERY)
             return
         try:
-            await self._of_user(question, user_id, found)
+            await self._of_user(question, user_id, sheet)
         except GuardError as error:
-            found.lack_answer([PATH], error)
+            sheet.lack_answer([PATH], error)
 
-    async def _of_user(self, question: Question, user_id: str, found: Findings) -> None:
-        known = await self.mirrored("systemuser", user_id)
+    async def _of_user(self, question: Question, user_id: str, sheet: FactSheet) -> None:
+        known = await self.mirrored(SYSTEMUSER.name, user_id)
         if known is not None and known.columns.get("isdisabled") is True:
-            found.know(PATH, True, FROM_MIRROR)
+            sheet.know(PATH, True, FROM_MIRROR)
             return
         user: UserRow | None
         if known is not None and known.columns.get("domainname"):
             user = user_from(user_id, known.columns)
         elif question.is_synchronous and question.change.operation == "create":
-            found.lack(PATH, UNREADABLE_OWNER)
+            sheet.lack(PATH, UNREADABLE_OWNER, Absence.SAME_TRANSACTION)
             return
         else:
             user = await self.rows.user(user_id)
         if user is None or user.application_id is not None:
-            found.know(PATH, user is None, FROM_DATAVERSE)
+            sheet.know(PATH, user is None, FROM_DATAVERSE)
         elif user.object_id is None and user.upn is None:
-            found.lack(PATH, "the user has no sign-in name")
+            sheet.lack(PATH, "the user has no sign-in name")
         else:
             person = await person_of(self.directory, user)
-            found.know(PATH, person is None or person.is_enabled is False, FROM_ENTRA)
+            sheet.know(PATH, person is None or person.is_enabled is False, FROM_ENTRA)

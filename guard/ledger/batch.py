@@ -23,7 +23,7 @@ ENOUGH = 64
 # A request that was read in one turn of the loop is decided in the next.
 QUIET_TURNS = 2
 GATHER_SECONDS = 0.005
-PATIENCE_SECONDS = 0.25
+BESIDE_SECONDS = 0.25
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ class Batch:
     def begin(self, job: Job, loop: asyncio.AbstractEventLoop) -> None:
         """Watch over the job that was handed to the writer."""
         self._job = job
-        self._timers.append(loop.call_later(PATIENCE_SECONDS, self._queue.pass_by, self))
+        self._timers.append(loop.call_later(BESIDE_SECONDS, self._queue.pass_by, self))
         deadlines = [one.until for one in self.waiting if one.until is not None]
         if deadlines:
             self._timers.append(loop.call_at(min(deadlines), self._give_up))

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from kernel.tables import microseconds, moment_of
-from rules.change import Value
+from rules.model.change import Value
 
 _MOMENT = "$at"
 _PLAIN = frozenset({str, int, float, bool, type(None)})

@@ -9,9 +9,9 @@ from sqlalchemy import Connection, select
 
 from guard.ledger import mirror
 from guard.ledger.entry import Effects, Withdrawal
-from kernel import approvals, work
+from kernel import approvals, tasks
 from kernel.approvals import Approval
-from rules.slots import fold
+from rules.operators.fields import fold
 
 
 def carry(connection: Connection, decision_id: str, effects: Effects, *, now: datetime) -> None:
@@ -21,7 +21,7 @@ def carry(connection: Connection, decision_id: str, effects: Effects, *, now: da
     if effects.mirror is not None:
         mirror.keep(connection, effects.mirror)
     for task in effects.tasks:
-        work.add(
+        tasks.add(
             connection,
             kind=task.kind,
             key=task.key,
@@ -38,7 +38,13 @@ def withdraw(connection: Connection, withdrawal: Withdrawal, *, now: datetime) -
     for held in _held(connection, withdrawal):
         if held.state != approvals.APPROVED or _is_kept(held, withdrawal):
             continue
-        approvals.withdraw(connection, record_id=held.record_id, reason=withdrawal.reason, now=now)
+        approvals.withdraw(
+            connection,
+            record_id=held.record_id,
+            cause=withdrawal.cause,
+            reason=withdrawal.reason,
+            now=now,
+        )
         ended += 1
     return ended
 

@@ -14,9 +14,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from guard.ledger.codec import bytes_of, values_from
+from kernel.approvals import WithdrawalCause
 from kernel.digest import sha256_hex
 from kernel.tables import microseconds
-from rules.change import Value
+from rules.model.change import Value
 
 _SALT_BYTES = 16
 _salts: list[str] = []
@@ -109,6 +110,7 @@ class Withdrawal:
     With `unless_address` an approval for this very address, object owner unchanged, is kept.
     """
 
+    cause: WithdrawalCause
     reason: str
     record_id: str | None = None
     owner_id: str | None = None
@@ -148,7 +150,7 @@ NO_EFFECTS = Effects()
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Verification:
     """How a walk over the ledger ended; `first_bad_id` is None when everything is whole."""
 
     checked: int

@@ -12,7 +12,7 @@ from guard.errors import DecisionUnknown, DecisionUnreadable
 from guard.ledger.entry import Recorded, iso, whole
 from guard.ledger.reading import PUBLIC, UNREADABLE, WHOLE, recorded_from
 from guard.ledger.tables import decisions
-from kernel import work
+from kernel import tasks
 
 ROWS_AT_ONCE = 500
 LISTED = (
@@ -139,6 +139,12 @@ def _unreadable(decision_id: str) -> dict[str, Any]:
 
 def _obligations(connection: Connection, stated: Recorded) -> list[dict[str, Any]]:
     return [
-        {"kind": task.kind, "state": task.state, "result": task.result}
-        for task in work.list_for(connection, stated.id)
+        {
+            "kind": task.kind,
+            "state": task.state,
+            "cause": task.cause,
+            "result": task.result,
+            "hint": task.hint,
+        }
+        for task in tasks.list_for(connection, stated.id)
     ]

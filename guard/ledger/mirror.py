@@ -1,4 +1,8 @@
-"""The guard's last known good copy of the guarded columns: storage functions."""
+"""The guard's last known good copy of the guarded columns: storage functions.
+
+A copy is known good only when a decision allowed exactly these values or a scan judged them (law
+16). Times are UTC; columns have their flat names.
+"""
 
 from __future__ import annotations
 
@@ -8,46 +12,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select
 
-from guard.columns import TABLES
+from guard.columns.compare import address_of, guarded_part
+from guard.columns.owner import mailbox_owner_id
+from guard.columns.table import MAILBOX, TABLES, TableRole
 from guard.ledger.codec import storable, text_of, values_from
 from guard.ledger.entry import MirrorRow
 from guard.ledger.tables import baselines, mirror
 from kernel.database import insert
-from rules.change import Value
-from rules.likeness import LONGEST
-from rules.slots import fold
+from rules.model.change import Value
 
 MOST_HOLDERS = 50
-
-
-def guarded_part(table: str, columns: Mapping[str, Value]) -> dict[str, Value]:
-    """Return the guarded columns that are known; a lookup keeps its table beside its id."""
-    kept: dict[str, Value] = {}
-    for name, kind in TABLES[table].columns.items():
-        names = (f"{name}.id", f"{name}.type") if kind == "lookup" else (name,)
-        kept.update({flat: columns[flat] for flat in names if flat in columns})
-    return kept
-
-
-def is_same(table: str, left: Mapping[str, Value], right: Mapping[str, Value]) -> bool:
-    """Return whether all guarded columns are equal; texts compare without case (law 13)."""
-    return not differing(table, left, right)
-
-
-def differing(table: str, left: Mapping[str, Value], right: Mapping[str, Value]) -> tuple[str, ...]:
-    """Return the flat names of the guarded columns whose values differ."""
-    return tuple(
-        name for name in TABLES[table].flat if not is_equal(left.get(name), right.get(name))
-    )
-
-
-def is_equal(left: Value, right: Value) -> bool:
-    """Return whether two values are one; empty text and none are, and texts have no case."""
-    left = None if left == "" else left
-    right = None if right == "" else right
-    if isinstance(left, str) and isinstance(right, str):
-        return fold(left) == fold(right)
-    return left == right
 
 
 def keep(connection: Connection, row: MirrorRow) -> None:
@@ -60,7 +34,7 @@ def keep(connection: Connection, row: MirrorRow) -> None:
         return
     values = {
         "columns": text_of(storable(columns)),
-        "owner_id": _owner_of(row.table, columns),
+        "owner_id": _owner_id(row.table, columns),
         "address": address_of(row.table, columns),
         "changed_at": row.changed_at,
         "decision_id": row.decision_id,
@@ -113,15 +87,15 @@ def list_ids(connection: Connection, table: str) -> list[str]:
 def list_by_owner(connection: Connection, owner_id: str) -> list[MirrorRow]:
     """Return the mailboxes that belong to a user or queue."""
     rows = connection.execute(
-        select(mirror).where(mirror.c.table_name == "mailbox", mirror.c.owner_id == owner_id)
+        select(mirror).where(mirror.c.table_name == MAILBOX.name, mirror.c.owner_id == owner_id)
     )
     return [_from_row(row) for row in rows]
 
 
 def list_by_address(connection: Connection, address: str) -> list[MirrorRow] | None:
-    """Return rows of any table that have an address, as `address_of` words it.
+    """Return rows of any table that have an address, folded as `address_of` returns it.
 
-    None until every row has been seen once.
+    At most MOST_HOLDERS; None until every row has been seen once.
     """
     seen = connection.scalar(select(func.count()).select_from(baselines)) or 0
     if seen < len(TABLES):
@@ -137,22 +111,8 @@ def forget(connection: Connection, table: str, record_id: str) -> None:
     )
 
 
-def address_of(table: str, columns: Mapping[str, Value]) -> str | None:
-    """Return the address that a row has, folded; None when it has none or it is not known.
-
-    Text that no address can be has none either: databases refuse some of it, and hostile rows
-    must be remembered all the same.
-    """
-    address = columns.get(TABLES[table].address)
-    folded = fold(address.strip()) if isinstance(address, str) else ""
-    return folded if folded.isprintable() and 0 < len(folded) <= LONGEST else None
-
-
-def _owner_of(table: str, columns: Mapping[str, Value]) -> str | None:
-    if table != "mailbox":
-        return None
-    owner = columns.get("regardingobjectid.id") or columns.get("ownerid.id")
-    return owner if isinstance(owner, str) else None
+def _owner_id(table: str, columns: Mapping[str, Value]) -> str | None:
+    return mailbox_owner_id(columns) if TABLES[table].role is TableRole.MAILBOX else None
 
 
 def _from_row(row: Row[Any]) -> MirrorRow:

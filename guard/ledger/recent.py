@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
-from guard.columns import APPROVAL, APPROVED, TABLES
+from guard.columns.compare import is_equal
+from guard.columns.table import APPROVAL, APPROVED, TABLES
 from guard.ledger.entry import Entry, recorded
-from guard.ledger.mirror import is_equal
 from guard.ledger.tables import decisions
 from kernel.ids import first_id
 

@@ -9,7 +9,7 @@ from functools import partial
 
 from sqlalchemy import Connection, select
 
-from guard.ledger import mirror, ownwrites
+from guard.ledger import mirror, own_writes
 from guard.ledger.batch import Batch, Queue, Waiting
 from guard.ledger.chain import RepeatFound, append, checkpoint, is_anything_new
 from guard.ledger.codec import text_of
@@ -23,20 +23,22 @@ from guard.ledger.entry import (
     recorded,
     sealed,
 )
-from guard.ledger.ownwrites import OwnWrite
+from guard.ledger.own_writes import OwnWrite
 from guard.ledger.reading import WHOLE, recorded_from
 from guard.ledger.recent import Attempt, list_recent
 from guard.ledger.tables import decisions, policy_sets
 from kernel.clock import Clock
 from kernel.database import Database, insert
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 from kernel.ids import new_id
 from kernel.writer import Job
-from rules.policy_set import PolicySet
+from rules.engine.policy_set import PolicySet
 
-DECISION = step("guard.decision", "Decisions, their tasks and what else they cause are written.")
-CHECKPOINT = step("guard.checkpoint", "The heads of all chains are written down.")
-MASK = step("guard.mask", "The private part of a decision is emptied.")
+DECISION = failpoint(
+    "guard.decision", "Decisions, their tasks and what else they cause are written."
+)
+CHECKPOINT = failpoint("guard.checkpoint", "The heads of all chains are written down.")
+MASK = failpoint("guard.mask", "The private part of a decision is emptied.")
 
 MOST_DECISIONS_ON_A_ROW = 50
 
@@ -73,7 +75,7 @@ class StoredLedger:
     def _submit(self, batch: Batch) -> Job:
         if self._sets_to_store:
             batch.when_durable = partial(self._remember_stored, tuple(self._sets_to_store))
-        return self._database.submit(self._writing(batch.waiting), step=DECISION, answer=batch)
+        return self._database.submit(self._writing(batch.waiting), failpoint=DECISION, answer=batch)
 
     def _remember_stored(self, digests: tuple[str, ...]) -> None:
         for digest in digests:
@@ -102,7 +104,7 @@ class StoredLedger:
         entry = one.item.entry
         try:
             await self._database.write(
-                self._writing([one]), step=DECISION, deadline_seconds=one.deadline_seconds
+                self._writing([one]), failpoint=DECISION, deadline_seconds=one.deadline_seconds
             )
         except RepeatFound:
             return await self._database.read(lambda c: _repeated(c, entry))
@@ -147,7 +149,7 @@ class StoredLedger:
 
     async def own_write(self, nonce: str) -> OwnWrite | None:
         """Return what the guard announced to write under that nonce."""
-        return await self._database.read(lambda c: ownwrites.find(c, nonce))
+        return await self._database.read(lambda c: own_writes.find(c, nonce))
 
     async def make_checkpoint(self) -> int | None:
         """Write down the heads of all chains unless nothing is new; return its number."""
@@ -156,12 +158,12 @@ class StoredLedger:
         if not await self._database.read(is_anything_new):
             return None
         return await self._database.write(
-            lambda c: checkpoint(c, self._chain, now=now), step=CHECKPOINT
+            lambda c: checkpoint(c, self._chain, now=now), failpoint=CHECKPOINT
         )
 
     async def mask(self, decision_id: str) -> bool:
         """Empty the private part of a decision; return whether there was one."""
-        return await self._database.write(lambda c: mask(c, decision_id), step=MASK)
+        return await self._database.write(lambda c: mask(c, decision_id), failpoint=MASK)
 
 
 def mask(connection: Connection, decision_id: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from guard.ledger.chain import BEGINNING, last_checkpoint
-from guard.ledger.entry import Verdict, commitment_to, link, stated_by
+from guard.ledger.entry import Verification, commitment_to, link, stated_by
 from guard.ledger.tables import DECIDED_AT, chains, checkpoints, decisions, policy_sets
 from kernel.digest import sha256_hex
 
@@ -171,14 +171,14 @@ def _json_of(text: str, bad_id: str) -> dict[str, Any]:
     return value
 
 
-def verify(connection: Connection) -> Verdict:
+def verify(connection: Connection) -> Verification:
     """Walk the whole ledger and return what was found; the first bad id, if any."""
     walk = _Walk(connection)
     try:
         walk.run()
     except _UNREADABLE as error:
         reason = f"a value is no longer of its kind ({error})"
-        return Verdict(walk.checked, walk.at or "ledger", reason, walk.chains, walk.masked)
+        return Verification(walk.checked, walk.at or "ledger", reason, walk.chains, walk.masked)
     except _Altered as altered:
-        return Verdict(walk.checked, altered.bad_id, altered.reason, walk.chains, walk.masked)
-    return Verdict(walk.checked, chains=walk.chains, masked=walk.masked)
+        return Verification(walk.checked, altered.bad_id, altered.reason, walk.chains, walk.masked)
+    return Verification(walk.checked, chains=walk.chains, masked=walk.masked)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from guard.columns import TABLES, GuardedTable
-from guard.errors import Unreadable
+from guard.columns.table import TABLES, GuardedTable
+from guard.errors import DeliveryUnreadable
 from guard.receive.context import (
     Context,
     decode_context,
@@ -17,7 +17,7 @@ from guard.receive.context import (
 )
 from guard.receive.delivery import Delivery, decode_target
 from guard.receive.values import ValueNotReadable, guid_from
-from rules.change import Value
+from rules.model.change import Value
 
 MOST_ANCESTORS = 5
 _NULL = b"null"
@@ -42,7 +42,7 @@ def ancestors_of(delivery: Delivery) -> tuple[Ancestor, ...]:
         try:
             context = decode_context(raw)
             found.append(_ancestor(context))
-        except (Unreadable, ValueNotReadable):
+        except (DeliveryUnreadable, ValueNotReadable):
             break
         raw = bytes(context.parent_context)
     return tuple(found)

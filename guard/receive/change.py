@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 
-from guard.columns import TABLES
-from guard.errors import Unreadable
+from guard.columns.table import TABLES
+from guard.errors import DeliveryUnreadable
 from guard.receive.delivery import Delivery
-from rules.change import Change, Value, overlaid
+from rules.model.change import Change, Value, overlaid
 
 # Who a row belongs to never becomes empty by an edit that leaves it out; a pre-image registered
 # without these columns must not hide whose mailbox it is.
@@ -44,12 +44,12 @@ def change_from(delivery: Delivery, *, mirrored: Mapping[str, Value] | None = No
 
     `mirrored` is the guard's last known good copy of the row: it stands in for a missing
     pre-image, and for the columns that say whose row it is.
-    Raises Unreadable when the delivery can't be decided from itself.
+    Raises DeliveryUnreadable when the delivery can't be decided from itself.
     """
     if delivery.stripped:
-        raise Unreadable("The delivery was over 256 KB: Target and images were left out.")
+        raise DeliveryUnreadable("The delivery was over 256 KB: Target and images were left out.")
     if delivery.problem is not None or delivery.operation is None:
-        raise Unreadable(f"The delivery can't be decided: {delivery.problem}.")
+        raise DeliveryUnreadable(f"The delivery can't be decided: {delivery.problem}.")
     before: Mapping[str, Value] = {}
     if delivery.operation == "update":
         before = delivery.before or {}

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from guard.errors import Unreadable
+from guard.errors import DeliveryUnreadable
 
 EMPTY = msgspec.Raw()
 BOM = b"\xef\xbb\xbf"
@@ -32,29 +32,29 @@ class Pair(msgspec.Struct):
     value: msgspec.Raw = EMPTY
 
 
-class Attribute(msgspec.Struct):
+class WireAttribute(msgspec.Struct):
     """One column of an entity."""
 
     key: str
     value: Any = None
 
 
-class Entity(msgspec.Struct, rename="pascal"):
+class WireEntity(msgspec.Struct, rename="pascal"):
     """A row, or the part of one that was sent."""
 
-    attributes: list[Attribute] | None = None
+    attributes: list[WireAttribute] | None = None
     id: Text = None
     logical_name: Text = None
 
 
-class Image(msgspec.Struct):
+class WireImage(msgspec.Struct):
     """An image under the alias that its step chose."""
 
     key: str
-    value: Entity | None = None
+    value: WireEntity | None = None
 
 
-class Reference(msgspec.Struct, rename="pascal"):
+class WireReference(msgspec.Struct, rename="pascal"):
     """A reference to a row."""
 
     id: Text = None
@@ -76,10 +76,8 @@ class Context(msgspec.Struct, rename="pascal"):
     correlation_id: Text = None
     initiating_user_id: Text = None
     initiating_user_agent: Text = None
-    user_id: Text = None
-    initiating_user_azure_active_directory_object_id: Text = None
     operation_created_on: Text = None
-    owning_extension: Reference | None = None
+    owning_extension: WireReference | None = None
     input_parameters: list[Pair] | None = None
     output_parameters: list[Pair] | None = None
     shared_variables: msgspec.Raw = EMPTY
@@ -89,8 +87,8 @@ class Context(msgspec.Struct, rename="pascal"):
 
 
 _context = msgspec.json.Decoder(Context)
-_entity: msgspec.json.Decoder[Entity | None] = msgspec.json.Decoder(Entity | None)
-_images = msgspec.json.Decoder(list[Image] | None)
+_entity: msgspec.json.Decoder[WireEntity | None] = msgspec.json.Decoder(WireEntity | None)
+_images = msgspec.json.Decoder(list[WireImage] | None)
 _pairs = msgspec.json.Decoder(list[Pair] | None)
 _any = msgspec.json.Decoder()
 
@@ -102,45 +100,45 @@ _BROKEN = (msgspec.MsgspecError, ValueError, RecursionError)
 def decode_context(body: bytes) -> Context:
     """Return the context in the body.
 
-    Raises Unreadable when the bytes are not a JSON object of that shape.
+    Raises DeliveryUnreadable when the bytes are not a JSON object of that shape.
     """
     if body.startswith(BOM):
         body = body[len(BOM) :]
     try:
         return _context.decode(body)
     except _BROKEN as error:
-        raise Unreadable(
+        raise DeliveryUnreadable(
             f"The body is not a readable RemoteExecutionContext: {str(error)[:200]}",
             hint="Register the step's endpoint with contract 8 (webhook), message format JSON.",
         ) from error
 
 
-def decode_entity(raw: msgspec.Raw) -> Entity | None:
-    """Return the entity in these bytes, None for null. Raises Unreadable."""
+def decode_entity(raw: msgspec.Raw) -> WireEntity | None:
+    """Return the entity in these bytes, None for null. Raises DeliveryUnreadable."""
     try:
         return _entity.decode(raw)
     except _BROKEN as error:
-        raise Unreadable(f"Target is not an entity: {str(error)[:200]}") from error
+        raise DeliveryUnreadable(f"Target is not an entity: {str(error)[:200]}") from error
 
 
-def decode_images(raw: msgspec.Raw) -> list[Image]:
-    """Return the images in these bytes, none for null or absent. Raises Unreadable."""
+def decode_images(raw: msgspec.Raw) -> list[WireImage]:
+    """Return the images in these bytes, none for null or absent. Raises DeliveryUnreadable."""
     if not raw:
         return []
     try:
         return _images.decode(raw) or []
     except _BROKEN as error:
-        raise Unreadable(f"The images are not readable: {str(error)[:200]}") from error
+        raise DeliveryUnreadable(f"The images are not readable: {str(error)[:200]}") from error
 
 
 def decode_value(raw: msgspec.Raw) -> Any:
-    """Return whatever JSON value is in these bytes. Raises Unreadable."""
+    """Return whatever JSON value is in these bytes. Raises DeliveryUnreadable."""
     if not raw:
         return None
     try:
         return _any.decode(raw)
     except _BROKEN as error:
-        raise Unreadable(f"A parameter is not readable: {str(error)[:200]}") from error
+        raise DeliveryUnreadable(f"A parameter is not readable: {str(error)[:200]}") from error
 
 
 def tag_in(shared_variables: msgspec.Raw) -> str | None:

@@ -15,14 +15,14 @@ from typing import Literal
 
 import msgspec
 
-from guard.columns import MESSAGES, TABLES, GuardedTable
-from guard.errors import Unreadable
+from guard.columns.table import MESSAGES, TABLES, GuardedTable
+from guard.errors import DeliveryUnreadable
 from guard.receive.context import (
     EMPTY,
     Context,
-    Entity,
     Pair,
     Text,
+    WireEntity,
     Wrapped,
     decode_context,
     decode_entity,
@@ -31,16 +31,16 @@ from guard.receive.context import (
     tag_in,
     text_of,
 )
-from guard.receive.usual import usual_columns, usual_entity, usual_images
+from guard.receive.fast_path import fast_columns, fast_entity, fast_images
 from guard.receive.values import (
-    Reference,
+    RowReference,
     ValueNotReadable,
     date_from,
     decoded_value,
     guarded_value,
     guid_from,
 )
-from rules.change import Value
+from rules.model.change import Value
 
 SYNCHRONOUS = 0
 ASYNCHRONOUS = 1
@@ -70,11 +70,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     operation_id: str | None
     request_id: str | None
     correlation_id: str | None
-    step_id: str | None
     initiating_user_id: str | None
-    initiating_object_id: str | None
     user_agent: str | None
-    user_id: str | None
     created_on: str | None
     target: Mapping[str, Value] = msgspec.field(default_factory=lambda: _NOTHING)
     before: Mapping[str, Value] | None = None
@@ -118,7 +115,7 @@ def read_delivery(body: bytes, *, size_exceeded: bool = False) -> Delivery:
     """Return the delivery in a body.
 
     `size_exceeded` says that the header x-ms-dynamics-msg-size-exceeded was there.
-    Raises Unreadable when the body is no RemoteExecutionContext.
+    Raises DeliveryUnreadable when the body is no RemoteExecutionContext.
     """
     context = decode_context(body)
     table = _name_of(text_of(context.primary_entity_name), "PrimaryEntityName").lower()
@@ -146,7 +143,7 @@ class _Parts:
 
 def _name_of(text: str | None, what: str) -> str:
     if text is None or _NAME.match(text) is None:
-        raise Unreadable(
+        raise DeliveryUnreadable(
             f"The body is not a readable RemoteExecutionContext: {what} is missing or no name.",
             hint="Post the context as Dataverse sends it.",
         )
@@ -172,7 +169,7 @@ def _parts_of(
         parts.record_id = _record_id_of(context, entity_id, parts.target.get(table.key))
         parts.before = _before_of(context, table, message)
         parts.key = _key_of(context, table.name, message, raw)
-    except (Unreadable, ValueNotReadable) as error:
+    except (DeliveryUnreadable, ValueNotReadable) as error:
         parts.problem = str(error)
     if parts.record_id is None and message == "Update":
         parts.problem = parts.problem or "no record is named"
@@ -183,11 +180,11 @@ def _before_of(context: Context, table: GuardedTable, message: str) -> Mapping[s
     """Return the pre-image, whatever its alias; None when none came."""
     if message != "Update":
         return None
-    usual = usual_images(context.pre_entity_images)
+    usual = fast_images(context.pre_entity_images)
     if usual is not None and len(usual) == 1:
         image = usual[0]
         if image.value is not None and image.key.lower() != NOBODY_REGISTERED:
-            columns = usual_columns(image.value, table)
+            columns = fast_columns(image.value, table)
             if columns is not None:
                 return columns
     return _merged_images(context, table)
@@ -205,18 +202,18 @@ def _merged_images(context: Context, table: GuardedTable) -> Mapping[str, Value]
 def decode_target(raw: msgspec.Raw, table: GuardedTable) -> tuple[Text, dict[str, Value]] | None:
     """Return the id that an entity names and its columns by their flat names, None for null.
 
-    Raises Unreadable and ValueNotReadable as `columns_of`.
+    Raises DeliveryUnreadable and ValueNotReadable as `columns_of`.
     """
-    usual = usual_entity(raw)
+    usual = fast_entity(raw)
     if usual is not None:
-        columns = usual_columns(usual, table)
+        columns = fast_columns(usual, table)
         if columns is not None:
             return usual.id, columns
     entity = decode_entity(raw)
     return None if entity is None else (entity.id, columns_of(entity, table))
 
 
-def columns_of(entity: Entity, table: GuardedTable) -> dict[str, Value]:
+def columns_of(entity: WireEntity, table: GuardedTable) -> dict[str, Value]:
     """Return the columns of an entity by their flat names.
 
     A column that isn't guarded and can't be read is left out. Raises ValueNotReadable for a
@@ -239,7 +236,7 @@ def columns_of(entity: Entity, table: GuardedTable) -> dict[str, Value]:
             if kind is None:
                 continue
             raise ValueNotReadable(f"{name} can't be read: {error}") from error
-        if isinstance(value, Reference):
+        if isinstance(value, RowReference):
             columns[f"{name}.id"] = value.id
             columns[f"{name}.type"] = value.table
         elif kind == "lookup":
@@ -294,7 +291,6 @@ def _key_of(context: Context, table: str, message: str, target: bytes) -> str | 
 
 def _delivery(context: Context, table: str, message: str, parts: _Parts) -> Delivery:
     mode = ASYNCHRONOUS if context.mode == ASYNCHRONOUS else SYNCHRONOUS
-    extension = context.owning_extension
     return Delivery(
         table=table,
         message=message,
@@ -307,11 +303,8 @@ def _delivery(context: Context, table: str, message: str, parts: _Parts) -> Deli
         operation_id=_id(context.operation_id),
         request_id=_id(context.request_id),
         correlation_id=_id(context.correlation_id),
-        step_id=_id(extension.id) if extension is not None else None,
         initiating_user_id=_id(context.initiating_user_id),
-        initiating_object_id=_id(context.initiating_user_azure_active_directory_object_id),
         user_agent=text_of(context.initiating_user_agent) or None,
-        user_id=_id(context.user_id),
         created_on=text_of(context.operation_created_on) or None,
         target=parts.target,
         before=parts.before,

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from guard.columns import Kind
-from rules.change import Value
+from guard.columns.table import Kind
+from rules.model.change import Value
 
 MAX_DEPTH = 4
 _DATE = re.compile(r"/Date\((-?\d{1,17})(?:([+-])(\d{2})(\d{2}))?\)/\Z")
@@ -29,14 +29,14 @@ class ValueNotReadable(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class RowReference:
     """A lookup's value: the row and its table."""
 
     id: str
     table: str | None
 
 
-Decoded: TypeAlias = "Value | Reference"
+Decoded: TypeAlias = "Value | RowReference"
 
 
 def guid_from(text: object) -> str | None:
@@ -82,14 +82,14 @@ def _type_of(value: Mapping[str, Any]) -> str:
     return kind.split(":", 1)[0] if isinstance(kind, str) else ""
 
 
-def _reference_from(value: Mapping[str, Any], depth: int) -> Reference | None:
+def _reference_from(value: Mapping[str, Any], depth: int) -> RowReference | None:
     identity = decoded_value(value.get("Id"), depth=depth)
     if identity is None:
         return None
     table = value.get("LogicalName")
     if not isinstance(identity, str):
         raise ValueNotReadable("an EntityReference's Id is not a GUID")
-    return Reference(
+    return RowReference(
         identity.strip("{}").lower(), table.lower() if isinstance(table, str) else None
     )
 
@@ -124,7 +124,7 @@ def _collection_value(value: Mapping[str, Any], depth: int) -> Value:
 def decoded_value(value: Any, *, depth: int = 0) -> Decoded:
     """Return the plain value: wrappers off, dates aware, choices as numbers.
 
-    Shape: an EntityReference becomes a Reference, several choices a tuple.
+    Shape: an EntityReference becomes a RowReference, several choices a tuple.
     Raises ValueNotReadable.
     """
     if value is None or isinstance(value, bool | int | float):
@@ -141,7 +141,7 @@ def decoded_value(value: Any, *, depth: int = 0) -> Decoded:
 
 
 def _plain(value: Decoded) -> Value:
-    return value.id if isinstance(value, Reference) else value
+    return value.id if isinstance(value, RowReference) else value
 
 
 def guarded_value(value: Any, *, kind: Kind) -> Decoded:
@@ -164,7 +164,7 @@ def guarded_value(value: Any, *, kind: Kind) -> Decoded:
             good = isinstance(decoded, str)
             decoded = guid_from(decoded)
         case "lookup":
-            good = isinstance(decoded, Reference)
+            good = isinstance(decoded, RowReference)
     if not good:
         raise ValueNotReadable(f"not a {kind}")
     return decoded

@@ -1,1 +1,1 @@
-"""What is seen without being told: committed rows read back, compared and judged late."""
+"""What is seen without being told: every row, every approval, on a schedule."""

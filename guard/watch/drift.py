@@ -19,46 +19,54 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from guard.actions.resolve import confirmed_holders
-from guard.facts.directory import Directory, Person
+from guard.columns.table import OwnerType
 from guard.facts.owner import person_of
-from guard.facts.rows import Rows
 from guard.judge import Judge
-from guard.metrics import Metrics
+from guard.obligations.resolve import confirmed_holders
+from guard.ports.directory import Directory, Person
+from guard.ports.metrics import GuardMetrics
+from guard.ports.rows import Rows
 from guard.watch.rejudging import NotJudged, Rejudging
 from kernel import approvals
-from kernel.approvals import Approval
+from kernel.approvals import Approval, WithdrawalCause
+from kernel.brake import Braked, Release, brake
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.errors import GuardError
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 from kernel.log import get_logger
-from rules.slots import fold
+from rules.operators.fields import fold
 
-DRIFTED = step("guard.drifted", "An approval whose evidence no longer holds is withdrawn.")
+DRIFTED = failpoint("guard.drifted", "An approval whose evidence no longer holds is withdrawn.")
 
 AT_ONCE = 20
 # A round looks at so many, and the next one goes on from there: a large fleet takes several.
 MOST_A_SECOND = 3
-BRAKE_COUNT = 20
-BRAKE_SHARE = 0.05
 # So many in one round are no mass drift in the making: they are withdrawn at once.
 FEW = 5
-BRAKE_WINDOW = timedelta(hours=24)
-# What the watch withdraws is counted by the end of its reason.
+WITHDRAWALS = brake(
+    "guard.evidence",
+    counts="approvals whose evidence no longer holds: what waits, and what was withdrawn for that",
+    total="approved mailboxes",
+    window=timedelta(hours=24),
+    release=Release.YES_WITHDRAW,
+)
 ANEW = "Approve the address anew if it is right."
+MOST_NAMED = 20
 log = get_logger("guard")
 
 
 @dataclass(slots=True)
 class DriftRound:
-    """What one round found."""
+    """What one round found; what a brake counts is what drifted and what was withdrawn before."""
 
     looked_at: int = 0
     withdrawn: int = 0
     unanswered: int = 0
     unjudged: int = 0
-    brake: str | None = None
+    drifted: int = 0
+    withdrawn_before: int = 0
+    brake: Braked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,7 @@ class DriftWatch:
         directory: Directory,
         judge: Judge,
         clock: Clock,
-        metrics: Metrics,
+        metrics: GuardMetrics,
         *,
         round_seconds: float = 60.0,
     ) -> None:
@@ -102,11 +110,13 @@ class DriftWatch:
 
         What Entra or Dataverse doesn't answer, or the policies can't judge, changes nothing.
         """
+        # (1) What is approved now; what no longer is need not be remembered.
         now = self._clock.now()
         held = await self._database.read(lambda c: approvals.list_approved(c, now=now))
         known = {one.record_id for one in held}
         self._drifted = {one: why for one, why in self._drifted.items() if one in known}
         self._rejudging.keep(known)
+        # (2) Look at the next of them, a page at a time, until nothing answers any more.
         chosen = self._next(held)
         total, found = DriftRound(), list[Approval]()
         for start in range(0, len(chosen), AT_ONCE):
@@ -115,8 +125,10 @@ class DriftWatch:
                 break
         if total.unjudged:
             log.warning("approvals_not_judged", approvals=total.unjudged)
+        # (3) Stop before the first withdrawal when it would be too many within a day.
         if await self._pulls_brake(len(held), total, now):
             return total
+        # (4) Withdraw, each only if it is still held on the evidence that was looked at.
         for one in self._ripe(found):
             await self._withdraw(one, self._drifted.pop(one.record_id).reason, total)
         return total
@@ -180,7 +192,7 @@ class DriftWatch:
             return f"The Entra user {_name(approval)} no longer holds {address}; {moved}."
         if len(holders) > 1:
             return f"{len(holders)} users of Entra hold the address {address}."
-        if approval.owner_type in ("queue", "team"):
+        if approval.owner_type != OwnerType.USER:
             return None
         return await self._owner_reason(approval, person)
 
@@ -209,22 +221,20 @@ class DriftWatch:
         drifted = len(self._drifted)
         if not drifted:
             return False
-        since = now - BRAKE_WINDOW
+        since = now - (WITHDRAWALS.window or timedelta())
         withdrawn = await self._database.read(
-            lambda c: approvals.count_withdrawn(c, reason_ends=ANEW, since=since)
+            lambda c: approvals.count_withdrawn(c, cause=WithdrawalCause.EVIDENCE, since=since)
         )
-        if drifted + withdrawn <= max(BRAKE_COUNT, BRAKE_SHARE * held):
+        braked = WITHDRAWALS.check(drifted + withdrawn, held)
+        if braked is None:
             return False
-        total.brake = (
-            f"The evidence of {drifted} approvals no longer holds, and {withdrawn} were withdrawn "
-            "for that within a day: nothing is withdrawn now; a person has to look. "
-            "`scan --apply --yes-withdraw N` looks at every mailbox anew and withdraws up to N."
-        )
+        total.brake, total.drifted, total.withdrawn_before = braked, drifted, withdrawn
         log.error(
             "drift_stopped",
             drifted=drifted,
             withdrawn_within_a_day=withdrawn,
-            record_ids=sorted(self._drifted)[:BRAKE_COUNT],
+            record_ids=sorted(self._drifted)[:MOST_NAMED],
+            release=WITHDRAWALS.release.value,
         )
         self._metrics.watched("brake")
         return True
@@ -239,10 +249,14 @@ class DriftWatch:
             if held is None or (held.epoch, held.evidence) != (approval.epoch, approval.evidence):
                 return None
             return approvals.withdraw(
-                connection, record_id=approval.record_id, reason=reason, now=now
+                connection,
+                record_id=approval.record_id,
+                cause=WithdrawalCause.EVIDENCE,
+                reason=reason,
+                now=now,
             )
 
-        if await self._database.write(write, step=DRIFTED) is None:
+        if await self._database.write(write, failpoint=DRIFTED) is None:
             return
         total.withdrawn += 1
         self._metrics.watched("drift")

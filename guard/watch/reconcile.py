@@ -1,7 +1,8 @@
 """Every guarded row compared with the last known good copy: what bypassed both steps shows here.
 
 A difference that an allowed decision explains is taken over; one that nothing explains is judged
-late, by nobody known. More than max(20, 5 %) refusals at once stop before the first write (law 8).
+anew, as the act of nobody known. More than max(20, 5 %) refusals at once stop before the first
+write (law 8).
 The first round takes every row as it is: judging what was there before is what `scan` does.
 """
 
@@ -13,31 +14,44 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
-from guard.case import FROM_RECONCILIATION, late_case
-from guard.columns import TABLES
-from guard.confirming import actor_of, decision_of
-from guard.deciding import Decider
-from guard.facts.rows import Rows, StoredRow
+from guard import consequences
+from guard.case import FROM_RECONCILIATION, read_back_case
+from guard.columns.change import GuardedChange
+from guard.columns.compare import is_equal
+from guard.columns.table import TABLES
+from guard.confirmation import actor_of, decision_of
 from guard.judge import Judge, Judged
 from guard.ledger import mirror
 from guard.ledger.effects import withdraw
-from guard.ledger.entry import MirrorRow, Recorded, Withdrawal
-from guard.ledger.mirror import differing, is_equal
+from guard.ledger.entry import MirrorRow, Recorded
 from guard.ledger.port import ALLOWED, Ledger
 from guard.ledger.tables import baselines
-from guard.metrics import Metrics
-from guard.watch.late import late_change
+from guard.ports.metrics import GuardMetrics
+from guard.ports.rows import Rows, StoredRow
+from guard.read_back import read_back_change
+from guard.record import DecisionRecorder
+from kernel.brake import Braked, Release, brake
 from kernel.database import Database, insert
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 from kernel.log import get_logger
-from rules.change import Change, Facts, Value
+from rules.model.change import Facts, Value
 
-SEEN = step("guard.mirror", "Rows that were compared are remembered.")
-GONE = step("guard.row-gone", "A row that was verified to be gone is forgotten.")
-BASELINE = step("guard.baseline", "Every row of a table has been seen once.")
+SEEN = failpoint("guard.mirror", "Rows that were compared are remembered.")
+GONE = failpoint("guard.row-gone", "A row that was verified to be gone is forgotten.")
+BASELINE = failpoint("guard.baseline", "Every row of a table has been seen once.")
 
-BRAKE_COUNT = 20
-BRAKE_SHARE = 0.05
+REFUSED_BRAKE = brake(
+    "guard.refused",
+    counts="rows of one table that changed past the guard and are refused in one reconciliation",
+    total="rows of the table",
+    release=Release.SUBSIDES,
+)
+GONE_BRAKE = brake(
+    "guard.gone",
+    counts="rows of one table that one reconciliation finds gone",
+    total="rows of the table that are left",
+    release=Release.SUBSIDES,
+)
 COMMITTED_WITHIN = timedelta(minutes=15)
 log = get_logger("guard")
 
@@ -48,11 +62,11 @@ class Round:
 
     compared: int = 0
     adopted: int = 0
-    late: int = 0
+    judged: int = 0
     refused: int = 0
     gone: int = 0
     waiting: int = 0
-    brake: str | None = None
+    brake: Braked | None = None
 
 
 @dataclass(slots=True)
@@ -60,7 +74,6 @@ class _Found:
     """One difference, judged but not yet recorded; `allowed` is the decision that explains it."""
 
     row: StoredRow
-    change: Change
     judged: Judged
     allowed: Recorded | None = None
 
@@ -89,8 +102,8 @@ class Reconciler:
         rows: Rows,
         ledger: Ledger,
         judge: Judge,
-        decider: Decider,
-        metrics: Metrics,
+        recorder: DecisionRecorder,
+        metrics: GuardMetrics,
         *,
         settle_seconds: float = 5.0,
     ) -> None:
@@ -98,7 +111,7 @@ class Reconciler:
         self._rows = rows
         self._ledger = ledger
         self._judge = judge
-        self._decider = decider
+        self._recorder = recorder
         self._metrics = metrics
         self._settle = timedelta(seconds=settle_seconds)
 
@@ -113,14 +126,18 @@ class Reconciler:
         return total
 
     async def _run_table(self, name: str, total: Round) -> None:
+        # (1) Compare page by page, and judge what differs; nothing is written yet.
         is_first = await self._database.read(lambda c: _is_first(c, name))
-        table = _Table(name, is_first, self._decider.now())
+        table = _Table(name, is_first, self._recorder.now())
         async for page in self._rows.pages(name):
             await self._compare(page, table, total)
         total.compared += len(table.seen)
+        # (2) Verify one by one that what did not come is gone (law 8).
         gone = await self._missing(table)
+        # (3) Stop before the first write when that is too much at once.
         if self._pulls_brake(table, gone, total):
             return
+        # (4) Write it down: copies, decisions with what they owe, vanished rows last.
         await self._write_down(table, total)
         for record_id in gone:
             await self._forget(name, record_id)
@@ -143,11 +160,11 @@ class Reconciler:
                 await self._look_into(row, copy, table)
 
     async def _look_into(self, row: StoredRow, copy: MirrorRow | None, table: _Table) -> None:
-        """Find the allowed decision that explains a difference; without one, judge it late."""
+        """Find the allowed decision that explains a difference; without one, judge it anew."""
         since = copy.changed_at if copy is not None else table.now - timedelta(days=1)
         decisions = await self._ledger.decisions_on(row.record_id, since=since)
         operation = "update" if copy is not None else "create"
-        change = late_change(row, before=copy.columns if copy else {}, operation=operation)
+        change = read_back_change(row, before=copy.columns if copy else {}, operation=operation)
         allowed = next((one for one in decisions if _explains(one, change, table.now)), None)
         if allowed is not None:
             self._take_over(row, change, allowed, table)
@@ -155,17 +172,18 @@ class Reconciler:
             judged = await self._judge.judge(
                 change, actor_id=None, is_synchronous=False, now=table.now
             )
-            table.found.append(_Found(row, change, judged))
+            table.found.append(_Found(row, judged))
 
-    def _take_over(self, row: StoredRow, change: Change, allowed: Recorded, table: _Table) -> None:
+    def _take_over(
+        self, row: StoredRow, change: GuardedChange, allowed: Recorded, table: _Table
+    ) -> None:
         """Follow an allowed decision whose confirmation didn't come, or is yet to come."""
-        altered = differing(change.table, change.before, change.after)
-        if not TABLES[change.table].sensitive.intersection(altered):
+        if not change.is_sensitive:
             table.adopt.append(_copy_of(row, table.now))
             return
         decision = decision_of(allowed)
-        judged = Judged(decision, Facts(), self._judge.policy_set)
-        table.found.append(_Found(row, change, judged, allowed))
+        judged = Judged(change, decision, Facts(), self._judge.policy_set)
+        table.found.append(_Found(row, judged, allowed))
 
     async def _missing(self, table: _Table) -> list[str]:
         """Return the rows that have a copy and verifiably are no longer there."""
@@ -177,48 +195,52 @@ class Reconciler:
 
     def _pulls_brake(self, table: _Table, gone: Sequence[str], total: Round) -> bool:
         refused = sum(one.judged.decision.outcome.value not in ALLOWED for one in table.found)
-        limit = max(BRAKE_COUNT, BRAKE_SHARE * len(table.seen))
-        if max(refused, len(gone)) <= limit:
+        rows = len(table.seen)
+        braked = REFUSED_BRAKE.check(refused, rows) or GONE_BRAKE.check(len(gone), rows)
+        if braked is None:
             return False
-        total.brake = (
-            f"{refused} changed and {len(gone)} vanished rows of {table.name} at once: "
-            "nothing was written; a person has to look."
+        total.brake = braked
+        log.error(
+            "reconciliation_stopped",
+            table=table.name,
+            brake=braked.name,
+            refused=refused,
+            gone=len(gone),
         )
-        log.error("reconciliation_stopped", table=table.name, refused=refused, gone=len(gone))
         self._metrics.watched("brake")
         return True
 
     async def _write_down(self, table: _Table, total: Round) -> None:
         if table.adopt:
             rows = list(table.adopt)
-            await self._database.write(lambda c: _keep_all(c, rows), step=SEEN)
+            await self._database.write(lambda c: _keep_all(c, rows), failpoint=SEEN)
             total.adopted += len(rows)
         for one in table.found:
             await self._record(one, table.now)
-            total.late += 1
+            total.judged += 1
             total.refused += one.judged.decision.outcome.value not in ALLOWED
         if table.is_first:
             count = len(table.seen)
             await self._database.write(
-                lambda c: _take_baseline(c, table.name, count, table.now), step=BASELINE
+                lambda c: _take_baseline(c, table.name, count, table.now), failpoint=BASELINE
             )
 
     async def _record(self, one: _Found, now: datetime) -> None:
         allowed = one.allowed
-        case = late_case(
+        case = read_back_case(
             one.row.table,
             one.row.record_id,
-            operation=one.change.operation,
+            operation=one.judged.change.change.operation,
             source=FROM_RECONCILIATION,
             changed_at=one.row.modified_at or now,
             actor_id=actor_of(allowed) if allowed is not None else None,
         )
         if allowed is not None:
-            await self._decider.judged(
-                case, one.change, one.judged, now=now, cause=allowed.cause, confirms=allowed.id
+            await self._recorder.judged(
+                case, one.judged, now=now, cause=allowed.cause, confirms=allowed.id
             )
             return
-        recorded = await self._decider.judged(case, one.change, one.judged, now=now, bypass=True)
+        recorded = await self._recorder.judged(case, one.judged, now=now, bypass=True)
         self._metrics.watched("bypass")
         log.warning(
             "bypass_found",
@@ -229,19 +251,15 @@ class Reconciler:
         )
 
     async def _forget(self, table: str, record_id: str) -> None:
-        now = self._decider.now()
-        reason = "The row is no longer in Dataverse."
-        withdrawal = (
-            Withdrawal(reason, record_id=record_id)
-            if table == "mailbox"
-            else Withdrawal(reason, owner_id=record_id)
-        )
+        now = self._recorder.now()
+        gone = consequences.of_gone(table, record_id)
 
         def write(connection: Connection) -> None:
             mirror.forget(connection, table, record_id)
-            withdraw(connection, withdrawal, now=now)
+            for withdrawal in gone.withdrawals:
+                withdraw(connection, withdrawal, now=now)
 
-        await self._database.write(write, step=GONE)
+        await self._database.write(write, failpoint=GONE)
 
 
 def _copy_of(row: StoredRow, changed_at: datetime) -> MirrorRow:
@@ -266,7 +284,7 @@ def _matches(row: StoredRow, columns: Mapping[str, Value]) -> bool:
     )
 
 
-def _explains(one: Recorded, change: Change, now: datetime) -> bool:
+def _explains(one: Recorded, change: GuardedChange, now: datetime) -> bool:
     """Return whether a decision allowed every difference that the row shows.
 
     What was allowed but not yet confirmed explains only what follows it closely: the platform
@@ -276,10 +294,9 @@ def _explains(one: Recorded, change: Change, now: datetime) -> bool:
         return False
     if one.public.get("mode") == 0 and now - one.decided_at > COMMITTED_WITHIN:
         return False
-    after = one.after
-    altered = differing(change.table, change.before, change.after)
-    return bool(altered) and all(
-        name in after and is_equal(after[name], change.after.get(name)) for name in altered
+    after, shown = one.after, change.change.after
+    return bool(change.altered) and all(
+        name in after and is_equal(after[name], shown.get(name)) for name in change.altered
     )
 
 

@@ -10,18 +10,18 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from guard.actions.grant import why_not
-from guard.columns import TABLES
-from guard.facts.rows import Rows, StoredRow
+from guard.columns.owner import TABLES_OF_OWNERS
+from guard.columns.table import MAILBOX, TABLES
 from guard.judge import Judge
+from guard.obligations.grant import why_not
+from guard.ports.rows import Rows, StoredRow
 from kernel.approvals import Approval
-from rules.exceptions import is_current
-from rules.policy_set import PolicySet
-from rules.scanning import Judgement
+from rules.engine.exceptions import is_current
+from rules.engine.policy_set import PolicySet
+from rules.engine.row import Judgement
 
 GOOD = ("pass", "warn")
 BAD = ("fail", "hold")
-_OWNER_TABLES = {"user": "systemuser", "queue": "queue"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class NotJudged:
 
 
 @dataclass(frozen=True, slots=True)
-class _Mark:
+class _Basis:
     """What a judgement rests on beside the rows, whose changes are decided when they are made.
 
     Rules may read the day, and an exception may end within one.
@@ -53,65 +53,66 @@ class Rejudging:
     def __init__(self, rows: Rows, judge: Judge) -> None:
         self._rows = rows
         self._judge = judge
-        self._good: dict[str, _Mark] = {}
+        self._good: dict[str, _Basis] = {}
 
     def keep(self, record_ids: Collection[str]) -> None:
         """Forget every mailbox but these."""
-        self._good = {one: mark for one, mark in self._good.items() if one in record_ids}
+        self._good = {one: basis for one, basis in self._good.items() if one in record_ids}
 
     async def reason(self, approval: Approval, *, now: datetime) -> str | NotJudged | None:
         """Return why a mailbox may no longer be approved, if so.
 
         Raises a GuardError when its rows can't be read. One that is gone is left to reconciliation.
         """
-        mark = _mark(self._judge.policy_set, approval, now)
-        if self._good.get(approval.record_id) == mark:
+        basis = _basis(self._judge.policy_set, approval, now)
+        if self._good.get(approval.record_id) == basis:
             return None
-        row = await self._rows.row("mailbox", approval.record_id)
+        row = await self._rows.row(MAILBOX.name, approval.record_id)
         if row is None:
             return None
-        own = await self._worth(row, now)
-        owner = await self._owner_worth(approval, now) if own.result in GOOD else None
-        reason = against(row, approval.address, own, owner)
+        mailbox = await self._judged(row, now)
+        owner = await self._judged_owner(approval, now) if mailbox.result in GOOD else None
+        reason = against(row, approval.address, mailbox, owner)
         if reason is not None:
             return reason
-        for judgement in (own, owner):
+        for judgement in (mailbox, owner):
             if judgement is not None and judgement.result not in GOOD:
                 return NotJudged(judgement.rules)
-        self._good[approval.record_id] = mark
+        self._good[approval.record_id] = basis
         return None
 
-    async def _owner_worth(self, approval: Approval, now: datetime) -> Judgement | None:
-        """Return what the row of the user or queue is worth, if it has an address of its own."""
-        table = _OWNER_TABLES.get(approval.owner_type)
+    async def _judged_owner(self, approval: Approval, now: datetime) -> Judgement | None:
+        """Return how the row of the user or queue stands, if it has an address of its own."""
+        table = TABLES_OF_OWNERS.get(approval.owner_type)
         if table is None:
             return None
-        row = await self._rows.row(table, approval.owner_id)
-        if row is None or not row.columns.get(TABLES[table].address):
+        row = await self._rows.row(table.name, approval.owner_id)
+        if row is None or not row.columns.get(table.address):
             return None
-        return await self._worth(row, now)
+        return await self._judged(row, now)
 
-    async def _worth(self, row: StoredRow, now: datetime) -> Judgement:
-        return await self._judge.judge_row(row.table, row.record_id, row.columns, now=now)
+    async def _judged(self, row: StoredRow, now: datetime) -> Judgement:
+        judged = await self._judge.judge_row(row.table, row.record_id, row.columns, now=now)
+        return judged.judgement
 
 
 def against(
-    row: StoredRow, address: str, own: Judgement, owner: Judgement | None = None
+    row: StoredRow, address: str, mailbox: Judgement, owner: Judgement | None = None
 ) -> str | None:
     """Return what speaks against a mailbox row with that address, or its owner's row, if anything.
 
     A row that can't be judged changes nothing.
     """
-    if own.result == "error":
+    if mailbox.result == "error":
         return None
-    if own.result in BAD:
-        return f"The policies do not allow the address: {', '.join(own.rules)}."
+    if mailbox.result in BAD:
+        return f"The policies do not allow the address: {', '.join(mailbox.rules)}."
     if owner is not None and owner.result in BAD:
         return f"The policies do not allow the address of the owner: {', '.join(owner.rules)}."
     return why_not(row, address)
 
 
-def _mark(policy_set: PolicySet, approval: Approval, now: datetime) -> _Mark:
+def _basis(policy_set: PolicySet, approval: Approval, now: datetime) -> _Basis:
     exceptions = (
         one
         for table in TABLES
@@ -119,4 +120,4 @@ def _mark(policy_set: PolicySet, approval: Approval, now: datetime) -> _Mark:
         for one in policy.exceptions
     )
     current = frozenset(one.exception.name for one in exceptions if is_current(one.ends, now))
-    return _Mark(policy_set.digest, now.date(), current, approval.epoch)
+    return _Basis(policy_set.digest, now.date(), current, approval.epoch)

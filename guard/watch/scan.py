@@ -13,30 +13,38 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from guard.actions.grant import hold_refused, newest_decision
-from guard.actions.resolve import Resolved, Unresolved, resolve
-from guard.columns import APPROVAL, APPROVED, TABLES
-from guard.deciding import Decider
-from guard.facts.directory import Directory
-from guard.facts.owner import owner_of
-from guard.facts.rows import Rows, StoredRow
+from guard.columns.owner import owner_of
+from guard.columns.table import APPROVAL, APPROVED, MAILBOX, TABLES, TableRole
+from guard.identity import OwnIdentity
 from guard.judge import Judge
 from guard.ledger.entry import iso
-from guard.own import Own
-from guard.watch.patience import Patience, ask_each
+from guard.obligations.grant import hold_refused, newest_decision
+from guard.obligations.resolve import Resolved, Unresolved, resolve
+from guard.ports.directory import Directory
+from guard.ports.rows import Rows, StoredRow
+from guard.record import DecisionRecorder
 from guard.watch.rejudging import GOOD, against
+from guard.watch.unanswered import UnansweredLimit, ask_each
 from kernel import approvals
+from kernel.approvals import WithdrawalCause
+from kernel.brake import Release, brake
 from kernel.database import Database
 from kernel.digest import digest_of
 from kernel.errors import Conflict, GuardError, Unavailable
-from kernel.failpoints import step
-from rules.scanning import Judgement
+from kernel.failpoints import failpoint
+from rules.engine.row import Judgement
 
-SCAN_GRANTED = step("guard.scan-granted", "A mailbox that was approved before is held approved.")
-SCAN_WITHDRAWN = step("guard.scan-withdrawn", "A mailbox that fails a policy is withdrawn.")
+SCAN_GRANTED = failpoint(
+    "guard.scan-granted", "A mailbox that was approved before is held approved."
+)
+SCAN_WITHDRAWN = failpoint("guard.scan-withdrawn", "A mailbox that fails a policy is withdrawn.")
 
-BRAKE_COUNT = 20
-BRAKE_SHARE = 0.05
+WITHDRAWALS = brake(
+    "guard.scan",
+    counts="approvals that one `scan --apply` would withdraw",
+    total="approved mailboxes",
+    release=Release.YES_WITHDRAW,
+)
 
 
 class BrakePulled(Conflict):
@@ -57,6 +65,11 @@ class ScannedRow:
     judgement: Judgement
     mark: str = ""
     reason: str | None = None
+
+    @property
+    def is_mailbox(self) -> bool:
+        """Return whether the row itself is a mailbox, not the owner of one."""
+        return TABLES[self.row.table].role is TableRole.MAILBOX
 
     def listed(self) -> dict[str, Any]:
         """Return the row as docs/contract.md words it."""
@@ -115,15 +128,15 @@ class Scanner:
         rows: Rows,
         directory: Directory,
         judge: Judge,
-        decider: Decider,
-        own: Own,
+        recorder: DecisionRecorder,
+        identity: OwnIdentity,
     ) -> None:
         self._database = database
         self._rows = rows
         self._directory = directory
         self._judge = judge
-        self._decider = decider
-        self._own = own
+        self._recorder = recorder
+        self._identity = identity
 
     async def scan(
         self, *, known: Mapping[str, Judgement] = NOTHING_KNOWN, seen: Seen = _unseen
@@ -135,10 +148,10 @@ class Scanner:
         Once no look-up is answered any more, the rest is an error without being looked up.
         """
         found: list[ScannedRow] = []
-        patience = Patience()
+        limit = UnansweredLimit()
 
         async def judged(given: tuple[StoredRow, str]) -> ScannedRow:
-            one = await self._judged(*given, known, patience)
+            one = await self._judged(*given, known, limit)
             seen(one)
             return one
 
@@ -150,7 +163,11 @@ class Scanner:
         return found
 
     async def _judged(
-        self, row: StoredRow, address: str, known: Mapping[str, Judgement], patience: Patience
+        self,
+        row: StoredRow,
+        address: str,
+        known: Mapping[str, Judgement],
+        limit: UnansweredLimit,
     ) -> ScannedRow:
         mark = digest_of(
             [
@@ -163,16 +180,16 @@ class Scanner:
         judgement = known.get(mark)
         if judgement is not None:
             return ScannedRow(row, address, judgement, mark)
-        if patience.ended is not None:
-            return ScannedRow(row, address, NOT_JUDGED, mark, patience.ended)
-        worth = await self._judge.worth_of_row(
-            row.table, row.record_id, row.columns, now=self._decider.now()
+        if limit.ended is not None:
+            return ScannedRow(row, address, NOT_JUDGED, mark, limit.ended)
+        judged = await self._judge.judge_row(
+            row.table, row.record_id, row.columns, now=self._recorder.now()
         )
-        if worth.unanswered is not None:
-            patience.unanswered(worth.unanswered)
-        elif worth.is_answered:
-            patience.answered()
-        return ScannedRow(row, address, worth.judgement, mark)
+        if judged.unanswered is not None:
+            limit.unanswered(judged.unanswered)
+        elif judged.is_answered:
+            limit.answered()
+        return ScannedRow(row, address, judged.judgement, mark)
 
     async def apply(
         self, scanned: list[ScannedRow], *, withdrawals_allowed: int | None = None
@@ -183,23 +200,23 @@ class Scanner:
         Raises BrakePulled before the first write when more would be; Unavailable while the
         organisation is not known, because then nothing is granted.
         """
-        if self._own.organization_id is None:
+        if self._identity.organization_id is None:
             raise Unavailable(
                 "The organisation is not known yet, so nothing is granted.",
                 hint="Set MAILBOX_GUARD_ORGANIZATION_ID or check the Dataverse settings.",
             )
-        owners = {one.row.record_id: one.judgement for one in scanned if one.row.table != "mailbox"}
-        mailboxes = [one for one in scanned if one.row.table == "mailbox"]
-        patience = Patience()
-        plans = await ask_each(mailboxes, lambda one: self._plan(one, owners, patience))
+        owners = {one.row.record_id: one.judgement for one in scanned if not one.is_mailbox}
+        mailboxes = [one for one in scanned if one.is_mailbox]
+        limit = UnansweredLimit()
+        plans = await ask_each(mailboxes, lambda one: self._plan(one, owners, limit))
         await self._check_brake(plans, withdrawals_allowed)
-        applied = Applied(unanswered=patience.ended)
+        applied = Applied(unanswered=limit.ended)
         for plan in plans:
             await self._carry_out(plan, applied)
         return applied
 
     async def _plan(
-        self, one: ScannedRow, owners: Mapping[str, Judgement], patience: Patience
+        self, one: ScannedRow, owners: Mapping[str, Judgement], limit: UnansweredLimit
     ) -> _Plan:
         """Return what is to be done about a mailbox, before anything is written."""
         record_id = one.row.record_id
@@ -211,32 +228,32 @@ class Scanner:
         reason = _why_left(one, owner)
         if reason is not None:
             return _Plan(one, seen, left=reason)
-        if patience.ended is not None:
-            return _Plan(one, seen, left=patience.ended)
+        if limit.ended is not None:
+            return _Plan(one, seen, left=limit.ended)
         try:
             # The scan may have taken long: the row is read again.
-            row = await self._rows.row("mailbox", record_id)
+            row = await self._rows.row(MAILBOX.name, record_id)
             if row is None or row.columns != one.row.columns:
                 return _Plan(one, seen, left="The row changed during the scan.")
             resolved = await resolve(row, one.address, rows=self._rows, directory=self._directory)
         except GuardError as error:
             if error.transient:
-                patience.unanswered(error.message)
+                limit.unanswered(error.message)
             return _Plan(one, seen, left=error.message)
-        patience.answered()
+        limit.answered()
         if isinstance(resolved, Unresolved):
             return _Plan(one, seen, refused=resolved.reason)
         return _Plan(one, seen, resolved=resolved)
 
     async def _check_brake(self, plans: list[_Plan], allowed: int | None) -> None:
-        now = self._decider.now()
+        now = self._recorder.now()
         held = await self._database.read(lambda c: approvals.list_approved(c, now=now))
         approved = {one.record_id for one in held}
         ending = sorted(
             plan.record_id for plan in plans if plan.refused and plan.record_id in approved
         )
-        limit = max(BRAKE_COUNT, BRAKE_SHARE * len(held))
-        if len(ending) > limit and (allowed is None or allowed < len(ending)):
+        is_allowed = allowed is not None and len(ending) <= allowed
+        if not is_allowed and WITHDRAWALS.check(len(ending), len(held)) is not None:
             raise BrakePulled(
                 f"{len(ending)} approvals would be withdrawn at once: {', '.join(ending)}.",
                 hint=f"Look at them; `--yes-withdraw {len(ending)}` does it.",
@@ -251,7 +268,7 @@ class Scanner:
                 applied.withdrawn.append(plan.record_id)
             else:
                 applied.left[plan.record_id] = plan.refused
-        elif not self._decider.enforces:
+        elif not self._recorder.enforces:
             applied.left[plan.record_id] = "Observing: nothing is granted."
         elif await self._grant(plan):
             applied.granted.append(plan.record_id)
@@ -263,21 +280,23 @@ class Scanner:
 
         What Dataverse holds approved is held refused here, so that its reason is shown.
         """
-        now = self._decider.now()
+        now, cause = self._recorder.now(), WithdrawalCause.SCAN
 
         def write(connection: Connection) -> bool:
             held = approvals.find(connection, row.record_id)
             if row.columns.get(APPROVAL) == APPROVED:
-                hold_refused(connection, row, reason, now=now)
+                hold_refused(connection, row, cause, reason, now=now)
             else:
-                approvals.withdraw(connection, record_id=row.record_id, reason=reason, now=now)
+                approvals.withdraw(
+                    connection, record_id=row.record_id, cause=cause, reason=reason, now=now
+                )
             return held is not None and held.state == approvals.APPROVED
 
-        return await self._database.write(write, step=SCAN_WITHDRAWN)
+        return await self._database.write(write, failpoint=SCAN_WITHDRAWN)
 
     async def _grant(self, plan: _Plan) -> bool:
         """Hold a mailbox approved unless a decision was made since it was read."""
-        now, one, resolved = self._decider.now(), plan.scanned, plan.resolved
+        now, one, resolved = self._recorder.now(), plan.scanned, plan.resolved
         if resolved is None:
             return False
         evidence = {
@@ -299,13 +318,13 @@ class Scanner:
                 address=one.address,
                 object_id=resolved.person.object_id,
                 owner_id=resolved.owner.id,
-                owner_type=resolved.owner.type or "user",
+                owner_type=resolved.owner_type,
                 evidence=evidence,
                 now=now,
             )
             return True
 
-        return await self._database.write(write, step=SCAN_GRANTED)
+        return await self._database.write(write, failpoint=SCAN_GRANTED)
 
 
 def _owner_id(row: StoredRow) -> str:

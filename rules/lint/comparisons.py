@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from rules.conditions import Place, Written
 from rules.lint.remark import Edit, LintRule, Remark
 from rules.lint.shape import shapes_of
 from rules.lint.subject import Subject
+from rules.policy.conditions import LiteralValue, Location
 
 _ROLE_NAMES: Final = "actor.roles"
 _RULE: Final = """\
@@ -225,14 +225,14 @@ def without_anchors(pattern: str) -> str:
     return bare if escapes % 2 or stem == "" else stem
 
 
-def _patterns(subject: Subject) -> Iterator[tuple[str, Place, str]]:
+def _patterns(subject: Subject) -> Iterator[tuple[str, Location, str]]:
     for test, check in subject.checks():
         operand = check.operand
-        if check.operator.takes == "pattern" and isinstance(operand, Written):
+        if check.operator.takes == "pattern" and isinstance(operand, LiteralValue):
             yield test.reference.path, check.place, str(operand.value)
 
 
-def _replacement(subject: Subject, place: Place, pattern: str, bare: str) -> Edit | None:
+def _replacement(subject: Subject, place: Location, pattern: str, bare: str) -> Edit | None:
     line = subject.texts[place.file].splitlines()[place.line - 1]
     if line.count(pattern) != 1:
         return None

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from rules.lint.remark import LintRule, Remark
 from rules.lint.subject import Subject
-from rules.policy import PolicyException
+from rules.policy.policy import PolicyException
 
 SOON = timedelta(days=14)
 _HEAD = """\

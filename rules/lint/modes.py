@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rules.conditions import Place
 from rules.lint.remark import LintRule, Remark
 from rules.lint.subject import Subject
-from rules.nodes import MapNode
+from rules.policy.conditions import Location
+from rules.syntax.nodes import MapNode
 
 
 class RuleWithoutTest(LintRule):
@@ -120,19 +120,19 @@ rules:
                 yield self.remark(place, f"The message of `{policy.name}/{rule.id}` has no value.")
 
 
-def _place_of(subject: Subject, place: Place, key: str) -> Place:
+def _place_of(subject: Subject, place: Location, key: str) -> Location:
     """Return the place of a top-level key of a file; the file's own when it is not written."""
     root = subject.roots.get(place.file)
     mark = root.keys.get(key) if root is not None else None
-    return Place(place.file, mark.line, mark.column) if mark is not None else place
+    return Location(place.file, mark.line, mark.column) if mark is not None else place
 
 
-def _place_in_rule(subject: Subject, place: Place, key: str) -> Place:
+def _place_in_rule(subject: Subject, place: Location, key: str) -> Location:
     """Return the place of a key of the rule that stands at a place."""
     for node in _rule_nodes(subject, place.file):
         mark = node.keys.get(key)
         if (node.line, node.column) == (place.line, place.column) and mark is not None:
-            return Place(place.file, mark.line, mark.column)
+            return Location(place.file, mark.line, mark.column)
     return place
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rules.complaint import Complaint, Level
-from rules.conditions import Place
 from rules.lint.subject import Subject
+from rules.policy.conditions import Location
+from rules.syntax.complaint import Complaint, Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class LintRule(ABC):
     def check(self, subject: Subject) -> Iterator[Remark]:
         """Yield what the rule has to say about a policy folder."""
 
-    def remark(self, place: Place, text: str, *, edit: Edit | None = None) -> Remark:
+    def remark(self, place: Location, text: str, *, edit: Edit | None = None) -> Remark:
         """Return a remark at a place, with the rule's code, level and mend."""
         complaint = Complaint(
             place.file, place.line, place.column, self.code, text, self.mend, self.level

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from rules.conditions import AllOf, AnyOf, Condition, Not, Other, Test
+from rules.policy.conditions import AllOf, AnyOf, Condition, Not, OtherField, Test
 
 
 def shape_of(condition: Condition) -> tuple[Any, ...]:
@@ -17,7 +17,7 @@ def shape_of(condition: Condition) -> tuple[Any, ...]:
                     check.operator.name,
                     check.caseless,
                     f"field {check.operand.reference.path}"
-                    if isinstance(check.operand, Other)
+                    if isinstance(check.operand, OtherField)
                     else repr(check.operand.value),
                 )
                 for check in condition.checks

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from rules.conditions import Check, Condition, Place, Test, tests_of
-from rules.folder import is_test
-from rules.nodes import ListNode, MapNode, Node, ScalarNode, read_nodes
-from rules.policy import Policy, Rule, TablePolicy
-from rules.policy_set import PolicySet
+from rules.engine.policy_set import PolicySet
+from rules.policy.conditions import Check, Condition, Location, Test, tests_of
+from rules.policy.policy import Policy, Rule, TablePolicy
+from rules.syntax.folder import is_test
+from rules.syntax.nodes import ListNode, MapNode, Node, ScalarNode, read_nodes
 
 _EXPECTED = ("rules", "held", "warned", "audited")
 
@@ -61,7 +61,7 @@ class Subject:
 
     def checks(self) -> Iterator[tuple[Test, Check]]:
         """Yield every operator of every condition, match and exceptions included, once a place."""
-        seen: set[Place] = set()
+        seen: set[Location] = set()
         for policy in self.active():
             for table in policy.tables.values():
                 for tree in trees_of(table):

@@ -13,7 +13,6 @@ from rules.lint.comparisons import (
     RoleByName,
     WhenEqualsUnless,
 )
-from rules.lint.covering import TableNotCovered
 from rules.lint.exceptions import ExceptionExpiring, ExceptionTooBroad
 from rules.lint.modes import (
     EnforceNeverAudited,
@@ -22,6 +21,7 @@ from rules.lint.modes import (
     RuleWithoutTest,
 )
 from rules.lint.remark import LintRule
+from rules.lint.table_coverage import TableNotCovered
 from rules.lint.unused import DuplicateItem, UnusedList, UnusedParam
 
 LINT_RULES: Mapping[str, LintRule] = MappingProxyType(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rules.conditions import Place
 from rules.lint.remark import Edit, LintRule, Remark
 from rules.lint.subject import Subject
-from rules.messages import HOLE
-from rules.nodes import ListNode, MapNode, Node, ScalarNode
-from rules.slots import fold
+from rules.operators.fields import fold
+from rules.policy.conditions import Location
+from rules.policy.messages import HOLE
+from rules.syntax.nodes import ListNode, MapNode, Node, ScalarNode
 
 
 class UnusedParam(LintRule):
@@ -64,7 +64,7 @@ rules:
                     safe = (policy, name) not in overridden and len(params.keys) > 1
                     edit = _removal(subject, path, params, name) if safe else None
                     yield self.remark(
-                        Place(path, mark.line, mark.column), f"Nothing uses the param `{name}`.",
+                        Location(path, mark.line, mark.column), f"Nothing uses the param `{name}`.",
                         edit=edit,
                     )  # fmt: skip
 
@@ -90,7 +90,7 @@ class UnusedList(LintRule):
             name = root.entries.get("name")
             if isinstance(name, ScalarNode) and name.text not in used:
                 yield self.remark(
-                    Place(path, name.line, name.column), f"Nothing uses the list `{name.text}`."
+                    Location(path, name.line, name.column), f"Nothing uses the list `{name.text}`."
                 )
 
 
@@ -126,7 +126,7 @@ items:
                 earlier = first.setdefault(key, node)
                 if earlier is not node:
                     yield self.remark(
-                        Place(path, node.line, node.column),
+                        Location(path, node.line, node.column),
                         f"`{text}` stands in line {earlier.line} already.",
                         edit=_item_removal(subject, path, node),
                     )

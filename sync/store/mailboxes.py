@@ -1,4 +1,4 @@
-"""What the sync itself knows of a mailbox: its state, in words, and whether a person paused it."""
+"""What the sync itself knows of a mailbox: its state with the reason, and whether it is paused."""
 
 from __future__ import annotations
 
@@ -11,16 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, case, select, update
 
 from kernel.database import insert
 from kernel.tables import Instant
-from sync.tables import mailboxes
-
-WAITING = "waiting"
-SYNCED = "synced"
-PAUSED = "paused"
-MICROSOFT_SYNC = "microsoft-sync"
-WITHDRAWN = "withdrawn"
-THROTTLED = "throttled"
-FAILING = "failing"
-BRAKE = "brake"
+from sync.store.tables import SyncState, mailboxes
 
 _FIND = select(mailboxes).where(mailboxes.c.record_id == bindparam("record"))
 
@@ -30,7 +21,7 @@ class MailboxState:
     """The state of one mailbox, with its reason."""
 
     record_id: str
-    state: str
+    state: SyncState
     reason: str
     is_paused: bool
     next_at: datetime | None
@@ -54,7 +45,7 @@ def set_state(
     connection: Connection,
     record_id: str,
     *,
-    state: str,
+    state: SyncState,
     reason: str,
     now: datetime,
     next_at: datetime | None = None,
@@ -79,7 +70,7 @@ def set_state(
 def pause(connection: Connection, record_id: str, *, reason: str, now: datetime) -> None:
     """Let a mailbox rest until a person resumes it."""
     values = {
-        "state": PAUSED,
+        "state": SyncState.PAUSED,
         "reason": reason,
         "is_paused": True,
         "next_at": None,
@@ -94,16 +85,16 @@ def resume(connection: Connection, record_id: str, *, now: datetime) -> None:
     connection.execute(
         update(mailboxes)
         .where(mailboxes.c.record_id == record_id, mailboxes.c.is_paused)
-        .values(state=WAITING, reason="", is_paused=False, changed_at=now)
+        .values(state=SyncState.WAITING, reason="", is_paused=False, changed_at=now)
     )
 
 
-def save_looks(connection: Connection, looks: Mapping[str, tuple[datetime, int]]) -> None:
+def save_visits(connection: Connection, visits: Mapping[str, tuple[datetime, int]]) -> None:
     """Write for many mailboxes at once when they are due and how many empty answers they gave.
 
     One that meanwhile is visited no longer stays without a time.
     """
-    if looks:
+    if visits:
         connection.execute(
             update(mailboxes)
             .where(mailboxes.c.record_id == bindparam("id_"))
@@ -115,7 +106,7 @@ def save_looks(connection: Connection, looks: Mapping[str, tuple[datetime, int]]
             ),
             [
                 {"id_": record_id, "next_": next_at, "empty_": empty}
-                for record_id, (next_at, empty) in looks.items()
+                for record_id, (next_at, empty) in visits.items()
             ],
         )
 

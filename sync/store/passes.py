@@ -9,10 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, select, update
 
 from kernel.database import insert
-from sync.tables import passes
-
-REQUESTED = "requested"
-ANSWERED = "answered"
+from sync.store.tables import PassState, passes
 
 
 def request(
@@ -23,7 +20,12 @@ def request(
         connection.execute(
             insert(connection, passes).values(
                 [
-                    {"pass_id": pass_id, "shard": shard, "state": REQUESTED, "requested_at": now}
+                    {
+                        "pass_id": pass_id,
+                        "shard": shard,
+                        "state": PassState.REQUESTED,
+                        "requested_at": now,
+                    }
                     for shard in sorted(shards)
                 ]
             )
@@ -34,7 +36,7 @@ def list_requested(connection: Connection, shards: Collection[int]) -> dict[str,
     """Return what is asked of the holder of these shards: the shards by pass."""
     statement = (
         select(passes.c.pass_id, passes.c.shard)
-        .where(passes.c.state == REQUESTED, passes.c.shard.in_(shards))
+        .where(passes.c.state == PassState.REQUESTED, passes.c.shard.in_(shards))
         .order_by(passes.c.requested_at, passes.c.shard)
     )
     asked: dict[str, list[int]] = {}
@@ -56,14 +58,16 @@ def answer(
         connection.execute(
             update(passes)
             .where(passes.c.pass_id == pass_id, passes.c.shard == shard)
-            .values(state=ANSWERED, answer=answer if place == 0 else None, answered_at=now)
+            .values(
+                state=PassState.ANSWERED, answer=answer if place == 0 else None, answered_at=now
+            )
         )
 
 
 def list_open(connection: Connection, pass_id: str) -> list[int]:
     """Return the shards whose holders have not answered."""
     statement = select(passes.c.shard).where(
-        passes.c.pass_id == pass_id, passes.c.state == REQUESTED
+        passes.c.pass_id == pass_id, passes.c.state == PassState.REQUESTED
     )
     return list(connection.scalars(statement))
 

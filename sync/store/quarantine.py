@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Text, bindparam, cast, delete, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, select, update
 
-from kernel import work
 from kernel.approvals import approvals
 from kernel.database import insert
-from sync.tables import quarantine
+from kernel.tasks import TaskState, tasks
+from sync.store.tables import quarantine
 
 MAX_REASON = 500
 
@@ -31,6 +31,7 @@ class Quarantined:
 
     object_id: str
     item_id: str
+    workload: str
     record_id: str
     reason: str
     first_at: datetime
@@ -43,6 +44,7 @@ def put(
     *,
     record_id: str,
     object_id: str,
+    workload: str,
     item_id: str,
     reason: str,
     now: datetime,
@@ -52,6 +54,7 @@ def put(
     statement = insert(connection, quarantine).values(
         record_id=record_id,
         object_id=object_id,
+        workload=workload,
         item_id=item_id,
         reason=reason,
         first_at=now,
@@ -82,28 +85,36 @@ def any_for(connection: Connection, records: Collection[str]) -> bool:
     return connection.execute(statement).first() is not None
 
 
-def retry(connection: Connection, records: Collection[str], *, kind: str, now: datetime) -> None:
-    """Let the tasks of that kind for what is set aside of these mailboxes be due now.
+def retry(
+    connection: Connection, records: Collection[str], *, kinds: Collection[str], now: datetime
+) -> None:
+    """Let the tasks of these kinds for what is set aside of these mailboxes be due now.
 
     Only those under the mailboxes' present approvals.
     """
+    present = select(approvals.c.epoch).where(approvals.c.record_id == tasks.c.owner)
     connection.execute(
-        update(work.tasks)
+        update(tasks)
         .where(
-            work.tasks.c.kind == kind,
-            work.tasks.c.key.in_(task_keys().where(quarantine.c.record_id.in_(records))),
-            work.tasks.c.state.in_((work.QUEUED, work.FAILED)),
+            tasks.c.kind.in_(kinds),
+            tasks.c.subject.in_(subjects().where(quarantine.c.record_id.in_(records))),
+            tasks.c.epoch == present.scalar_subquery(),
+            tasks.c.state.in_((TaskState.QUEUED, TaskState.FAILED)),
         )
-        .values(state=work.QUEUED, not_before=now, result=None)
+        .values(
+            state=TaskState.QUEUED,
+            not_before=now,
+            result=None,
+            cause=None,
+            error_code=None,
+            hint=None,
+        )
     )
 
 
-def task_keys() -> Select[tuple[str]]:
-    """Return the query of the keys of the tasks for what is set aside, under present approvals."""
-    epoch = cast(approvals.c.epoch, Text)
-    return select(quarantine.c.object_id + "/" + quarantine.c.item_id + "/" + epoch).join(
-        approvals, approvals.c.record_id == quarantine.c.record_id
-    )
+def subjects() -> Select[tuple[str]]:
+    """Return the query of the subjects, as tasks name them, of all that is set aside."""
+    return select(quarantine.c.object_id + "/" + quarantine.c.item_id)
 
 
 def list_for(connection: Connection, records: Collection[str]) -> list[Quarantined]:

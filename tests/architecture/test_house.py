@@ -1,4 +1,4 @@
-"""The house keeps its shape: names, sizes, steps, and who may read the clock."""
+"""The house keeps its shape: names, sizes, failpoints, and who may read the clock."""
 
 from __future__ import annotations
 
@@ -74,12 +74,12 @@ def calls(name: str) -> Iterator[tuple[Path, ast.Call]]:
 
 
 @pytest.mark.parametrize("method", ["write", "write_now"])
-def test_every_commit_names_its_step(method: str) -> None:
-    """A write whose first argument is a function of a connection carries `step=`."""
+def test_every_commit_names_its_failpoint(method: str) -> None:
+    """A write whose first argument is a function of a connection carries `failpoint=`."""
     unnamed = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path, node in calls(method)
-        if _is_database(node) and "step" not in {keyword.arg for keyword in node.keywords}
+        if _is_database(node) and "failpoint" not in {keyword.arg for keyword in node.keywords}
     ]
     assert unnamed == []
 
@@ -92,17 +92,17 @@ def _is_database(node: ast.Call) -> bool:
     return "database" in name.lower()
 
 
-def test_every_step_is_documented() -> None:
+def test_every_failpoint_is_documented() -> None:
     for name in modules():
         importlib.import_module(name)
     page = (ROOT / "docs" / "failpoints.md").read_text("utf-8")
-    steps = {
+    failpoints = {
         name: doc
-        for name, doc in kernel.failpoints.STEPS.items()
+        for name, doc in kernel.failpoints.FAILPOINTS.items()
         if not name.startswith(("tests.", "test."))
     }
-    assert steps
-    assert [name for name in steps if f"| `{name}` |" not in page] == []
+    assert failpoints
+    assert [name for name in failpoints if f"| `{name}` |" not in page] == []
 
 
 def test_validating_policies_loads_nothing_heavy() -> None:

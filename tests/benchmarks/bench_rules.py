@@ -20,10 +20,10 @@ from pathlib import Path
 from time import perf_counter, process_time, process_time_ns
 from typing import Any
 
-from rules.change import Change, Facts
-from rules.decide import decide
-from rules.loader import load_documents
-from rules.policy_set import PolicySet
+from rules.engine.decide import decide
+from rules.engine.policy_set import PolicySet
+from rules.load.loader import load_documents
+from rules.model.change import Change, Facts
 from tests.benchmarks.judges import Judge, judges
 
 _NOW = datetime(2026, 8, 21, tzinfo=UTC)

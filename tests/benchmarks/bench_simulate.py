@@ -21,22 +21,22 @@ from typing import Any
 
 from guard.ledger.chain import append
 from guard.ledger.entry import Sealed, sealed
-from guard.ledger.replaying import batches
+from guard.ledger.replay import batches
 from guard.ledger.stored import _store_set
 from kernel.database import Database
-from kernel.failpoints import step
-from rules.change import Change, Facts
-from rules.decide import decide
-from rules.policy_set import PolicySet
-from rules.recorded import past_from
-from rules.simulate import Simulation
-from rules.tally import Tally
+from kernel.failpoints import failpoint
+from rules.engine.decide import decide
+from rules.engine.policy_set import PolicySet
+from rules.model.change import Change, Facts
+from rules.replay.recorded import past_from
+from rules.replay.simulate import Simulation
+from rules.replay.tally import Tally
 from tests.benchmarks.bench_rules import _NOW, _SIX, _policy_set, changes
 from tests.console.recording import an_entry
 
 CHANGES = 20_000
 ROUNDS = 9
-FILL = step("tests.simulate", "A benchmark fills a ledger.")
+FILL = failpoint("tests.simulate", "A benchmark fills a ledger.")
 
 _OTHERS = """
 apiVersion: guard/v1
@@ -78,8 +78,8 @@ def _fill(database: Database, policy_set: PolicySet) -> None:
             change, facts = _of_another(*given[number % len(given)], number)
             entry = an_entry(change, facts, policy_set, now=_NOW + timedelta(seconds=number))
             batch.append(sealed(entry))
-        database.write_now(lambda c, batch=batch: append(c, "chain", batch), step=FILL)
-    database.write_now(lambda c: _store_set(c, policy_set, _NOW), step=FILL)
+        database.write_now(lambda c, batch=batch: append(c, "chain", batch), failpoint=FILL)
+    database.write_now(lambda c: _store_set(c, policy_set, _NOW), failpoint=FILL)
 
 
 def _of_another(change: Change, facts: Facts, number: int) -> tuple[Change, Facts]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from rules.change import Change, Facts
+from rules.model.change import Change, Facts
 
 Judge = Callable[[Change, Facts], list[str]]
 _PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from cloud.access import Access
+from cloud.access import LoggedRequest
 from cloud.call import Call, CallClass
 from cloud.dataverse import Dataverse
 from cloud.graph import Graph
@@ -15,7 +15,7 @@ from cloud.origins import Service, dataverse_service, graph_service
 from cloud.tokens import FixedTokens, Tokens
 from cloud.transport import Transport
 from kernel.clock import FrozenClock
-from kernel.failpoints import NONE, Failpoints, step
+from kernel.failpoints import NONE, Failpoints, failpoint
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 GRAPH: Service = graph_service("https://graph.example.com")
@@ -24,7 +24,7 @@ MAILBOX = "0f1e2d3c-0001-4000-8000-00000000000a"
 OTHER_MAILBOX = "0f1e2d3c-0002-4000-8000-00000000000b"
 ROW = "6f1e2d3c-0003-4000-8000-00000000000c"
 USER = "6f1e2d3c-0004-4000-8000-00000000000d"
-STEP = step("tests.cloud", "A write that only the tests of this room make.")
+STEP = failpoint("tests.cloud", "A write that only the tests of this room make.")
 
 Reply = httpx.Response | Exception | Callable[[httpx.Request], Any]
 
@@ -38,7 +38,7 @@ class Scripted:
         self.replies = list(replies)
         self.requests: list[httpx.Request] = []
         self.sent_at: list[float] = []
-        self.accesses: list[Access] = []
+        self.accesses: list[LoggedRequest] = []
         self.clock = FrozenClock(AT)
         self.transport = Transport(
             [GRAPH, DATAVERSE],
@@ -107,7 +107,7 @@ def a_keyed_write(**changes: Any) -> Call:
         f"{DATAVERSE.base_url}/mailboxes({ROW})",
         json={"name": "x"},
         call_class=CallClass.KEYED_WRITE,
-        step=STEP,
+        failpoint=STEP,
         budget="tenant",
         **changes,
     )
@@ -118,7 +118,7 @@ def a_send(**changes: Any) -> Call:
         "POST",
         f"{GRAPH.base_url}/users/{MAILBOX}/messages/m1/send",
         call_class=CallClass.SEND,
-        step=STEP,
+        failpoint=STEP,
         budget=MAILBOX,
         **changes,
     )

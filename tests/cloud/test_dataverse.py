@@ -138,7 +138,7 @@ class TestUpdate:
     async def update(self, service: Scripted, **changes) -> None:
         values = {"emailaddress": "anna@contoso.com"}
         await service.dataverse.update(
-            "mailboxes", ROW, values, **({"if_match": ETAG, "step": STEP} | changes)
+            "mailboxes", ROW, values, **({"if_match": ETAG, "failpoint": STEP} | changes)
         )
 
     async def test_it_is_conditional_tagged_and_bypasses_only_named_steps(self) -> None:
@@ -175,7 +175,9 @@ class TestUpdate:
 
 class TestCreateIfAbsent:
     async def create(self, service: Scripted) -> bool:
-        return await service.dataverse.create_if_absent("emails", ROW, {"subject": "ä"}, step=STEP)
+        return await service.dataverse.create_if_absent(
+            "emails", ROW, {"subject": "ä"}, failpoint=STEP
+        )
 
     async def test_it_creates_under_the_given_id_and_never_overwrites(self) -> None:
         service = Scripted(no_content())

@@ -16,7 +16,7 @@ from cloud.errors import (
 )
 from kernel.approvals import PERMIT_SECONDS
 from kernel.errors import ApprovalWithdrawn, Bug
-from kernel.failpoints import Crash, CrashAt, Trace
+from kernel.failpoints import Crash, CrashAt, Recorder
 from tests.cloud.scripted import (
     AT,
     MAILBOX,
@@ -150,12 +150,12 @@ class TestKeyedWrites:
         assert raised.value.service_code == "0x80072322"
 
     async def test_a_write_without_a_step_cannot_be_made(self) -> None:
-        with pytest.raises(Bug, match="step"):
+        with pytest.raises(Bug, match="failpoint"):
             Call("PATCH", "https://contoso.crm.example.com/x", call_class=CallClass.KEYED_WRITE)
 
     async def test_a_write_cannot_pass_for_a_read(self) -> None:
         with pytest.raises(Bug, match="call class"):
-            Call("POST", "https://contoso.crm.example.com/x", step=STEP)
+            Call("POST", "https://contoso.crm.example.com/x", failpoint=STEP)
 
 
 class TestThrottling:
@@ -363,7 +363,7 @@ class TestWhatIsTold:
 
 class TestFailpoints:
     async def test_a_write_passes_two_points_per_attempt_and_a_read_none(self) -> None:
-        trace = Trace()
+        trace = Recorder()
         service = Scripted(problem(503), no_content(), failpoints=trace)
         await service.transport.send(a_keyed_write())
         await service.transport.send(a_read())

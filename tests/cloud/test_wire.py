@@ -97,7 +97,7 @@ async def test_a_send_on_a_breaking_connection_is_unknown_and_left_once() -> Non
             call.method,
             f"{base}/users/{MAILBOX}/messages/m/send",
             call_class=call.call_class,
-            step=call.step,
+            failpoint=call.failpoint,
         )
         with pytest.raises(Unknown):
             await transport.send(call, permit=counting([], raw))
@@ -116,7 +116,7 @@ async def test_a_send_to_nobody_never_left() -> None:
                 call.method,
                 f"{service.base_url}/users/{MAILBOX}/messages/m/send",
                 call_class=call.call_class,
-                step=call.step,
+                failpoint=call.failpoint,
             ),
             permit=counting([], Raw()),
         )

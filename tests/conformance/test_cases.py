@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from rules.change import Change, Facts
-from rules.decide import decide
-from rules.decision import Decision
-from rules.document import DocumentReader
-from rules.errors import PolicySetInvalid
-from rules.explain import explain
-from rules.loader import load_documents
-from rules.nodes import read_nodes
-from rules.policy_set import PolicySet
-from rules.writing import yaml_text
+from rules.engine.decide import decide
+from rules.engine.policy_set import PolicySet
+from rules.explain.explain import explain
+from rules.load.loader import load_documents
+from rules.model.change import Change, Facts
+from rules.model.decision import Decision
+from rules.model.errors import PolicySetInvalid
+from rules.syntax.dump import yaml_text
+from rules.syntax.nodes import read_nodes
+from rules.testing.document import DocumentReader
 
 CASES = Path(__file__).parent / "cases"
 CATALOGUE = (CASES / "fields.yaml").read_text("utf-8")
@@ -137,8 +137,8 @@ def test_there_are_enough_cases() -> None:
 
 
 def test_every_operator_mode_effect_and_result_occurs() -> None:
-    from rules.operators import OPERATORS
-    from rules.policy import MODES
+    from rules.operators.table import OPERATORS
+    from rules.policy.policy import MODES
 
     text = "\n".join(path.read_text("utf-8") for path in CASES.glob("*.yaml"))
     assert [name for name in OPERATORS if f"{name}:" not in text] == []

@@ -13,9 +13,9 @@ import pytest
 from console import schema
 from console.main import main
 from kernel.database import Database
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 
-TEST = step("tests.console", "A test of the commands writes.")
+TEST = failpoint("tests.console", "A test of the commands writes.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,18 +7,18 @@ from datetime import datetime
 from pathlib import Path
 
 from guard.answers import recorded_finding
-from guard.deciding import grounds_of
 from guard.ledger.entry import Entry, Sealed
 from guard.ledger.stored import StoredLedger
+from guard.record import recorded_grounds
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.ids import new_id
 from kernel.tables import microseconds
-from rules.change import Change, Facts
-from rules.decide import decide
-from rules.decision import Outcome
-from rules.policy_set import PolicySet
-from rules.recorded import Row
+from rules.engine.decide import decide
+from rules.engine.policy_set import PolicySet
+from rules.model.change import Change, Facts
+from rules.model.decision import Outcome
+from rules.replay.recorded import Row
 
 RULE = "own-address-only/same-as-owner"
 POLICY = """\
@@ -84,7 +84,7 @@ def an_entry(change: Change, facts: Facts, policy_set: PolicySet, *, now: dateti
         private={
             "findings": [recorded_finding(finding) for finding in decision.findings],
             "evaluated": list(decision.evaluated),
-            **grounds_of(
+            **recorded_grounds(
                 change, facts, kept=frozenset({*change.before, *change.after}), sources={}
             ),
             "sources": {},

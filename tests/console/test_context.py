@@ -73,7 +73,7 @@ def test_a_named_file_that_is_not_there_is_named(run: Run) -> None:
     assert "nowhere.toml" in done.err
 
 
-@pytest.mark.parametrize("when", ["everything", "work.claim:some-time", "work.claim"])
+@pytest.mark.parametrize("when", ["everything", "tasks.claim:some-time", "tasks.claim"])
 def test_a_failpoint_that_is_none_is_named(
     run: Run, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:

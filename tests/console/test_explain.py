@@ -10,8 +10,8 @@ import pytest
 from guard.ledger.stored import mask
 from kernel.clock import FrozenClock
 from kernel.database import Database
-from rules.change import Change, Facts
-from rules.loader import load
+from rules.load.loader import load
+from rules.model.change import Change, Facts
 from tests.console.conftest import TEST, Run
 from tests.console.recording import RULE, a_folder, recorded
 
@@ -161,7 +161,7 @@ def test_an_exported_decision_is_explained_from_its_file(
 def test_a_masked_decision_cannot_be_explained_and_says_so(
     run: Run, decision_id: str, guard_database: Database
 ) -> None:
-    guard_database.write_now(lambda c: mask(c, decision_id), step=TEST)
+    guard_database.write_now(lambda c: mask(c, decision_id), failpoint=TEST)
     done = run("policy", "explain", decision_id)
     assert (done.code, done.out) == (2, "")
     assert "its private part was masked" in done.err

@@ -35,7 +35,7 @@ def approved(guard_database: Database) -> Database:
             evidence={"decision": "d1"},
             now=NOW,
         ),
-        step=TEST,
+        failpoint=TEST,
     )
     return guard_database
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rules.shipped import shipped_folder
+from rules.syntax.shipped import shipped_folder
 from tests.console.conftest import Run
 
 POLICY = """\

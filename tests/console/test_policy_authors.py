@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as SarifModel
 
-from rules.operators import OPERATORS
+from rules.operators.table import OPERATORS
 from tests.console.conftest import Run
 
 POLICY = """\

@@ -13,8 +13,8 @@ from console.policy_folder import PolicyFolder
 from kernel.clock import FrozenClock
 from kernel.errors import PolicyInvalid
 from kernel.settings import Settings
-from rules.loader import load
-from rules.shipped import shipped_folder
+from rules.load.loader import load
+from rules.syntax.shipped import shipped_folder
 
 
 @pytest.fixture(autouse=True)

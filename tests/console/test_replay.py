@@ -11,8 +11,8 @@ from sqlalchemy import text
 from guard.ledger.stored import mask
 from kernel.clock import FrozenClock
 from kernel.database import Database
-from rules.change import Change, Facts
-from rules.loader import load
+from rules.load.loader import load
+from rules.model.change import Change, Facts
 from tests.console.conftest import TEST, Run
 from tests.console.recording import RULE, a_folder, recorded
 
@@ -41,7 +41,7 @@ def test_another_outcome_than_recorded_is_a_no(
     run: Run, decision_id: str, guard_database: Database
 ) -> None:
     statement = text("UPDATE guard_decisions SET decision = 'allow'")
-    guard_database.write_now(lambda c: c.execute(statement), step=TEST)
+    guard_database.write_now(lambda c: c.execute(statement), failpoint=TEST)
     done = run("decisions", "replay", decision_id)
     assert done.code == 1
     assert f"recorded is allow by {RULE}, decided again reject" in done.out
@@ -51,12 +51,12 @@ def test_what_is_not_kept_cannot_be_decided_again(
     run: Run, decision_id: str, guard_database: Database
 ) -> None:
     guard_database.write_now(
-        lambda c: c.execute(text("DELETE FROM guard_policy_sets")), step=TEST
+        lambda c: c.execute(text("DELETE FROM guard_policy_sets")), failpoint=TEST
     )  # fmt: skip
     done = run("decisions", "replay", decision_id)
     assert done.code == 2
     assert "isn't recorded" in done.err
-    guard_database.write_now(lambda c: mask(c, decision_id), step=TEST)
+    guard_database.write_now(lambda c: mask(c, decision_id), failpoint=TEST)
     done = run("decisions", "replay", decision_id)
     assert done.code == 2
     assert "its private part was masked" in done.err

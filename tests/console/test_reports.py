@@ -10,7 +10,7 @@ import pytest
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as SarifModel
 
 from console.reports import github, junit, path_of, sarif
-from rules.complaint import Complaint
+from rules.syntax.complaint import Complaint
 
 ROOT = Path("policies")
 WRONG = Complaint("a b.yaml", 4, 7, "mode-unknown", "`x` is 50% wrong.", "Use: a, b.")

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from console.scan_log import read_log, write_log
-from guard.facts.rows import StoredRow
+from guard.ports.rows import StoredRow
 from guard.watch.scan import ScannedRow
 from kernel.clock import FrozenClock
 from kernel.errors import InputRefused
-from rules.scanning import Judgement
+from rules.engine.row import Judgement
 
 JUDGED = Judgement("hold", ("vip/held",), ("approver/qualified",), ("vip/held",), ())
 RECORD = "11111111-1111-4111-8111-111111111111"

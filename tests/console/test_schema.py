@@ -87,7 +87,9 @@ def test_an_empty_database_has_no_schema_yet(empty: Database) -> None:
 
 def test_a_newer_schema_is_left_alone(empty: Database) -> None:
     schema.upgrade(empty)
-    empty.write_now(lambda c: c.execute(text("UPDATE kernel_schema SET number = 9999")), step=TEST)
+    empty.write_now(
+        lambda c: c.execute(text("UPDATE kernel_schema SET number = 9999")), failpoint=TEST
+    )
     with pytest.raises(SchemaOutdated, match="has schema 9999") as refused:
         schema.prepare(empty)
     assert "newer version" in str(refused.value.hint)

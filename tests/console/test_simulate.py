@@ -13,8 +13,8 @@ from guard.ledger.entry import sealed
 from guard.ledger.stored import mask
 from kernel.clock import FrozenClock
 from kernel.database import Database
-from rules.change import Change, Facts
-from rules.loader import load
+from rules.load.loader import load
+from rules.model.change import Change, Facts
 from tests.conftest import NOON
 from tests.console.conftest import TEST, Run
 from tests.console.recording import POLICY, RULE, a_folder, an_entry, as_row, recorded
@@ -84,7 +84,7 @@ def test_params_in_place_of_the_environments_are_tried(
 def test_masked_records_are_named_and_not_guessed(
     run: Run, ids: list[str], guard_database: Database, tmp_path: Path
 ) -> None:
-    guard_database.write_now(lambda c: mask(c, ids[2]), step=TEST)
+    guard_database.write_now(lambda c: mask(c, ids[2]), failpoint=TEST)
     done = run("policy", "simulate", "--policies", a_folder(tmp_path / "stricter", STRICTER))
     assert done.code == 0
     assert f"not replayed  1  its private part was masked: {ids[2]}" in done.out

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from guard.columns import TABLES
+from guard.columns.table import TABLES
 from guard.ledger.tables import decisions, mirror
 from guard.ledger.verify import verify
-from kernel import approvals, work
-from kernel.work import OPEN_STATES
+from kernel import approvals, tasks
+from kernel.tasks import OPEN_STATES, TaskState
 from sandbox import people
 from sandbox.dataverse.rows import Ref
 from tests.crashes.guard_house import House
@@ -42,7 +42,7 @@ def end_state(house: House) -> EndState:
     """Return what the run ended in."""
     database = house.running.database
     held = database.read_now(approvals.list_all)
-    bad = (work.FAILED, work.NEEDS_PERSON)
+    bad = (TaskState.FAILED, TaskState.NEEDS_PERSON)
     return EndState(
         approvals={
             one.record_id: (
@@ -76,7 +76,7 @@ def end_state(house: House) -> EndState:
         ),
         ended_badly=[
             (task.kind, task.state, task.result)
-            for task in database.read_now(lambda c: work.list_states(c, states=bad))
+            for task in database.read_now(lambda c: tasks.list_states(c, states=bad))
         ],
     )
 
@@ -94,7 +94,7 @@ def check_promises(house: House) -> None:
         if delivery.status in DECIDED:
             answer = json.loads(delivery.answer)
             assert recorded.get(answer["decision_id"]) == answer["decision"], delivery
-    assert database.read_now(lambda c: work.list_states(c, states=OPEN_STATES)) == []
+    assert database.read_now(lambda c: tasks.list_states(c, states=OPEN_STATES)) == []
 
 
 def _rows(house: House, table: str) -> dict[str, dict[str, Any]]:

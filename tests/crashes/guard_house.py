@@ -1,4 +1,4 @@
-"""One organisation and the guard's process beside it, which may die at any named step.
+"""One organisation and the guard's process beside it, which may die at any failpoint.
 
 The sandbox posts to one address for as long as the test lasts. Behind it stands the process of the
 moment: its own database handle, connections, receiver and workers, the ones that `serve` has. When
@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from console.application import application
-from console.metrics import Metrics
+from console.metrics import PrometheusMetrics
 from console.policy_folder import PolicyFolder
 from console.serving import Serving, listen
 from console.wiring.connections import connect_guard
 from console.wiring.guard import open_guard
-from kernel import work
+from kernel import tasks
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.failpoints import Crash
@@ -50,15 +50,15 @@ class GuardProcess:
             self.database,
             clock,
             policies=policies.holder,
-            metrics=Metrics(),
+            metrics=PrometheusMetrics(),
             connections=self._connections,
             readiness=lambda: None,
         )
         self._application = application(
             self.guard.webhook,
             readiness=_ready,
-            metrics=Metrics(),
-            count_tasks=lambda: self.database.read(work.count_by_state),
+            metrics=PrometheusMetrics(),
+            count_tasks=lambda: self.database.read(lambda c: tasks.count_all(c, now=clock.now())),
         )
         self._requests: set[asyncio.Task[Any]] = set()
 

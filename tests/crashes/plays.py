@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from console.demo.person import Person
-from kernel import work
-from kernel.failpoints import NONE, Crash, CrashAt, Failpoints, Trace
-from kernel.work import OPEN_STATES
+from console.demo.person import DemoPerson
+from kernel import tasks
+from kernel.failpoints import NONE, Crash, CrashAt, Failpoints, Recorder
+from kernel.tasks import OPEN_STATES
 from tests.crashes.guard_house import House
 
 # One act returns whether it is through; otherwise it is done again.
@@ -48,7 +48,7 @@ class Place:
         return f"{self.point}*{self.occurrence}"
 
 
-def places_of(trace: Trace) -> list[Place]:
+def places_of(trace: Recorder) -> list[Place]:
     """Return every place that an undisturbed run came past, in order."""
     counted: Counter[str] = Counter()
     places = []
@@ -62,7 +62,7 @@ def edit(alias: str, entity_set: str, record_id: str, **values: Any) -> Act:
     """Return the act of a person who changes a row, and does so again when it failed."""
 
     async def change(house: House) -> bool:
-        seen = await Person(house.sandbox, alias).update(entity_set, record_id, values)
+        seen = await DemoPerson(house.sandbox, alias).update(entity_set, record_id, values)
         await house.sandbox.settle()
         house.clock.advance(1)
         return seen.is_done
@@ -110,10 +110,10 @@ async def obligations(house: House) -> bool:
     for _ in range(ROUNDS):
         process = house.running
         # One at a time, so that every run takes the steps in the same order.
-        if await process.guard.workers.run_due(limit=1):
+        if await process.guard.parts.workers.run_due(limit=1):
             await house.sandbox.settle()
             continue
-        if not process.database.read_now(lambda c: work.list_states(c, states=OPEN_STATES)):
+        if not process.database.read_now(lambda c: tasks.list_states(c, states=OPEN_STATES)):
             return True
         # A claim of the dead, or a back-off, has to run out first.
         house.clock.advance(30)
@@ -123,19 +123,19 @@ async def obligations(house: House) -> bool:
 async def reconciliation(house: House) -> bool:
     """Compare every row, once what was changed just now has settled."""
     house.clock.advance(10)
-    found = await house.running.guard.reconciler.run()
+    found = await house.running.guard.parts.reconciler.run()
     return found.waiting == 0 and found.brake is None
 
 
 async def watch_on_evidence(house: House) -> bool:
     """Look at the evidence of every approval."""
-    found = await house.running.guard.drift.run()
+    found = await house.running.guard.parts.drift.run()
     return found.unanswered == 0 and found.brake is None
 
 
 async def scan_applied(house: House) -> bool:
     """Do what `scan --apply` does."""
-    scanner = house.running.guard.scanner
+    scanner = house.running.guard.parts.scanner
     await scanner.apply(await scanner.scan())
     return True
 

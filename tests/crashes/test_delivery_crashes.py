@@ -15,7 +15,7 @@ import pytest
 
 from guard.ledger.stored import DECISION
 from kernel.database import Database
-from kernel.failpoints import Trace
+from kernel.failpoints import Recorder
 from kernel.tables import metadata
 from tests.crashes.end_state import EndState, check_promises, end_state
 from tests.crashes.guard_house import House
@@ -59,7 +59,7 @@ async def test_every_step_may_be_the_last_on_postgresql(
 async def check(
     house: House, name: str, empty_database: Callable[[int], str], *, every: bool
 ) -> None:
-    told, trace = PLAYS[name], Trace()
+    told, trace = PLAYS[name], Recorder()
     await perform(house, empty_database(0), told.play, trace)
     expected = seen(house, told.play)
     assert told.promise(expected), expected

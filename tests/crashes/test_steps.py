@@ -1,4 +1,4 @@
-"""Every commit and every remote write has a step, and the crash tests come past every step."""
+"""Every commit and every remote write has a failpoint, and the crash tests come past each."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from pathlib import Path
 import pytest
 
 from cloud.call import Call, CallClass
-from console.reference.failpoints import steps
+from console.reference.failpoints import failpoints
 from kernel.errors import Bug
-from kernel.failpoints import COMMIT_POINTS, SEND_POINTS, Trace
+from kernel.failpoints import COMMIT_MOMENTS, SEND_MOMENTS, Recorder
 from tests.crashes import guard_plays, test_pass_crashes
 from tests.crashes.guard_house import House, database_url
 from tests.crashes.plays import perform
-from tests.crashes.sync_house import LEADING_UP, SyncHouse
+from tests.crashes.synced_organization import LEADING_UP, SyncedOrganization
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("kernel", "rules", "cloud", "guard", "sync", "console")
 # Steps that belong to no delivery, task or pass, each with its reason.
 APART = {
     "guard.mask": "A person's act in one transaction, which nothing follows.",
-    "work.release": "A process begins with it; if it dies, the next one begins with it again.",
+    "tasks.release": "A process begins with it; if it dies, the next one begins with it again.",
+    "tasks.released": "A person's act in one transaction; workers read what it wrote.",
     "organization.remembered": "A process begins with it; the next one begins with it again.",
     "sync.command": "A person's act in one transaction; the next pass reads what it wrote.",
 }
@@ -50,13 +51,13 @@ def test_nobody_commits_past_the_writer() -> None:
     assert committing == COMMITTING
 
 
-def test_a_step_is_given_by_its_constant() -> None:
-    """A constant comes from `step(…)`, so that the step is registered and documented."""
+def test_a_failpoint_is_given_by_its_constant() -> None:
+    """A constant comes from `failpoint(…)`, so that the failpoint is registered and documented."""
     given = [
         (path, keyword.value)
         for path, call in calls()
         for keyword in call.keywords
-        if keyword.arg == "step"
+        if keyword.arg == "failpoint"
     ]
     assert len(given) > 20
     unnamed = [
@@ -69,32 +70,34 @@ def test_a_step_is_given_by_its_constant() -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
 @pytest.mark.parametrize("call_class", [CallClass.KEYED_WRITE, CallClass.SEND])
-def test_a_remote_write_without_a_step_cannot_be_made(method: str, call_class: CallClass) -> None:
-    with pytest.raises(Bug, match="step"):
+def test_a_remote_write_without_a_failpoint_cannot_be_made(
+    method: str, call_class: CallClass
+) -> None:
+    with pytest.raises(Bug, match="failpoint"):
         Call(method, "https://contoso.crm.dynamics.com/", call_class=call_class)
 
 
 @pytest.mark.slow
-async def test_the_crash_tests_come_past_every_step(
-    house: House, sync_house: SyncHouse, tmp_path: Path
+async def test_the_crash_tests_come_past_every_failpoint(
+    house: House, synced: SyncedOrganization, tmp_path: Path
 ) -> None:
-    trace = Trace()
+    trace = Recorder()
     for number, told in enumerate(guard_plays.PLAYS.values()):
         url = database_url(tmp_path / f"guard-{number}.db")
         await perform(house, url, told.play, trace)
         await house.stop()
     for number, play in enumerate(test_pass_crashes.PLAYS.values()):
         url = database_url(tmp_path / f"sync-{number}.db")
-        await test_pass_crashes.perform(sync_house, url, play, trace)
-        await sync_house.stop()
+        await test_pass_crashes.perform(synced, url, play, trace)
+        await synced.stop()
 
     reached: dict[str, set[str]] = {}
     for name in trace.reached:
-        step, _, point = name.rpartition(":")
-        reached.setdefault(step, set()).add(point)
-    registered = {name for name in steps() if not name.startswith("tests.")}
+        failpoint, _, point = name.rpartition(":")
+        reached.setdefault(failpoint, set()).add(point)
+    registered = {name for name in failpoints() if not name.startswith("tests.")}
     reached.pop(LEADING_UP)
     assert set(reached) == registered - set(APART)
     assert registered >= set(APART)
-    for step, points in reached.items():
-        assert points in (set(COMMIT_POINTS), set(SEND_POINTS)), step
+    for failpoint, points in reached.items():
+        assert points in (set(COMMIT_MOMENTS), set(SEND_MOMENTS)), failpoint

@@ -23,8 +23,8 @@ from console.output import OutputType
 from console.policy.fmt import FORM_CODES
 from console.policy.rehearsed import TEST_CODES
 from console.reports import REPORT_FORMATS
-from rules.complaint import CODES
-from rules.shipped import shipped_folder
+from rules.syntax.complaint import CODES
+from rules.syntax.shipped import shipped_folder
 from tests.docs.pages import blocks, page
 
 TEXT = page("ci.md")

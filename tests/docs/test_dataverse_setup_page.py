@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from guard.columns import TABLES
+from guard.columns.table import TABLES
 from tests.docs.pages import blocks, page
 
 TEXT = page("dataverse-setup.md")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import yaml
 
 from rules.lint.table import LINT_RULES
-from rules.operators import OPERATORS
+from rules.operators.table import OPERATORS
 from tests.docs.pages import blocks, first_cells, page
 
 

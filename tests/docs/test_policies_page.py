@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from rules.loader import complaints_of, load
-from rules.operators import OPERATORS
-from rules.rehearse import rehearse
-from rules.shipped import shipped_folder
+from rules.load.loader import complaints_of, load
+from rules.operators.table import OPERATORS
+from rules.syntax.shipped import shipped_folder
+from rules.testing.run import rehearse
 from tests.docs.pages import blocks, code_words, first_cells, page
 
 TEXT = page("policies.md")

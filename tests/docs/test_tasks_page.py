@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from console.reference.rooms import modules
-from console.reference.tasks import MEANINGS, STATES
-from guard import consequences
-from kernel import work
-from sync.kinds import KINDS
+from console.reference.tasks import MEANINGS
+from guard.obligations.table import OBLIGATIONS
+from kernel.tasks import TaskCause, TaskState
+from sync.registry import KINDS
 from tests.docs.pages import first_cells, page
 
 TEXT = page("tasks.md")
@@ -14,7 +14,7 @@ TEXT = page("tasks.md")
 
 def _kinds() -> set[str]:
     """The kinds in lists named KINDS of task-adding rooms, and the guard's obligations."""
-    found = {consequences.GRANT, consequences.REVERT, consequences.EXAMINE, *KINDS}
+    found = {*KINDS, *(one.kind for one in OBLIGATIONS)}
     for module in modules():
         if module.__name__.startswith(("guard.", "sync.")):
             found |= set(getattr(module, "KINDS", ()))
@@ -26,5 +26,8 @@ def test_every_kind_is_listed_and_nothing_else() -> None:
 
 
 def test_every_state_is_listed() -> None:
-    states = {*work.OPEN_STATES, work.DONE, work.NEEDS_PERSON, work.FAILED}
-    assert {cell.strip("`") for cell in first_cells(TEXT, "state")} == states == set(STATES)
+    assert {cell.strip("`") for cell in first_cells(TEXT, "state")} == set(TaskState)
+
+
+def test_every_cause_is_listed() -> None:
+    assert {cell.strip("`") for cell in first_cells(TEXT, "cause")} == set(TaskCause)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rules.shipped import shipped_folder
+from rules.syntax.shipped import shipped_folder
 from tests.end_to_end.processes import Processes, processes
 from tests.end_to_end.tenant_cloud import TenantCloud, tenant_cloud
 from tests.webhook_examples.examples import tenant

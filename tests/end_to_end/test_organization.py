@@ -22,13 +22,13 @@ import pytest
 from kernel import approvals
 from kernel.clock import SystemClock
 from kernel.database import Database
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 from tests.end_to_end.processes import PATIENCE_SECONDS, Processes, Running, free_port
 from tests.end_to_end.tenant_cloud import TenantCloud
 from tests.webhook_examples.examples import all_examples, tenant
 
 pytestmark = pytest.mark.slow
-STEP = step("tests.organization", "An approval of the tests of the organisation.")
+STEP = failpoint("tests.organization", "An approval of the tests of the organisation.")
 THEIRS = tenant()["organization"]["id"]
 OURS = "7e000000-0000-4000-8000-0000000000aa"
 # Approved before the mix-up, for an owner who is no user of the organisation that answers.
@@ -71,7 +71,7 @@ def hold_an_approval(group: Processes) -> None:
             evidence={},
             now=SystemClock().now(),
         ),
-        step=STEP,
+        failpoint=STEP,
     )
     database.close()
 

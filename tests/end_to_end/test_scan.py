@@ -10,12 +10,12 @@ import pytest
 from kernel import approvals
 from kernel.clock import SystemClock
 from kernel.database import Database
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 from tests.end_to_end.processes import Processes
 from tests.end_to_end.tenant_cloud import TenantCloud
 
 pytestmark = pytest.mark.slow
-STEP = step("tests.scanned", "An approval of the tests of the scan.")
+STEP = failpoint("tests.scanned", "An approval of the tests of the scan.")
 MANY = 21
 
 
@@ -49,7 +49,7 @@ def hold_approved(group: Processes, ids: list[str]) -> None:
                 evidence={},
                 now=SystemClock().now(),
             ),
-            step=STEP,
+            failpoint=STEP,
         )
     database.close()
 

@@ -12,13 +12,14 @@ import pytest
 from sqlalchemy import Column, Connection, Integer, Table, func, select
 
 from kernel import approvals
+from kernel.approvals import ApprovalState, WithdrawalCause
 from kernel.database import Database, insert
 from kernel.errors import ApprovalWithdrawn
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 from kernel.tables import metadata
 from tests.conftest import NOON
 
-STEP = step("tests.approval", "An approval of the storage tests.")
+STEP = failpoint("tests.approval", "An approval of the storage tests.")
 pages = Table("test_pages", metadata, Column("number", Integer, primary_key=True))
 LATER = NOON + timedelta(minutes=5)
 
@@ -37,12 +38,15 @@ def granting(**changes: Any) -> dict[str, Any]:
 
 
 def grant(database: Database, **changes: Any) -> int:
-    return database.write_now(lambda c: approvals.grant(c, **granting(**changes)), step=STEP)
+    return database.write_now(lambda c: approvals.grant(c, **granting(**changes)), failpoint=STEP)
 
 
 def withdraw(database: Database, record_id: str = "m1") -> int | None:
     return database.write_now(
-        lambda c: approvals.withdraw(c, record_id=record_id, reason="left", now=LATER), step=STEP
+        lambda c: approvals.withdraw(
+            c, record_id=record_id, cause=WithdrawalCause.PERSON, reason="left", now=LATER
+        ),
+        failpoint=STEP,
     )
 
 
@@ -56,7 +60,8 @@ def test_a_first_grant_has_epoch_one_and_keeps_its_evidence(database: Database) 
     assert grant(database, until=LATER) == 1
     assert found(database) == approvals.Approval(
         **{k: v for k, v in granting().items() if k != "now"},
-        state="approved",
+        state=ApprovalState.APPROVED,
+        cause=None,
         epoch=1,
         reason="",
         changed_at=NOON,
@@ -97,21 +102,18 @@ def test_a_withdrawal_raises_the_epoch_and_says_why(database: Database) -> None:
     assert (held.state, held.reason, held.changed_at) == ("withdrawn", "left", LATER)
 
 
-def test_withdrawals_are_counted_by_the_end_of_their_reason_and_by_time(
-    database: Database,
-) -> None:
-    def count(reason_ends: str, since: datetime = LATER) -> int:
-        return database.read_now(
-            lambda c: approvals.count_withdrawn(c, reason_ends=reason_ends, since=since)
-        )
+def test_withdrawals_are_counted_by_their_cause_and_by_time(database: Database) -> None:
+    def count(cause: WithdrawalCause, since: datetime = LATER) -> int:
+        return database.read_now(lambda c: approvals.count_withdrawn(c, cause=cause, since=since))
 
     grant(database)
-    assert count("") == 0
+    assert [count(one) for one in WithdrawalCause] == [0] * len(WithdrawalCause)
     withdraw(database)
-    assert (count("left"), count("eft"), count("l_ft"), count("lef")) == (1, 1, 0, 0)
-    assert count("left", LATER + timedelta(seconds=1)) == 0
+    assert {one for one in WithdrawalCause if count(one)} == {WithdrawalCause.PERSON}
+    assert count(WithdrawalCause.PERSON) == 1
+    assert count(WithdrawalCause.PERSON, LATER + timedelta(seconds=1)) == 0
     grant(database)
-    assert count("left") == 0
+    assert count(WithdrawalCause.PERSON) == 0
 
 
 def test_only_what_was_approved_can_be_withdrawn_once(database: Database) -> None:
@@ -150,20 +152,22 @@ def test_lists_are_in_the_order_of_ids(database: Database) -> None:
 class TestEveryCheck:
     def test_passes_under_the_epoch_of_the_grant(self, database: Database, check: Any) -> None:
         grant(database)
-        database.write_now(lambda c: check(c, "m1", epoch=1, now=NOON), step=STEP)
+        database.write_now(lambda c: check(c, "m1", epoch=1, now=NOON), failpoint=STEP)
 
     def test_refuses_another_epoch_a_withdrawal_and_the_unknown(
         self, database: Database, check: Any
     ) -> None:
         with pytest.raises(ApprovalWithdrawn, match="never approved"):
-            database.write_now(lambda c: check(c, "m1", epoch=1, now=NOON), step=STEP)
+            database.write_now(lambda c: check(c, "m1", epoch=1, now=NOON), failpoint=STEP)
         grant(database)
         with pytest.raises(ApprovalWithdrawn, match="epoch 2"):
-            database.write_now(lambda c: check(c, "m1", epoch=2, now=NOON), step=STEP)
+            database.write_now(lambda c: check(c, "m1", epoch=2, now=NOON), failpoint=STEP)
         withdraw(database)
         for epoch in (1, 2):
             with pytest.raises(ApprovalWithdrawn) as caught:
-                database.write_now(lambda c, e=epoch: check(c, "m1", epoch=e, now=NOON), step=STEP)
+                database.write_now(
+                    lambda c, e=epoch: check(c, "m1", epoch=e, now=NOON), failpoint=STEP
+                )
             assert caught.value.context["reason"] == "left"
 
 
@@ -184,7 +188,7 @@ def test_no_page_is_committed_after_a_withdrawal_of_another_process(
         until = time.monotonic() + 20
         for number in itertools.takewhile(lambda _: time.monotonic() < until, itertools.count()):
             try:
-                syncing.write_now(lambda c, n=number: commit_page(c, n), step=STEP)
+                syncing.write_now(lambda c, n=number: commit_page(c, n), failpoint=STEP)
             except ApprovalWithdrawn:
                 refused.set()
                 return

@@ -10,26 +10,26 @@ import pytest
 from kernel.errors import Bug, SettingInvalid
 from kernel.failpoints import (
     CRASH_EXIT_CODE,
+    FAILPOINTS,
     NONE,
-    STEPS,
     Crash,
     CrashAt,
-    Trace,
+    Recorder,
+    failpoint,
     failpoints_from,
-    step,
 )
 
-STEP = step("tests.point", "A step of the failpoints' tests.")
+STEP = failpoint("tests.point", "A step of the failpoints' tests.")
 
 
 def test_a_registered_step_is_known_by_name_and_doc() -> None:
-    assert STEPS[STEP] == "A step of the failpoints' tests."
-    assert step(STEP, STEPS[STEP]) == STEP
+    assert FAILPOINTS[STEP] == "A step of the failpoints' tests."
+    assert failpoint(STEP, FAILPOINTS[STEP]) == STEP
 
 
 def test_two_steps_of_one_name_are_refused() -> None:
     with pytest.raises(Bug, match=r"tests\.point"):
-        step(STEP, "Another step.")
+        failpoint(STEP, "Another step.")
 
 
 def test_in_production_a_point_does_nothing() -> None:
@@ -37,7 +37,7 @@ def test_in_production_a_point_does_nothing() -> None:
 
 
 def test_a_trace_writes_points_down_in_order() -> None:
-    trace = Trace()
+    trace = Recorder()
     trace.reach(STEP, "before-commit")
     trace.reach(STEP, "after-commit")
     assert trace.reached == [f"{STEP}:before-commit", f"{STEP}:after-commit"]

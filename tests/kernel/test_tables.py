@@ -12,11 +12,11 @@ from sqlalchemy import Column, Integer, Table, select
 from sqlalchemy.exc import StatementError
 
 from kernel.database import Database, insert
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 from kernel.tables import Instant, Json, metadata, microseconds, moment_of
 from tests.conftest import NOON
 
-STEP = step("tests.value", "A value of the storage tests.")
+STEP = failpoint("tests.value", "A value of the storage tests.")
 values = Table(
     "test_values",
     metadata,
@@ -28,7 +28,7 @@ values = Table(
 
 def kept(database: Database, *, at: datetime | None = None, value: Any = None) -> Any:
     database.write_now(
-        lambda c: c.execute(insert(c, values).values(id=1, at=at, value=value)), step=STEP
+        lambda c: c.execute(insert(c, values).values(id=1, at=at, value=value)), failpoint=STEP
     )
     return database.read_now(lambda c: c.execute(select(values.c.at, values.c.value)).one())
 

@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from kernel import work
+from kernel import claims, tasks
 from kernel.clock import FrozenClock, SystemClock
 from kernel.database import Database
-from kernel.errors import ApprovalWithdrawn, Bug, FenceLost, Unavailable
-from kernel.failpoints import Crash, CrashAt, Trace, step
-from kernel.work import Task
+from kernel.errors import ApprovalWithdrawn, Bug, FenceLost, NotFound, Unavailable
+from kernel.failpoints import Crash, CrashAt, Recorder, failpoint
+from kernel.tasks import Task, TaskCause, TaskState
 from kernel.workers import (
     AT_ONCE,
     CLAIM,
     FINISH,
     LEAST_SHARE,
+    LONGEST_WAIT_SECONDS,
+    MOST_UNEXPECTED,
     Again,
     Done,
     Failed,
@@ -31,16 +33,16 @@ from kernel.workers import (
 )
 from tests.conftest import NOON
 
-STEP = step("tests.worker", "A task of the workers' tests.")
+STEP = failpoint("tests.worker", "A task of the workers' tests.")
 
 
 def add(database: Database, key: str = "k1", **changes: Any) -> None:
     given = {"kind": "revert", "payload": {}, "owner": "d1", "now": NOON, **changes}
-    database.write_now(lambda c: work.add(c, key=key, **given), step=STEP)
+    database.write_now(lambda c: tasks.add(c, key=key, **given), failpoint=STEP)
 
 
 def held(database: Database, key: str = "k1") -> Task:
-    task = database.read_now(lambda c: work.find(c, kind="revert", key=key))
+    task = database.read_now(lambda c: tasks.find(c, kind="revert", key=key))
     assert task is not None
     return task
 
@@ -61,18 +63,19 @@ BACK_OFF = NOON + timedelta(seconds=5)
 @pytest.mark.parametrize(
     ("outcome", "state", "result", "not_before"),
     [
-        (Done("made"), work.DONE, "made", NOON),
-        (Done(), work.DONE, None, NOON),
-        (NeedsPerson("no right to write 3"), work.NEEDS_PERSON, "no right to write 3", NOON),
-        (Failed("gone"), work.FAILED, "gone", NOON),
-        (Again("busy", SOON), work.QUEUED, "busy", SOON),
-        (Again("busy"), work.QUEUED, "busy", BACK_OFF),
-        (ApprovalWithdrawn("withdrawn"), work.FAILED, "withdrawn", NOON),
-        (FenceLost("passed on"), work.QUEUED, "passed on", BACK_OFF),
-        (Unavailable("down"), work.QUEUED, "down", BACK_OFF),
-        (Bug("lost count"), work.QUEUED, "Bug: lost count", BACK_OFF),
-        (ValueError("odd"), work.QUEUED, "ValueError: odd", BACK_OFF),
-        (TimeoutError("slow"), work.QUEUED, "TimeoutError: slow", BACK_OFF),
+        (Done("made"), TaskState.DONE, "made", NOON),
+        (Done(), TaskState.DONE, None, NOON),
+        (NeedsPerson("no right to write 3"), TaskState.NEEDS_PERSON, "no right to write 3", NOON),
+        (Failed("gone"), TaskState.FAILED, "gone", NOON),
+        (Again("busy", SOON), TaskState.QUEUED, "busy", SOON),
+        (Again("busy"), TaskState.QUEUED, "busy", BACK_OFF),
+        (ApprovalWithdrawn("withdrawn"), TaskState.FAILED, "withdrawn", NOON),
+        (FenceLost("passed on"), TaskState.QUEUED, "passed on", BACK_OFF),
+        (Unavailable("down"), TaskState.QUEUED, "down", BACK_OFF),
+        (Bug("lost count"), TaskState.NEEDS_PERSON, "Bug: lost count", NOON),
+        (NotFound("no such thing"), TaskState.NEEDS_PERSON, "no such thing", NOON),
+        (ValueError("odd"), TaskState.QUEUED, "ValueError: odd", BACK_OFF),
+        (TimeoutError("slow"), TaskState.QUEUED, "TimeoutError: slow", BACK_OFF),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -139,7 +142,7 @@ async def test_the_handler_sees_that_an_earlier_attempt_was_made(
 async def test_an_idle_call_writes_nothing(
     open_database: Callable[..., Database], clock: FrozenClock
 ) -> None:
-    trace = Trace()
+    trace = Recorder()
     workers = Workers(open_database(trace), clock, {"revert": answering(Done())})
     assert await workers.run_due() == 0
     assert trace.reached == []
@@ -151,7 +154,7 @@ async def test_kinds_without_a_handler_are_left_to_other_processes(
     add(database)
     assert await Workers(database, clock, {"notify": answering(Done())}).run_due() == 0
     assert await Workers(database, clock, {}).run_due(kinds=["revert"]) == 0
-    assert held(database).state == work.QUEUED
+    assert held(database).state == TaskState.QUEUED
 
 
 async def test_only_a_few_tasks_are_carried_out_at_once(
@@ -177,7 +180,7 @@ async def test_a_late_worker_changes_nothing(database: Database, clock: FrozenCl
     """Its claim ran out while it worked, and another worker ended the task."""
 
     async def slow(task: Task) -> Done:
-        clock.advance(work.CLAIM_SECONDS)
+        clock.advance(claims.CLAIM_SECONDS)
         await Workers(database, clock, {"revert": answering(Done("by the other"))}).run_due()
         return Done("too late")
 
@@ -195,7 +198,7 @@ async def test_a_task_whose_claim_is_nearly_over_is_not_begun(
     async def slow(task: Task) -> Done:
         begun.append(task.key)
         if len(begun) == AT_ONCE:
-            clock.advance((1 - LEAST_SHARE) * work.CLAIM_SECONDS + 1)
+            clock.advance((1 - LEAST_SHARE) * claims.CLAIM_SECONDS + 1)
             every_slot_is_taken.set()
         await every_slot_is_taken.wait()
         return Done()
@@ -207,11 +210,11 @@ async def test_a_task_whose_claim_is_nearly_over_is_not_begun(
     await workers.run_due()
     [left] = set(keys) - set(begun)
     assert {key: held(database, key).state for key in keys} == {
-        **dict.fromkeys(begun, work.DONE),
-        left: work.QUEUED,
+        **dict.fromkeys(begun, TaskState.DONE),
+        left: TaskState.QUEUED,
     }
     await workers.run_due()
-    assert held(database, left).state == work.DONE
+    assert held(database, left).state == TaskState.DONE
 
 
 async def test_a_handler_is_stopped_when_its_claim_ends(database: Database) -> None:
@@ -228,7 +231,7 @@ async def test_a_handler_is_stopped_when_its_claim_ends(database: Database) -> N
     add(database, now=clock.now())
     await Workers(database, clock, {"revert": endless}, claim_seconds=0.2).run_due()
     assert stopped.is_set()
-    assert held(database).state == work.QUEUED
+    assert held(database).state == TaskState.QUEUED
 
 
 @pytest.mark.parametrize("point", [f"{CLAIM}:after-commit", f"{FINISH}:before-commit"])
@@ -242,9 +245,9 @@ async def test_after_a_crash_the_task_is_taken_up_again_as_a_second_attempt(
     database = open_database()
     workers = Workers(database, clock, {"revert": answering(Done())})
     assert await workers.run_due() == 0
-    clock.advance(work.CLAIM_SECONDS)
+    clock.advance(claims.CLAIM_SECONDS)
     assert await workers.run_due() == 1
-    assert (held(database).state, held(database).attempts) == (work.DONE, 2)
+    assert (held(database).state, held(database).attempts) == (TaskState.DONE, 2)
 
 
 async def test_nothing_goes_on_behind_the_back_of_a_call_that_raised(
@@ -276,3 +279,71 @@ async def test_released_claims_are_carried_out_at_once_as_a_second_attempt(
     assert await workers.release_claims() == 1
     assert await workers.run_due() == 1
     assert held(open_database()).attempts == 2
+
+
+class TestWhatCannotComeRightByItself:
+    async def test_it_stops_at_once_with_code_and_mend(
+        self, database: Database, clock: FrozenClock
+    ) -> None:
+        add(database)
+        error = NotFound("No such row.", hint="Make one.")
+        await Workers(database, clock, {"revert": answering(error)}).run_due()
+        found = held(database)
+        assert (found.state, found.cause) == (TaskState.NEEDS_PERSON, TaskCause.REFUSED)
+        assert (found.result, found.hint) == ("No such row.", "Make one.")
+        assert found.error_code == "not-found"
+
+    async def test_what_nobody_expects_stops_after_a_few_tries(
+        self, database: Database, clock: FrozenClock
+    ) -> None:
+        add(database)
+        workers = Workers(database, clock, {"revert": answering(ValueError("odd"))})
+        for _ in range(MOST_UNEXPECTED):
+            assert held(database).state is TaskState.QUEUED
+            assert await workers.run_due() == 1
+            clock.advance(LONGEST_WAIT_SECONDS)
+        found = held(database)
+        assert (found.state, found.cause) == (TaskState.NEEDS_PERSON, TaskCause.UNEXPECTED)
+        assert found.hint
+        assert await workers.run_due() == 0
+
+    @pytest.mark.parametrize("moment", ["before-commit", "after-commit"])
+    async def test_a_crash_while_it_is_written_down_ends_alike(
+        self, open_database: Callable[..., Database], clock: FrozenClock, moment: str
+    ) -> None:
+        handlers = {"revert": answering(NotFound("No such row.", hint="Make one."))}
+        dying = open_database(CrashAt(f"{FINISH}:{moment}"))
+        add(dying)
+        with pytest.raises(Crash):
+            await Workers(dying, clock, handlers).run_due()
+        database = open_database()
+        clock.advance(claims.CLAIM_SECONDS)
+        await Workers(database, clock, handlers).run_due()
+        found = held(database)
+        assert (found.state, found.hint) == (TaskState.NEEDS_PERSON, "Make one.")
+
+
+class TestWhatIsTriedInVain:
+    async def test_after_a_day_it_says_so_and_is_still_tried(
+        self, database: Database, clock: FrozenClock
+    ) -> None:
+        add(database)
+        workers = Workers(database, clock, {"revert": answering(Unavailable("away"))})
+        with capture_logs() as told:
+            while not held(database).is_overdue(clock.now()):
+                assert await workers.run_due() == 1
+                assert not any(one["event"] == "task_overdue" for one in told)
+                clock.advance(LONGEST_WAIT_SECONDS)
+            assert await workers.run_due() == 1
+        [said] = [one for one in told if one["event"] == "task_overdue"]
+        assert (said["owner"], said["cause"]) == ("d1", "unavailable")
+        assert held(database).not_before <= clock.now() + timedelta(seconds=LONGEST_WAIT_SECONDS)
+
+    async def test_what_rests_is_not(self, database: Database, clock: FrozenClock) -> None:
+        add(database)
+        rests = Again("paused", cause=TaskCause.RESTING)
+        workers = Workers(database, clock, {"revert": answering(rests)})
+        for _ in range(50):
+            await workers.run_due()
+            clock.advance(LONGEST_WAIT_SECONDS)
+        assert not held(database).is_overdue(clock.now())

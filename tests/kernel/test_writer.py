@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select, text
 
 from kernel.database import Database, insert
 from kernel.errors import Conflict, Unavailable
-from kernel.failpoints import Crash, CrashAt, Failpoints, Trace
+from kernel.failpoints import Crash, CrashAt, Failpoints, Recorder
 from kernel.writer import MAX_BATCH, scratch
 from tests.kernel.writing import STEP, UNHURRIED, Held, add, numbers, queued, refuse, rows
 
@@ -30,8 +30,8 @@ class Commits(Failpoints):
         self.sizes: list[int] = []
         self._before = 0
 
-    def reach(self, step_name: str, point: str) -> None:
-        if point == "before-commit":
+    def reach(self, failpoint: str, moment: str) -> None:
+        if moment == "before-commit":
             self._before += 1
         elif self._before:
             self.sizes.append(self._before)
@@ -143,14 +143,14 @@ class TestAnswers:
             began.set()
             go.wait(10)
 
-        task = asyncio.ensure_future(database.write(fn, step=STEP))
+        task = asyncio.ensure_future(database.write(fn, failpoint=STEP))
         await asyncio.to_thread(began.wait, 10)
         task.cancel()
         await asyncio.sleep(0)
         go.set()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert await database.write(add(2), step=STEP) == 2
+        assert await database.write(add(2), failpoint=STEP) == 2
         assert numbers(database) == [1, 2]
 
     async def test_a_deadline_that_passes_during_the_work_is_no_deadline(
@@ -160,18 +160,20 @@ class TestAnswers:
             threading.Event().wait(0.1)
             return "done"
 
-        assert await database.write(slow, step=STEP, deadline_seconds=0.02) == "done"
+        assert await database.write(slow, failpoint=STEP, deadline_seconds=0.02) == "done"
 
     async def test_a_cancelled_caller_with_a_deadline_leaves_nothing_either(
         self, database: Database
     ) -> None:
         with Held(database):
-            task = asyncio.ensure_future(database.write(add(1), step=STEP, deadline_seconds=60))
+            task = asyncio.ensure_future(
+                database.write(add(1), failpoint=STEP, deadline_seconds=60)
+            )
             await asyncio.sleep(0.01)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-        await database.write(add(2), step=STEP)
+        await database.write(add(2), failpoint=STEP)
         assert numbers(database) == [2]
 
     def test_callers_of_two_loops_and_of_none_are_all_answered(self, database: Database) -> None:
@@ -180,7 +182,7 @@ class TestAnswers:
         async def many(start: int) -> None:
             answers.extend(
                 await asyncio.gather(
-                    *(database.write(add(n), step=STEP) for n in range(start, start + 50))
+                    *(database.write(add(n), failpoint=STEP) for n in range(start, start + 50))
                 )
             )
 
@@ -188,7 +190,7 @@ class TestAnswers:
         threads.append(
             threading.Thread(
                 target=lambda: answers.extend(
-                    database.write_now(add(n), step=STEP) for n in range(200, 220)
+                    database.write_now(add(n), failpoint=STEP) for n in range(200, 220)
                 )
             )
         )
@@ -201,7 +203,7 @@ class TestAnswers:
     async def test_a_loop_that_was_closed_meanwhile_stops_nobody(self, database: Database) -> None:
         with Held(database):
             loop = asyncio.new_event_loop()
-            task = loop.create_task(database.write(add(1), step=STEP))
+            task = loop.create_task(database.write(add(1), failpoint=STEP))
             thread = threading.Thread(target=_run_briefly, args=(loop, task))
             thread.start()
             thread.join()
@@ -210,13 +212,13 @@ class TestAnswers:
 
     def test_a_function_that_runs_out_of_items_is_answered_too(self, database: Database) -> None:
         with pytest.raises(RuntimeError, match="StopIteration"):
-            database.write_now(lambda c: next(iter([])), step=STEP)
+            database.write_now(lambda c: next(iter([])), failpoint=STEP)
 
     async def test_an_awaited_function_that_runs_out_of_items_is_answered_too(
         self, database: Database
     ) -> None:
         with pytest.raises(RuntimeError, match="StopIteration"):
-            await database.write(lambda c: next(iter([])), step=STEP)
+            await database.write(lambda c: next(iter([])), failpoint=STEP)
 
 
 def _run_briefly(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
@@ -229,7 +231,7 @@ class TestOpening:
     def test_a_database_that_was_never_openedrefuses(self, tmp_path: Path) -> None:
         database = Database(f"sqlite:///{tmp_path}/x.db")
         with pytest.raises(Unavailable, match="closed"):
-            database.write_now(lambda c: None, step=STEP)
+            database.write_now(lambda c: None, failpoint=STEP)
         database.close()
 
     def test_what_waits_is_written_before_it_closes(
@@ -259,7 +261,7 @@ class TestOpening:
         def write(start: int) -> None:
             for number in range(start, start + 5000):
                 try:
-                    database.write_now(add(number), step=STEP)
+                    database.write_now(add(number), failpoint=STEP)
                 except Unavailable as error:
                     ends.append(error.message)
                     return
@@ -289,7 +291,7 @@ def test_an_insert_says_how_many_rows_it_made(database: Database) -> None:
         statement = insert(connection, rows).values(number=1).on_conflict_do_nothing()
         return [connection.execute(statement).rowcount for _ in range(2)]
 
-    assert database.write_now(fn, step=STEP) == [1, 0]
+    assert database.write_now(fn, failpoint=STEP) == [1, 0]
 
 
 async def test_a_reading_connection_cannot_write(database: Database) -> None:
@@ -300,7 +302,9 @@ async def test_a_reading_connection_cannot_write(database: Database) -> None:
 def test_a_table_that_is_not_there_yet_is_an_outage_on_both(database: Database) -> None:
     for act in (
         lambda: database.read_now(lambda c: c.execute(text("SELECT * FROM nowhere"))),
-        lambda: database.write_now(lambda c: c.execute(text("DELETE FROM nowhere")), step=STEP),
+        lambda: database.write_now(
+            lambda c: c.execute(text("DELETE FROM nowhere")), failpoint=STEP
+        ),
     ):
         with pytest.raises(Unavailable, match="nowhere") as caught:
             act()
@@ -323,7 +327,7 @@ class TestCrashes:
         assert [type(end) for end in ends] == [Crash] * 3
         assert numbers(open_database()) == []
         points.crashed = False
-        assert await database.write(lambda c: dict(scratch(c)), step=STEP) == {}
+        assert await database.write(lambda c: dict(scratch(c)), failpoint=STEP) == {}
 
     async def test_a_crash_inside_a_function_is_one_of_the_process(
         self, database: Database
@@ -340,7 +344,7 @@ class TestCrashes:
     async def test_points_are_reached_once_for_each_job_though_it_runs_twice(
         self, open_database: Callable[..., Database]
     ) -> None:
-        trace = Trace()
+        trace = Recorder()
         database = open_database(trace, batch_seconds=UNHURRIED)
         with Held(database):
             tasks = await queued(database, add(1), refuse, add(2))

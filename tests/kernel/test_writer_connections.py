@@ -48,10 +48,10 @@ class TestLostConnections:
     async def test_a_connection_lost_while_idle_goes_unnoticed(
         self, server_database: Database, admin: Engine
     ) -> None:
-        await server_database.write(add(1), step=STEP)
+        await server_database.write(add(1), failpoint=STEP)
         await server_database.read(lambda c: None)
         kill_others(admin)
-        assert await server_database.write(add(2), step=STEP) == 2
+        assert await server_database.write(add(2), failpoint=STEP) == 2
         kill_others(admin)
         assert await server_database.read(lambda c: c.scalar(select(func.count(rows.c.id)))) == 2
 
@@ -81,8 +81,8 @@ class TestLostConnections:
             kill_others(admin)
 
         with pytest.raises(Unavailable, match="cannot be written"):
-            await server_database.write(killed_at_the_end, step=STEP)
-        assert await server_database.write(add(2), step=STEP) == 2
+            await server_database.write(killed_at_the_end, failpoint=STEP)
+        assert await server_database.write(add(2), failpoint=STEP) == 2
         assert numbers(server_database) == [2]
 
     async def test_a_connection_lost_twice_is_told(
@@ -97,7 +97,7 @@ class TestLostConnections:
             tasks = await queued(server_database, add(9), always_killed)
         ends = await asyncio.gather(*tasks, return_exceptions=True)
         assert [type(end) for end in ends] == [Unavailable, Unavailable]
-        assert await server_database.write(add(3), step=STEP) == 3
+        assert await server_database.write(add(3), failpoint=STEP) == 3
 
     def test_a_server_that_is_not_there_is_named_as_the_reason(self) -> None:
         database = Database("postgresql://anna:hidden-word@127.0.0.1:1/none")
@@ -111,7 +111,7 @@ class TestLostConnections:
         one.create_tables()
         one.open()
         other.open()
-        await one.write(add(1), step=STEP)
+        await one.write(add(1), failpoint=STEP)
         began, go = threading.Event(), threading.Event()
 
         def lock(connection: Connection) -> None:
@@ -119,13 +119,13 @@ class TestLostConnections:
             began.set()
             go.wait(10)
 
-        locking = asyncio.ensure_future(one.write(lock, step=STEP))
+        locking = asyncio.ensure_future(one.write(lock, failpoint=STEP))
         await asyncio.to_thread(began.wait, 10)
         with pytest.raises(Unavailable, match="lock timeout"):
-            await other.write(lambda c: c.execute(select(rows).with_for_update()), step=STEP)
+            await other.write(lambda c: c.execute(select(rows).with_for_update()), failpoint=STEP)
         go.set()
         await locking
-        await other.write(lambda c: c.execute(select(rows).with_for_update()), step=STEP)
+        await other.write(lambda c: c.execute(select(rows).with_for_update()), failpoint=STEP)
         one.close()
         other.close()
 
@@ -167,14 +167,15 @@ class TestALockedFile:
         database = Database(f"sqlite:///{path}", busy_seconds=0.05)
         database.open()
         ends = await asyncio.gather(
-            *(database.write(lambda c: None, step=STEP) for _ in range(3)), return_exceptions=True
+            *(database.write(lambda c: None, failpoint=STEP) for _ in range(3)),
+            return_exceptions=True,
         )
         assert [type(end) for end in ends] == [Unavailable] * 3
         assert "locked" in str(ends[0])
         locked.stdin.write("\n")
         locked.stdin.flush()
         assert locked.stdout.readline() == "free\n"
-        assert await database.write(lambda c: 5, step=STEP) == 5
+        assert await database.write(lambda c: 5, failpoint=STEP) == 5
         database.close()
 
     async def test_who_has_a_deadline_does_not_wait_for_the_lock(
@@ -186,14 +187,14 @@ class TestALockedFile:
             await asyncio.wait_for(
                 database.write(
                     lambda c: c.exec_driver_sql("CREATE TABLE t (a)"),
-                    step=STEP,
+                    failpoint=STEP,
                     deadline_seconds=0.1,
                 ),
                 5,
             )
         locked.stdin.write("\n")
         locked.stdin.flush()
-        assert await database.write(lambda c: "after", step=STEP) == "after"
+        assert await database.write(lambda c: "after", failpoint=STEP) == "after"
         names = database.read_now(lambda c: list(c.scalars(text("SELECT name FROM sqlite_master"))))
         assert names == []
         database.close()

@@ -11,10 +11,10 @@ from sqlalchemy import Column, Connection, Integer, Table, select
 
 from kernel.database import Database, insert
 from kernel.errors import Conflict
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 from kernel.tables import BigKey, metadata
 
-STEP = step("tests.row", "A row of the writer's tests.")
+STEP = failpoint("tests.row", "A row of the writer's tests.")
 rows = Table(
     "test_rows",
     metadata,
@@ -45,7 +45,7 @@ class Held:
     def __init__(self, database: Database) -> None:
         self._began, self._go = threading.Event(), threading.Event()
         self._thread = threading.Thread(
-            target=lambda: database.write_now(self._block, step=STEP), daemon=True
+            target=lambda: database.write_now(self._block, failpoint=STEP), daemon=True
         )
 
     def _block(self, connection: Connection) -> None:
@@ -63,7 +63,7 @@ class Held:
 
 
 async def queued(database: Database, *fns: Callable[[Connection], Any]) -> list[asyncio.Task[Any]]:
-    tasks = [asyncio.ensure_future(database.write(fn, step=STEP)) for fn in fns]
+    tasks = [asyncio.ensure_future(database.write(fn, failpoint=STEP)) for fn in fns]
     await asyncio.sleep(0)
     return tasks
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from rules.change import Change, Facts, Value
-from rules.complaint import Complaint
-from rules.errors import PolicySetInvalid
-from rules.loader import load_documents
-from rules.policy_set import PolicySet
+from rules.engine.policy_set import PolicySet
+from rules.load.loader import load_documents
+from rules.model.change import Change, Facts, Value
+from rules.model.errors import PolicySetInvalid
+from rules.syntax.complaint import Complaint
 
 NOW = datetime(2026, 8, 21, 10, tzinfo=UTC)
 

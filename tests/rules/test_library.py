@@ -6,20 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from guard.columns import TABLES
+from guard.columns.table import TABLES
 from guard.facts.history import HOLDER_FACTS, PAST_FACTS
 from guard.facts.owner import ABOUT_OWNER
-from rules.catalogue import SHARED_ROOTS
-from rules.change import Change, Facts, Value
-from rules.conditions import Condition, references_of
-from rules.coverage import Coverage
-from rules.decide import decide
-from rules.document import read_change
-from rules.mutate import try_mutants
-from rules.policy import Policy
-from rules.rehearse import explained, rehearse
-from rules.scanning import Judgement, judge_row
-from rules.shipped import shipped_folder
+from rules.engine.decide import decide
+from rules.engine.row import Judgement, judge_row
+from rules.model.catalogue import SHARED_ROOTS
+from rules.model.change import Change, Facts, Value
+from rules.policy.conditions import Condition, references_of
+from rules.policy.policy import Policy
+from rules.syntax.shipped import shipped_folder
+from rules.testing.coverage import Coverage
+from rules.testing.document import read_change
+from rules.testing.mutate import try_mutants
+from rules.testing.run import explained, rehearse
 from tests.docs.pages import DOCS, blocks, code_words, first_cells
 from tests.rules.builders import NOW
 

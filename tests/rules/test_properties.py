@@ -10,16 +10,16 @@ from time import perf_counter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rules.change import Change, Facts
-from rules.complaint import Complaint
-from rules.decide import decide
-from rules.decision import Outcome
-from rules.errors import PolicySetInvalid
-from rules.loader import load, load_documents
-from rules.needs import needs
-from rules.nodes import read_nodes
-from rules.scanning import judge_row
-from rules.shipped import shipped_folder
+from rules.engine.decide import decide
+from rules.engine.needs import needs
+from rules.engine.row import judge_row
+from rules.load.loader import load, load_documents
+from rules.model.change import Change, Facts
+from rules.model.decision import Outcome
+from rules.model.errors import PolicySetInvalid
+from rules.syntax.complaint import Complaint
+from rules.syntax.nodes import read_nodes
+from rules.syntax.shipped import shipped_folder
 from tests.rules.builders import NOW, a_policy, a_set
 
 _QUIET = settings(

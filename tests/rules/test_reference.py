@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rules.loader import load
-from rules.rehearse import rehearse
+from rules.load.loader import load
+from rules.testing.run import rehearse
 
 _FOLDER = Path(__file__).parent / "reference"
 _CASES = rehearse(_FOLDER).cases

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from rules.loader import load
-from rules.rehearse import rehearse
-from rules.schema import schema_texts
-from rules.schema_pass import added_complaints
-from rules.shipped import shipped_folder
+from rules.load.loader import load
+from rules.schema.check import added_complaints
+from rules.schema.generate import schema_texts
+from rules.syntax.shipped import shipped_folder
+from rules.testing.run import rehearse
 
 _FOLDER = shipped_folder()
 _REHEARSAL = rehearse(_FOLDER)

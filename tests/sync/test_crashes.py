@@ -1,4 +1,4 @@
-"""A crash at any step of a pass, followed by a new process, ends where an undisturbed pass ends."""
+"""A crash at any failpoint of a pass, then a new process: it ends as an undisturbed pass does."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 
 from kernel.clock import FrozenClock
 from kernel.database import Database
-from kernel.failpoints import NONE, Crash, CrashAt, Failpoints, Trace
-from kernel.runner import LEASE_SECONDS
-from sync.once import once
-from sync.tables import links
+from kernel.failpoints import NONE, Crash, CrashAt, Failpoints, Recorder
+from kernel.shards import LEASE_SECONDS
+from sync.run.once import once
+from sync.store.tables import links
 from tests.sync.builders import ANNA_OBJECT, World, a_message
 
 ATTACHMENT = {
@@ -30,7 +30,7 @@ def fill(world: World) -> None:
     for number in range(3):
         world.exchange.deliver(ANNA_OBJECT, a_message(number))
     world.exchange.deliver(ANNA_OBJECT, a_message(3, hasAttachments=True), attachments=[ATTACHMENT])
-    world.crm.refused_subjects.add("Order 2")
+    world.emails.refused_subjects.add("Order 2")
 
 
 def end_state(world: World) -> tuple[Any, ...]:
@@ -41,17 +41,17 @@ def end_state(world: World) -> tuple[Any, ...]:
             .order_by(links.c.item_id)
         ).all()
     )
-    return [tuple(row) for row in rows], world.crm.emails, world.crm.attachments
+    return [tuple(row) for row in rows], world.emails.rows, world.emails.attachments
 
 
 async def run(world: World, failpoints: Failpoints) -> bool:
-    world.crm.failpoints = failpoints
+    world.emails.failpoints = failpoints
     try:
         await once(world.sync)
     except Crash:
         return True
     finally:
-        world.crm.failpoints = NONE
+        world.emails.failpoints = NONE
     return False
 
 
@@ -64,7 +64,7 @@ def open_new(path: Path, failpoints: Failpoints = NONE) -> Database:
 
 @pytest.mark.slow
 async def test_every_step_may_be_the_last(tmp_path: Path, clock: FrozenClock) -> None:
-    trace = Trace()
+    trace = Recorder()
     undisturbed = World(open_new(tmp_path / "undisturbed.db", trace), clock, page_size=2)
     fill(undisturbed)
     trace.reached.clear()

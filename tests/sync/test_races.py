@@ -8,32 +8,37 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Connection, func, select
 
-from kernel import approvals, work
+from kernel import approvals, tasks
+from kernel.approvals import WithdrawalCause
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.errors import ApprovalWithdrawn, FenceLost
-from kernel.runner import Lease, claim_shards, shard_of
-from sync.exchange.port import Page
-from sync.item import entry_from
-from sync.pages import PageWork, commit_page
-from sync.steps import PAGE
+from kernel.shards import Lease, claim_shards, shard_of
+from sync.engine.page_commit import PageWork, commit_page
+from sync.engine.workload import Page
+from sync.failpoints import PAGE
+from sync.mail.emails.memory import MemoryEmailRows
+from sync.mail.exchange.memory import MemoryExchange
+from sync.mail.item import entry_from
+from sync.mail.workload import MailWorkload
 from sync.store import links, streams
-from sync.verdict import track_incoming
-from tests.sync.builders import ANNA_OBJECT, ANNA_RECORD, TEST, a_message, grant
+from tests.sync.builders import ANNA_RECORD, ORGANIZATION, TEST, a_message, an_inbox, grant
 
 ROUNDS = 40
+MAIL = MailWorkload(MemoryExchange(), MemoryEmailRows(), ORGANIZATION)
 
 
 def page_work(lease: Lease, epoch: int, clock: FrozenClock, number: int) -> PageWork:
     page = Page((a_message(number),), delta_link=f"link-{number}")
     entries = tuple(entry_from(one) for one in page.entries)
     return PageWork(
+        workload=MAIL,
         lease=lease,
         epoch=epoch,
-        stream=streams.new_stream(ANNA_RECORD, ANNA_OBJECT),
+        stream=an_inbox(),
         page=page,
         entries=entries,
-        verdicts={entry.item_id: track_incoming(entry) for entry in entries},  # type: ignore[arg-type]
+        verdicts={entry.item_id: MAIL.verdict(entry) for entry in entries},  # type: ignore[arg-type]
         asked_at=clock.now(),
         now=clock.now(),
         grace_seconds=0,
@@ -41,10 +46,10 @@ def page_work(lease: Lease, epoch: int, clock: FrozenClock, number: int) -> Page
 
 
 def work_rows(connection: Connection) -> tuple[int | None, int, str | None]:
-    stream = streams.find(connection, streams.new_stream(ANNA_RECORD, ANNA_OBJECT).stream_id)
+    stream = streams.find(connection, an_inbox().stream_id)
     return (
-        connection.scalar(select(func.count()).select_from(work.tasks)),
-        len(links.list_pending(connection, ANNA_OBJECT)),
+        connection.scalar(select(func.count()).select_from(tasks.tasks)),
+        len(links.list_pending(connection, an_inbox())),
         None if stream is None else stream.cursor,
     )
 
@@ -52,7 +57,7 @@ def work_rows(connection: Connection) -> tuple[int | None, int, str | None]:
 def take_shard(database: Database, clock: FrozenClock, holder: str) -> Lease:
     wanted = [shard_of(ANNA_RECORD)]
     [lease] = database.write_now(
-        lambda c: claim_shards(c, holder=holder, now=clock.now(), wanted=wanted), step=TEST
+        lambda c: claim_shards(c, holder=holder, now=clock.now(), wanted=wanted), failpoint=TEST
     )
     return lease
 
@@ -67,12 +72,18 @@ def race(ours: Database, theirs: Database, lease: Lease, clock: FrozenClock, num
     def commit() -> None:
         together.wait()
         try:
-            ours.write_now(lambda c: commit_page(c, planned), step=PAGE)
+            ours.write_now(lambda c: commit_page(c, planned), failpoint=PAGE)
         except ApprovalWithdrawn:
             refused.append(True)
 
     def withdraw(connection: Connection) -> tuple[int | None, int, str | None]:
-        approvals.withdraw(connection, record_id=ANNA_RECORD, reason="a test", now=clock.now())
+        approvals.withdraw(
+            connection,
+            record_id=ANNA_RECORD,
+            cause=WithdrawalCause.PERSON,
+            reason="a test",
+            now=clock.now(),
+        )
         # Seen with the withdrawal's own eyes, before it commits.
         return work_rows(connection)
 
@@ -80,7 +91,7 @@ def race(ours: Database, theirs: Database, lease: Lease, clock: FrozenClock, num
     committing.start()
     together.wait()
     threading.Event().wait(0.0005 * (number % 4))
-    at_withdrawal = theirs.write_now(withdraw, step=TEST)
+    at_withdrawal = theirs.write_now(withdraw, failpoint=TEST)
     committing.join()
     assert theirs.read_now(work_rows) == at_withdrawal
     assert bool(refused) == (at_withdrawal[2] != f"link-{number}")
@@ -109,9 +120,9 @@ def test_a_late_holder_commits_nothing(
     planned = page_work(late, epoch, clock, 1)
 
     with pytest.raises(FenceLost):
-        database.write_now(lambda c: commit_page(c, planned), step=PAGE)
+        database.write_now(lambda c: commit_page(c, planned), failpoint=PAGE)
 
     assert database.read_now(work_rows) == (0, 0, None)
     planned = page_work(newer, epoch, clock, 1)
-    database.write_now(lambda c: commit_page(c, planned), step=PAGE)
+    database.write_now(lambda c: commit_page(c, planned), failpoint=PAGE)
     assert database.read_now(work_rows) == (1, 1, "link-1")

@@ -13,27 +13,17 @@ from typing import Any
 import httpx
 import pytest
 
-from guard.deciding import Decider
-from guard.facts.activity import Activity
-from guard.facts.actor import ActorFacts
-from guard.facts.gather import Gatherer
-from guard.facts.history import HistoryFacts
-from guard.facts.owner import AddressOwnerFacts, OwnerFacts
-from guard.facts.steward import StewardFacts
-from guard.intake import Intake
-from guard.judge import Judge
-from guard.keys import Keys
+from guard.active_policies import ActivePolicies
+from guard.assembly import Sources, Values, assemble_receiver
+from guard.identity import OwnIdentity
 from guard.ledger.stored import StoredLedger
 from guard.ledger.verify import verify
-from guard.metrics import CountingMetrics
-from guard.own import Own
-from guard.policies import PolicyHolder
-from guard.watch.late import LateJudge
+from guard.ports.metrics import CountingMetrics
 from guard.webhook import Webhook
 from kernel.clock import FrozenClock
 from kernel.database import Database
-from rules.loader import load
-from rules.shipped import shipped_folder
+from rules.load.loader import load
+from rules.syntax.shipped import shipped_folder
 from tests.webhook_examples.examples import Example, all_examples, tenant
 from tests.webhook_examples.world import GUARD_USER, a_directory, rows
 
@@ -53,22 +43,19 @@ def ledger_file(tmp_path: Path) -> Iterator[Database]:
 
 def _receiver(database: Database, clock: FrozenClock) -> Webhook:
     directory, dataverse, ledger = a_directory(), rows(), StoredLedger(database, clock)
-    own = Own(organization_id=tenant()["organization"]["id"], user_id=GUARD_USER)
-    metrics = CountingMetrics()
-    role = tenant()["delegated_approver_role"]
-    gatherer = Gatherer(
-        actor=ActorFacts(dataverse, directory, own, delegated_role_id=role),
-        owner=OwnerFacts(dataverse, directory, ledger.mirrored),
-        address_owner=AddressOwnerFacts(directory),
-        history=HistoryFacts(ledger, clock),
-        activity=Activity(ledger, clock),
-        steward=StewardFacts(dataverse, directory, ledger.mirrored),
+    receiver = assemble_receiver(
+        Sources(dataverse, directory),
+        ledger,
+        ActivePolicies(load(shipped_folder(), now=clock.now())),
+        OwnIdentity(organization_id=tenant()["organization"]["id"], user_id=GUARD_USER),
+        clock,
+        CountingMetrics(),
+        Values(
+            webhook_keys=["another-key-that-is-valid-too", tenant()["webhook_key"]],
+            delegated_role_id=tenant()["delegated_approver_role"],
+        ),
     )
-    judge = Judge(PolicyHolder(load(shipped_folder(), now=clock.now())), gatherer, ledger)
-    decider = Decider(ledger, clock, metrics)
-    late = LateJudge(dataverse, ledger, judge, decider)
-    keys = Keys(["another-key-that-is-valid-too", tenant()["webhook_key"]])
-    return Webhook(keys, Intake(decider, judge, ledger, own, late), metrics)
+    return receiver.webhook
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ from collections import Counter
 
 import httpx
 
-from guard.ledger.replaying import batches, find_set
+from guard.ledger.replay import batches, find_set
 from kernel.clock import FrozenClock
 from kernel.database import Database
-from rules.explain import Explainer
-from rules.loader import load_documents
-from rules.recorded import CONFIRMS, NOT_JUDGED, OWN_LAW, Unreplayable, past_from
-from rules.simulate import Simulation, contributing_rules, decide_again
+from rules.explain.explain import Explainer
+from rules.load.loader import load_documents
+from rules.replay.recorded import Obstacle, Unreplayable, past_from
+from rules.replay.simulate import Simulation, contributing_rules, decide_again
 from tests.webhook_examples.examples import all_examples
 from tests.webhook_examples.test_answers import _post, _receiver, ledger_file
 
@@ -27,7 +27,7 @@ mode: "off"
 match: {entity: mailbox}
 rules: [{id: nothing, require: [{field: address, exists: true}], message: m}]
 """
-_LEFT_OUT = {NOT_JUDGED, OWN_LAW}
+_LEFT_OUT = {Obstacle.NOT_JUDGED, Obstacle.OWN_LAW}
 
 
 async def _record_all(database: Database, clock: FrozenClock) -> None:
@@ -42,14 +42,14 @@ async def test_every_recorded_decision_is_the_same_when_decided_again(
     clock: FrozenClock,
 ) -> None:
     await _record_all(ledger_file, clock)
-    left_out: Counter[str] = Counter()
+    left_out: Counter[Obstacle] = Counter()
     replayed = 0
     rows = ledger_file.read_now(lambda c: [row for batch in batches(c) for row in batch.rows])
     for row in rows:
         try:
             past = past_from(row)
-        except Unreplayable as reason:
-            left_out[str(reason)] += 1
+        except Unreplayable as error:
+            left_out[error.obstacle] += 1
             continue
         policy_set = ledger_file.read_now(lambda c, past=past: find_set(c, past.policy_set))
         assert policy_set is not None
@@ -65,7 +65,7 @@ async def test_every_recorded_decision_is_the_same_when_decided_again(
             assert told.outcome.value == past.outcome
         replayed += 1
     assert replayed > 20
-    assert set(left_out) <= {*_LEFT_OUT, CONFIRMS}
+    assert set(left_out) <= {*_LEFT_OUT, Obstacle.CONFIRMS}
 
 
 async def test_a_simulation_with_the_same_policies_finds_nothing(

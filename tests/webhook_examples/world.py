@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from guard.columns import TABLES
-from guard.facts.directory import MemoryDirectory, person_from
-from guard.facts.rows import HeldRole, MemoryRows, Myself, UserRow
-from rules.change import Value
+from guard.columns.table import TABLES
+from guard.ports.directory import MemoryDirectory, person_from
+from guard.ports.rows import HeldRole, MemoryRows, Myself, UserRow
+from rules.model.change import Value
 from tests.webhook_examples.examples import tenant
 
 GUARD_USER = "a1000000-0000-4000-8000-000000000011"

@@ -12,7 +12,7 @@ import pytest
 from cloud.budgets import DATAVERSE_LIMITS
 from cloud.entra import ManagedIdentityApp
 from cloud.tokens import MsalTokens
-from console.metrics import Metrics
+from console.metrics import PrometheusMetrics
 from console.policy_folder import PolicyFolder
 from console.wiring.connections import Connections
 from console.wiring.guard import open_guard
@@ -55,7 +55,7 @@ async def test_the_facts_of_a_decision_are_asked_for_while_comparisons_take_ever
         database,
         clock,
         policies=PolicyFolder.of(settings, clock).holder,
-        metrics=Metrics(),
+        metrics=PrometheusMetrics(),
         connections=Connections(service.graph, service.dataverse, service.transport, unused),
         readiness=lambda: None,
     )

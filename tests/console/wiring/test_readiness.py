@@ -14,10 +14,10 @@ from console import schema
 from console.wiring import readiness as room
 from console.wiring.readiness import Readiness
 from kernel.database import Database
-from kernel.failpoints import step
+from kernel.failpoints import failpoint
 from kernel.tables import schema_number
 
-STEP = step("tests.schema", "A schema number of the tests of readiness.")
+STEP = failpoint("tests.schema", "A schema number of the tests of readiness.")
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def renumber(database: Database, number: int) -> None:
     def fn(connection: Connection) -> None:
         connection.execute(schema_number.update().values(number=number))
 
-    database.write_now(fn, step=STEP)
+    database.write_now(fn, failpoint=STEP)
 
 
 async def test_another_schema_stands_in_the_way_until_it_is_ours_again(database: Database) -> None:

@@ -1,14 +1,14 @@
-"""Questions about a change, and what a house finds for them."""
+"""Questions about a change, and what a receiver finds for them."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from guard.facts.fact_sheet import FactSheet, Question
 from guard.facts.gather import Gatherer
-from guard.facts.question import Findings, Question
-from rules.change import Change
+from rules.model.change import Change
+from tests.guard.assembled import AReceiver
 from tests.guard.builders import ADMIN_ID, MAILBOX_ID, USER_ID
-from tests.guard.house import House
 
 OWNED = {
     "emailaddress": "anna@contoso.com",
@@ -35,6 +35,6 @@ def a_question(*needed: str, **named: Any) -> Question:
     )
 
 
-async def gathered(house: House, question: Question) -> Findings:
-    gatherer: Gatherer = house.judge._gatherer
+async def gathered(receiver: AReceiver, question: Question) -> FactSheet:
+    gatherer: Gatherer = receiver.judge._gatherer
     return await gatherer.gather(question)

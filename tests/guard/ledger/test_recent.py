@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from guard.columns.compare import address_of
 from guard.ledger.entry import Effects, MirrorRow
-from guard.ledger.mirror import address_of
 from guard.ledger.recent import Attempt, list_recent, way_of
 from guard.ledger.stored import DECISION, StoredLedger
 from guard.ledger.tables import baselines
@@ -55,7 +55,7 @@ async def test_what_was_masked_or_spoilt_is_left_out(
         lambda c: c.execute(
             text("UPDATE guard_decisions SET private = 'x' WHERE id = :id"), {"id": spoilt.id}
         ),
-        step=DECISION,
+        failpoint=DECISION,
     )
     assert await ledger.recent(since=clock.now() - timedelta(hours=1)) == []
 
@@ -96,7 +96,7 @@ async def test_an_address_is_found_on_every_table_once_every_row_was_seen(
         {"table_name": name, "taken_at": clock.now(), "rows": 1}
         for name in ("mailbox", "systemuser", "queue")
     ]
-    await database.write(lambda c: c.execute(baselines.insert(), seen), step=DECISION)
+    await database.write(lambda c: c.execute(baselines.insert(), seen), failpoint=DECISION)
     found = await ledger.holders_of("anna@contoso.com")
     assert {row.record_id for row in found or ()} == {"m", "u"}
     moved = MirrorRow("mailbox", "m", {"emailaddress": None}, clock.now())

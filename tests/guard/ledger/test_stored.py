@@ -14,12 +14,15 @@ from guard.ledger.entry import Effects, Entry, MirrorRow, NewTask, Withdrawal
 from guard.ledger.listing import get_decision, list_decisions
 from guard.ledger.stored import DECISION, StoredLedger
 from guard.ledger.verify import verify
-from kernel import approvals, work
+from kernel import approvals, tasks
+from kernel.approvals import WithdrawalCause
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.failpoints import Crash, CrashAt
 from kernel.ids import new_id
 from tests.guard.builders import MAILBOX_ID, USER_ID
+
+CHANGE = WithdrawalCause.CHANGE
 
 
 def an_entry(clock: FrozenClock, **named: Any) -> Entry:
@@ -98,7 +101,7 @@ async def test_an_identical_delivery_gets_its_recorded_answer_and_causes_nothing
     assert (repeated.id, repeated.decision, repeated.is_repeat) == (first.id, "allow", True)
     assert repeated.private == first.private
     assert len(database.read_now(list_decisions)) == 2
-    assert database.read_now(lambda c: work.find(c, kind="revert", key="r2")) is None
+    assert database.read_now(lambda c: tasks.find(c, kind="revert", key="r2")) is None
     assert database.read_now(verify).is_whole
 
 
@@ -125,14 +128,16 @@ async def test_effects_are_written_with_the_decision(
             evidence={},
             now=clock.now(),
         ),
-        step=DECISION,
+        failpoint=DECISION,
     )
     entry = an_entry(clock)
     await ledger.record(
         entry,
         effects=Effects(
             tasks=(NewTask("revert", "r1", {"a": 1}),),
-            withdrawals=(Withdrawal("kept", owner_id=USER_ID, unless_address="ANNA@contoso.com"),),
+            withdrawals=(
+                Withdrawal(CHANGE, "kept", owner_id=USER_ID, unless_address="ANNA@contoso.com"),
+            ),
             mirror=MirrorRow(
                 "mailbox", MAILBOX_ID, {"statecode": 0, "ownerid.id": "x"}, clock.now()
             ),
@@ -143,7 +148,7 @@ async def test_effects_are_written_with_the_decision(
     held = database.read_now(lambda c: approvals.find(c, MAILBOX_ID))
     assert held is not None
     assert held.state == "approved"
-    withdrawn = Effects(withdrawals=(Withdrawal("gone", owner_id=USER_ID),))
+    withdrawn = Effects(withdrawals=(Withdrawal(CHANGE, "gone", owner_id=USER_ID),))
     await ledger.record(an_entry(clock), effects=withdrawn)
     held = database.read_now(lambda c: approvals.find(c, MAILBOX_ID))
     assert held is not None
@@ -348,4 +353,4 @@ async def test_a_crash_before_the_commit_leaves_nothing_and_after_it_the_decisio
 
 
 def alter(database: Database, statement: str) -> None:
-    database.write_now(lambda c: c.execute(text(statement)), step=DECISION)
+    database.write_now(lambda c: c.execute(text(statement)), failpoint=DECISION)

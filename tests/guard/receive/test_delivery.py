@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from guard.errors import Unreadable
+from guard.errors import DeliveryUnreadable
 from guard.receive import change_from, is_guarded, read_delivery
 from guard.receive.ancestors import ancestors_of
 from tests.guard.builders import (
@@ -166,7 +166,7 @@ def test_a_stripped_delivery_says_so(header: bool) -> None:
     delivery = read_delivery(json.dumps(stripped).encode(), size_exceeded=header)
     assert delivery.stripped
     assert delivery.record_id == MAILBOX_ID
-    with pytest.raises(Unreadable, match="256 KB"):
+    with pytest.raises(DeliveryUnreadable, match="256 KB"):
         change_from(delivery)
 
 
@@ -202,7 +202,7 @@ def test_a_guarded_column_that_cannot_be_read_makes_the_delivery_undecidable(
 ) -> None:
     delivery = read_delivery(body(columns))
     assert delivery.problem is not None
-    with pytest.raises(Unreadable):
+    with pytest.raises(DeliveryUnreadable):
         change_from(delivery)
 
 
@@ -239,7 +239,7 @@ def test_a_column_named_twice_makes_the_delivery_undecidable() -> None:
     ],
 )
 def test_what_is_no_context_is_unreadable(bytes_: bytes) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(DeliveryUnreadable):
         read_delivery(bytes_)
 
 
@@ -351,13 +351,13 @@ def test_hostile_values_are_unreadable_or_undecidable_but_never_an_error(
         delivery = read_delivery(posted)
         ancestors_of(delivery)
         change_from(delivery)
-    except Unreadable:
+    except DeliveryUnreadable:
         pass
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_readable_or_unreadable(data: bytes) -> None:
-    with contextlib.suppress(Unreadable):
+    with contextlib.suppress(DeliveryUnreadable):
         read_delivery(data)
 
 

@@ -10,8 +10,8 @@ from kernel import approvals
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.errors import Unavailable
-from kernel.failpoints import Trace
-from tests.guard.actions.test_grant import APPROVE
+from kernel.failpoints import Recorder
+from tests.guard.assembled import AGuard, a_guard
 from tests.guard.builders import (
     ADMIN_ID,
     MAILBOX_BEFORE,
@@ -21,154 +21,154 @@ from tests.guard.builders import (
     USER_ID,
     choice,
 )
-from tests.guard.house import Worked, a_worked_house
+from tests.guard.obligations.test_grant import APPROVE
 
 CEO = {"emailaddress": "ceo@contoso.com"}
 
 
 @pytest.fixture
-async def worked(database: Database, clock: FrozenClock) -> Worked:
-    worked = a_worked_house(database, clock)
-    await worked.reconciler.run()
+async def guard(database: Database, clock: FrozenClock) -> AGuard:
+    guard = a_guard(database, clock)
+    await guard.reconciler.run()
     clock.advance(60)
-    return worked
+    return guard
 
 
-async def test_the_first_round_takes_every_row_as_it_is(worked: Worked) -> None:
-    assert not worked.decisions()
-    copy = await worked.house.ledger.mirrored("mailbox", MAILBOX_ID)
+async def test_the_first_round_takes_every_row_as_it_is(guard: AGuard) -> None:
+    assert not guard.decisions()
+    copy = await guard.receiver.ledger.mirrored("mailbox", MAILBOX_ID)
     assert copy is not None
     assert copy.columns["emailaddress"] == "anna@contoso.com"
 
 
-async def test_an_idle_round_writes_nothing(worked: Worked) -> None:
-    trace = Trace()
-    worked.database._writer._failpoints = trace
-    result = await worked.reconciler.run()
-    assert (result.compared, result.late, result.adopted) == (1, 0, 0)
+async def test_an_idle_round_writes_nothing(guard: AGuard) -> None:
+    trace = Recorder()
+    guard.database._writer._failpoints = trace
+    result = await guard.reconciler.run()
+    assert (result.compared, result.judged, result.adopted) == (1, 0, 0)
     assert not trace.reached
 
 
-async def test_a_bypass_is_decided_late_and_reverted(worked: Worked, clock: FrozenClock) -> None:
-    worked.house.rows.put("mailbox", MAILBOX_ID, **CEO)
-    result = await worked.reconciler.run()
-    assert (result.late, result.refused) == (1, 1)
-    await worked.workers.run_due()
-    assert worked.house.rows.written[0].columns["emailaddress"] == "anna@contoso.com"
-    (decision,) = worked.decisions()
+async def test_a_bypass_is_decided_late_and_reverted(guard: AGuard, clock: FrozenClock) -> None:
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, **CEO)
+    result = await guard.reconciler.run()
+    assert (result.judged, result.refused) == (1, 1)
+    await guard.workers.run_due()
+    assert guard.receiver.rows.written[0].columns["emailaddress"] == "anna@contoso.com"
+    (decision,) = guard.decisions()
     assert (decision["decision"], decision["mode"]) == ("reject", 1)
     assert decision["initiating_user_id"] is None
-    assert (await worked.reconciler.run()).late == 0
+    assert (await guard.reconciler.run()).judged == 0
 
 
-async def test_a_bypassed_approval_by_nobody_known_is_refused(worked: Worked) -> None:
-    worked.house.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
-    await worked.reconciler.run()
-    await worked.workers.run_due()
-    row = await worked.house.rows.row("mailbox", MAILBOX_ID)
+async def test_a_bypassed_approval_by_nobody_known_is_refused(guard: AGuard) -> None:
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
+    await guard.reconciler.run()
+    await guard.workers.run_due()
+    row = await guard.receiver.rows.row("mailbox", MAILBOX_ID)
     assert row is not None
     assert row.columns["emailrouteraccessapproval"] == 3
-    assert worked.decisions()[0]["cause"] == "error"
+    assert guard.decisions()[0]["cause"] == "error"
 
 
-async def test_a_harmless_bypass_is_recorded_and_known_from_then_on(worked: Worked) -> None:
-    worked.house.rows.put("mailbox", MAILBOX_ID, username="x")
-    assert (await worked.reconciler.run()).late == 1
-    assert (await worked.reconciler.run()).late == 0
-    assert len(worked.decisions()) == 1
+async def test_a_harmless_bypass_is_recorded_and_known_from_then_on(guard: AGuard) -> None:
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, username="x")
+    assert (await guard.reconciler.run()).judged == 1
+    assert (await guard.reconciler.run()).judged == 0
+    assert len(guard.decisions()) == 1
 
 
-async def test_what_was_refused_and_needs_a_person_is_not_refused_again(worked: Worked) -> None:
-    worked.house.rows.may_write = False
-    worked.house.rows.put("mailbox", MAILBOX_ID, **CEO)
-    await worked.reconciler.run()
-    await worked.workers.run_due()
-    assert (await worked.reconciler.run()).late == 0
-    assert len(worked.decisions()) == 1
+async def test_what_was_refused_and_needs_a_person_is_not_refused_again(guard: AGuard) -> None:
+    guard.receiver.rows.may_write = False
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, **CEO)
+    await guard.reconciler.run()
+    await guard.workers.run_due()
+    assert (await guard.reconciler.run()).judged == 0
+    assert len(guard.decisions()) == 1
 
 
-async def test_a_change_that_was_just_allowed_is_no_bypass(worked: Worked) -> None:
-    await worked.deliver({"username": "anna"})
-    worked.house.rows.put("mailbox", MAILBOX_ID, username="anna")
-    result = await worked.reconciler.run()
-    assert (result.late, result.adopted) == (0, 1)
+async def test_a_change_that_was_just_allowed_is_no_bypass(guard: AGuard) -> None:
+    await guard.deliver({"username": "anna"})
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, username="anna")
+    result = await guard.reconciler.run()
+    assert (result.judged, result.adopted) == (0, 1)
 
 
-async def test_an_approval_whose_confirmation_was_lost_is_still_granted(worked: Worked) -> None:
-    await worked.deliver(APPROVE, actor=ADMIN_ID)
-    worked.house.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
-    await worked.reconciler.run()
-    await worked.workers.run_due()
-    held = worked.approval()
+async def test_an_approval_whose_confirmation_was_lost_is_still_granted(guard: AGuard) -> None:
+    await guard.deliver(APPROVE, actor=ADMIN_ID)
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
+    await guard.reconciler.run()
+    await guard.workers.run_due()
+    held = guard.approval()
     assert held is not None
     assert (held.state, held.object_id) == ("approved", OBJECT_ID)
     assert held.evidence["approved_by"] == ADMIN_ID
 
 
-async def test_an_old_permission_explains_nothing(worked: Worked, clock: FrozenClock) -> None:
-    await worked.deliver(APPROVE, actor=ADMIN_ID)
+async def test_an_old_permission_explains_nothing(guard: AGuard, clock: FrozenClock) -> None:
+    await guard.deliver(APPROVE, actor=ADMIN_ID)
     clock.advance(3600)
-    worked.house.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
-    await worked.reconciler.run()
-    assert worked.decisions()[0]["decision"] == "reject"
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
+    await guard.reconciler.run()
+    assert guard.decisions()[0]["decision"] == "reject"
 
 
-async def test_a_permission_for_other_values_explains_nothing(worked: Worked) -> None:
-    await worked.deliver({"username": "anna"})
-    worked.house.rows.put("mailbox", MAILBOX_ID, username="anna", **CEO)
-    assert (await worked.reconciler.run()).refused == 1
+async def test_a_permission_for_other_values_explains_nothing(guard: AGuard) -> None:
+    await guard.deliver({"username": "anna"})
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, username="anna", **CEO)
+    assert (await guard.reconciler.run()).refused == 1
 
 
 async def test_a_row_changed_just_now_waits_for_its_delivery(
-    worked: Worked, clock: FrozenClock
+    guard: AGuard, clock: FrozenClock
 ) -> None:
-    worked.house.rows.put("mailbox", MAILBOX_ID, modified_at=clock.now(), **CEO)
-    assert (await worked.reconciler.run()).waiting == 1
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, modified_at=clock.now(), **CEO)
+    assert (await guard.reconciler.run()).waiting == 1
     clock.advance(60)
-    assert (await worked.reconciler.run()).late == 1
+    assert (await guard.reconciler.run()).judged == 1
 
 
-async def test_a_row_created_past_the_guard_is_judged(worked: Worked) -> None:
+async def test_a_row_created_past_the_guard_is_judged(guard: AGuard) -> None:
     await_ids = {"ownerid__id": USER_ID, "ownerid__type": "systemuser"}
-    worked.house.rows.put(
+    guard.receiver.rows.put(
         "mailbox", QUEUE_ID, **CEO, emailrouteraccessapproval=1, statecode=0, **await_ids
     )
-    result = await worked.reconciler.run()
-    assert (result.late, result.refused) == (1, 1)
-    await worked.workers.run_due()
-    row = await worked.house.rows.row("mailbox", QUEUE_ID)
+    result = await guard.reconciler.run()
+    assert (result.judged, result.refused) == (1, 1)
+    await guard.workers.run_due()
+    row = await guard.receiver.rows.row("mailbox", QUEUE_ID)
     assert row is not None
     assert row.columns["emailrouteraccessapproval"] == 3
     assert row.columns["emailaddress"] == "ceo@contoso.com"
-    assert (await worked.reconciler.run()).late == 0
+    assert (await guard.reconciler.run()).judged == 0
 
 
-async def test_a_confirmed_change_is_known_also_out_of_order(worked: Worked) -> None:
+async def test_a_confirmed_change_is_known_also_out_of_order(guard: AGuard) -> None:
     second = {"username": "second"}
     first = {"username": "first"}
     later, earlier = "/Date(1795435300000)/", "/Date(1795435200000)/"
     before = MAILBOX_BEFORE | first
-    await worked.deliver(second | {"modifiedon": later}, mode=1, before=before)
-    await worked.deliver(first | {"modifiedon": earlier}, mode=1)
-    worked.house.rows.put("mailbox", MAILBOX_ID, username="second")
-    copy = await worked.house.ledger.mirrored("mailbox", MAILBOX_ID)
+    await guard.deliver(second | {"modifiedon": later}, mode=1, before=before)
+    await guard.deliver(first | {"modifiedon": earlier}, mode=1)
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, username="second")
+    copy = await guard.receiver.ledger.mirrored("mailbox", MAILBOX_ID)
     assert copy is not None
     assert copy.columns["username"] == "second"
 
 
 async def test_too_many_refusals_stop_before_the_first_write(
-    worked: Worked, clock: FrozenClock
+    guard: AGuard, clock: FrozenClock
 ) -> None:
     ids = [str(uuid.uuid4()) for _ in range(25)]
     for record_id in ids:
-        worked.house.rows.put("mailbox", record_id, emailaddress="anna@contoso.com")
-    worked.database.write_now(forget_baseline, step="guard.baseline")
-    await worked.reconciler.run()
+        guard.receiver.rows.put("mailbox", record_id, emailaddress="anna@contoso.com")
+    guard.database.write_now(forget_baseline, failpoint="guard.baseline")
+    await guard.reconciler.run()
     for record_id in ids[:21]:
-        worked.house.rows.put("mailbox", record_id, **CEO, ownerid__id=USER_ID)
-    result = await worked.reconciler.run()
+        guard.receiver.rows.put("mailbox", record_id, **CEO, ownerid__id=USER_ID)
+    result = await guard.reconciler.run()
     assert result.brake is not None
-    assert not worked.decisions()
+    assert not guard.decisions()
 
 
 def forget_baseline(connection: Any) -> None:
@@ -178,9 +178,9 @@ def forget_baseline(connection: Any) -> None:
 
 
 async def test_a_row_that_is_gone_is_forgotten_and_its_approval_withdrawn(
-    worked: Worked, clock: FrozenClock
+    guard: AGuard, clock: FrozenClock
 ) -> None:
-    worked.database.write_now(
+    guard.database.write_now(
         lambda c: approvals.grant(
             c,
             record_id=MAILBOX_ID,
@@ -191,41 +191,43 @@ async def test_a_row_that_is_gone_is_forgotten_and_its_approval_withdrawn(
             evidence={},
             now=clock.now(),
         ),
-        step="guard.grant",
+        failpoint="guard.grant",
     )
-    worked.house.rows.remove("mailbox", MAILBOX_ID)
-    assert (await worked.reconciler.run()).gone == 1
-    held = worked.approval()
+    guard.receiver.rows.remove("mailbox", MAILBOX_ID)
+    assert (await guard.reconciler.run()).gone == 1
+    held = guard.approval()
     assert held is not None
     assert held.state == "withdrawn"
-    assert await worked.house.ledger.mirrored("mailbox", MAILBOX_ID) is None
+    assert await guard.receiver.ledger.mirrored("mailbox", MAILBOX_ID) is None
 
 
-async def test_an_unreadable_dataverse_changes_nothing(worked: Worked) -> None:
-    worked.house.rows.put("mailbox", MAILBOX_ID, **CEO)
-    worked.house.rows.is_down = True
+async def test_an_unreadable_dataverse_changes_nothing(guard: AGuard) -> None:
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, **CEO)
+    guard.receiver.rows.is_down = True
     with pytest.raises(Unavailable):
-        await worked.reconciler.run()
-    assert not worked.decisions()
+        await guard.reconciler.run()
+    assert not guard.decisions()
 
 
 async def test_observing_records_a_bypass_once_and_reverts_nothing(
     database: Database, clock: FrozenClock
 ) -> None:
-    worked = a_worked_house(database, clock, enforcement="observe")
-    await worked.reconciler.run()
+    guard = a_guard(database, clock, enforcement="observe")
+    await guard.reconciler.run()
     clock.advance(timedelta(minutes=1).total_seconds())
-    worked.house.rows.put("mailbox", MAILBOX_ID, **CEO)
-    await worked.reconciler.run()
-    await worked.workers.run_due()
-    await worked.reconciler.run()
-    (decision,) = worked.decisions()
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, **CEO)
+    await guard.reconciler.run()
+    await guard.workers.run_due()
+    await guard.reconciler.run()
+    (decision,) = guard.decisions()
     assert (decision["decision"], decision["obligations"]) == ("reject", [])
-    assert not worked.house.rows.written
+    assert not guard.receiver.rows.written
 
 
-async def test_choices_compare_as_numbers(worked: Worked) -> None:
-    await worked.deliver({"actdeliverymethod": choice(0)}, mode=1)
-    worked.house.rows.put("mailbox", MAILBOX_ID, actdeliverymethod=0, incomingemaildeliverymethod=2)
-    worked.house.rows.put("mailbox", MAILBOX_ID, outgoingemaildeliverymethod=2)
-    assert (await worked.reconciler.run()).refused == 0
+async def test_choices_compare_as_numbers(guard: AGuard) -> None:
+    await guard.deliver({"actdeliverymethod": choice(0)}, mode=1)
+    guard.receiver.rows.put(
+        "mailbox", MAILBOX_ID, actdeliverymethod=0, incomingemaildeliverymethod=2
+    )
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, outgoingemaildeliverymethod=2)
+    assert (await guard.reconciler.run()).refused == 0

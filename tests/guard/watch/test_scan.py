@@ -5,36 +5,36 @@ from typing import Any
 
 import pytest
 
-from guard.facts.directory import Person
-from guard.facts.rows import UserRow
-from guard.watch.patience import AT_ONCE, MOST_UNANSWERED
+from guard.ports.directory import Person
+from guard.ports.rows import UserRow
 from guard.watch.scan import BrakePulled
+from guard.watch.unanswered import AT_ONCE, MOST_UNANSWERED
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.errors import Unavailable
+from tests.guard.assembled import AGuard, a_guard
 from tests.guard.builders import MAILBOX_ID, OBJECT_ID, USER_ID
-from tests.guard.house import Worked, a_worked_house
 
 
 @pytest.fixture
-def worked(database: Database, clock: FrozenClock) -> Worked:
-    worked = a_worked_house(database, clock)
-    worked.house.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
-    return worked
+def guard(database: Database, clock: FrozenClock) -> AGuard:
+    guard = a_guard(database, clock)
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
+    return guard
 
 
-async def scanned(worked: Worked) -> list[dict[str, Any]]:
-    return [one.listed() for one in await worked.scanner.scan()]
+async def scanned(guard: AGuard) -> list[dict[str, Any]]:
+    return [one.listed() for one in await guard.scanner.scan()]
 
 
-async def applied(worked: Worked, **named: Any) -> Any:
-    return await worked.scanner.apply(await worked.scanner.scan(), **named)
+async def applied(guard: AGuard, **named: Any) -> Any:
+    return await guard.scanner.apply(await guard.scanner.scan(), **named)
 
 
-async def test_every_address_is_judged_by_every_policy_of_its_table(worked: Worked) -> None:
-    worked.house.rows.put("queue", USER_ID, emailaddress="vip@contoso.com", statecode=0)
-    worked.house.rows.put("systemuser", USER_ID, internalemailaddress="x@contoso.com")
-    rows = {one["table"]: one for one in await scanned(worked)}
+async def test_every_address_is_judged_by_every_policy_of_its_table(guard: AGuard) -> None:
+    guard.receiver.rows.put("queue", USER_ID, emailaddress="vip@contoso.com", statecode=0)
+    guard.receiver.rows.put("systemuser", USER_ID, internalemailaddress="x@contoso.com")
+    rows = {one["table"]: one for one in await scanned(guard)}
     assert rows["mailbox"] == {
         "table": "mailbox",
         "record_id": MAILBOX_ID,
@@ -47,114 +47,114 @@ async def test_every_address_is_judged_by_every_policy_of_its_table(worked: Work
     assert rows["systemuser"]["result"] == "fail"
 
 
-async def test_a_fact_that_is_missing_is_an_error(worked: Worked) -> None:
-    worked.house.rows.users.clear()
-    (row,) = await scanned(worked)
+async def test_a_fact_that_is_missing_is_an_error(guard: AGuard) -> None:
+    guard.receiver.rows.users.clear()
+    (row,) = await scanned(guard)
     assert (row["result"], row["rules"]) == ("error", ["own-address/same-as-upn"])
 
 
-async def test_a_scan_that_goes_on_judges_only_what_is_new(worked: Worked) -> None:
-    first = await worked.scanner.scan()
+async def test_a_scan_that_goes_on_judges_only_what_is_new(guard: AGuard) -> None:
+    first = await guard.scanner.scan()
     known = {one.mark: one.judgement for one in first}
-    worked.house.rows.users.clear()
-    worked.house.rows.put("queue", USER_ID, emailaddress="vip@contoso.com", statecode=0)
+    guard.receiver.rows.users.clear()
+    guard.receiver.rows.put("queue", USER_ID, emailaddress="vip@contoso.com", statecode=0)
     seen: list[str] = []
-    again = await worked.scanner.scan(known=known, seen=lambda one: seen.append(one.row.table))
+    again = await guard.scanner.scan(known=known, seen=lambda one: seen.append(one.row.table))
     assert seen == ["mailbox", "queue"]
     assert [one.judgement.result for one in again] == ["pass", "hold"]
 
 
-async def test_a_row_that_changed_is_judged_again(worked: Worked) -> None:
-    (first,) = await worked.scanner.scan()
-    worked.house.rows.put("mailbox", MAILBOX_ID, emailaddress="vip@contoso.com")
-    (again,) = await worked.scanner.scan(known={first.mark: first.judgement})
+async def test_a_row_that_changed_is_judged_again(guard: AGuard) -> None:
+    (first,) = await guard.scanner.scan()
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, emailaddress="vip@contoso.com")
+    (again,) = await guard.scanner.scan(known={first.mark: first.judgement})
     assert again.mark != first.mark
     assert again.judgement.result != "pass"
 
 
-async def test_a_scan_alone_writes_nothing(worked: Worked) -> None:
-    await scanned(worked)
-    assert worked.approval() is None
+async def test_a_scan_alone_writes_nothing(guard: AGuard) -> None:
+    await scanned(guard)
+    assert guard.approval() is None
 
 
 async def test_observing_grants_nothing(database: Database, clock: FrozenClock) -> None:
-    observing = a_worked_house(database, clock, enforcement="observe")
-    observing.house.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
+    observing = a_guard(database, clock, enforcement="observe")
+    observing.receiver.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
     done = await applied(observing)
     assert done.granted == []
     assert done.left == {MAILBOX_ID: "Observing: nothing is granted."}
     assert observing.approval() is None
 
 
-async def test_apply_grants_what_dataverse_holds_approved_and_passes(worked: Worked) -> None:
-    result = await applied(worked)
+async def test_apply_grants_what_dataverse_holds_approved_and_passes(guard: AGuard) -> None:
+    result = await applied(guard)
     assert result.granted == [MAILBOX_ID]
-    held = worked.approval()
+    held = guard.approval()
     assert held is not None
     assert (held.state, held.object_id) == ("approved", OBJECT_ID)
     assert held.evidence["pre_existing"] is True
     assert held.evidence["approved_by"] is None
 
 
-async def test_apply_does_not_grant_what_dataverse_does_not_hold_approved(worked: Worked) -> None:
-    worked.house.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=2)
-    assert not (await applied(worked)).granted
-    assert worked.approval() is None
+async def test_apply_does_not_grant_what_dataverse_does_not_hold_approved(guard: AGuard) -> None:
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=2)
+    assert not (await applied(guard)).granted
+    assert guard.approval() is None
 
 
 async def test_apply_grants_nothing_that_no_enforced_rule_judged(
     database: Database, clock: FrozenClock
 ) -> None:
-    from tests.guard.house import ADVICE, APPROVER
+    from tests.guard.assembled import ADVICE, APPROVER
 
     documents = {"a.yaml": ADVICE, "b.yaml": APPROVER}
-    worked = a_worked_house(database, clock, documents=documents)
-    worked.house.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
-    result = await applied(worked)
+    guard = a_guard(database, clock, documents=documents)
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
+    result = await applied(guard)
     assert "No enforced rule" in result.left[MAILBOX_ID]
 
 
-async def test_apply_withdraws_what_fails(worked: Worked) -> None:
-    await applied(worked)
-    worked.house.rows.users[USER_ID] = UserRow(USER_ID, "someone@contoso.com", OBJECT_ID)
-    assert (await applied(worked)).withdrawn == [MAILBOX_ID]
-    held = worked.approval()
+async def test_apply_withdraws_what_fails(guard: AGuard) -> None:
+    await applied(guard)
+    guard.receiver.rows.users[USER_ID] = UserRow(USER_ID, "someone@contoso.com", OBJECT_ID)
+    assert (await applied(guard)).withdrawn == [MAILBOX_ID]
+    held = guard.approval()
     assert held is not None
     assert (held.state, held.epoch) == ("withdrawn", 2)
     assert "own-address/same-as-upn" in held.reason
 
 
-async def test_apply_withdraws_what_dataverse_withdrew(worked: Worked) -> None:
-    await applied(worked)
-    worked.house.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=2)
-    assert (await applied(worked)).withdrawn == [MAILBOX_ID]
+async def test_apply_withdraws_what_dataverse_withdrew(guard: AGuard) -> None:
+    await applied(guard)
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=2)
+    assert (await applied(guard)).withdrawn == [MAILBOX_ID]
 
 
-async def test_an_error_changes_nothing(worked: Worked) -> None:
-    await applied(worked)
-    worked.house.rows.users.clear()
-    result = await applied(worked)
+async def test_an_error_changes_nothing(guard: AGuard) -> None:
+    await applied(guard)
+    guard.receiver.rows.users.clear()
+    result = await applied(guard)
     assert MAILBOX_ID in result.left
-    held = worked.approval()
+    held = guard.approval()
     assert held is not None
     assert held.state == "approved"
 
 
-async def test_an_owner_whose_row_fails_has_no_approved_mailbox(worked: Worked) -> None:
-    await applied(worked)
-    worked.house.rows.put("systemuser", USER_ID, internalemailaddress="ceo@contoso.com")
-    assert (await applied(worked)).withdrawn == [MAILBOX_ID]
+async def test_an_owner_whose_row_fails_has_no_approved_mailbox(guard: AGuard) -> None:
+    await applied(guard)
+    guard.receiver.rows.put("systemuser", USER_ID, internalemailaddress="ceo@contoso.com")
+    assert (await applied(guard)).withdrawn == [MAILBOX_ID]
 
 
-def put_fleet(worked: Worked, count: int) -> list[str]:
+def put_fleet(guard: AGuard, count: int) -> list[str]:
     """Put so many approved mailboxes, each of its own user; return their ids."""
     ids = []
     for number in range(count):
         record_id, user_id, object_id = (str(uuid.uuid4()) for _ in range(3))
         address = f"u{number}@contoso.com"
-        worked.house.rows.users[user_id] = UserRow(user_id, address, object_id)
-        worked.house.directory.people[object_id] = Person(object_id, address)
-        worked.house.rows.put(
+        guard.receiver.rows.users[user_id] = UserRow(user_id, address, object_id)
+        guard.receiver.directory.people[object_id] = Person(object_id, address)
+        guard.receiver.rows.put(
             "mailbox",
             record_id,
             emailaddress=address,
@@ -167,26 +167,26 @@ def put_fleet(worked: Worked, count: int) -> list[str]:
     return ids
 
 
-async def test_too_many_withdrawals_stop_before_the_first(worked: Worked) -> None:
-    ids = put_fleet(worked, 21)
-    assert len((await applied(worked)).granted) == 22
+async def test_too_many_withdrawals_stop_before_the_first(guard: AGuard) -> None:
+    ids = put_fleet(guard, 21)
+    assert len((await applied(guard)).granted) == 22
     for record_id in ids:
-        worked.house.rows.put("mailbox", record_id, emailaddress="vip@contoso.com")
+        guard.receiver.rows.put("mailbox", record_id, emailaddress="vip@contoso.com")
     with pytest.raises(BrakePulled) as pulled:
-        await applied(worked)
+        await applied(guard)
     assert len(pulled.value.context["withdrawing"]) == 21
     with pytest.raises(BrakePulled):
-        await applied(worked, withdrawals_allowed=20)
-    held = worked.approval(ids[0])
+        await applied(guard, withdrawals_allowed=20)
+    held = guard.approval(ids[0])
     assert held is not None
     assert held.state == "approved"
-    assert len((await applied(worked, withdrawals_allowed=21)).withdrawn) == 21
+    assert len((await applied(guard, withdrawals_allowed=21)).withdrawn) == 21
 
 
-async def test_while_the_organisation_is_unknown_nothing_is_applied(worked: Worked) -> None:
-    worked.house.own.organization_id = None
+async def test_while_the_organisation_is_unknown_nothing_is_applied(guard: AGuard) -> None:
+    guard.receiver.identity.organization_id = None
     with pytest.raises(Unavailable):
-        await applied(worked)
+        await applied(guard)
 
 
 SOLE_HOLDER = """
@@ -208,37 +208,37 @@ class TestASilentService:
     """A fleet of 40 mailboxes, each of its own user, under a policy that asks Entra."""
 
     @pytest.fixture
-    def worked(self, database: Database, clock: FrozenClock) -> Worked:
-        worked = a_worked_house(database, clock, documents={"a.yaml": SOLE_HOLDER})
-        put_fleet(worked, 40)
-        worked.house.rows.page_size = 40
-        return worked
+    def guard(self, database: Database, clock: FrozenClock) -> AGuard:
+        guard = a_guard(database, clock, documents={"a.yaml": SOLE_HOLDER})
+        put_fleet(guard, 40)
+        guard.receiver.rows.page_size = 40
+        return guard
 
     async def test_is_asked_no_longer_and_the_rest_errs_with_the_reason(
-        self, worked: Worked
+        self, guard: AGuard
     ) -> None:
-        directory = worked.house.directory
+        directory = guard.receiver.directory
         directory.is_down = True
-        rows = await scanned(worked)
+        rows = await scanned(guard)
         assert len(rows) == 41
         assert {row["result"] for row in rows} == {"error"}
         assert MOST_UNANSWERED <= len(directory.asked) < MOST_UNANSWERED + AT_ONCE
         reason = "10 look-ups in a row had no answer (The directory does not answer.)"
         assert reason in rows[-1]["reason"]
-        result = await applied(worked)
+        result = await applied(guard)
         assert (result.granted, result.withdrawn) == ([], [])
 
-    async def test_ends_the_planning_and_is_told(self, worked: Worked) -> None:
-        found = await worked.scanner.scan()
+    async def test_ends_the_planning_and_is_told(self, guard: AGuard) -> None:
+        found = await guard.scanner.scan()
         assert {one.judgement.result for one in found} == {"pass"}
-        worked.house.directory.is_down = True
-        worked.house.directory.asked.clear()
-        result = await worked.scanner.apply(found)
-        assert len(worked.house.directory.asked) < MOST_UNANSWERED + AT_ONCE
+        guard.receiver.directory.is_down = True
+        guard.receiver.directory.asked.clear()
+        result = await guard.scanner.apply(found)
+        assert len(guard.receiver.directory.asked) < MOST_UNANSWERED + AT_ONCE
         assert "10 look-ups in a row" in (result.unanswered or "")
         assert result.granted == []
         assert result.unanswered in result.left.values()
 
-    async def test_that_answers_is_asked_to_the_end(self, worked: Worked) -> None:
-        result = await applied(worked)
+    async def test_that_answers_is_asked_to_the_end(self, guard: AGuard) -> None:
+        result = await applied(guard)
         assert (len(result.granted), result.unanswered) == (40, None)

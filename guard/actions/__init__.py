@@ -1,1 +1,0 @@
-"""What the guard does about its decisions: obligations, each the handler of a kind of task."""

@@ -1,0 +1,186 @@
+"""A guard put together from its ports: the same parts in production, in tests and in benchmarks.
+
+`Receiver` is what a delivery goes through; it needs no database of its own. `Guard` adds what
+follows from a decision and what is seen without being told. Whoever assembles chooses the adapters
+of the ports, real ones or their twins, and the values of the settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from guard.active_policies import ActivePolicies
+from guard.facts.activity import Activity
+from guard.facts.actor import ActorFacts
+from guard.facts.gather import Gatherer
+from guard.facts.history import HistoryFacts
+from guard.facts.owner import AddressOwnerFacts, OwnerFacts
+from guard.facts.steward import StewardFacts
+from guard.identity import OwnIdentity
+from guard.intake import Intake
+from guard.judge import Judge
+from guard.ledger.port import Ledger
+from guard.obligations.obligation import Means
+from guard.obligations.table import handlers, owed_by
+from guard.ports.directory import Directory
+from guard.ports.metrics import GuardMetrics
+from guard.ports.rows import Rows
+from guard.read_back import ReadBack
+from guard.record import ENFORCE, OBSERVE, DecisionRecorder
+from guard.watch.drift import DriftWatch
+from guard.watch.reconcile import Reconciler
+from guard.watch.scan import Scanner
+from guard.webhook import Readiness, Webhook, always_ready
+from guard.webhook_keys import WebhookKeys
+from kernel.clock import Clock
+from kernel.database import Database
+from kernel.workers import Workers
+
+# Nobody waits for the watch: what it looks up may be repeated and take its time.
+PATIENT_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The settings of a guard, read.
+
+    `webhook_keys` are those that are accepted; with none nothing is. `deadline_seconds` bounds the
+    look-ups of one decision, `reconcile_seconds` is how often the watch goes round.
+    `delegated_role_id` is the security role Delegated Mailbox Approver, None when there is none.
+    """
+
+    webhook_keys: Sequence[str] = ()
+    enforcement: str = ENFORCE
+    deadline_seconds: float = 5.0
+    reconcile_seconds: float = 60.0
+    delegated_role_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where facts are looked up."""
+
+    rows: Rows
+    directory: Directory
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """What turns a delivery into an answer; `identity` is filled in once it is known."""
+
+    ledger: Ledger
+    identity: OwnIdentity
+    judge: Judge
+    recorder: DecisionRecorder
+    read_back: ReadBack
+    intake: Intake
+    webhook: Webhook
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A receiver, the obligations of its decisions, and the watch over what it wasn't told."""
+
+    receiver: Receiver
+    means: Means
+    workers: Workers
+    reconciler: Reconciler
+    drift: DriftWatch
+    scanner: Scanner
+
+
+def assemble_receiver(
+    sources: Sources,
+    ledger: Ledger,
+    policies: ActivePolicies,
+    identity: OwnIdentity,
+    clock: Clock,
+    metrics: GuardMetrics,
+    values: Values,
+    *,
+    readiness: Readiness = always_ready,
+) -> Receiver:
+    """Return a receiver; `sources` should give up within the deadline, as somebody waits."""
+    deadline = values.deadline_seconds
+    judge = _judge(sources, ledger, policies, identity, clock, values, deadline_seconds=deadline)
+    recorder = DecisionRecorder(
+        ledger, clock, metrics, owed_by=owed_by, enforcement=values.enforcement
+    )
+    read_back = ReadBack(sources.rows, ledger, judge, recorder, deadline_seconds=deadline)
+    intake = Intake(recorder, judge, ledger, identity, read_back)
+    webhook = Webhook(
+        WebhookKeys(values.webhook_keys),
+        intake,
+        metrics,
+        readiness=readiness,
+        observes=values.enforcement == OBSERVE,
+    )
+    return Receiver(ledger, identity, judge, recorder, read_back, intake, webhook)
+
+
+def assemble_guard(
+    receiver: Receiver,
+    sources: Sources,
+    database: Database,
+    policies: ActivePolicies,
+    clock: Clock,
+    metrics: GuardMetrics,
+    values: Values,
+) -> Guard:
+    """Return the whole guard around a receiver; `sources` may be slower than the receiver's."""
+    ledger, identity = receiver.ledger, receiver.identity
+    rows, directory = sources.rows, sources.directory
+    judge, recorder = receiver.judge, receiver.recorder
+    means = Means(
+        database=database,
+        rows=rows,
+        directory=directory,
+        ledger=ledger,
+        judge=judge,
+        recorder=recorder,
+        read_back=receiver.read_back,
+        identity=identity,
+    )
+    patient_judge = _judge(
+        sources, ledger, policies, identity, clock, values, deadline_seconds=PATIENT_SECONDS
+    )
+    return Guard(
+        receiver=receiver,
+        means=means,
+        workers=Workers(database, clock, handlers(means)),
+        reconciler=Reconciler(database, rows, ledger, judge, recorder, metrics),
+        drift=DriftWatch(
+            database,
+            rows,
+            directory,
+            patient_judge,
+            clock,
+            metrics,
+            round_seconds=values.reconcile_seconds,
+        ),
+        scanner=Scanner(database, rows, directory, judge, recorder, identity),
+    )
+
+
+def _judge(
+    sources: Sources,
+    ledger: Ledger,
+    policies: ActivePolicies,
+    identity: OwnIdentity,
+    clock: Clock,
+    values: Values,
+    *,
+    deadline_seconds: float,
+) -> Judge:
+    rows, directory = sources.rows, sources.directory
+    gatherer = Gatherer(
+        ActorFacts(rows, directory, identity, values.delegated_role_id),
+        OwnerFacts(rows, directory, ledger.mirrored),
+        AddressOwnerFacts(directory),
+        HistoryFacts(ledger, clock),
+        Activity(ledger, clock),
+        StewardFacts(rows, directory, ledger.mirrored),
+        deadline_seconds=deadline_seconds,
+    )
+    return Judge(policies, gatherer, ledger)

@@ -1,0 +1,78 @@
+"""Which allowed decision a committed change confirms, if any.
+
+A confirmed change matches a decision only if record, actor and the after-values of all guarded
+columns are equal and it was allowed. A decision confirms one change: whoever repeats
+an old edit past the synchronous step is judged anew.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from guard.columns.change import GuardedChange
+from guard.columns.compare import is_same
+from guard.ledger.entry import Recorded
+from guard.ledger.port import ALLOWED, Ledger
+from rules.model.change import Change
+from rules.model.decision import Decision, Finding, Outcome
+
+CONFIRMED_WITHIN = timedelta(hours=24)
+_JUDGED = ("rules", "no-policy", "error")
+
+
+async def decision_confirmed_by(
+    change: GuardedChange, *, actor_id: str | None, ledger: Ledger, now: datetime
+) -> Recorded | None:
+    """Return the synchronous decision that allowed exactly this change and was not used yet."""
+    earlier = await ledger.decisions_on(change.record_id, since=now - CONFIRMED_WITHIN)
+    used = {one.public.get("confirms") for one in earlier}
+    for one in earlier:
+        if one.id not in used and _allowed(one, change.change, actor_id=actor_id):
+            return one
+    return None
+
+
+def _allowed(one: Recorded, change: Change, *, actor_id: str | None) -> bool:
+    stated = one.public
+    if one.private is None or stated.get("mode") != 0:
+        return False
+    if one.decision not in ALLOWED or one.cause not in _JUDGED:
+        return False
+    if one.table != change.table or stated.get("operation") != change.operation:
+        return False
+    if actor_id is None or stated.get("initiating_user_id") != actor_id:
+        return False
+    return is_same(change.table, one.after, change.after)
+
+
+def decision_of(recorded: Recorded) -> Decision:
+    """Return the decision that a record holds, to be followed without being made again."""
+    findings = tuple(finding_from(one) for one in (recorded.private or {}).get("findings", ()))
+    return Decision(Outcome(recorded.decision), "rules", findings)
+
+
+def actor_of(recorded: Recorded) -> str | None:
+    """Return who made the change that a record is about."""
+    actor = recorded.public.get("initiating_user_id")
+    return actor if isinstance(actor, str) else None
+
+
+def finding_from(stated: dict[str, Any]) -> Finding:
+    """Return the finding that a record holds."""
+    return Finding(
+        policy=stated["policy"],
+        rule=stated["rule"],
+        id=f"{stated['policy']}/{stated['rule']}",
+        result=stated["result"],
+        mode=stated["mode"],
+        effect=stated["effect"],
+        declared="hold" if stated["effect"] == "hold" else "reject",
+        severity=stated["severity"],
+        message=stated["message"],
+        help=stated["help"],
+        exception=stated["exception"],
+        error=stated["error"],
+        contributes=Outcome(stated["contributes"]),
+        unknown=tuple(stated["unknown"]),
+    )

@@ -1,0 +1,62 @@
+"""What the guard announced to write itself, so that it knows its own writes again (law 5)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, select
+
+from guard.ledger.codec import storable, text_of, values_from
+from guard.ledger.tables import writes
+from kernel.database import insert
+from rules.model.change import Value
+
+REMEMBERED = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnWrite:
+    """One announced write: the rows that it may show up on, and the values by flat name."""
+
+    nonce: str
+    record_ids: tuple[str, ...]
+    columns: Mapping[str, Value]
+    issued_at: datetime
+
+
+def announce(
+    connection: Connection,
+    *,
+    nonce: str,
+    record_ids: Sequence[str],
+    columns: Mapping[str, Value],
+    now: datetime,
+) -> None:
+    """Remember a write before it is sent; a repeated announcement replaces the values."""
+    values = {
+        "record_ids": text_of(list(record_ids)),
+        "columns": text_of(storable(columns)),
+        "issued_at": now,
+    }
+    connection.execute(
+        insert(connection, writes)
+        .values(nonce=nonce, **values)
+        .on_conflict_do_update(index_elements=["nonce"], set_=values)
+    )
+    connection.execute(delete(writes).where(writes.c.issued_at < now - REMEMBERED))
+
+
+def find(connection: Connection, nonce: str) -> OwnWrite | None:
+    """Return what was announced under the nonce."""
+    row = connection.execute(select(writes).where(writes.c.nonce == nonce)).first()
+    if row is None:
+        return None
+    return OwnWrite(
+        nonce=row.nonce,
+        record_ids=tuple(json.loads(row.record_ids)),
+        columns=values_from(json.loads(row.columns)),
+        issued_at=row.issued_at,
+    )

@@ -1,0 +1,1 @@
+"""What the guard owes after a decision: one file for each kind of task, listed in `table`."""

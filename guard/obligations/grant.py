@@ -1,0 +1,302 @@
+"""The obligation `grant`: read the row back, judge it, and only then hold the mailbox approved.
+
+A payload may take away, only a read may give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from guard.case import FROM_GRANT, read_back_case
+from guard.columns.change import GuardedChange
+from guard.columns.owner import mailbox_owner_id
+from guard.columns.table import (
+    ACTIVE,
+    APPROVAL,
+    APPROVED,
+    MAILBOX,
+    PENDING,
+    TABLES,
+    OwnerType,
+    TableRole,
+)
+from guard.consequences import Committed, why_not_approved
+from guard.judge import Judged
+from guard.ledger.entry import iso
+from guard.ledger.port import ALLOWED
+from guard.ledger.tables import decisions
+from guard.obligations.obligation import Obligation, Payload
+from guard.obligations.resolve import Resolved, Unresolved, resolve
+from guard.ports.rows import StoredRow
+from kernel import approvals
+from kernel.approvals import WithdrawalCause
+from kernel.failpoints import failpoint
+from kernel.log import get_logger
+from kernel.tasks import Task
+from kernel.workers import Again, Done, NeedsPerson, TaskOutcome
+from rules.model.change import Change, Value
+from rules.operators.fields import fold
+
+GRANTED = failpoint("guard.grant", "A mailbox that was read back and judged is held approved.")
+NOT_GRANTED = failpoint("guard.not-granted", "A mailbox that was read back is held not approved.")
+
+# A fact may be missing because a service was down; so often its coming back is waited for.
+ATTEMPTS_FOR_FACTS = 6
+NO_ADDRESS = "The mailbox row has no address."
+log = get_logger("guard")
+
+
+@dataclass(frozen=True, slots=True)
+class NotGranted:
+    """Why a mailbox is not approved."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GrantPayload(Payload):
+    """The row that was approved, and by whom.
+
+    `address` is the one that was decided on; `before_approval` what the approval was before, so
+    that the row can be judged as the actor's approval of it.
+    """
+
+    address: Value
+    actor_id: str | None
+    decision_id: str
+    before_approval: Value
+
+
+class Grant(Obligation[GrantPayload]):
+    """Grants approvals. Everything that it relies on is read anew, by the guard itself."""
+
+    kind = "grant"
+    doc = "An approved row is read back from Dataverse, and its mailbox is granted."
+    payload = GrantPayload
+
+    @classmethod
+    def owed_by(cls, committed: Committed) -> GrantPayload | None:
+        """It is owed when evidence changed on a row that Dataverse now holds approved."""
+        change = committed.change
+        if change is None or not committed.is_allowed or not change.alters_evidence:
+            return None
+        before, after = change.change.before, change.change.after
+        if after.get(APPROVAL) != APPROVED:
+            return None
+        if why_not_approved(change.table.name, after) is not None:
+            return None
+        return GrantPayload(
+            table=change.table.name,
+            record_id=change.record_id,
+            address=after.get(change.table.address),
+            actor_id=committed.case.initiating_user_id,
+            decision_id=committed.decision_id,
+            before_approval=before.get(APPROVAL),
+        )
+
+    async def carry_out(self, owed: GrantPayload, task: Task) -> TaskOutcome:
+        """Grant each mailbox of the row, or hold it not approved and say why."""
+        if not self._means.recorder.enforces:
+            return Done("observing: nothing is granted")
+        if self._means.identity.organization_id is None:
+            return Again("The organisation is not known yet.")
+        # (1) Remember which decision on the row is the newest, before anything is read.
+        seen = await self._means.database.read(newest_decision(owed.record_id))
+        # (2) Read the mailbox, or those of the owner; each is looked at for itself.
+        mailboxes = await self._mailboxes(owed)
+        if not mailboxes:
+            return Done("not approved: there is no mailbox row")
+        results: list[str] = []
+        for row in mailboxes:
+            outcome = await self._consider(row, owed, task, seen)
+            if isinstance(outcome, Again | NeedsPerson):
+                return outcome
+            results.append(outcome)
+        return Done("; ".join(results))
+
+    async def _mailboxes(self, owed: GrantPayload) -> list[StoredRow]:
+        if TABLES[owed.table].role is not TableRole.MAILBOX:
+            return list(await self._means.rows.mailboxes_of(owed.record_id))
+        row = await self._means.rows.row(owed.table, owed.record_id)
+        return [] if row is None else [row]
+
+    async def _consider(
+        self, row: StoredRow, owed: GrantPayload, task: Task, seen: str | None
+    ) -> str | Again | NeedsPerson:
+        # (3) The row must hold, now, what was decided.
+        address = owed.address
+        reason = why_not(row, address)
+        if reason is not None or not isinstance(address, str):
+            return await self._refuse(row, NotGranted(reason or NO_ADDRESS))
+        # (4) The address must be that of one Entra object, the owner's own where it is a user's.
+        resolved = await resolve(
+            row, address, rows=self._means.rows, directory=self._means.directory
+        )
+        if isinstance(resolved, Unresolved):
+            return await self._refuse(row, NotGranted(resolved.reason))
+        # (5) The policies must allow the approval, and the row as it is.
+        judged = await self._judge_again(row, owed, task)
+        if isinstance(judged, Again):
+            return judged
+        if isinstance(judged, NotGranted):
+            return await self._refuse(row, judged)
+        # (6) Hold it approved unless anything was decided on the row since (1). What the platform
+        # approves by itself is the act of whoever scheduled the test (law 3).
+        approver = judged.attributed_to or owed.actor_id
+        return await self._grant(row, resolved, owed, seen, approver=approver)
+
+    async def _judge_again(
+        self, row: StoredRow, owed: GrantPayload, task: Task
+    ) -> Judged | NotGranted | Again:
+        """Judge the row that was read by the mailbox policies, as the actor's approval of it.
+
+        What comes back as judged is allowed.
+        """
+        now, earlier = self._means.recorder.now(), owed.before_approval
+        # An approval that stood already is judged as if it were given now.
+        before = {**row.columns, APPROVAL: PENDING if earlier in (None, APPROVED) else earlier}
+        change = Change(
+            table=MAILBOX.name,
+            operation="update",
+            record_id=row.record_id,
+            before=before,
+            after=row.columns,
+            sent=frozenset({APPROVAL}),
+            request={"columns": (APPROVAL,), "mode": 1, "stage": 40, "depth": 1},
+        )
+        judged = await self._means.judge.judge(
+            GuardedChange(change), actor_id=owed.actor_id, is_synchronous=False, now=now
+        )
+        if judged.decision.outcome.value not in ALLOWED:
+            return await self._rejected(row, judged, owed, task, now)
+        judged_row = await self._means.judge.judge_row(
+            MAILBOX.name, row.record_id, row.columns, now=now
+        )
+        judgement, rules = judged_row.judgement, ", ".join(judged_row.judgement.rules)
+        if judgement.result == "error" and task.attempts < ATTEMPTS_FOR_FACTS:
+            return Again(f"could not be judged: {rules}")
+        if judgement.result not in ("pass", "warn"):
+            return NotGranted(f"The row as it is would not be allowed: {rules}.")
+        return judged
+
+    async def _rejected(
+        self, row: StoredRow, judged: Judged, owed: GrantPayload, task: Task, now: datetime
+    ) -> NotGranted | Again:
+        rules = ", ".join(finding.id for finding in judged.decision.contributing)
+        if judged.decision.cause == "error" and task.attempts < ATTEMPTS_FOR_FACTS:
+            return Again(f"could not be judged: {rules}")
+        case = read_back_case(
+            MAILBOX.name,
+            row.record_id,
+            operation="update",
+            source=FROM_GRANT,
+            changed_at=row.modified_at or now,
+            actor_id=owed.actor_id,
+        )
+        recorded = await self._means.recorder.judged(case, judged, now=now, grants=task.owner)
+        return NotGranted(f"Reading back, {rules} did not allow it (decision {recorded.id}).")
+
+    async def _grant(
+        self,
+        row: StoredRow,
+        resolved: Resolved,
+        owed: GrantPayload,
+        seen: str | None,
+        *,
+        approver: str | None,
+    ) -> str | Again:
+        now = self._means.recorder.now()
+        evidence = {
+            "decision_id": owed.decision_id,
+            "approved_by": approver,
+            "read_at": iso(now),
+            "etag": row.etag,
+            "owner_upn": resolved.owner_upn,
+            "object_upn": resolved.person.upn,
+            "object_mail": resolved.person.mail,
+            "policy_set": self._means.judge.policy_set.digest,
+        }
+        newest = newest_decision(owed.record_id)
+
+        def write(connection: Connection) -> int | None:
+            # A decision made since the row was read may have withdrawn what is granted here.
+            if newest(connection) != seen:
+                return None
+            return approvals.grant(
+                connection,
+                record_id=row.record_id,
+                address=resolved.address,
+                object_id=resolved.person.object_id,
+                owner_id=resolved.owner.id,
+                owner_type=resolved.owner_type,
+                evidence=evidence,
+                now=now,
+            )
+
+        epoch = await self._means.database.write(write, failpoint=GRANTED)
+        if epoch is None:
+            return Again("Another change of the row was decided meanwhile.", now)
+        log.info("mailbox_approved", record_id=row.record_id, epoch=epoch)
+        return f"approved, epoch {epoch}"
+
+    async def _refuse(self, row: StoredRow, refused: NotGranted) -> str:
+        now = self._means.recorder.now()
+        await self._means.database.write(
+            lambda c: hold_refused(c, row, WithdrawalCause.READ_BACK, refused.reason, now=now),
+            failpoint=NOT_GRANTED,
+        )
+        log.info("mailbox_not_approved", record_id=row.record_id, reason=refused.reason)
+        return f"not approved: {refused.reason}"
+
+
+def why_not(row: StoredRow, address: Value) -> str | None:
+    """Return why a mailbox row can't be approved for that address, if anything speaks against."""
+    if row.columns.get("statecode") not in (None, ACTIVE):
+        return "The mailbox row is inactive."
+    if row.columns.get(APPROVAL) != APPROVED:
+        return "Dataverse does not hold the address approved."
+    held = row.columns.get(MAILBOX.address)
+    if not isinstance(held, str) or not held:
+        return NO_ADDRESS
+    if not isinstance(address, str) or fold(held) != fold(address):
+        return "The row no longer has the address that was decided."
+    return None
+
+
+def hold_refused(
+    connection: Connection, row: StoredRow, cause: WithdrawalCause, reason: str, *, now: datetime
+) -> None:
+    """Hold a mailbox withdrawn for that cause, also one that never was approved.
+
+    The reason is what `mailboxes list` shows. Nobody sees the row approved in between.
+    """
+    held = approvals.find(connection, row.record_id)
+    if held is None:
+        address = row.columns.get(MAILBOX.address)
+        approvals.grant(
+            connection,
+            record_id=row.record_id,
+            address=address if isinstance(address, str) else "",
+            object_id="",
+            owner_id=mailbox_owner_id(row.columns) or "",
+            owner_type=OwnerType.USER.value,
+            evidence={},
+            now=now,
+        )
+    approvals.withdraw(connection, record_id=row.record_id, cause=cause, reason=reason, now=now)
+
+
+def newest_decision(record_id: str) -> Callable[[Connection], str | None]:
+    """Return a reading of the id of the newest decision on a row."""
+
+    def find(connection: Connection) -> str | None:
+        found: str | None = connection.scalar(
+            select(func.max(decisions.c.id)).where(decisions.c.record_id == record_id)
+        )
+        return found
+
+    return find

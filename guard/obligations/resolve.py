@@ -1,0 +1,97 @@
+"""Which Exchange mailbox an address is (docs/architecture.md, "How a mailbox becomes approved").
+
+It is the single Entra user whose UPN, mail or proxyAddresses hold the address, confirmed by GET on
+its id, because the index lags behind. A user's mailbox must be the owner's own object.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from guard.columns.owner import Owner, owner_of
+from guard.columns.table import OwnerType
+from guard.facts.owner import person_of
+from guard.ports.directory import Directory, Person
+from guard.ports.rows import Rows, StoredRow
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The Exchange object of a mailbox row, and whose row it is.
+
+    `owner_upn` is the sign-in name of a user, None for a queue or team.
+    """
+
+    address: str
+    person: Person
+    owner: Owner
+    owner_upn: str | None
+
+    @property
+    def owner_type(self) -> str:
+        """Return the owner's type as approvals keep it."""
+        return (self.owner.type or OwnerType.USER).value
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """Why no Exchange object can be named."""
+
+    reason: str
+
+
+async def resolve(
+    row: StoredRow, address: str, *, rows: Rows, directory: Directory
+) -> Resolved | Unresolved:
+    """Return the Exchange object of a mailbox row with that address, or why there is none.
+
+    Raises a GuardError when Entra or Dataverse can't be asked.
+    """
+    owner = owner_of(row.table, row.record_id, row.columns)
+    if owner is None:
+        return Unresolved("The mailbox row names no owner.")
+    holder = await _single_holder(address, directory)
+    if isinstance(holder, Unresolved):
+        return holder
+    if owner.is_no_person:
+        return Resolved(address, holder, owner, None)
+    user = await rows.user(owner.id)
+    if user is None:
+        if owner.type is None:
+            # An id alone that is no user is a queue or a team: neither has an object of its own.
+            return Resolved(address, holder, Owner(owner.id, OwnerType.QUEUE), None)
+        return Unresolved(f"The owner {owner.id} is no user of Dataverse.")
+    person = await person_of(directory, user)
+    if person is None:
+        return Unresolved(f"The owner {user.upn or owner.id} has no object in Entra.")
+    if person.object_id != holder.object_id:
+        return Unresolved(
+            f"The address belongs to the Entra user {holder.upn or holder.object_id}, not to the "
+            f"owner {user.upn or owner.id}."
+        )
+    return Resolved(address, holder, Owner(owner.id, OwnerType.USER), user.upn)
+
+
+async def confirmed_holders(
+    address: str, directory: Directory, *, known: Person | None = None
+) -> dict[str, Person]:
+    """Return by object id who holds an address, everybody read by id; `known` was read already."""
+    found: dict[str, Person] = {}
+    if known is not None and known.holds(address):
+        found[known.object_id] = known
+    for candidate in await directory.holders_of(address):
+        if known is not None and candidate.object_id == known.object_id:
+            continue
+        confirmed = await directory.person(candidate.object_id)
+        if confirmed is not None and confirmed.holds(address):
+            found[confirmed.object_id] = confirmed
+    return found
+
+
+async def _single_holder(address: str, directory: Directory) -> Person | Unresolved:
+    found = await confirmed_holders(address, directory)
+    if not found:
+        return Unresolved(f"No user of Entra holds the address {address}.")
+    if len(found) > 1:
+        return Unresolved(f"{len(found)} users of Entra hold the address {address}.")
+    return next(iter(found.values()))

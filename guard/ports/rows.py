@@ -1,0 +1,297 @@
+"""Dataverse as the guard asks it: guarded rows, the people's rows, roles, and one keyed write.
+
+Terms:
+
+- *Flat names*: columns are named as a change has them, by logical name; a lookup is two of them,
+  `<column>.id` and `<column>.type` (the logical name of the table it leads to).
+- *Row id*: a GUID in lower case without braces.
+- *ETag*: the version of a row. A write names the one that was read, and is refused by a newer row.
+- *Tag*: a text that travels with a write to every step that it triggers, by which the guard knows
+  its own writes again; the reader on the other side is `own_writes`.
+- *Guarded part*: a row that is read has every guarded column of its table; an empty one is None.
+
+Nothing here is kept from one call to the next: what is returned was read for this call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from guard.columns.table import APPROVAL, TABLES, TableRole
+from kernel.errors import Conflict, GuardError, Unavailable
+from rules.model.change import Value
+
+
+class RowChanged(Conflict):
+    """The row is newer than the one that was read (412)."""
+
+    code = "row-changed"
+
+
+class WriteRefused(GuardError):
+    """Dataverse does not let the guard write this (401, 403, or a rule of its own)."""
+
+    code = "write-refused"
+    http_status = 403
+    exit_code = 1
+
+
+class AddressElsewhere(WriteRefused):
+    """The address of this mailbox belongs to its user or queue (0x8005E208)."""
+
+    code = "address-elsewhere"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRow:
+    """The guarded part of a row as Dataverse holds it now; times are UTC."""
+
+    table: str
+    record_id: str
+    etag: str
+    columns: Mapping[str, Value]
+    modified_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    """A system user as far as an actor or owner goes; what is None is known to be empty."""
+
+    id: str
+    upn: str | None = None
+    object_id: str | None = None
+    application_id: str | None = None
+    access_mode: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRole:
+    """A security role of a user; copies in business units point to their root."""
+
+    role_id: str
+    name: str
+    template_id: str | None = None
+    root_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Myself:
+    """The organisation that answers, and the guard's own user in it."""
+
+    organization_id: str
+    user_id: str
+
+
+class Rows(Protocol):
+    """The questions to Dataverse, and the one write.
+
+    Every method raises a GuardError when there is no answer; a transient one may be asked again.
+    That there is no such row is an answer.
+    """
+
+    async def myself(self) -> Myself:
+        """Return who the guard is (WhoAmI)."""
+        ...
+
+    async def row(self, table: str, record_id: str) -> StoredRow | None:
+        """Return the guarded part of a row; None when there is no such row."""
+        ...
+
+    def pages(self, table: str) -> AsyncIterator[Sequence[StoredRow]]:
+        """Yield every row of a guarded table, page by page, each row once.
+
+        A row that is changed meanwhile may come as it was or as it is.
+        """
+        ...
+
+    async def mailboxes_of(self, owner_id: str) -> Sequence[StoredRow]:
+        """Return the mailboxes whose regarding user or queue this is."""
+        ...
+
+    async def user(self, user_id: str) -> UserRow | None:
+        """Return a system user; None when there is none."""
+        ...
+
+    async def roles_of(self, user_id: str) -> Sequence[HeldRole]:
+        """Return the roles that the user holds directly."""
+        ...
+
+    async def team_roles_of(self, user_id: str) -> Sequence[HeldRole]:
+        """Return the roles that the user holds through teams."""
+        ...
+
+    async def has_privilege(self, user_id: str, name: str) -> bool:
+        """Return whether the user holds a privilege, whatever the way."""
+        ...
+
+    async def update(
+        self, table: str, record_id: str, columns: Mapping[str, Value], *, etag: str, tag: str
+    ) -> None:
+        """Write columns if the row still has that etag, under a tag that the steps will see.
+
+        Raises RowChanged when it has another, AddressElsewhere when the address belongs to the
+        mailbox's user or queue, and WriteRefused for what Dataverse won't let the guard write; then
+        nothing was written. After any other error it is not known whether something was.
+        """
+        ...
+
+
+@dataclass(slots=True)
+class _Held:
+    columns: dict[str, Value]
+    version: int = 1
+    modified_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedWrite:
+    """One write that a MemoryRows received."""
+
+    table: str
+    record_id: str
+    columns: Mapping[str, Value]
+    tag: str
+
+
+@dataclass
+class MemoryRows:
+    """A Dataverse of a few rows, kept in memory."""
+
+    identity: Myself
+    users: dict[str, UserRow] = field(default_factory=dict)
+    roles: dict[str, list[HeldRole]] = field(default_factory=dict)
+    team_roles: dict[str, list[HeldRole]] = field(default_factory=dict)
+    privileges: dict[str, set[str]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    written: list[RecordedWrite] = field(default_factory=list)
+    is_down: bool = False
+    down_because: str = "Dataverse does not answer."
+    may_write: bool = True
+    may_approve: bool = True
+    address_elsewhere: bool = False
+    page_size: int = 2
+    _rows: dict[tuple[str, str], _Held] = field(default_factory=dict)
+
+    def put(
+        self,
+        table: str,
+        record_id: str,
+        *,
+        modified_at: datetime | None = None,
+        **columns: Value,
+    ) -> None:
+        """Put columns into a row; `ownerid__id` stands for `ownerid.id`."""
+        held = self._rows.setdefault((table, record_id), _Held({}, 0))
+        held.columns.update({name.replace("__", "."): value for name, value in columns.items()})
+        held.version += 1
+        held.modified_at = modified_at or held.modified_at
+
+    def remove(self, table: str, record_id: str) -> None:
+        """Delete a row."""
+        del self._rows[table, record_id]
+
+    def _ask(self, question: str) -> None:
+        self.asked.append(question)
+        if self.is_down:
+            raise Unavailable(self.down_because)
+
+    async def myself(self) -> Myself:
+        """Return the identity that was given."""
+        self._ask("myself")
+        return self.identity
+
+    def _stored(self, table: str, record_id: str) -> StoredRow | None:
+        held = self._rows.get((table, record_id))
+        if held is None:
+            return None
+        return StoredRow(
+            table,
+            record_id,
+            f'W/"{held.version}"',
+            {**_all_empty(table), **held.columns},
+            held.modified_at,
+        )
+
+    async def row(self, table: str, record_id: str) -> StoredRow | None:
+        """Return the row."""
+        self._ask(f"row {table} {record_id}")
+        return self._stored(table, record_id)
+
+    async def pages(self, table: str) -> AsyncIterator[Sequence[StoredRow]]:
+        """Yield the rows of a table, a few at a time."""
+        self._ask(f"pages {table}")
+        ids = [record_id for name, record_id in self._rows if name == table]
+        for start in range(0, len(ids), self.page_size):
+            found = (self._stored(table, one) for one in ids[start : start + self.page_size])
+            yield [row for row in found if row is not None]
+
+    async def mailboxes_of(self, owner_id: str) -> Sequence[StoredRow]:
+        """Return the mailboxes regarding this row."""
+        self._ask(f"mailboxes_of {owner_id}")
+        found = (
+            self._stored(table, one)
+            for table, one in self._rows
+            if TABLES[table].role is TableRole.MAILBOX
+        )
+        return [
+            row
+            for row in found
+            if row is not None and row.columns.get("regardingobjectid.id") == owner_id
+        ]
+
+    async def user(self, user_id: str) -> UserRow | None:
+        """Return the user."""
+        self._ask(f"user {user_id}")
+        return self.users.get(user_id)
+
+    async def roles_of(self, user_id: str) -> Sequence[HeldRole]:
+        """Return the direct roles."""
+        self._ask(f"roles_of {user_id}")
+        return self.roles.get(user_id, [])
+
+    async def team_roles_of(self, user_id: str) -> Sequence[HeldRole]:
+        """Return the roles through teams."""
+        self._ask(f"team_roles_of {user_id}")
+        return self.team_roles.get(user_id, [])
+
+    async def has_privilege(self, user_id: str, name: str) -> bool:
+        """Return whether the privilege was given."""
+        self._ask(f"has_privilege {user_id} {name}")
+        return name in self.privileges.get(user_id, set())
+
+    async def update(
+        self, table: str, record_id: str, columns: Mapping[str, Value], *, etag: str, tag: str
+    ) -> None:
+        """Write, with the refusals that Dataverse has for such a write."""
+        self._ask(f"update {table} {record_id}")
+        held = self._rows.get((table, record_id))
+        if held is None:
+            raise WriteRefused("There is no such row.")
+        if etag != f'W/"{held.version}"':
+            raise RowChanged("The row has changed.")
+        if not self.may_write or (not self.may_approve and APPROVAL in columns):
+            raise WriteRefused("The guard's user may not write this.")
+        guarded = TABLES[table]
+        if (
+            self.address_elsewhere
+            and guarded.role is TableRole.MAILBOX
+            and guarded.address in columns
+        ):
+            raise AddressElsewhere("The address of this mailbox can't be changed here.")
+        held.columns.update(columns)
+        held.version += 1
+        self.written.append(RecordedWrite(table, record_id, dict(columns), tag))
+
+
+def _all_empty(table: str) -> dict[str, Value]:
+    """Return every guarded column empty: a row that is read has them all."""
+    columns: dict[str, Value] = {}
+    for name, kind in TABLES[table].columns.items():
+        if kind == "lookup":
+            columns[f"{name}.id"] = columns[f"{name}.type"] = None
+        else:
+            columns[name] = None
+    return columns

@@ -1,0 +1,281 @@
+"""Making a decision durable with all that follows from it: the one place that does so.
+
+Law 2: no decision leaves before it is on disk. What is recorded beside the decision is what it was
+made on, so that it can be made again; of the columns no more than a rule may name or is guarded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from guard import consequences
+from guard.answers import recorded_finding
+from guard.case import Case
+from guard.columns.table import TABLES
+from guard.consequences import ALLOWING, Committed, OwedBy
+from guard.judge import Judged
+from guard.ledger.codec import storable
+from guard.ledger.entry import NO_EFFECTS, Effects, Entry, MirrorRow, Recorded
+from guard.ledger.port import Ledger
+from guard.ports.metrics import GuardMetrics
+from guard.receive.change import base_names
+from kernel.clock import Clock
+from kernel.ids import new_id
+from rules.engine.policy_set import PolicySet
+from rules.model.change import Change, Facts
+from rules.model.decision import Decision, Outcome
+
+ENFORCE = "enforce"
+OBSERVE = "observe"
+_NOTHING: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What was decided, ready to be recorded.
+
+    `cause` says what decided it (docs/answers.md). `private` and `public` go into the private and
+    the public part of the record, beside what every record holds.
+    """
+
+    decision: Decision
+    cause: str
+    policy_set: PolicySet | None = None
+    private: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    public: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+
+
+class DecisionRecorder:
+    """Records decisions.
+
+    `owed_by` says which obligations a decision on a committed change has. With `enforcement`
+    observe every answer is 200 and nothing is owed; approvals are still withdrawn, because what was
+    observed is no longer what was approved. A record that can't be written within
+    `ledger_deadline_seconds` is given up.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        metrics: GuardMetrics,
+        *,
+        owed_by: OwedBy,
+        enforcement: str = ENFORCE,
+        ledger_deadline_seconds: float = 10.0,
+    ) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._metrics = metrics
+        self._owed_by = owed_by
+        self._enforcement = enforcement
+        self._ledger_deadline_seconds = ledger_deadline_seconds
+        self._recorded_names: dict[tuple[str, str], frozenset[str]] = {}
+
+    @property
+    def enforces(self) -> bool:
+        """Return whether decisions are carried out."""
+        return self._enforcement == ENFORCE
+
+    def judged(
+        self,
+        case: Case,
+        judged: Judged,
+        *,
+        now: datetime,
+        cause: str | None = None,
+        **public: Any,
+    ) -> Awaitable[Recorded]:
+        """Record the decision on a change, with what must follow.
+
+        `cause` stands in for the decision's own; `public` is added to the record's public part.
+        Raises Unavailable, at the latest when awaited, if it could not be written in time; then
+        nothing was decided.
+        """
+        change = judged.change.change
+        self._count(judged)
+        cause = cause or (
+            "deferred"
+            if judged.deferred and judged.decision.outcome in ALLOWING
+            else judged.decision.cause
+        )
+        if judged.deferred:
+            public["deferred"] = list(judged.deferred)
+        if judged.attributed_to:
+            public["attributed_to"] = judged.attributed_to
+        conclusion = Conclusion(
+            judged.decision,
+            cause,
+            judged.policy_set,
+            private=recorded_grounds(
+                change,
+                judged.facts,
+                kept=self._names_of(change.table, judged.policy_set),
+                sources=judged.sources,
+            ),
+            public=public,
+        )
+        decision_id = new_id(now)
+        effects = self._effects(case, judged, decision_id, now)
+        return self.record(case, conclusion, now=now, effects=effects, decision_id=decision_id)
+
+    def unread(self, case: Case, conclusion: Conclusion, *, now: datetime) -> Awaitable[Recorded]:
+        """Record the refusal of a committed change that could not be judged yet.
+
+        In enforcement its approvals end, and that it is judged is owed.
+        """
+        if not self.enforces:
+            return self.record(case, conclusion, now=now)
+        decision_id = new_id(now)
+        effects = consequences.of_unread(case.table, case.record_id, decision_id=decision_id)
+        refusal = Committed(case, decision_id, conclusion.decision.outcome, change=None)
+        effects = replace(effects, tasks=self._owed_by(refusal))
+        return self.record(case, conclusion, now=now, effects=effects, decision_id=decision_id)
+
+    def record(
+        self,
+        case: Case,
+        conclusion: Conclusion,
+        *,
+        now: datetime,
+        effects: Effects = NO_EFFECTS,
+        decision_id: str | None = None,
+    ) -> Awaitable[Recorded]:
+        """Make a conclusion durable and return it, or what was recorded for the same delivery.
+
+        What waits is the ledger alone: nothing of what was judged is kept alive meanwhile.
+        """
+        decision = conclusion.decision
+        contributing = (
+            sorted(
+                (f for f in decision.findings if f.contributes is not Outcome.ALLOW),
+                key=lambda f: -f.contributes.rank,
+            )
+            if decision.findings
+            else ()
+        )
+        policy_set = conclusion.policy_set
+        # What is absent from a record is empty or false.
+        public: dict[str, Any] = {
+            "operation": case.operation,
+            "message": case.message,
+            "mode": case.mode,
+            "stage": case.stage,
+            "source": case.source,
+            "organization_id": case.organization_id,
+            "operation_id": case.operation_id,
+            "request_id": case.request_id,
+            "correlation_id": case.correlation_id,
+            "initiating_user_id": case.initiating_user_id,
+            "policy_set": policy_set.digest if policy_set is not None else None,
+            "enforcement": self._enforcement,
+            **conclusion.public,
+        }
+        if contributing:
+            public["rules"] = [finding.id for finding in contributing]
+        if effects.tasks:
+            public["obliged"] = True
+        private = {**conclusion.private, "evaluated": decision.evaluated}
+        if decision.findings:
+            private["findings"] = [recorded_finding(finding) for finding in decision.findings]
+        entry = Entry(
+            id=decision_id or new_id(now),
+            decided_at=now,
+            decision=decision.outcome.value,
+            cause=conclusion.cause,
+            table=case.table,
+            record_id=case.record_id,
+            status=self._status(case, decision.outcome),
+            key=case.key,
+            public=public,
+            private=private,
+        )
+        return self._ledger.record(
+            entry,
+            effects=effects,
+            policy_set=policy_set,
+            deadline_seconds=self._ledger_deadline_seconds,
+        )
+
+    def _status(self, case: Case, outcome: Outcome) -> int:
+        if not case.is_synchronous or not self.enforces or outcome in ALLOWING:
+            return 200
+        return 403
+
+    def _effects(self, case: Case, judged: Judged, decision_id: str, now: datetime) -> Effects:
+        """Nothing follows from a synchronous decision: a later step may still roll it back."""
+        change, outcome = judged.change, judged.decision.outcome
+        if case.is_synchronous or not change.record_id:
+            return NO_EFFECTS
+        # A time ahead of ours would keep every later change out of the mirror.
+        changed_at = min(case.changed_at or now, now)
+        if outcome in ALLOWING:
+            effects = consequences.of_allowed(
+                change, decision_id=decision_id, changed_at=changed_at
+            )
+        else:
+            effects = consequences.of_refused(change, outcome, decision_id=decision_id)
+        if self.enforces:
+            owed = self._owed_by(Committed(case, decision_id, outcome, change))
+            return replace(effects, tasks=owed) if owed else effects
+        if outcome in ALLOWING:
+            return effects
+        # Nobody will put the row back, so what was observed is what is known from now on.
+        whole, table = change.change, change.change.table
+        seen = MirrorRow(table, change.record_id, whole.after, changed_at, decision_id)
+        return replace(effects, mirror=seen)
+
+    def _names_of(self, table: str, policy_set: PolicySet) -> frozenset[str]:
+        """Return the columns that a rule may name or that are guarded: nothing else is recorded."""
+        key = (policy_set.digest, table)
+        names = self._recorded_names.get(key)
+        if names is None:
+            names = self._recorded_names[key] = recorded_names(table, policy_set)
+        return names
+
+    def now(self) -> datetime:
+        """Return the present moment."""
+        return self._clock.now()
+
+    def _count(self, judged: Judged) -> None:
+        for path in judged.facts.missing:
+            self._metrics.fact_missing(path)
+        for finding in judged.decision.findings:
+            self._metrics.rule_failed(finding.id, finding.result)
+
+
+def recorded_grounds(
+    change: Change, facts: Facts, *, kept: frozenset[str], sources: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return what a decision was made on, as it is recorded: of the columns those that are kept."""
+    before, after = change.before, change.after
+    # Beside what differs, what is now known to be empty and was not known at all.
+    altered = (change.differing | (after.keys() - before.keys())) & kept
+    if not kept.issuperset(before):
+        before = {name: value for name, value in before.items() if name in kept}
+    request = {name: value for name, value in change.request.items() if name != "columns"}
+    grounds: dict[str, Any] = {
+        "before": storable(before),
+        "altered": storable({name: after.get(name) for name in altered}),
+        # By their logical names and once: that is how the rules read them.
+        "sent": change.request.get("columns") or base_names(change.sent),
+        "request": storable(request),
+    }
+    if facts.values:
+        grounds["facts"] = storable(facts.values)
+    if facts.missing:
+        grounds["missing"] = facts.missing
+    if sources:
+        grounds["sources"] = sources
+    return grounds
+
+
+def recorded_names(table: str, policy_set: PolicySet) -> frozenset[str]:
+    """Return the columns of a table that a decision record holds, by their flat names."""
+    guarded = TABLES[table]
+    names = set(guarded.flat) | {f"{name}.type" for name in guarded.columns}
+    entity = policy_set.catalogue.entities.get(table)
+    return frozenset(names.union(entity.fields if entity is not None else ()))

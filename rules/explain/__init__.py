@@ -1,0 +1,1 @@
+"""Why a change was decided as it was: traced, and told in words."""

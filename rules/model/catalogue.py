@@ -1,0 +1,194 @@
+"""The field catalogue: which fields of which entity may be named, and what each one holds.
+
+A path has a root (`new`, `old`, `actor`, `request`, `facts`); `new.` is implied. The catalogue
+turns a path written by an author into one FieldReference with a canonical path, so that aliases,
+lookups and the short forms are gone before anything is compiled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
+
+from rules.model.effects import RECORDS, EffectSet
+
+RECORD_ROOTS = ("new", "old")
+SHARED_ROOTS = ("actor", "request", "facts")
+
+
+class Kind(StrEnum):
+    """What a field holds."""
+
+    STRING = "string"
+    CHOICE = "choice"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    DATETIME = "datetime"
+    LIST = "list"
+    LOOKUP = "lookup"
+
+
+NO_LABELS: Mapping[str, int | str] = MappingProxyType({})
+
+# Names that mean the same on every guarded table, for catalogues that do not declare them.
+_ALIASES: Mapping[str, Mapping[str, str]] = {
+    "mailbox": {"address": "emailaddress", "approval": "emailrouteraccessapproval"},
+    "systemuser": {"address": "internalemailaddress", "approval": "emailrouteraccessapproval"},
+    "queue": {"address": "emailaddress", "approval": "emailrouteraccessapproval"},
+}
+
+# These are lookups in Dataverse, and arrive as such, even where a catalogue calls them text.
+_LOOKUPS = frozenset(
+    {"ownerid", "regardingobjectid", "emailserverprofile", "defaultmailbox", "businessunitid"}
+)
+
+# These are looked up, never columns of the row, whatever a catalogue says about them.
+_LOOKED_UP = ("owner.", "addressOwner.")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of the catalogue.
+
+    `name` is without a root. `labels` maps the label of a choice to what is stored. `caseless`
+    text is compared without case everywhere. `personal` marks personal data. `fact` is true for
+    what is looked up and not a column of the row.
+    """
+
+    name: str
+    kind: Kind
+    caseless: bool = False
+    personal: bool = False
+    doc: str = ""
+    labels: Mapping[str, int | str] = field(default_factory=lambda: NO_LABELS)
+    fact: bool = False
+
+    def label_of(self, stored: object) -> str | None:
+        """Return the label of a stored choice; None when it has none."""
+        for label, value in self.labels.items():
+            if value == stored and type(value) is type(stored):
+                return label
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class FieldReference:
+    """A field named by an author, made canonical.
+
+    `root` is new, old, actor, request or facts; `key` is the key in a change's before and after,
+    or the rest of a fact's path; `path` is root and key.
+    """
+
+    root: str
+    key: str
+    field: Field
+
+    @property
+    def path(self) -> str:
+        """Return the canonical path, such as "new.emailaddress"."""
+        return f"{self.root}.{self.key}"
+
+    @property
+    def is_fact(self) -> bool:
+        """Tell whether the value is looked up rather than read from the change."""
+        return self.root in ("actor", "facts") or self.field.fact
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A table, or a shared root such as actor, with its fields and their aliases.
+
+    `effects` are those that a rule on the entity may have.
+    """
+
+    name: str
+    fields: Mapping[str, Field]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    effects: EffectSet = RECORDS
+
+    def find(self, name: str) -> Field | None:
+        """Return the field of that name, alias or lookup; None when there is none."""
+        name = self.aliases.get(name, name)
+        found = self.fields.get(name)
+        if found is not None and found.kind is Kind.LOOKUP:
+            return self.fields.get(f"{name}.id")
+        return found
+
+    def names(self) -> Iterator[str]:
+        """Yield every name that an author may write, without a root."""
+        yield from self.fields
+        yield from self.aliases
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All entities and the shared roots."""
+
+    entities: Mapping[str, Entity]
+    shared: Mapping[str, Entity]
+
+    def resolve(self, table: str, path: str) -> FieldReference | None:
+        """Return what a path means on a table; None when nothing has that name."""
+        root, dot, rest = path.partition(".")
+        if dot and root in SHARED_ROOTS:
+            shared = self.shared.get(root)
+            found = shared.find(rest) if shared else None
+            return FieldReference(root, found.name, found) if found else None
+        entity = self.entities.get(table)
+        if entity is None:
+            return None
+        if not dot or root not in RECORD_ROOTS:
+            root, rest = "new", path
+        found = entity.find(rest)
+        return FieldReference(root, found.name, found) if found else None
+
+    def paths(self, table: str) -> Iterator[str]:
+        """Yield every path that is valid on a table, in its longest form."""
+        entity = self.entities.get(table)
+        if entity is not None:
+            for root in RECORD_ROOTS:
+                for name in entity.names():
+                    yield f"{root}.{name}"
+        for root, shared in self.shared.items():
+            for name in shared.names():
+                yield f"{root}.{name}"
+
+    def spellings(self, table: str, *, like: str) -> list[str]:
+        """Return every path of a table, also without `new.` when the one given has no root."""
+        known = list(self.paths(table))
+        if "." not in like or like.partition(".")[0] not in RECORD_ROOTS:
+            known += [path.removeprefix("new.") for path in known if path.startswith("new.")]
+        return known
+
+
+def make_entity(
+    name: str,
+    fields: Mapping[str, Field],
+    aliases: Mapping[str, str],
+    *,
+    effects: EffectSet = RECORDS,
+) -> Entity:
+    """Return an entity with its lookups spread into `.id` and `.type`, and the usual aliases."""
+    spread: dict[str, Field] = {}
+    for one in fields.values():
+        fact = one.fact or one.name.startswith(_LOOKED_UP)
+        if fact != one.fact:
+            one = replace(one, fact=True)
+        if one.name in _LOOKUPS and one.kind is Kind.STRING:
+            one = replace(one, kind=Kind.LOOKUP)
+        spread[one.name] = one
+        if one.kind is Kind.LOOKUP:
+            for part, doc in (("id", "id"), ("type", "table")):
+                key = f"{one.name}.{part}"
+                spread.setdefault(
+                    key,
+                    Field(key, Kind.STRING, caseless=True, doc=f"{one.doc} ({doc})", fact=one.fact),
+                )
+    known = {
+        alias: target
+        for alias, target in _ALIASES.get(name, {}).items()
+        if target in spread and alias not in spread
+    }
+    return Entity(name, spread, {**known, **aliases}, effects)

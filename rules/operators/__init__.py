@@ -1,0 +1,1 @@
+"""Operators: everything that may stand beside `field`, and how a field is read for them."""

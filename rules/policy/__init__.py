@@ -1,0 +1,1 @@
+"""Policies as values: conditions, rules, exceptions, messages; resolved against the catalogue."""

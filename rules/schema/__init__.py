@@ -1,0 +1,1 @@
+"""JSON Schemas of the policy files, and the pass that checks files by them."""

@@ -1,0 +1,1 @@
+"""Files become texts, nodes and complaints with their places; nothing here knows policies."""

@@ -1,0 +1,1 @@
+"""Policy tests: cases run, covered, mutated and drafted."""

@@ -1,0 +1,118 @@
+"""Drafts for people to finish: a test of a recorded decision, exceptions for rules that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from rules.model.catalogue import Catalogue
+from rules.model.change import Change, Facts, Value
+from rules.model.decision import Finding, Outcome
+from rules.syntax.dump import yaml_text
+
+DRAFT_DAYS: Final = 30
+_LONGEST_NAME: Final = 63
+_LISTS: Final = {"rules": "reject", "held": "hold", "warned": "warn", "audited": "audit"}
+
+
+def draft_case(
+    change: Change,
+    facts: Facts,
+    *,
+    name: str,
+    now: datetime,
+    decision: str,
+    findings: Sequence[Finding],
+) -> str:
+    """Return a test file with one case: this change, these facts, exactly this outcome."""
+    expect: dict[str, Any] = {"decision": decision}
+    failing = [one for one in findings if one.result == "fail"]
+    for key, effect in _LISTS.items():
+        expect[key] = sorted(one.id for one in failing if one.effect == effect)
+    expect["errors"] = sorted(one.id for one in findings if one.result == "error")
+    expect["excepted"] = sorted({one.exception for one in findings if one.exception is not None})
+    case = {
+        "name": name,
+        "change": change_document(change, facts),
+        "now": now,
+        "expect": {key: value for key, value in expect.items() if value or key == "rules"},
+    }
+    return yaml_text({"kind": "Test", "cases": [case]})
+
+
+def change_document(change: Change, facts: Facts) -> dict[str, Any]:
+    """Return a change with its facts in the shape that tests and `policy check` read."""
+    before = change.before
+    new = {key: value for key, value in change.after.items() if before.get(key) != value}
+    parts: dict[str, dict[str, Any]] = {
+        "old": dict(before), "new": new, "actor": {}, "facts": {}, "request": dict(change.request),
+    }  # fmt: skip
+    for path, value in facts.values.items():
+        root, _, key = path.partition(".")
+        parts.setdefault(root, {})[key] = value
+    parts["request"]["columns"] = sorted(change.sent)
+    document: dict[str, Any] = {
+        "operation": change.operation,
+        "entity": change.table,
+        "record_id": change.record_id,
+    }
+    document |= {root: _plain(body) for root, body in parts.items() if body}
+    if facts.missing:
+        document["missing"] = dict(facts.missing)
+    return document
+
+
+def draft_exceptions(
+    change: Change,
+    findings: Iterable[Finding],
+    *,
+    catalogue: Catalogue,
+    decision_id: str,
+    today: date,
+    words: Mapping[str, str],
+) -> dict[str, str]:
+    """Return one exception for each policy that refused the change, by the exception's name.
+
+    `words` may hold reason, ticket and approvedBy; what is left out stands empty, and the file
+    does not load until a person has filled it in.
+    """
+    rules: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding.result == "fail" and finding.contributes is not Outcome.ALLOW:
+            rules.setdefault(finding.policy, []).append(finding.rule)
+    drafts = {}
+    for policy, failed in rules.items():
+        name = f"draft-{decision_id[-8:]}-{policy}"[:_LONGEST_NAME].rstrip("-")
+        head: dict[str, Any] = {
+            "apiVersion": "guard/v1",
+            "kind": "Exception",
+            "name": name,
+            "policy": policy,
+            "rules": sorted(failed),
+        }
+        lines = [yaml_text(head).rstrip()]
+        for key in ("reason", "ticket", "approvedBy"):
+            said = words.get(key, "")
+            lines.append(yaml_text({key: said}).rstrip() if said else f"{key}: # fill in")
+        ends = {"expires": (today + timedelta(days=DRAFT_DAYS)).isoformat()}
+        lines.append(yaml_text(ends).rstrip())
+        when = _narrowed(change, catalogue)
+        lines.append(
+            yaml_text({"when": when}).rstrip() if when else "when: [] # say which records are meant"
+        )
+        drafts[name] = "\n".join(lines) + "\n"
+    return drafts
+
+
+def _narrowed(change: Change, catalogue: Catalogue) -> list[dict[str, Any]]:
+    """Return the condition that the exception is for this address alone."""
+    address = catalogue.resolve(change.table, "address")
+    value = change.after.get(address.key) if address is not None else None
+    return [{"field": "address", "equals": value}] if isinstance(value, str) and value else []
+
+
+def _plain(values: Mapping[str, Value]) -> dict[str, Any]:
+    return {
+        key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
+    }

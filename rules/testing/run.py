@@ -1,0 +1,169 @@
+"""Policy tests: every case of every `*.test.yaml` is decided and compared exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rules.engine.decide import decide
+from rules.engine.policy_set import PolicySet
+from rules.explain.explain import Explainer, Explanation
+from rules.load.loader import load
+from rules.model.decision import Decision, Finding, Outcome
+from rules.model.effects import VERDICTS
+from rules.syntax.complaint import Complaint
+from rules.syntax.folder import is_test, read_folder
+from rules.testing.cases import TestCase, read_cases
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """How one case went; `differences` is empty when it passed."""
+
+    file: str
+    line: int
+    name: str
+    differences: tuple[str, ...]
+    decision: Decision | None
+    case: TestCase = field(repr=False, compare=False)
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether everything expected came true."""
+        return not self.differences
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """All cases of a folder, and the complaints about test files that could not be used."""
+
+    policy_set: PolicySet
+    cases: tuple[CaseResult, ...]
+    complaints: tuple[Complaint, ...]
+
+    @property
+    def failed(self) -> tuple[CaseResult, ...]:
+        """Return the cases that did not pass."""
+        return tuple(case for case in self.cases if not case.passed)
+
+
+def rehearse(folder: Path, *, environment: str | None = None, only: str | None = None) -> Rehearsal:
+    """Run every test under a folder. Raises PolicySetInvalid when its policies do not load.
+
+    `only` keeps the cases whose name or file holds that text.
+    """
+    policy_set = load(folder, environment=environment)
+    complaints: list[Complaint] = []
+    texts = {path: text for path, text in read_folder(folder, complaints).items() if is_test(path)}
+    cases: list[TestCase] = []
+    for path, text in texts.items():
+        cases += read_cases(path, text, policy_set, found=complaints, folder=folder)
+    results = run_cases(_chosen(cases, only), policy_set)
+    ordered = sorted(complaints, key=lambda c: (c.file, c.line))
+    return Rehearsal(policy_set, tuple(results), tuple(ordered))
+
+
+def rehearse_text(
+    file: str, text: str, policy_set: PolicySet, *, found: list[Complaint], only: str | None = None
+) -> list[CaseResult]:
+    """Run the cases of one test file; a mistake in the file becomes a complaint."""
+    return run_cases(_chosen(read_cases(file, text, policy_set, found=found), only), policy_set)
+
+
+def _chosen(cases: Iterable[TestCase], only: str | None) -> list[TestCase]:
+    return [case for case in cases if only is None or only in case.name or only in case.file]
+
+
+def run_cases(cases: Iterable[TestCase], policy_set: PolicySet) -> list[CaseResult]:
+    """Decide each case and compare."""
+    limited: dict[frozenset[str] | None, PolicySet] = {None: policy_set}
+    results = []
+    for case in cases:
+        if case.policies not in limited and case.policies is not None:
+            limited[case.policies] = policy_set.only(case.policies)
+        decision, found = None, case.problems
+        if not found:
+            decision = decide(case.change, limited[case.policies], case.facts, now=case.now)
+            found = tuple(differences(case, decision))
+        results.append(CaseResult(case.file, case.line, case.name, found, decision, case))
+    return results
+
+
+def differences(case: TestCase, decision: Decision) -> list[str]:
+    """Return what a decision has otherwise than the case expects."""
+    expected, found = case.expected, []
+    wanted, got = expected.decision, decision.outcome.value
+    if expected.is_verdict:
+        wanted, got = VERDICTS[wanted], VERDICTS[got]
+    if wanted and wanted != got:
+        found.append(f"expected {wanted}, got {got}")
+    if expected.cause and expected.cause != decision.cause:
+        found.append(f"expected the cause {expected.cause}, got {decision.cause}")
+    if expected.lists:
+        lists = lists_of(decision.findings)
+        for key, names in expected.lists.items():
+            if sorted(set(names)) != lists[key]:
+                found.append(f"expected {key} {_shown(names)}, got {_shown(lists[key])}")
+    if expected.recorded is not None:
+        made = sorted(f.id for f in decision.findings if f.contributes is not Outcome.ALLOW)
+        if sorted(expected.recorded) != made:
+            found.append(f"recorded were {_shown(expected.recorded)}, got {_shown(made)}")
+    if expected.messages is not None:
+        messages = [finding.message for finding in decision.contributing]
+        fits = (
+            expected.messages[0] in messages
+            if expected.one_message
+            else sorted(expected.messages) == sorted(messages)
+        )
+        if not fits:
+            found.append(
+                f"expected the message {_shown(expected.messages)}, got {_shown(messages)}"
+            )
+    return found
+
+
+def explained(results: Iterable[CaseResult], policy_set: PolicySet) -> Iterator[Explanation | None]:
+    """Yield the explanation of each case; None for one that could not be decided."""
+    explainers: dict[frozenset[str] | None, Explainer] = {None: Explainer(policy_set)}
+    for result in results:
+        case = result.case
+        if case.policies not in explainers and case.policies is not None:
+            explainers[case.policies] = Explainer(policy_set.only(case.policies))
+        if case.problems:
+            yield None
+        else:
+            yield explainers[case.policies].explain(case.change, case.facts, now=case.now)
+
+
+def involved(result: CaseResult) -> frozenset[str]:
+    """Return the ids of the rules that were expected and did not speak, or the other way round."""
+    if result.decision is None:
+        return frozenset()
+    got = lists_of(result.decision.findings)
+    found: set[str] = set()
+    for key, names in result.case.expected.lists.items():
+        if key != "excepted":
+            found |= set(names) ^ set(got[key])
+    if result.case.expected.recorded is not None:
+        found |= set(result.case.expected.recorded)
+    if not found:
+        found = {finding.id for finding in result.decision.findings}
+    return frozenset(found)
+
+
+def lists_of(findings: Sequence[Finding]) -> dict[str, list[str]]:
+    """Return the ids of the rules by what became of them, as a case expects them."""
+    failing = [finding for finding in findings if finding.result == "fail"]
+    return {
+        "rules": sorted(f.id for f in failing if f.effect in ("reject", "skip")),
+        "held": sorted(f.id for f in failing if f.effect in ("hold", "metadata-only")),
+        "warned": sorted(f.id for f in failing if f.effect == "warn"),
+        "audited": sorted(f.id for f in failing if f.effect == "audit"),
+        "errors": sorted(f.id for f in findings if f.result == "error"),
+        "excepted": sorted({f.exception for f in findings if f.exception is not None}),
+    }
+
+
+def _shown(names: Sequence[str]) -> str:
+    return f"[{', '.join(names)}]"

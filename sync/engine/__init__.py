@@ -1,0 +1,1 @@
+"""The engine of every workload: streams, page commits, visits, permits and leases."""

@@ -1,0 +1,197 @@
+"""One page becomes one transaction: links, verdicts, tasks, quarantine, and the cursor last.
+
+The transaction first locks the shard's fence and the approval, so that no work is written for a
+mailbox that was withdrawn or has passed to another process (laws 6 and 9). Replaying a page is
+harmless; skipping one is impossible, because nothing else moves a cursor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from kernel import approvals
+from kernel.brake import Braked, Release, brake
+from kernel.shards import Lease, check_fence
+from sync.engine.intent import add_intent
+from sync.engine.workload import Page, Read, Workload
+from sync.model.item import Item, UnreadableEntry
+from sync.model.plan import Intent, IntentKind, Plan
+from sync.model.stream import Stream
+from sync.model.verdict import Fate, Verdict
+from sync.store import access, links, quarantine, streams, verdicts
+
+UNLISTED = brake(
+    "sync.unlisted",
+    counts="known items of a folder that a full round does not list",
+    total="known items of the folder",
+    release=Release.RESUME,
+    stops_at_all=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PageWork:
+    """Everything that the transaction of a page needs.
+
+    `asked_at` is when the page was asked for; `grace_seconds` how long a removal waits before it is
+    verified, because most of them are moves. `reads` are the answers needed beside the page.
+    """
+
+    workload: Workload[Any]
+    lease: Lease
+    epoch: int
+    stream: Stream
+    page: Page
+    entries: tuple[Item | UnreadableEntry, ...]
+    verdicts: Mapping[str, Verdict]
+    asked_at: datetime
+    now: datetime
+    grace_seconds: float
+    reads: Sequence[Read] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PageResult:
+    """The stream after the page, and what the page came to."""
+
+    stream: Stream
+    tracked: int
+    skipped: int
+    set_aside: int
+
+
+def commit_page(connection: Connection, work: PageWork) -> PageResult:
+    """Write a page and move its cursor.
+
+    Raises FenceLost or ApprovalWithdrawn; then nothing of the page is written.
+    """
+    # 1. From here on, a take-over or a withdrawal waits for us, or we fail.
+    hold(connection, work.stream, lease=work.lease, epoch=work.epoch, now=work.now)
+    # 2. The plan, against the links as they are inside the transaction.
+    ids = [entry.item_id for entry in work.entries]
+    base = links.find_many(connection, work.stream.object_id, ids)
+    planned = work.workload.plan(base, work.entries, work.verdicts)
+    # 3. All that it says.
+    _save(connection, work, planned)
+    # 4. The cursor, last: what it has passed is durable in this same transaction.
+    stream = _advanced(connection, work)
+    streams.save(connection, stream)
+    fates = [verdict.fate for _, verdict in planned.verdicts]
+    return PageResult(
+        stream,
+        tracked=sum(fate is not Fate.SKIP for fate in fates),
+        skipped=fates.count(Fate.SKIP),
+        set_aside=len(planned.set_aside),
+    )
+
+
+def commit_reset(
+    connection: Connection, stream: Stream, *, lease: Lease, epoch: int, now: datetime
+) -> Stream:
+    """Drop a dead cursor and begin a full round; every link stays."""
+    hold(connection, stream, lease=lease, epoch=epoch, now=now)
+    fresh = replace(
+        stream, cursor=None, page_cursor=None, round=stream.round + 1, is_full=True, epoch=epoch
+    )
+    streams.save(connection, fresh)
+    return fresh
+
+
+def commit_epoch(
+    connection: Connection, stream: Stream, *, lease: Lease, epoch: int, now: datetime
+) -> Stream:
+    """Let the stream go on under a new approval, and queue again what waited under the old one."""
+    hold(connection, stream, lease=lease, epoch=epoch, now=now)
+    for item_id in links.list_pending(connection, stream):
+        intent = Intent(IntentKind.CREATE, item_id)
+        add_intent(connection, stream, intent, epoch=epoch, now=now)
+    continued = replace(stream, epoch=epoch)
+    streams.save(connection, continued)
+    return continued
+
+
+def hold(
+    connection: Connection, stream: Stream, *, lease: Lease, epoch: int, now: datetime
+) -> None:
+    """Keep any take-over and any withdrawal waiting until this transaction ends."""
+    check_fence(connection, lease)
+    approvals.lock(connection, stream.record_id, epoch=epoch, now=now)
+
+
+def _save(connection: Connection, work: PageWork, planned: Plan) -> None:
+    stream, now = work.stream, work.now
+    links.save(connection, stream, planned.links, now=now)
+    links.follow(connection, stream, planned.known)
+    # In the first round every link is new, so there is nothing that could be unseen.
+    if stream.is_full and stream.round > 1:
+        links.mark_seen(connection, stream, planned.known)
+    verdicts.save(connection, stream, planned.verdicts, now=now)
+    for one in planned.set_aside:
+        quarantine.put(
+            connection,
+            record_id=stream.record_id,
+            object_id=stream.object_id,
+            workload=stream.workload,
+            item_id=one.item_id,
+            reason=one.reason,
+            now=now,
+        )
+    later = now + timedelta(seconds=work.grace_seconds)
+    for intent in planned.intents:
+        not_before = later if intent.kind is IntentKind.VERIFY else now
+        add_intent(connection, stream, intent, epoch=work.epoch, now=now, not_before=not_before)
+    reads = list(work.reads)
+    if work.entries:
+        operation = f"{work.workload.noun}s delta"
+        reads.insert(0, Read(work.asked_at, operation, len(work.entries)))
+    for read in reads:
+        access.record(
+            connection,
+            at=read.at,
+            record_id=stream.record_id,
+            object_id=stream.object_id,
+            workload=stream.workload,
+            operation=read.operation,
+            item_count=read.item_count,
+            epoch=work.epoch,
+            reason="approved mailbox",
+        )
+
+
+def _advanced(connection: Connection, work: PageWork) -> Stream:
+    stream, page = work.stream, work.page
+    known = [entry.folder_id for entry in work.entries if isinstance(entry, Item)]
+    folder_id = next((one for one in known if one), stream.folder_id)
+    stream = replace(stream, epoch=work.epoch, folder_id=folder_id)
+    if page.delta_link is None:
+        return replace(stream, page_cursor=page.next_link)
+    if stream.is_full:
+        braked = _verify_unseen(connection, work)
+        stream = replace(stream.braked_by(braked), is_full=False)
+    return replace(
+        stream,
+        cursor=page.delta_link,
+        page_cursor=None,
+        cursor_at=work.now,
+        # As fresh as the question: what changed while the answer was on its way is not in it.
+        fresh_as_of=work.asked_at,
+    )
+
+
+def _verify_unseen(connection: Connection, work: PageWork) -> Braked | None:
+    """Verify what a complete full round did not list; too many at once pull the brake (law 8)."""
+    stream = work.stream
+    unseen = links.list_unseen(connection, stream) if stream.round > 1 else []
+    total = links.count_here(connection, stream)
+    braked = UNLISTED.check(len(unseen), total)
+    if braked is not None:
+        return braked
+    for item_id in unseen:
+        intent = Intent(IntentKind.VERIFY, item_id)
+        add_intent(connection, stream, intent, epoch=work.epoch, now=work.now)
+    return None

@@ -1,0 +1,216 @@
+"""Bringing one stream up to date: page by page, each committed before the next is asked for.
+
+An empty page of a round that changes nothing is not written at all: its delta link stays in memory,
+and is written beside the next page that holds something, or after a quarter of an hour. Until then
+a restart replays from the older link, which is harmless (law 10).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from cloud.errors import CursorLost
+from kernel.clock import Clock
+from kernel.database import Database
+from kernel.log import get_logger
+from kernel.shards import Lease
+from kernel.workers import Workers
+from sync.eligibility.eligibility import Eligibility
+from sync.eligibility.review import EligibilityReview
+from sync.engine import page_commit
+from sync.engine.leases import Leases
+from sync.engine.page_commit import PageWork
+from sync.engine.page_reading import PageReading
+from sync.engine.permits import Permits
+from sync.engine.workload import Page, Permit, Workload
+from sync.errors import ResetLoop
+from sync.failpoints import EPOCH, PAGE, RESET
+from sync.meter import Meter
+from sync.model.stream import Stream, new_stream
+from sync.store import streams
+
+CURSOR_MINUTES = 15
+MAX_RESETS = 2
+# So few that each is surely done before its claim ends.
+TASKS_AT_ONCE = 40
+
+log = get_logger("sync")
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOutcome:
+    """What came of bringing a stream up to date."""
+
+    stream: Stream
+    fresh_as_of: datetime
+    item_count: int
+    empty_answers: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What stays the same while one stream is brought up to date."""
+
+    workload: Workload[Any]
+    lease: Lease
+    epoch: int
+    address: str
+    permit: Permit
+    grace_seconds: float
+
+
+class StreamPass:
+    """Brings streams up to date; one at a time for each mailbox, as its caller sees to."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        reading: PageReading,
+        permits: Permits,
+        review: EligibilityReview,
+        leases: Leases,
+        workers: Workers,
+        meter: Meter,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._reading = reading
+        self._permits = permits
+        self._review = review
+        self._leases = leases
+        self._workers = workers
+        self._meter = meter
+        # Both by stream id: delta links newer than the stored ones, and streams as they were left.
+        self._newer_links: dict[str, str] = {}
+        self._known: dict[str, tuple[Lease, Stream]] = {}
+
+    async def run(
+        self,
+        workload: Workload[Any],
+        folder: str,
+        eligibility: Eligibility,
+        *,
+        grace_seconds: float,
+    ) -> StreamOutcome:
+        """Bring one folder of a mailbox up to date and carry out what its pages planned.
+
+        Raises what the workload raises, ApprovalWithdrawn, FenceLost, NotOurs and ResetLoop.
+        """
+        approval = eligibility.approval
+        run = _Run(
+            workload,
+            self._leases.of(approval.record_id),
+            approval.epoch,
+            approval.address,
+            self._permits.of(approval.record_id, epoch=approval.epoch, delivery=workload.delivery),
+            grace_seconds,
+        )
+        # 1. The stream as it was left, under the approval that holds now.
+        stream = await self._begin(run, folder, eligibility)
+        link = stream.page_cursor or self._newer_links.get(stream.stream_id) or stream.cursor
+        item_count, empty_answers, resets = 0, 0, 0
+        while True:
+            # 2. A back-fill may take hours, and what Dataverse said may not get older than allowed.
+            await self._review.refresh(self._leases.shards)
+            # 3. One page; a link that the service no longer knows begins a full round.
+            asked_at = self._clock.now()
+            try:
+                page = await workload.page(stream, link=link, permit=run.permit)
+            except CursorLost as error:
+                resets += 1
+                stream = await self._reset(run, stream, resets=resets, error=error)
+                link = None
+                continue
+            self._meter.add("listed", len(page.entries))
+            item_count += len(page.entries)
+            empty_answers += not page.entries
+            # 4. The page is committed with its cursor, and only then carried out.
+            if self._is_idle(stream, page):
+                if page.delta_link is not None:
+                    self._newer_links[stream.stream_id] = page.delta_link
+            else:
+                stream = await self._commit(run, stream, page, asked_at=asked_at)
+                await self._carry_out(stream.record_id)
+            # 5. The end of the round, or the next page.
+            if page.delta_link is not None:
+                self._known[stream.stream_id] = (run.lease, stream)
+                return StreamOutcome(stream, asked_at, item_count, empty_answers)
+            link = page.next_link
+
+    async def _begin(self, run: _Run, folder: str, eligibility: Eligibility) -> Stream:
+        approval = eligibility.approval
+        fresh = new_stream(
+            approval.record_id, approval.object_id, workload=run.workload.name, folder=folder
+        )
+        # While the fence is the same, nobody else moves a stream; only a brake is let go by others.
+        known_under, known_stream = self._known.pop(fresh.stream_id, (None, None))
+        if known_under == run.lease and known_stream is not None and known_stream.brake is None:
+            stream: Stream | None = known_stream
+        else:
+            stream = await self._database.read(lambda c: streams.find(c, fresh.stream_id))
+        if stream is None or stream.epoch == run.epoch:
+            return stream or fresh
+        known, now = stream, self._clock.now()
+        return await self._database.write(
+            lambda c: page_commit.commit_epoch(c, known, lease=run.lease, epoch=run.epoch, now=now),
+            failpoint=EPOCH,
+        )
+
+    async def _reset(self, run: _Run, stream: Stream, *, resets: int, error: CursorLost) -> Stream:
+        if resets > MAX_RESETS:
+            raise ResetLoop(
+                f"The cursor of {stream.folder} was lost {resets} times before a round ended."
+            ) from error
+        log.warning("cursor_lost", record_id=stream.record_id, reason=error.message)
+        self._newer_links.pop(stream.stream_id, None)
+        now = self._clock.now()
+        return await self._database.write(
+            lambda c: page_commit.commit_reset(
+                c, stream, lease=run.lease, epoch=run.epoch, now=now
+            ),
+            failpoint=RESET,
+        )
+
+    def _is_idle(self, stream: Stream, page: Page) -> bool:
+        """Return whether a page need not be written (law 10)."""
+        if page.entries:
+            return False
+        if page.delta_link is None:
+            return True
+        if stream.is_full or stream.page_cursor is not None or stream.cursor_at is None:
+            return False
+        return self._clock.now() - stream.cursor_at < timedelta(minutes=CURSOR_MINUTES)
+
+    async def _commit(self, run: _Run, stream: Stream, page: Page, *, asked_at: datetime) -> Stream:
+        found = await self._reading.read(
+            run.workload, stream, page, address=run.address, permit=run.permit
+        )
+        work = PageWork(
+            workload=run.workload,
+            lease=run.lease,
+            epoch=run.epoch,
+            stream=stream,
+            page=page,
+            entries=found.entries,
+            verdicts=found.verdicts,
+            asked_at=asked_at,
+            now=self._clock.now(),
+            grace_seconds=run.grace_seconds,
+            reads=found.reads,
+        )
+        result = await self._database.write(
+            lambda c: page_commit.commit_page(c, work), failpoint=PAGE
+        )
+        self._newer_links.pop(stream.stream_id, None)
+        self._meter.add("tracked", result.tracked)
+        self._meter.add("skipped", result.skipped)
+        return result.stream
+
+    async def _carry_out(self, record_id: str) -> None:
+        """Carry out what is due for a mailbox, so that never more than a page waits."""
+        while await self._workers.run_due(owner=record_id, limit=TASKS_AT_ONCE):
+            pass

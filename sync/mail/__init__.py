@@ -1,0 +1,1 @@
+"""The workload mail: messages of the Inbox become email rows in Dataverse."""

@@ -1,0 +1,1 @@
+"""What people see of mailboxes and may tell them."""

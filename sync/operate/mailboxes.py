@@ -1,0 +1,221 @@
+"""What people see of mailboxes, and what they may tell them: pause, resume, withdraw."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from kernel import approvals, tasks
+from kernel.approvals import PERMIT_SECONDS, Approval, WithdrawalCause
+from kernel.clock import Clock
+from kernel.database import Database
+from kernel.tasks import TaskState
+from sync.errors import MailboxUnknown
+from sync.failpoints import COMMAND
+from sync.model.stream import Stream, brake_reason
+from sync.operate import backlog
+from sync.operate.backlog import BacklogState
+from sync.registry import CREATE_KINDS, KINDS, NOUNS
+from sync.store import access, mailboxes, payloads, quarantine, streams
+from sync.store.mailboxes import MailboxState
+from sync.store.tables import SyncState
+
+
+def list_mailboxes(connection: Connection, *, now: datetime) -> list[dict[str, Any]]:
+    """Return every mailbox that was ever approved, by record id: the shape of docs/contract.md."""
+    states = mailboxes.list_all(connection)
+    chains: dict[tuple[str, str], list[Stream]] = defaultdict(list)
+    for one in streams.list_all(connection):
+        chains[one.record_id, one.object_id].append(one)
+    found = backlog.list_all(connection, now=now)
+    return [
+        _shown(
+            held,
+            states.get(held.record_id),
+            chains.get((held.record_id, held.object_id), []),
+            found.get(held.record_id),
+            now=now,
+        )
+        for held in approvals.list_all(connection)
+    ]
+
+
+def show_mailbox(connection: Connection, record_id: str, *, now: datetime) -> dict[str, Any]:
+    """Return one mailbox with its tasks, quarantine and newest accesses.
+
+    Raises MailboxUnknown when it was never approved.
+    """
+    approval = _known(connection, record_id)
+    chains = streams.list_for(connection, approval.record_id, approval.object_id)
+    state = mailboxes.find(connection, approval.record_id)
+    waiting = backlog.list_all(connection, approval.record_id, now=now).get(approval.record_id)
+    mine = [one for one in tasks.list_for(connection, approval.record_id) if one.kind in KINDS]
+    open_tasks = [one for one in mine if one.state in (*tasks.OPEN_STATES, TaskState.NEEDS_PERSON)]
+    return {
+        **_shown(approval, state, chains, waiting, now=now),
+        "evidence": approval.evidence,
+        "until": _text(approval.until),
+        "tasks": [
+            {
+                "kind": one.kind,
+                "state": one.state,
+                "attempts": one.attempts,
+                "not_before": _text(one.not_before),
+                "cause": one.cause,
+                "reason": one.result,
+                "hint": one.hint,
+                "trying_since": _text(one.trying_since),
+            }
+            for one in open_tasks
+        ],
+        "quarantine": [
+            {"item_id": one.item_id, "reason": one.reason, "first_at": _text(one.first_at)}
+            for one in quarantine.list_for(connection, [approval.record_id])
+        ],
+        "access": [
+            {
+                "at": _text(one.at),
+                "operation": one.operation,
+                "items": one.item_count,
+                "epoch": one.epoch,
+            }
+            for one in access.list_for(connection, approval.record_id, limit=20)
+        ],
+    }
+
+
+async def pause(database: Database, clock: Clock, record_id: str, *, reason: str) -> None:
+    """Let a mailbox rest; returns when no further access can begin."""
+    now = clock.now()
+
+    def write(connection: Connection) -> None:
+        approval = _known(connection, record_id)
+        mailboxes.pause(connection, approval.record_id, reason=reason, now=now)
+
+    await database.write(write, failpoint=COMMAND)
+    await clock.sleep(PERMIT_SECONDS)
+
+
+async def resume(database: Database, clock: Clock, record_id: str) -> bool:
+    """End a person's pause and any brake, and try again what is set aside or needs a person.
+
+    The next visit comes by itself, if the mailbox is approved; returns whether it is.
+    """
+    now = clock.now()
+
+    def write(connection: Connection) -> bool:
+        approval = _known(connection, record_id)
+        mailboxes.resume(connection, approval.record_id, now=now)
+        streams.release_brake(connection, approval.record_id)
+        quarantine.retry(connection, [approval.record_id], kinds=CREATE_KINDS, now=now)
+        tasks.release(
+            connection, now=now, kinds=KINDS, owners=[approval.record_id], epoch=approval.epoch
+        )
+        return approval.is_approved(now)
+
+    return await database.write(write, failpoint=COMMAND)
+
+
+async def withdraw(database: Database, clock: Clock, record_id: str, *, reason: str) -> bool:
+    """Withdraw an approval; returns when no further access can begin, False when there was none.
+
+    A permit given before the commit may still be used for a moment; that moment is waited out.
+    """
+    now = clock.now()
+
+    def write(connection: Connection) -> bool:
+        approval = _known(connection, record_id)
+        epoch = approvals.withdraw(
+            connection,
+            record_id=approval.record_id,
+            cause=WithdrawalCause.PERSON,
+            reason=reason,
+            now=now,
+        )
+        if epoch is None:
+            return False
+        mailboxes.set_state(
+            connection, approval.record_id, state=SyncState.WITHDRAWN, reason=reason, now=now
+        )
+        payloads.forget_mailbox(connection, approval.object_id)
+        return True
+
+    was_approved = await database.write(write, failpoint=COMMAND)
+    await clock.sleep(PERMIT_SECONDS)
+    return was_approved
+
+
+def _known(connection: Connection, record_id: str) -> Approval:
+    found = approvals.find(connection, record_id) or approvals.find(connection, record_id.lower())
+    if found is None:
+        raise MailboxUnknown(
+            f"Mailbox {record_id} was never approved.",
+            hint="`mailbox-guard mailboxes list` shows every mailbox that was.",
+        )
+    return found
+
+
+def _shown(
+    approval: Approval,
+    state: MailboxState | None,
+    chains: Sequence[Stream],
+    waiting: BacklogState | None,
+    *,
+    now: datetime,
+) -> dict[str, Any]:
+    is_approved = approval.is_approved(now)
+    word, reason = _state(approval, state, chains, waiting, now=now)
+    return {
+        "id": approval.record_id,
+        "address": approval.address,
+        "object_id": approval.object_id,
+        "owner": approval.owner_id,
+        "owner_type": approval.owner_type,
+        "approved": is_approved,
+        "epoch": approval.epoch,
+        "state": word,
+        "reason": reason,
+        "fresh_as_of": _text(_fresh_as_of(chains)),
+        "next_at": _text(state.next_at if state is not None and is_approved else None),
+    }
+
+
+def _state(
+    approval: Approval,
+    state: MailboxState | None,
+    chains: Sequence[Stream],
+    waiting: BacklogState | None,
+    *,
+    now: datetime,
+) -> tuple[SyncState, str]:
+    """Return the state in one word and its reason; the approval always has the last word."""
+    if approval.state != approvals.APPROVED:
+        return SyncState.WITHDRAWN, approval.reason
+    if not approval.is_approved(now):
+        return SyncState.WITHDRAWN, "The approval has ended."
+    if state is None or state.state == SyncState.WITHDRAWN:
+        return SyncState.WAITING, ""
+    if state.is_paused:
+        return SyncState.PAUSED, state.reason
+    for one in chains:
+        if one.braked is not None and state.state != SyncState.BRAKE:
+            # A workload that is gone from the registry may have left a stream behind.
+            noun = NOUNS.get(one.workload, "item")
+            return SyncState.BRAKE, brake_reason(one.braked, noun=noun)
+    if state.state == SyncState.SYNCED and waiting is not None:
+        return waiting.state, waiting.reason
+    return state.state, state.reason
+
+
+def _fresh_as_of(chains: Sequence[Stream]) -> datetime | None:
+    """Return as of when all of a mailbox is known: as of its stalest stream."""
+    known = [one.fresh_as_of for one in chains]
+    return min((at for at in known if at is not None), default=None) if all(known) else None
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+"""Running the sync: the loop, one full pass, and what it reports."""

@@ -1,0 +1,317 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from guard.obligations.grant import ATTEMPTS_FOR_FACTS, Grant
+from guard.ports.directory import Person
+from guard.ports.rows import UserRow
+from kernel.clock import FrozenClock
+from kernel.database import Database
+from rules.model.decision import Outcome
+from tests.guard.assembled import SYSTEM_ID, AGuard, a_guard
+from tests.guard.builders import (
+    ADMIN_ID,
+    CEO_OBJECT_ID,
+    MAILBOX_BEFORE,
+    MAILBOX_ID,
+    OBJECT_ID,
+    QUEUE_ID,
+    USER_ID,
+    choice,
+    reference,
+)
+from tests.guard.obligations.decided import committed
+
+APPROVE = {"emailrouteraccessapproval": choice(1)}
+SCHEDULE = {"testemailconfigurationscheduled": True}
+
+
+OWED_BY = committed(Outcome.ALLOW, emailrouteraccessapproval=1)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"username": "anna"},
+        {"emailrouteraccessapproval": 1, "statecode": 1},
+        {"emailrouteraccessapproval": 1, "emailaddress": None},
+        {"emailrouteraccessapproval": 3},
+    ],
+)
+def test_it_is_owed_only_where_a_row_is_newly_approvable(sent: dict[str, Any]) -> None:
+    assert Grant.owed_by(committed(Outcome.ALLOW, **sent)) is None
+
+
+@pytest.fixture
+def guard(database: Database, clock: FrozenClock) -> AGuard:
+    guard = a_guard(database, clock)
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
+    return guard
+
+
+async def test_an_approval_is_granted_after_the_row_was_read_back(guard: AGuard) -> None:
+    answer = await guard.deliver(APPROVE, mode=1, actor=ADMIN_ID)
+    assert answer.body["decision"] == "allow"
+    held = guard.approval()
+    assert held is not None
+    assert (held.state, held.epoch, held.object_id) == ("approved", 1, OBJECT_ID)
+    assert (held.owner_id, held.owner_type, held.address) == (USER_ID, "user", "anna@contoso.com")
+    assert held.evidence["approved_by"] == ADMIN_ID
+    assert held.evidence["decision_id"] == answer.body["decision_id"]
+    (listed,) = guard.decisions()
+    assert [(one["kind"], one["state"]) for one in listed["obligations"]] == [("grant", "done")]
+
+
+async def test_a_synchronous_allow_grants_nothing(guard: AGuard) -> None:
+    assert (await guard.deliver(APPROVE, actor=ADMIN_ID)).status == 200
+    assert guard.approval() is None
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ({"emailrouteraccessapproval": 2}, "does not hold the address approved"),
+        ({"statecode": 1}, "inactive"),
+        ({"emailaddress": "ceo@contoso.com"}, "no longer has the address"),
+        ({"emailaddress": None}, "no address"),
+    ],
+)
+async def test_what_the_row_does_not_say_is_not_granted(
+    guard: AGuard, columns: dict[str, Any], reason: str
+) -> None:
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, **columns)
+    await guard.deliver(APPROVE, mode=1, actor=ADMIN_ID)
+    held = guard.approval()
+    assert held is not None
+    assert held.state == "withdrawn"
+    assert reason in held.reason
+
+
+async def test_nobody_holding_the_address_is_not_approved(guard: AGuard) -> None:
+    guard.receiver.directory.people.clear()
+    await guard.deliver(APPROVE, mode=1, actor=ADMIN_ID)
+    held = guard.approval()
+    assert held is not None
+    assert (held.state, "No user of Entra" in held.reason) == ("withdrawn", True)
+
+
+async def test_several_holders_are_not_approved(guard: AGuard) -> None:
+    twin = Person(QUEUE_ID, "other@contoso.com", None, ("smtp:ANNA@contoso.com",))
+    guard.receiver.directory.people[QUEUE_ID] = twin
+    await guard.deliver(APPROVE, mode=1, actor=ADMIN_ID)
+    held = guard.approval()
+    assert held is not None
+    assert "2 users of Entra" in held.reason
+
+
+async def test_a_users_mailbox_must_be_the_owners_own_object(guard: AGuard) -> None:
+    guard.receiver.rows.users[USER_ID] = UserRow(USER_ID, "anna@contoso.com", CEO_OBJECT_ID)
+    await guard.deliver(APPROVE, mode=1, actor=ADMIN_ID)
+    held = guard.approval()
+    assert held is not None
+    assert held.state == "withdrawn"
+    assert "not to the owner" in held.reason
+
+
+async def test_a_queue_mailbox_needs_no_own_object(guard: AGuard) -> None:
+    queue = {
+        "regardingobjectid__id": QUEUE_ID,
+        "regardingobjectid__type": "queue",
+        "emailaddress": "boss@contoso.com",
+    }
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, **queue)
+    before = MAILBOX_BEFORE | {
+        "emailaddress": "boss@contoso.com",
+        "regardingobjectid": reference("queue", QUEUE_ID),
+    }
+    await guard.deliver(APPROVE, mode=1, actor=ADMIN_ID, before=before)
+    held = guard.approval()
+    assert held is not None
+    assert (held.state, held.owner_type, held.object_id) == ("approved", "queue", CEO_OBJECT_ID)
+
+
+async def test_an_approval_by_a_users_row_reaches_the_mailbox(guard: AGuard) -> None:
+    before = {
+        "internalemailaddress": "anna@contoso.com",
+        "emailrouteraccessapproval": choice(2),
+        "domainname": "anna@contoso.com",
+    }
+    named = {"table": "systemuser", "record_id": USER_ID, "before": before}
+    await guard.deliver(APPROVE, mode=1, actor=ADMIN_ID, **named)
+    held = guard.approval()
+    assert held is not None
+    assert held.state == "approved"
+
+
+async def test_while_the_organisation_is_unknown_nothing_is_granted(guard: AGuard) -> None:
+    guard.receiver.identity.organization_id = None
+    await guard.deliver(APPROVE, mode=1, actor=ADMIN_ID)
+    assert guard.approval() is None
+    (listed,) = guard.decisions()
+    assert listed["obligations"][0]["state"] == "queued"
+
+
+async def test_a_silent_directory_is_asked_again(guard: AGuard) -> None:
+    guard.receiver.directory.is_down = True
+    rejected = await guard.deliver(APPROVE, mode=1, actor=ADMIN_ID)
+    assert rejected.body["decision"] == "reject"
+    assert guard.approval() is None
+
+
+async def test_a_later_withdrawal_wins_over_a_grant_under_way(
+    guard: AGuard, clock: FrozenClock
+) -> None:
+    await guard.receiver.post(body_of(APPROVE))
+    original = guard.receiver.directory.holders_of
+
+    async def meanwhile(address: str) -> Any:
+        guard.receiver.directory.holders_of = original  # type: ignore[method-assign]
+        withdrawn = {"emailrouteraccessapproval": choice(3)}
+        await guard.receiver.post(body_of(withdrawn, before=MAILBOX_BEFORE | APPROVE))
+        guard.receiver.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=3)
+        return await original(address)
+
+    guard.receiver.directory.holders_of = meanwhile  # type: ignore[method-assign]
+    await guard.workers.run_due()
+    assert guard.approval() is None
+    await guard.workers.run_due()
+    held = guard.approval()
+    assert held is not None
+    assert held.state == "withdrawn"
+
+
+def body_of(columns: dict[str, Any], **named: Any) -> bytes:
+    from tests.guard.builders import body
+
+    return body(columns, mode=1, actor=ADMIN_ID, **named)
+
+
+class TestReadingBack:
+    """What is true when the row is read counts, not what the delivery was judged by."""
+
+    async def test_an_approver_who_lost_the_role_meanwhile_has_approved_nothing(
+        self, guard: AGuard
+    ) -> None:
+        answer = await guard.receiver.post(body_of(APPROVE))
+        assert answer.body["decision"] == "allow"
+        guard.receiver.directory.roles.clear()
+        await guard.workers.run_due()
+        held = guard.approval()
+        assert held is not None
+        assert held.state == "withdrawn"
+        assert "approver/qualified did not allow it" in held.reason
+        late, first = guard.decisions()
+        assert (first["id"], late["decision"]) == (answer.body["decision_id"], "reject")
+        assert late["id"] in held.reason
+
+    async def test_a_row_that_would_not_be_allowed_as_it_is_is_not_granted(
+        self, guard: AGuard
+    ) -> None:
+        await guard.receiver.post(body_of(APPROVE))
+        guard.receiver.rows.users[USER_ID] = UserRow(USER_ID, "a.sales@contoso.com", OBJECT_ID)
+        await guard.workers.run_due()
+        held = guard.approval()
+        assert held is not None
+        assert held.state == "withdrawn"
+        assert "would not be allowed: own-address/same-as-upn" in held.reason
+
+    @pytest.mark.parametrize(
+        ("record_id", "found"),
+        [(ADMIN_ID, None), (USER_ID, UserRow(USER_ID, None, OBJECT_ID))],
+        ids=["the approver is not found", "the owner has no sign-in name"],
+    )
+    async def test_what_cannot_be_judged_is_tried_again_and_then_given_up(
+        self, guard: AGuard, clock: FrozenClock, record_id: str, found: UserRow | None
+    ) -> None:
+        await guard.receiver.post(body_of(APPROVE))
+        del guard.receiver.rows.users[record_id]
+        if found is not None:
+            guard.receiver.rows.users[record_id] = found
+        for _ in range(ATTEMPTS_FOR_FACTS - 1):
+            await guard.workers.run_due()
+            assert guard.approval() is None
+            clock.advance(3600)
+        await guard.workers.run_due()
+        held = guard.approval()
+        assert held is not None
+        assert held.state == "withdrawn"
+
+
+class TestWithdrawing:
+    @pytest.fixture
+    async def guard(self, database: Database, clock: FrozenClock) -> AGuard:
+        guard = a_guard(database, clock)
+        guard.receiver.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
+        await guard.deliver(APPROVE, mode=1, actor=ADMIN_ID)
+        return guard
+
+    @pytest.mark.parametrize(
+        "columns",
+        [
+            {"emailrouteraccessapproval": choice(2)},
+            {"statecode": choice(1)},
+            {"emailaddress": None},
+            {"emailaddress": "ceo@contoso.com"},
+        ],
+    )
+    async def test_a_committed_change_takes_the_approval_away_at_once(
+        self, guard: AGuard, columns: dict[str, Any]
+    ) -> None:
+        before = MAILBOX_BEFORE | APPROVE
+        await guard.receiver.post(body_of(columns, before=before))
+        held = guard.approval()
+        assert held is not None
+        assert (held.state, held.epoch) == ("withdrawn", 2)
+
+    async def test_an_unrelated_change_leaves_it(self, guard: AGuard) -> None:
+        before = MAILBOX_BEFORE | APPROVE
+        await guard.deliver({"actdeliverymethod": choice(0)}, mode=1, actor=USER_ID, before=before)
+        held = guard.approval()
+        assert held is not None
+        assert (held.state, held.epoch) == ("approved", 1)
+
+    async def test_a_user_who_is_disabled_takes_it_away(self, guard: AGuard) -> None:
+        before = {"internalemailaddress": "anna@contoso.com", "isdisabled": False}
+        await guard.deliver(
+            {"isdisabled": True},
+            mode=1,
+            actor=ADMIN_ID,
+            table="systemuser",
+            record_id=USER_ID,
+            before=before,
+        )
+        held = guard.approval()
+        assert held is not None
+        assert held.state == "withdrawn"
+
+
+class TestImplicitApproval:
+    async def test_it_is_attributed_to_whoever_scheduled_the_test(self, guard: AGuard) -> None:
+        await guard.deliver(SCHEDULE, actor=ADMIN_ID)
+        answer = await guard.deliver(APPROVE, mode=1, actor=SYSTEM_ID)
+        assert answer.body["decision"] == "allow"
+        held = guard.approval()
+        assert held is not None
+        assert (held.state, held.evidence["approved_by"]) == ("approved", ADMIN_ID)
+
+    async def test_the_schedulers_own_rights_count(self, guard: AGuard) -> None:
+        await guard.deliver(SCHEDULE, actor=USER_ID)
+        answer = await guard.deliver(APPROVE, mode=1, actor=SYSTEM_ID)
+        assert answer.body["decision"] == "reject"
+
+    async def test_without_a_scheduler_it_is_rejected(self, guard: AGuard) -> None:
+        answer = await guard.deliver(APPROVE, actor=SYSTEM_ID)
+        assert answer.status == 403
+        assert answer.body["findings"][0]["rule"] == "unattributed-approval"
+
+    async def test_after_24_hours_it_is_rejected(self, guard: AGuard, clock: FrozenClock) -> None:
+        await guard.deliver(SCHEDULE, actor=ADMIN_ID)
+        clock.advance(24 * 3600 + 1)
+        assert (await guard.deliver(APPROVE, actor=SYSTEM_ID)).status == 403
+
+    async def test_after_another_change_of_the_address_it_is_rejected(self, guard: AGuard) -> None:
+        await guard.deliver(SCHEDULE, actor=ADMIN_ID)
+        moved = MAILBOX_BEFORE | {"emailaddress": "boss@contoso.com"}
+        assert (await guard.deliver(APPROVE, actor=SYSTEM_ID, before=moved)).status == 403

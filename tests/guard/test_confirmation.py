@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from guard.ports.rows import UserRow
+from kernel.clock import FrozenClock
+from kernel.database import Database
+from tests.guard.assembled import AGuard, a_guard
+from tests.guard.builders import (
+    ADMIN_ID,
+    MAILBOX_BEFORE,
+    MAILBOX_ID,
+    QUEUE_ID,
+    choice,
+    context,
+    reference,
+)
+
+MOVED = {"emailaddress": "Anna@contoso.com", "username": "anna"}
+CEO = {"emailaddress": "ceo@contoso.com"}
+
+
+@pytest.fixture
+def guard(database: Database, clock: FrozenClock) -> AGuard:
+    return a_guard(database, clock)
+
+
+async def test_a_committed_change_confirms_the_decision_that_allowed_it(guard: AGuard) -> None:
+    first = await guard.deliver({"username": "anna"})
+    guard.receiver.policies.swap(none_allowed())
+    answer = await guard.deliver({"username": "anna"}, mode=1)
+    assert answer.body["decision"] == "allow"
+    newest = guard.decisions()[0]
+    shown = guard.database.read_now(lambda c: shown_of(c, newest["id"]))
+    assert shown["confirms"] == first.body["decision_id"]
+
+
+@pytest.mark.parametrize(
+    "difference",
+    [
+        {"actor": ADMIN_ID},
+        {"target": {"username": "other"}},
+        {"before": MAILBOX_BEFORE | {"statecode": choice(1)}},
+        {"record_id": QUEUE_ID},
+    ],
+)
+async def test_any_difference_is_decided_anew(guard: AGuard, difference: dict[str, Any]) -> None:
+    await guard.deliver({"username": "anna"})
+    guard.receiver.policies.swap(none_allowed())
+    answer = await guard.deliver(**({"target": {"username": "anna"}, "mode": 1} | difference))
+    assert answer.body["decision"] == "reject"
+
+
+async def test_a_decision_confirms_only_one_change(guard: AGuard) -> None:
+    await guard.deliver({"username": "anna"})
+    await guard.deliver({"username": "anna"}, mode=1)
+    guard.receiver.policies.swap(none_allowed())
+    answer = await guard.deliver({"username": "anna"}, mode=1)
+    assert answer.body["decision"] == "reject"
+
+
+async def test_a_rejected_change_that_was_committed_all_the_same_is_reverted(
+    guard: AGuard,
+) -> None:
+    assert (await guard.deliver(CEO)).status == 403
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, **CEO)
+    await guard.deliver(CEO, mode=1)
+    assert guard.receiver.rows.written[0].columns["emailaddress"] == "anna@contoso.com"
+
+
+async def test_a_deferred_create_is_judged_at_stage_40(guard: AGuard) -> None:
+    columns = {
+        "emailaddress": "new@contoso.com",
+        "emailrouteraccessapproval": choice(0),
+        "regardingobjectid": reference("systemuser", QUEUE_ID),
+    }
+    first = await guard.deliver(columns, message="Create")
+    assert (first.status, first.body["cause"]) == (200, "deferred")
+    guard.receiver.rows.users[QUEUE_ID] = UserRow(QUEUE_ID, "new@contoso.com")
+    good = await guard.deliver(columns, message="Create", mode=1)
+    assert (good.body["decision"], good.body["cause"]) == ("allow", "rules")
+    wrong = columns | {"emailaddress": "ceo@contoso.com"}
+    bad = await guard.deliver(wrong, message="Create", mode=1)
+    assert bad.body["decision"] == "reject"
+
+
+class TestStripped:
+    def posted(self) -> bytes:
+        stripped = context({}, mode=1)
+        for name in ("InputParameters", "PreEntityImages", "PostEntityImages", "ParentContext"):
+            del stripped[name]
+        return json.dumps(stripped).encode()
+
+    async def test_the_committed_row_is_read_and_judged_against_the_mirror(
+        self, guard: AGuard
+    ) -> None:
+        await guard.reconciler.run()
+        guard.receiver.rows.put("mailbox", MAILBOX_ID, **CEO)
+        answer = await guard.receiver.post(self.posted())
+        assert (answer.status, answer.body["decision"]) == (200, "reject")
+        await guard.workers.run_due()
+        assert guard.receiver.rows.written[0].columns["emailaddress"] == "anna@contoso.com"
+
+    async def test_a_legitimate_row_is_allowed(self, guard: AGuard) -> None:
+        await guard.reconciler.run()
+        answer = await guard.receiver.post(self.posted())
+        assert (answer.status, answer.body["decision"]) == (200, "allow")
+
+    async def test_an_unreadable_row_is_examined_later(
+        self, guard: AGuard, clock: FrozenClock
+    ) -> None:
+        await guard.reconciler.run()
+        guard.receiver.rows.put("mailbox", MAILBOX_ID, **CEO)
+        guard.receiver.rows.is_down = True
+        answer = await guard.receiver.post(self.posted())
+        assert (answer.status, answer.body["decision"]) == (200, "reject")
+        await guard.workers.run_due()
+        assert guard.decisions()[0]["obligations"][0]["state"] == "queued"
+        guard.receiver.rows.is_down = False
+        clock.advance(60)
+        await guard.workers.run_due()
+        await guard.workers.run_due()
+        assert guard.receiver.rows.written[0].columns["emailaddress"] == "anna@contoso.com"
+
+    async def test_a_row_that_is_gone_is_recorded(self, guard: AGuard) -> None:
+        guard.receiver.rows.remove("mailbox", MAILBOX_ID)
+        answer = await guard.receiver.post(self.posted())
+        assert (answer.status, answer.body["cause"]) == (200, "stripped")
+
+
+def shown_of(connection: Any, decision_id: str) -> dict[str, Any]:
+    from guard.ledger.listing import get_decision
+
+    return get_decision(connection, decision_id)
+
+
+def none_allowed() -> Any:
+    from rules.load.loader import load_documents
+
+    return load_documents(
+        {
+            "p.yaml": """
+apiVersion: guard/v1
+kind: Policy
+name: none-allowed
+title: Nothing passes
+severity: high
+mode: enforce
+match: {entity: mailbox, operations: [create, update]}
+rules:
+  - id: never
+    require: [{field: statecode, equals: inactive}, {field: statecode, equals: active}]
+    message: Nothing may change.
+"""
+        }
+    )
