@@ -152,6 +152,7 @@ class Graph(Client):
         page_size: int = 50,
         permit: Permit,
         select: Sequence[str] = MESSAGE_SELECT,
+        expand: str = "",
         reason: str = "list changed messages",
     ) -> DeltaPage:
         """Return one page of a folder's delta round, from `link` or from the beginning.
@@ -161,7 +162,7 @@ class Graph(Client):
         """
         if link is None:
             path = f"{_user_path(object_id)}/mailFolders/{segment(folder)}/messages/delta"
-            url = self._service.base_url + path + _selecting(select)
+            url = self._service.base_url + path + _selecting(select, expand)
         else:
             url = self._own_link(link, object_id) or link
         answer = await self._mailbox_get(
@@ -186,6 +187,7 @@ class Graph(Client):
         message_id: str,
         *,
         select: Sequence[str] = (),
+        expand: str = "",
         permit: Permit,
         reason: str = "read a message",
     ) -> Item | None:
@@ -193,7 +195,7 @@ class Graph(Client):
 
         Raises NotThere for any other 404: a mailbox that is gone says nothing about its items.
         """
-        url = self._message_url(object_id, message_id) + _selecting(select)
+        url = self._message_url(object_id, message_id) + _selecting(select, expand)
         try:
             answer = await self._mailbox_get(object_id, url, permit=permit, reason=reason)
         except NotThere as error:
@@ -324,8 +326,8 @@ def _user_path(key: str) -> str:
     return f"/users/{segment(key).replace('%40', '@')}"
 
 
-def _selecting(columns: Sequence[str]) -> str:
-    return query({"$select": columns_of(columns)})
+def _selecting(columns: Sequence[str], expand: str = "") -> str:
+    return query({"$select": columns_of(columns), "$expand": expand or None})
 
 
 def _address_terms(address: str) -> list[str]:

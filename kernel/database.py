@@ -29,7 +29,7 @@ from kernel.errors import SettingInvalid, Unavailable
 from kernel.failpoints import FAILPOINTS, NONE, Failpoints
 from kernel.outage import as_ours
 from kernel.tables import metadata
-from kernel.writer import MAX_BATCH_SECONDS, Answer, Job, Writer
+from kernel.writer import MAX_BATCH_SECONDS, Job, OutcomeSink, Writer
 
 T = TypeVar("T")
 
@@ -166,7 +166,7 @@ class Database:
             job.give_up()
             raise
 
-    def submit(self, fn: Callable[[Connection], T], *, failpoint: str, answer: Answer) -> Job:
+    def submit(self, fn: Callable[[Connection], T], *, failpoint: str, answer: OutcomeSink) -> Job:
         """Let `fn` be run as by `write`, and return the job, which may be given up meanwhile.
 
         For a caller who gathers its own batches and needs neither task nor coroutine for each:

@@ -86,11 +86,10 @@ class AsyncioRunner:
 
     async def _wait(self, seconds: float) -> None:
         """Wait by the clock, or until there is nothing more to wait for."""
-        stopping = asyncio.ensure_future(self._stopping.wait())
-        sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
-        try:
+        async with asyncio.TaskGroup() as group:
+            stopping = group.create_task(self._stopping.wait())
+            sleeping = group.create_task(self._clock.sleep(seconds))
             await asyncio.wait((stopping, sleeping), return_when=asyncio.FIRST_COMPLETED)
-        finally:
             stopping.cancel()
             sleeping.cancel()
 

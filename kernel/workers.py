@@ -15,13 +15,13 @@ from typing import assert_never
 
 from sqlalchemy import Connection
 
-from kernel import tasks
+from kernel import claims
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.errors import ApprovalWithdrawn, Bug, FenceLost, GuardError
 from kernel.failpoints import failpoint
 from kernel.log import get_logger
-from kernel.tasks import Task, TaskCause, TaskReason, TaskState
+from kernel.tasks import TRYING, Task, TaskCause, TaskReason, TaskState
 
 CLAIM = failpoint("tasks.claim", "Tasks are claimed by a worker.")
 RELEASE = failpoint("tasks.release", "The claims of a process that is dead are ended.")
@@ -92,7 +92,7 @@ class Workers:
         clock: Clock,
         handlers: Mapping[str, Handler],
         *,
-        claim_seconds: float = tasks.CLAIM_SECONDS,
+        claim_seconds: float = claims.CLAIM_SECONDS,
     ) -> None:
         self._claim_seconds = claim_seconds
         self._database = database
@@ -106,7 +106,7 @@ class Workers:
         """
         kinds, now = list(self._handlers), self._clock.now()
         released = await self._database.write(
-            lambda c: tasks.release_claims(c, kinds, now=now), failpoint=RELEASE
+            lambda c: claims.release_claims(c, kinds, now=now), failpoint=RELEASE
         )
         if released:
             log.info("claims_released", tasks=released)
@@ -127,11 +127,11 @@ class Workers:
         wanted = [kind for kind in (kinds or self._handlers) if kind in self._handlers]
         now = self._clock.now()
         if not await self._database.read(
-            lambda c: tasks.any_due(c, now=now, kinds=wanted, shards=shards, owner=owner)
+            lambda c: claims.any_due(c, now=now, kinds=wanted, shards=shards, owner=owner)
         ):
             return 0
         claimed = await self._database.write(
-            lambda c: tasks.claim(
+            lambda c: claims.claim(
                 c,
                 now=now,
                 limit=limit,
@@ -198,21 +198,21 @@ class Workers:
     def _settle(self, connection: Connection, task: Task, outcome: TaskOutcome) -> None:
         match outcome:
             case Done(result):
-                tasks.finish(connection, task, result=result)
+                claims.finish(connection, task, result=result)
             case Again():
                 self._put_back(connection, task, outcome)
             case NeedsPerson():
-                tasks.stop(connection, task, TaskState.NEEDS_PERSON, _explained(outcome))
+                claims.stop(connection, task, TaskState.NEEDS_PERSON, _explained(outcome))
             case Failed():
-                tasks.stop(connection, task, TaskState.FAILED, _explained(outcome))
+                claims.stop(connection, task, TaskState.FAILED, _explained(outcome))
             case _:
                 assert_never(outcome)
 
     def _put_back(self, connection: Connection, task: Task, outcome: Again) -> None:
         now, why = self._clock.now(), _explained(outcome)
         not_before = outcome.until or now + timedelta(seconds=back_off(task.attempts))
-        tasks.put_back(connection, task, why, not_before=not_before, now=now)
-        if task.is_overdue(now) and outcome.cause in tasks.TRYING:
+        claims.put_back(connection, task, why, not_before=not_before, now=now)
+        if task.is_overdue(now) and outcome.cause in TRYING:
             log.error(
                 "task_overdue",
                 task_id=task.id,

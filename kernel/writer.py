@@ -24,7 +24,7 @@ MAX_BATCH = 256
 MAX_BATCH_SECONDS = 0.005
 
 
-class Answer(Protocol):
+class OutcomeSink(Protocol):
     """Where the outcome of a job goes: a future, or what stands in for one."""
 
     def done(self) -> bool:
@@ -49,7 +49,7 @@ class Job:
         self,
         fn: Callable[[Connection], Any],
         failpoint: str,
-        future: Answer,
+        future: OutcomeSink,
         loop: asyncio.AbstractEventLoop | None,
     ) -> None:
         self.fn = fn

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -233,6 +234,7 @@ class Sandbox:
         cc: tuple[str, ...] = (),
         folder: str = "inbox",
         message_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Message:
         """Let a mail arrive in somebody's mailbox."""
         mail = Arrival(
@@ -243,6 +245,7 @@ class Sandbox:
             cc=cc,
             folder=folder,
             message_id=message_id,
+            headers=headers or {},
             attachments=tuple(seed_mail.attachment(name, data) for name, data in files),
         )
         return self.exchange.deliver(self.mailbox(alias), mail, now=self.clock.now())

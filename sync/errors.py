@@ -6,7 +6,7 @@ from kernel.errors import Conflict, InputRefused, NotFound, Unavailable
 
 
 class ItemUnreadable(InputRefused):
-    """An item of Exchange cannot be understood; it is set aside, and the stream goes on."""
+    """An item cannot be understood; it is set aside, and the stream goes on."""
 
     code = "item-unreadable"
 
@@ -20,7 +20,7 @@ class MailboxUnknown(NotFound):
 class EligibilityUnknown(Unavailable):
     """What Dataverse says of a mailbox is not known, or known no more recently than allowed."""
 
-    code = "standing-unknown"
+    code = "eligibility-unknown"
 
 
 class NotOurs(Conflict):

@@ -5,18 +5,17 @@ from __future__ import annotations
 from kernel.failpoints import failpoint
 
 WITHDRAW = failpoint("sync.withdraw", "Approvals that Dataverse no longer backs are withdrawn.")
-STANDING = failpoint("sync.standing", "What changed in the standing of mailboxes is written down.")
+ELIGIBILITY = failpoint(
+    "sync.eligibility", "What changed in the states of mailboxes is written down."
+)
 PAYLOADS = failpoint(
-    "sync.payloads", "The mails of a page are stored before the page is committed."
+    "sync.payloads", "The new items of a page are stored before the page is committed."
 )
 PAGE = failpoint(
     "sync.page", "A page's links, verdicts, tasks, quarantine and cursor are committed."
 )
 RESET = failpoint("sync.reset", "A lost cursor is dropped and a full round begins.")
-EPOCH = failpoint("sync.epoch", "Mails that still wait are queued again under a new approval.")
-ROW = failpoint("sync.row", "An email row is created in Dataverse.")
-ATTACHMENT = failpoint("sync.attachment", "An attachment is created in Dataverse.")
-COMPLETION = failpoint("sync.completion", "An email row is completed as Received.")
+EPOCH = failpoint("sync.epoch", "Items that still wait are queued again under a new approval.")
 OUTCOME = failpoint("sync.outcome", "The outcome of an intent is written into its link.")
 FRESHNESS = failpoint("sync.freshness", "How fresh the streams are is written down in one batch.")
 TAKE_OVER = failpoint("sync.take-over", "The tasks of a dead process are queued again.")

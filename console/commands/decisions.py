@@ -118,7 +118,7 @@ def _show_text(found: dict[str, Any]) -> str:
 @click.pass_context
 def retry(ctx: click.Context, decision_ids: tuple[str, ...], of_all: bool) -> int:
     """Exit 0 when there were any, 1 when there were none; the serving process carries them out."""
-    from guard.obligations.table import OBLIGATIONS
+    from guard.obligations.table import KINDS
     from kernel.clock import SystemClock
     from kernel.tasks import release
     from kernel.workers import LET_GO_ON
@@ -126,10 +126,10 @@ def retry(ctx: click.Context, decision_ids: tuple[str, ...], of_all: bool) -> in
     if of_all == bool(decision_ids):
         raise click.UsageError("Name the decisions, or say --all.")
     owners = None if of_all else [one.lower() for one in decision_ids]
-    now, kinds = SystemClock().now(), [one.kind for one in OBLIGATIONS]
+    now = SystemClock().now()
     with open_prepared(settings_of(ctx)) as database:
         count = database.write_now(
-            lambda c: release(c, now=now, kinds=kinds, owners=owners), failpoint=LET_GO_ON
+            lambda c: release(c, now=now, kinds=KINDS, owners=owners), failpoint=LET_GO_ON
         )
     if not count:
         click.echo("No obligation needs a person.")

@@ -13,6 +13,8 @@ from console.output import Output, emit, output_option
 from kernel.clock import SystemClock
 from kernel.settings import Settings
 
+POLICIES_SECONDS = 1.0
+
 
 @click.group(help="Run the sync loop alone.")
 def sync() -> None:
@@ -35,18 +37,24 @@ def run(ctx: click.Context, once: bool, outputs: Sequence[Output]) -> int:
 
 
 async def _once(settings: Settings) -> dict[str, Any]:
+    from console.policy_folder import PolicyFolder
     from console.wiring.sync import sync_alone
     from sync.engine.holder import ONCE
     from sync.run.once import once
 
+    clock = SystemClock()
+    policies = PolicyFolder.of(settings, clock)
     with open_prepared(settings) as database:
-        async with sync_alone(settings, database, SystemClock(), role=ONCE) as opened:
+        async with sync_alone(
+            settings, database, clock, role=ONCE, policies=lambda: policies.current
+        ) as opened:
             report = await once(opened)
     return report.to_json()
 
 
 async def _loop(settings: Settings) -> None:
     from console.locks import exclusive
+    from console.policy_folder import PolicyFolder
     from console.serving import stop_on_signals
     from console.wiring.readiness import SCHEMA_SECONDS, Readiness
     from console.wiring.sync import sync_alone
@@ -55,12 +63,16 @@ async def _loop(settings: Settings) -> None:
     from sync.run.loop import Loop
 
     clock = SystemClock()
+    policies = PolicyFolder.of(settings, clock)
     with exclusive(sqlite_file(settings), "loop"), open_prepared(settings) as database:
         stop = asyncio.Event()
         stop_on_signals(stop)
-        async with sync_alone(settings, database, clock, role=LOOP) as opened:
+        async with sync_alone(
+            settings, database, clock, role=LOOP, policies=lambda: policies.current
+        ) as opened:
             readiness, watch = Readiness(database), AsyncioRunner(clock)
             runner, loop = AsyncioRunner(clock, may_call=readiness.is_ready), Loop(opened)
+            watch.every(POLICIES_SECONDS, policies.refresh, name="policy folder")
             watch.every(SCHEMA_SECONDS, readiness.look_at_schema, name="schema")
             loop.start(runner)
             click.echo("The sync loop runs; interrupt it to end it.", err=True)

@@ -1,6 +1,7 @@
 """Pages of docs/ that are made from the code, so that they cannot fall behind it.
 
-Each function returns the whole text of a page; a test holds that the committed page is that text.
+Each function returns the whole text of a page, also where only a table of it is made; a test holds
+that the committed page is that text.
 `python -m console.reference --write` makes them anew, `--check` names those that are stale.
 """
 
@@ -14,7 +15,7 @@ from console.reference.errors import errors_page
 from console.reference.failpoints import failpoints_page
 from console.reference.lint import lint_page
 from console.reference.metrics import metrics_page
-from console.reference.operators import operators_page
+from console.reference.operators import operators_page, policies_page
 from console.reference.settings import settings_page
 from console.reference.tasks import tasks_page
 
@@ -26,6 +27,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "lint.md": lint_page,
     "metrics.md": metrics_page,
     "operators.md": operators_page,
+    "policies.md": policies_page,
     "settings.md": settings_page,
     "tasks.md": tasks_page,
 }

@@ -1,8 +1,9 @@
-"""docs/operators.md: every operator with what it takes, what it fits, and an example."""
+"""What docs/ says of operators: a page with an example of each, and the table in the tutorial."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from console.reference.table import table
@@ -23,6 +24,8 @@ under *fails* it does not. How rules, errors and empty fields go together stands
 catalogue says that a field has none; it is seldom right, see [lint](lint.md).
 
 """
+_TABLE_BEGINS: Final = "<!-- operators: made by `python -m console.reference --write` -->\n"
+_TABLE_ENDS: Final = "<!-- /operators -->\n"
 _TAKES: Final[Mapping[str, str]] = {
     "one": "one value, `{field: path}` or `{param: name}`",
     "many": "a list, `{list: name}`, `{param: name}`, or `{field: path}` of a list",
@@ -40,6 +43,16 @@ def operators_page() -> str:
         + table(("operator", "holds when"), rows)
         + "".join(_section(each) for each in OPERATORS.values())
     )
+
+
+def policies_page() -> str:
+    """Return docs/policies.md as it stands, with its table of operators made anew."""
+    text = (Path(__file__).parents[2] / "docs" / "policies.md").read_text("utf-8")
+    before, begin, rest = text.partition(_TABLE_BEGINS)
+    _, end, after = rest.partition(_TABLE_ENDS)
+    rows = ((f"`{each.name}`", each.doc, _TAKES[each.takes]) for each in OPERATORS.values())
+    made = table(("operator", "holds when", "takes"), rows)
+    return f"{before}{begin}\n{made}{end}{after}"
 
 
 def _section(each: Operator) -> str:

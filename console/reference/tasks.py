@@ -6,9 +6,13 @@ from collections.abc import Iterable
 
 from console.reference.table import table
 from guard.obligations.table import OBLIGATIONS
-from kernel.tasks import CLAIM_SECONDS, OVERDUE, TaskCause, TaskState
+from kernel.claims import CLAIM_SECONDS
+from kernel.tasks import OVERDUE, TaskCause, TaskState
 from kernel.words import DocumentedWord
 from kernel.workers import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, MOST_UNEXPECTED
+from sync.engine.intent import task_kind
+from sync.model.plan import IntentKind
+from sync.registry import WORKLOADS
 
 _HEAD = """\
 # Tasks
@@ -20,9 +24,11 @@ stand in `mailbox-guard decisions show`; the sync's are *intents* and stand in
 
 """
 
+_VERIFY = "A removal that the source reported is verified by reading the item."
+
 MEANINGS = {one.kind: one.doc for one in OBLIGATIONS} | {
-    "sync.create": "A mail becomes an email row in Dataverse: row, attachments, status.",
-    "sync.verify": "A removal that Exchange reported is verified by reading the item.",
+    **{task_kind(one.name, IntentKind.CREATE): one.effect for one in WORKLOADS},
+    **{task_kind(one.name, IntentKind.VERIFY): _VERIFY for one in WORKLOADS},
 }
 """Every kind of task with what it does; a test walks the kinds that the rooms add."""
 

@@ -181,6 +181,7 @@ class Live:
                 self._database,
                 self._clock,
                 role=LOOP,
+                policies=lambda: self._policies.current,
                 guard=self._connections,
                 mailboxes=self._mailboxes,
             )

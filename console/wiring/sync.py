@@ -16,17 +16,24 @@ from kernel.clock import Clock
 from kernel.database import Database
 from kernel.failpoints import failpoints_from
 from kernel.settings import Settings
-from sync.crm.dataverse import DataverseCrm
+from sync.eligibility.dataverse import DataverseMailboxRows
 from sync.engine.holder import new_holder
-from sync.engine.meter import Meter
-from sync.exchange.graph import GraphExchange
-from sync.run.fleet import MailSync, Ports
+from sync.engine.judging import CurrentPolicies
+from sync.engine.workload import Clients
+from sync.meter import Meter
+from sync.registry import open_workloads
+from sync.run.assembly import Assembly, assemble
 
 
 @asynccontextmanager
 async def sync_alone(
-    settings: Settings, database: Database, clock: Clock, *, role: str
-) -> AsyncIterator[MailSync]:
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    *,
+    role: str,
+    policies: CurrentPolicies,
+) -> AsyncIterator[Assembly]:
     """Yield the sync of a process that has no guard, and close its connections at the end.
 
     Raises what `open_sync` raises, and SettingInvalid for what is missing.
@@ -39,7 +46,13 @@ async def sync_alone(
         if mailboxes is not guard:
             stack.push_async_callback(mailboxes.aclose)
         yield await open_sync(
-            settings, database, clock, role=role, guard=guard, mailboxes=mailboxes
+            settings,
+            database,
+            clock,
+            role=role,
+            policies=policies,
+            guard=guard,
+            mailboxes=mailboxes,
         )
 
 
@@ -49,13 +62,15 @@ async def open_sync(
     clock: Clock,
     *,
     role: str,
+    policies: CurrentPolicies,
     guard: Connections,
     mailboxes: Connections,
-) -> MailSync:
+) -> Assembly:
     """Return the sync of this process, its organisation learnt and checked.
 
-    `role` is `sync.holder.LOOP` or `ONCE`: what the process holds its shards for. Mail is read as
-    `mailboxes`, all else as `guard`.
+    `role` is `sync.engine.holder.LOOP` or `ONCE`: what the process holds its shards for. Mailboxes
+    are read as `mailboxes`, all else as `guard`. `policies` gives the set that judges what they
+    hold.
 
     Raises OrganizationDiffers, CloudError when Dataverse cannot be asked.
     """
@@ -65,11 +80,13 @@ async def open_sync(
     )
     await remember_organization(database, organization)
     meter = Meter()
-    return MailSync(
+    clients = Clients(mailboxes.graph, guard.dataverse, UUID(organization), meter)
+    return assemble(
         database,
         clock,
-        ports=Ports(GraphExchange(mailboxes.graph), DataverseCrm(guard.dataverse, meter)),
-        organization=UUID(organization),
+        workloads=open_workloads(clients),
+        mailbox_rows=DataverseMailboxRows(guard.dataverse, meter),
+        policies=policies,
         holder=new_holder(role),
         meter=meter,
         approval_max_age_seconds=settings.approval_max_age_seconds,

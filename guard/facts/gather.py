@@ -67,18 +67,23 @@ class Gatherer:
 
     async def _are_late(self, waves: list[Coroutine[Any, Any, None]]) -> bool:
         """Run the waves; return whether some had to be given up at the deadline."""
-        tasks = [asyncio.ensure_future(wave) for wave in waves]
         try:
-            done, late = await asyncio.wait(tasks, timeout=self.deadline_seconds)
-        finally:
-            for task in tasks:
-                task.cancel()
-        if late:
-            # A cancelled look-up must have ended before its findings are read.
-            await asyncio.wait(late)
-        for task in done:
-            error = task.exception()
-            if error is not None:
-                # Our own fault; its facts stay unknown, so the rules that read them err.
-                log.error("fact_look_up_failed", exc_info=error)
-        return bool(late)
+            # The group leaves only when every look-up has ended, a cancelled one too: then no
+            # finding changes any more while it is read.
+            async with asyncio.timeout(self.deadline_seconds), asyncio.TaskGroup() as group:
+                for wave in waves:
+                    group.create_task(_looked_up(wave))
+        except TimeoutError:
+            return True
+        return False
+
+
+async def _looked_up(wave: Coroutine[Any, Any, None]) -> None:
+    """Run a wave; what it raises is our own fault, and stops no other.
+
+    Its facts stay unknown, so the rules that read them err.
+    """
+    try:
+        await wave
+    except Exception as error:
+        log.error("fact_look_up_failed", exc_info=error)

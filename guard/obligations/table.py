@@ -18,6 +18,7 @@ OBLIGATIONS: tuple[type[Obligation[Any]], ...] = (
     Grant,
     Revert,
 )
+KINDS = tuple(one.kind for one in OBLIGATIONS)
 
 
 def owed_by(committed: Committed) -> tuple[NewTask, ...]:

@@ -35,18 +35,20 @@ class UnansweredLimit:
 async def ask_each(
     items: Sequence[Item], ask: Callable[[Item], Awaitable[Answer]], *, at_once: int = AT_ONCE
 ) -> list[Answer]:
-    """Return the answers in the order of the items; so many are asked for at once."""
+    """Return the answers in the order of the items; so many are asked for at once.
+
+    Raises what the first question raises that fails; the others are broken off and have ended.
+    """
     turns = asyncio.Semaphore(at_once)
 
     async def one(item: Item) -> Answer:
         async with turns:
             return await ask(item)
 
-    tasks = [asyncio.ensure_future(one(item)) for item in items]
     try:
-        return list(await asyncio.gather(*tasks))
-    finally:
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(one(item)) for item in items]
+    except BaseExceptionGroup as failed:
+        # Whoever asks knows the errors of one question, not of a group.
+        raise failed.exceptions[0] from None
+    return [task.result() for task in asked]

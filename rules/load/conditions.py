@@ -308,9 +308,8 @@ def _pattern(node: Node, content: Any, words: str, scope: Scope) -> LiteralValue
         Pattern(content, caseless=False)
     except PatternInvalid as reason:
         code = "pattern-too-long" if reason.is_too_long else "pattern-invalid"
-        scope.complaints.add(
-            node, code, f"The expression cannot be used: {reason}.", hint="RE2 syntax applies."
-        )
+        said = f"The expression cannot be used: {reason}."
+        scope.complaints.add(node, code, said, hint="RE2 syntax applies.")
         return None
     return LiteralValue(content, words)
 
@@ -363,17 +362,12 @@ def _list_operand(
     operator: Operator, node: Node, name: str, kind: Kind, scope: Scope
 ) -> Operand | None:
     if name not in scope.lists:
-        scope.complaints.add(
-            node,
-            "list-unknown",
-            f"There is no list `{name[:80]}`.",
-            hint=closest(name, scope.lists),
-        )
+        said, hint = f"There is no list `{name[:80]}`.", closest(name, scope.lists)
+        scope.complaints.add(node, "list-unknown", said, hint=hint)
         return None
     if operator.takes != "many" or kind not in _LOOSE:
-        scope.complaints.add(
-            node, "value-misfit", "A named list stands under `in` or `notIn` of a text field."
-        )
+        said = "A named list stands under `in` or `notIn` of a text field."
+        scope.complaints.add(node, "value-misfit", said)
         return None
     return LiteralValue(scope.lists[name].items, f"list {name}", ValueSource.LIST, name)
 

@@ -12,7 +12,9 @@ from typing import Any
 
 from kernel.digest import sha256_hex
 from sandbox.graph.mailboxes import Entry, Mailbox
+from sandbox.graph.messages import extended_shown
 from sandbox.graph.problems import Problem, bad_token
+from sandbox.odata import parse_expand
 
 DEFAULT_PAGE = 10
 LARGEST_PAGE = 1000
@@ -46,6 +48,7 @@ class Link:
     position: int = 0
     opened: bool = False
     select: str = ""
+    expand: str = ""
     change_type: str = ""
     after: str = ""
     filtered: bool = False
@@ -168,6 +171,7 @@ def _item(
         removed_id = entry.immutable_id if link.immutable else entry.mutable_id
         return {**kind, "id": removed_id, "@removed": {"reason": "deleted"}}
     shown = message.as_json(immutable=link.immutable, text_body=text_body)
+    shown |= extended_shown(message, parse_expand(link.expand))
     if faults.partial_updates and link.since > 0 and not entry.created:
         kept = ("@odata.etag", "id", "isRead", "lastModifiedDateTime", "changeKey")
         return {**kind, **{name: shown[name] for name in kept}}
@@ -175,12 +179,14 @@ def _item(
 
 
 def selected(item: Mapping[str, Any], select: str) -> dict[str, Any]:
-    """Return the selected properties; id, etag and annotations always stay."""
+    """Return the selected properties; id, etag, annotations and what was expanded always stay."""
     wanted = {name.strip().casefold() for name in select.split(",") if name.strip()}
     if not wanted:
         return {name: value for name, value in item.items() if name != "internetMessageHeaders"}
     return {
         name: value
         for name, value in item.items()
-        if name.startswith("@") or name == "id" or name.casefold() in wanted
+        if name.startswith("@")
+        or name in ("id", "singleValueExtendedProperties")
+        or name.casefold() in wanted
     }

@@ -15,6 +15,7 @@ from sandbox.graph.messages import (
     Message,
     addressed,
     apply_body,
+    extended_shown,
     read_attachment,
     to_text,
 )
@@ -149,16 +150,10 @@ class Mail:
 
     def _one(self, ask: Ask, mailbox: Mailbox, message: Message, *, status: int = 200) -> Answer:
         body = selected(self._shown(ask, message), ask.options.get("$select", ""))
-        for expansion in parse_expand(ask.options.get("$expand", "")):
-            if expansion.name.casefold() == "attachments":
-                body["attachments"] = [one.as_json() for one in message.attachments]
-            if expansion.name == "singleValueExtendedProperties":
-                wanted = expansion.options.get("$filter", "")
-                body[expansion.name] = [
-                    {"id": key, "value": value}
-                    for key, value in message.extended.items()
-                    if key in wanted
-                ]
+        expansions = parse_expand(ask.options.get("$expand", ""))
+        if any(one.name.casefold() == "attachments" for one in expansions):
+            body["attachments"] = [one.as_json() for one in message.attachments]
+        body |= extended_shown(message, expansions)
         context = f"{ask.base}/$metadata#users('{mailbox.object_id}')/messages/$entity"
         headers = {}
         if status == 201:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
+
+from sandbox.odata import Expansion
 
 
 def opaque_id(prefix: str) -> str:
@@ -93,6 +95,32 @@ class Message:
             text = to_text(shown["body"]["content"])
             shown["body"] = {"contentType": "text", "content": text}
         return shown
+
+
+SENSITIVITY, SIZE = "Integer 0x36", "Integer 0xe08"
+"""The MAPI properties that Graph shows of a message only when they are expanded."""
+# The values of the `Sensitivity` header as PidTagSensitivity counts them.
+_SENSITIVITIES = {"personal": "1", "private": "2", "company-confidential": "3"}
+
+
+def extended_shown(message: Message, expansions: Iterable[Expansion]) -> dict[str, Any]:
+    """Return the extended properties that a request expands, those alone that it names."""
+    found: dict[str, Any] = {}
+    for expansion in expansions:
+        if expansion.name == "singleValueExtendedProperties":
+            wanted = expansion.options.get("$filter", "").casefold()
+            headers = {one["name"].casefold(): one["value"].casefold() for one in message.headers}
+            every = {
+                SENSITIVITY: _SENSITIVITIES.get(headers.get("sensitivity", ""), "0"),
+                SIZE: str(len(str(message.properties))),
+                **message.extended,
+            }
+            found[expansion.name] = [
+                {"id": name, "value": value}
+                for name, value in every.items()
+                if f"'{name}'".casefold() in wanted
+            ]
+    return found
 
 
 def to_text(markup: str) -> str:

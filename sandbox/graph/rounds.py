@@ -89,6 +89,7 @@ class Rounds:
             since=0,
             until=len(mailbox.journal),
             select=ask.options.get("$select", ""),
+            expand=ask.options.get("$expand", ""),
             change_type=ask.options.get("changeType", ask.options.get("changetype", "")),
             after=_received_after(ask.options.get("$filter", "")),
         )

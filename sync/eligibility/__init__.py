@@ -1,1 +1,1 @@
-"""Whether an approved mailbox may be synced by us now."""
+"""Whether an approved mailbox may be synced by us now, as Dataverse says it."""

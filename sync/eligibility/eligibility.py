@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from kernel.approvals import Approval
-from sync.crm.port import ACTIVE, APPROVED, SERVER_SIDE_SYNC, MailboxRow
+from sync.eligibility.port import ACTIVE, APPROVED, MailboxRow
+from sync.model.delivery_method import DeliveryMethod
 
-PROFILE_ACTIVE = "Server-side synchronization owns incoming mail: its server profile is active."
-PROFILE_UNREADABLE = (
-    "Server-side synchronization may own incoming mail: its server profile could not be read. "
-    "Give the app's user the right to read email server profiles."
-)
+_WORDS = {
+    DeliveryMethod.INCOMING: "incoming mail",
+    DeliveryMethod.OUTGOING: "outgoing mail",
+    DeliveryMethod.ACT: "appointments, contacts and tasks",
+}
 
 
-class Ground(StrEnum):
-    """On which ground a mailbox stands."""
+class EligibilityStatus(StrEnum):
+    """What stands in the way of an approved mailbox, if anything does."""
 
-    OURS = "ours"
+    ELIGIBLE = "eligible"
+    """Nothing: at least one workload is ours to sync."""
     MICROSOFT_SYNC = "microsoft-sync"
+    """Microsoft's service syncs whatever we could."""
     UNKNOWN = "unknown"
+    """Whose the mailbox is could not be learnt, so it is not reached."""
     PAUSED = "paused"
+    """A person lets it rest."""
     UNBACKED = "unbacked"
+    """Dataverse no longer backs the approval, which has to be withdrawn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Eligibility:
-    """One approved mailbox, and whether it is ours to sync."""
+    """One approved mailbox and what may be synced of it: `deliveries`, none unless eligible."""
 
     approval: Approval
-    ground: Ground
+    status: EligibilityStatus
     reason: str = ""
+    deliveries: frozenset[DeliveryMethod] = frozenset()
+
+    @property
+    def is_eligible(self) -> bool:
+        """Whether any workload of the mailbox is ours to sync."""
+        return self.status is EligibilityStatus.ELIGIBLE
 
 
 def doubt_about(approval: Approval, row: MailboxRow | None) -> str | None:
@@ -51,19 +63,27 @@ def doubt_about(approval: Approval, row: MailboxRow | None) -> str | None:
     return None
 
 
-def ground_of(row: MailboxRow, active_profiles: frozenset[str] | None) -> tuple[Ground, str]:
-    """Return who works on the mailbox's incoming mail, and why: one engine each.
+def status_of(
+    row: MailboxRow, delivery: DeliveryMethod, active_profiles: frozenset[str] | None
+) -> tuple[EligibilityStatus, str]:
+    """Return whether that part of the mailbox is ours, and why not: one engine each.
 
     `active_profiles` is None when they could not be read; then a profile may be active, and nobody
     knows whose the mailbox is.
     """
-    if row.incoming_delivery != SERVER_SIDE_SYNC or row.profile_id is None:
-        return Ground.OURS, ""
+    if row.profile_id is None or not row.names_server_side_sync(delivery):
+        return EligibilityStatus.ELIGIBLE, ""
+    what = _WORDS[delivery]
     if active_profiles is None:
-        return Ground.UNKNOWN, PROFILE_UNREADABLE
+        return EligibilityStatus.UNKNOWN, (
+            f"Server-side synchronization may own {what}: its server profile could not be read. "
+            "Give the app's user the right to read email server profiles."
+        )
     if row.profile_id.casefold() in active_profiles:
-        return Ground.MICROSOFT_SYNC, PROFILE_ACTIVE
-    return Ground.OURS, ""
+        return EligibilityStatus.MICROSOFT_SYNC, (
+            f"Server-side synchronization owns {what}: its server profile is active."
+        )
+    return EligibilityStatus.ELIGIBLE, ""
 
 
 def eligibility_of(
@@ -71,14 +91,25 @@ def eligibility_of(
     rows: Mapping[str, MailboxRow],
     active_profiles: frozenset[str] | None,
     *,
+    deliveries: Collection[DeliveryMethod],
     is_paused: bool = False,
 ) -> Eligibility:
-    """Return the standing of an approved mailbox; `rows` by lower-case record id."""
+    """Return what may be synced of an approved mailbox; `rows` by lower-case record id.
+
+    `deliveries` are those of the workloads that this installation syncs. One that is Microsoft's
+    leaves the others ours.
+    """
     row = rows.get(approval.record_id.casefold())
     doubt = doubt_about(approval, row)
     if doubt is not None or row is None:
-        return Eligibility(approval, Ground.UNBACKED, doubt or "")
+        return Eligibility(approval, EligibilityStatus.UNBACKED, doubt or "")
     if is_paused:
-        return Eligibility(approval, Ground.PAUSED)
-    ground, reason = ground_of(row, active_profiles)
-    return Eligibility(approval, ground, reason)
+        return Eligibility(approval, EligibilityStatus.PAUSED)
+    found = {one: status_of(row, one, active_profiles) for one in sorted(deliveries)}
+    ours = {one for one, (status, _) in found.items() if status is EligibilityStatus.ELIGIBLE}
+    if ours or not found:
+        return Eligibility(approval, EligibilityStatus.ELIGIBLE, deliveries=frozenset(ours))
+    # What a person can mend is told before what is as it should be.
+    unknown = [one for one in found.values() if one[0] is EligibilityStatus.UNKNOWN]
+    status, reason = (unknown or list(found.values()))[0]
+    return Eligibility(approval, status, reason)

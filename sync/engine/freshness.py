@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,8 +11,8 @@ from sqlalchemy import Connection
 from kernel.clock import Clock
 from kernel.database import Database
 from sync.failpoints import FRESHNESS
+from sync.model.stream import Stream
 from sync.store import mailboxes, streams
-from sync.store.streams import Stream
 
 FLUSH_SECONDS = 60.0
 
@@ -25,7 +26,7 @@ class _Noted:
 
 
 class Freshness:
-    """What looks taught that wrote nothing themselves, until the next batch."""
+    """What visits learnt that wrote nothing themselves, until the next batch."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -35,7 +36,7 @@ class Freshness:
         self._written: dict[str, datetime] = {}
 
     def note(self, stream: Stream, *, fresh_as_of: datetime, empty: int) -> None:
-        """Remember one look at a stream; `stream` is as the database has it."""
+        """Remember one pass over a stream; `stream` is as the database has it."""
         before = self._noted.get(stream.stream_id)
         known = (stream.fresh_as_of, self._written.get(stream.stream_id))
         stored = max((at for at in known if at is not None), default=None)
@@ -57,15 +58,17 @@ class Freshness:
         if not due or max(gains, default=gain_seconds) < gain_seconds:
             return
         self._noted, self._due = {}, {}
-        empty = {one.record_id: one.empty_answers for one in noted.values()}
+        empty: Counter[str] = Counter()
+        for one in noted.values():
+            empty[one.record_id] += one.empty_answers
 
         def save(connection: Connection) -> None:
             streams.save_freshness(
                 connection, {stream_id: one.fresh_as_of for stream_id, one in noted.items()}
             )
-            mailboxes.save_looks(
+            mailboxes.save_visits(
                 connection,
-                {record_id: (at, empty.get(record_id, 0)) for record_id, at in due.items()},
+                {record_id: (at, empty[record_id]) for record_id, at in due.items()},
             )
 
         await self._database.write(save, failpoint=FRESHNESS)

@@ -1,4 +1,4 @@
-"""The kinds of task that the sync adds: its intents."""
+"""Intents as tasks: the kinds that the sync adds, what they carry, and how they are added."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from sqlalchemy import Connection
 from kernel import tasks
 from kernel.shards import shard_of
 from kernel.tables import microseconds
-from kernel.tasks import TaskSubject
-from sync.mail.plan import Intent, IntentKind
-from sync.store.streams import Stream
+from kernel.tasks import TaskCause, TaskSubject
+from kernel.workers import Again
+from sync.errors import NotOurs
+from sync.model.plan import Intent, IntentKind
+from sync.model.stream import Stream
 
-CREATE = "sync.create"
-VERIFY = "sync.verify"
-KINDS = (CREATE, VERIFY)
+
+def task_kind(workload: str, kind: IntentKind) -> str:
+    """Return the kind of the task that carries out such an intent of a workload."""
+    return f"sync.{workload}.{kind}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Target:
 
     record_id: str
     object_id: str
+    workload: str
     stream_id: str
     folder: str
     item_id: str
@@ -49,17 +53,18 @@ def add_intent(
 ) -> bool:
     """Add the task of an intent and return whether it is new.
 
-    A row is made once under each approval: the epoch stands in the key, so that a new approval
-    takes up what waited when the old one was withdrawn. A row that still waits is tried at once
-    when its mail has another version. Every removal is verified anew.
+    An item is written once under each approval: the epoch stands in the key, so that a new approval
+    takes up what waited when the old one was withdrawn. One that still waits is tried at once when
+    its item has another version. Every removal is verified anew.
     """
     subject = TaskSubject(subject_of(stream.object_id, intent.item_id), epoch)
-    kind, key = CREATE, f"{subject.name}/{epoch}"
+    kind, key = task_kind(stream.workload, intent.kind), f"{subject.name}/{epoch}"
     if intent.kind is IntentKind.VERIFY:
-        kind, key = VERIFY, f"{key}/{microseconds(now)}"
+        key = f"{key}/{microseconds(now)}"
     payload = {
         "record_id": stream.record_id,
         "object_id": stream.object_id,
+        "workload": stream.workload,
         "stream_id": stream.stream_id,
         "folder": stream.folder,
         "item_id": intent.item_id,
@@ -88,3 +93,8 @@ def add_intent(
 def subject_of(object_id: str, item_id: str) -> str:
     """Return the subject of the tasks about one item of one Exchange mailbox."""
     return f"{object_id}/{item_id}"
+
+
+def resting(error: NotOurs) -> Again:
+    """Return how a task waits whose mailbox is paused, or another engine's, for now."""
+    return Again(error.message, cause=TaskCause.RESTING, error_code=error.code)

@@ -14,7 +14,6 @@ from kernel.errors import FenceLost
 from kernel.shards import Lease, shard_of
 from kernel.tasks import TaskState
 from sync.engine.holder import is_surely_dead
-from sync.engine.intent import KINDS
 from sync.failpoints import TAKE_OVER
 from sync.store import passes, payloads
 
@@ -22,12 +21,15 @@ PAYLOAD_DAYS = 7
 
 
 class Leases:
-    """What is held under one holder's name."""
+    """What is held under one holder's name; `kinds` are the tasks that belong to the shards."""
 
-    def __init__(self, database: Database, clock: Clock, *, holder: str) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, *, holder: str, kinds: Collection[str]
+    ) -> None:
         self._database = database
         self._clock = clock
         self.holder = holder
+        self._kinds = kinds
         self._held: dict[int, Lease] = {}
 
     @property
@@ -56,7 +58,8 @@ class Leases:
                     shards.release(connection, holder=holder, now=now)
             numbers = None if wanted is None else sorted(wanted)
             leases = shards.claim_shards(connection, holder=self.holder, now=now, wanted=numbers)
-            queue_again(connection, [one.shard for one in leases if one.shard not in held])
+            taken_over = [one.shard for one in leases if one.shard not in held]
+            queue_again(connection, taken_over, kinds=self._kinds)
             payloads.forget_older(connection, now - timedelta(days=PAYLOAD_DAYS))
             passes.forget_older(connection, now - timedelta(days=1))
             return leases
@@ -88,8 +91,8 @@ class Leases:
         self._held.pop(shard, None)
 
 
-def queue_again(connection: Connection, shards: Sequence[int]) -> None:
-    """Queue the tasks that the former holder of these shards had under way.
+def queue_again(connection: Connection, shards: Sequence[int], *, kinds: Collection[str]) -> None:
+    """Queue the tasks of these kinds that the former holder of these shards had under way.
 
     Their fence stays, so that whatever the former holder still answers fails once they are claimed.
     """
@@ -97,7 +100,7 @@ def queue_again(connection: Connection, shards: Sequence[int]) -> None:
         connection.execute(
             update(tasks.tasks)
             .where(
-                tasks.tasks.c.kind.in_(KINDS),
+                tasks.tasks.c.kind.in_(kinds),
                 tasks.tasks.c.state == TaskState.RUNNING,
                 tasks.tasks.c.shard.in_(shards),
             )
@@ -105,12 +108,14 @@ def queue_again(connection: Connection, shards: Sequence[int]) -> None:
         )
 
 
-def hasten(connection: Connection, *, kind: str, owners: Collection[str], now: datetime) -> None:
-    """Let the waiting tasks of a kind be due now."""
+def hasten(
+    connection: Connection, *, kinds: Collection[str], owners: Collection[str], now: datetime
+) -> None:
+    """Let the waiting tasks of these kinds be due now."""
     connection.execute(
         update(tasks.tasks)
         .where(
-            tasks.tasks.c.kind == kind,
+            tasks.tasks.c.kind.in_(kinds),
             tasks.tasks.c.state == TaskState.QUEUED,
             tasks.tasks.c.not_before > now,
             tasks.tasks.c.owner.in_(owners),

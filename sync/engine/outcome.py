@@ -11,17 +11,9 @@ from sqlalchemy import Connection
 
 from kernel.shards import Lease, check_fence
 from sync.engine.intent import Target
-from sync.engine.link import ItemPlace
+from sync.engine.workload import Read
+from sync.model.link import ItemPlace
 from sync.store import access, links, payloads, quarantine
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """One answer of Exchange that held something of a mailbox."""
-
-    at: datetime
-    operation: str
-    item_count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +28,10 @@ class IntentOutcome:
 def record(
     connection: Connection, target: Target, outcome: IntentOutcome, *, lease: Lease, now: datetime
 ) -> None:
-    """Write the outcome of an intent and let go of the mail it was about."""
+    """Write the outcome of an intent and let go of the content that was kept for it.
+
+    Raises FenceLost when the shard has passed to another; then nothing is written.
+    """
     check_fence(connection, lease)
     if outcome.values:
         links.set_outcome(connection, target.object_id, target.item_id, now=now, **outcome.values)
@@ -45,6 +40,7 @@ def record(
             connection,
             record_id=target.record_id,
             object_id=target.object_id,
+            workload=target.workload,
             item_id=target.item_id,
             reason=outcome.set_aside,
             now=now,
@@ -60,13 +56,25 @@ def record_place(
     target: Target,
     place: ItemPlace,
     *,
+    folder: str | None = None,
     lease: Lease,
     now: datetime,
     reads: Sequence[Read] = (),
 ) -> None:
-    """Write where an item is; what else is known of it stays, the mail to be tracked included."""
+    """Write where an item is; what else is known of it stays, the row to be made included.
+
+    `folder` is the stream's folder that it is in now, if it is in one.
+    """
     check_fence(connection, lease)
-    links.set_outcome(connection, target.object_id, target.item_id, now=now, place=place)
+    values: dict[str, Any] = (
+        {"place": place}
+        if folder is None
+        else {
+            "place": place,
+            "folder": folder,
+        }
+    )
+    links.set_outcome(connection, target.object_id, target.item_id, now=now, **values)
     _record_reads(connection, target, reads)
 
 
@@ -77,6 +85,7 @@ def _record_reads(connection: Connection, target: Target, reads: Sequence[Read])
             at=read.at,
             record_id=target.record_id,
             object_id=target.object_id,
+            workload=target.workload,
             operation=read.operation,
             item_count=read.item_count,
             epoch=target.epoch,

@@ -7,9 +7,10 @@ harmless; skipping one is impossible, because nothing else moves a cursor.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -17,17 +18,17 @@ from kernel import approvals
 from kernel.brake import Braked, Release, brake
 from kernel.shards import Lease, check_fence
 from sync.engine.intent import add_intent
-from sync.exchange.port import Page
-from sync.mail.item import Item, UnreadableEntry
-from sync.mail.plan import Intent, IntentKind, Plan, plan
-from sync.mail.verdict import Fate, Verdict
+from sync.engine.workload import Page, Read, Workload
+from sync.model.item import Item, UnreadableEntry
+from sync.model.plan import Intent, IntentKind, Plan
+from sync.model.stream import Stream
+from sync.model.verdict import Fate, Verdict
 from sync.store import access, links, quarantine, streams, verdicts
-from sync.store.streams import Stream
 
 UNLISTED = brake(
     "sync.unlisted",
-    counts="known mails of a folder that a full round does not list",
-    total="known mails of the folder",
+    counts="known items of a folder that a full round does not list",
+    total="known items of the folder",
     release=Release.RESUME,
     stops_at_all=True,
 )
@@ -35,8 +36,13 @@ UNLISTED = brake(
 
 @dataclass(frozen=True, slots=True)
 class PageWork:
-    """Everything that the transaction of a page needs."""
+    """Everything that the transaction of a page needs.
 
+    `asked_at` is when the page was asked for; `grace_seconds` how long a removal waits before it is
+    verified, because most of them are moves. `reads` are the answers needed beside the page.
+    """
+
+    workload: Workload[Any]
     lease: Lease
     epoch: int
     stream: Stream
@@ -46,6 +52,7 @@ class PageWork:
     asked_at: datetime
     now: datetime
     grace_seconds: float
+    reads: Sequence[Read] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +70,15 @@ def commit_page(connection: Connection, work: PageWork) -> PageResult:
 
     Raises FenceLost or ApprovalWithdrawn; then nothing of the page is written.
     """
+    # 1. From here on, a take-over or a withdrawal waits for us, or we fail.
     hold(connection, work.stream, lease=work.lease, epoch=work.epoch, now=work.now)
+    # 2. The plan, against the links as they are inside the transaction.
     ids = [entry.item_id for entry in work.entries]
-    planned = plan(
-        links.find_many(connection, work.stream.object_id, ids), work.entries, work.verdicts
-    )
+    base = links.find_many(connection, work.stream.object_id, ids)
+    planned = work.workload.plan(base, work.entries, work.verdicts)
+    # 3. All that it says.
     _save(connection, work, planned)
+    # 4. The cursor, last: what it has passed is durable in this same transaction.
     stream = _advanced(connection, work)
     streams.save(connection, stream)
     fates = [verdict.fate for _, verdict in planned.verdicts]
@@ -97,7 +107,7 @@ def commit_epoch(
 ) -> Stream:
     """Let the stream go on under a new approval, and queue again what waited under the old one."""
     hold(connection, stream, lease=lease, epoch=epoch, now=now)
-    for item_id in links.list_pending(connection, stream.object_id):
+    for item_id in links.list_pending(connection, stream):
         intent = Intent(IntentKind.CREATE, item_id)
         add_intent(connection, stream, intent, epoch=epoch, now=now)
     continued = replace(stream, epoch=epoch)
@@ -116,14 +126,17 @@ def hold(
 def _save(connection: Connection, work: PageWork, planned: Plan) -> None:
     stream, now = work.stream, work.now
     links.save(connection, stream, planned.links, now=now)
+    links.follow(connection, stream, planned.known)
+    # In the first round every link is new, so there is nothing that could be unseen.
     if stream.is_full and stream.round > 1:
         links.mark_seen(connection, stream, planned.known)
-    verdicts.save(connection, stream.object_id, planned.verdicts, now=now)
+    verdicts.save(connection, stream, planned.verdicts, now=now)
     for one in planned.set_aside:
         quarantine.put(
             connection,
             record_id=stream.record_id,
             object_id=stream.object_id,
+            workload=stream.workload,
             item_id=one.item_id,
             reason=one.reason,
             now=now,
@@ -132,14 +145,19 @@ def _save(connection: Connection, work: PageWork, planned: Plan) -> None:
     for intent in planned.intents:
         not_before = later if intent.kind is IntentKind.VERIFY else now
         add_intent(connection, stream, intent, epoch=work.epoch, now=now, not_before=not_before)
+    reads = list(work.reads)
     if work.entries:
+        operation = f"{work.workload.noun}s delta"
+        reads.insert(0, Read(work.asked_at, operation, len(work.entries)))
+    for read in reads:
         access.record(
             connection,
-            at=work.asked_at,
+            at=read.at,
             record_id=stream.record_id,
             object_id=stream.object_id,
-            operation="messages delta",
-            item_count=len(work.entries),
+            workload=stream.workload,
+            operation=read.operation,
+            item_count=read.item_count,
             epoch=work.epoch,
             reason="approved mailbox",
         )
@@ -160,6 +178,7 @@ def _advanced(connection: Connection, work: PageWork) -> Stream:
         cursor=page.delta_link,
         page_cursor=None,
         cursor_at=work.now,
+        # As fresh as the question: what changed while the answer was on its way is not in it.
         fresh_as_of=work.asked_at,
     )
 
@@ -168,7 +187,7 @@ def _verify_unseen(connection: Connection, work: PageWork) -> Braked | None:
     """Verify what a complete full round did not list; too many at once pull the brake (law 8)."""
     stream = work.stream
     unseen = links.list_unseen(connection, stream) if stream.round > 1 else []
-    total = links.count_here(connection, stream.object_id, stream.folder)
+    total = links.count_here(connection, stream)
     braked = UNLISTED.check(len(unseen), total)
     if braked is not None:
         return braked

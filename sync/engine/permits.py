@@ -1,7 +1,7 @@
 """Permits: asked right before every attempt to reach a mailbox, retries included.
 
-A permit needs an approval under the epoch the work began with, the shard's fence, no pause, and a
-standing that is not too old. Each permit that is given is one request to Exchange.
+A permit needs an approval under the epoch the work began with, the shard's fence, no pause, and an
+eligibility that is not too old. Each permit that is given is one request to Exchange.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from kernel.clock import Clock
 from kernel.database import Database
 from kernel.errors import FenceLost
 from kernel.shards import Lease, shards
-from sync.eligibility.eligibility import Ground
+from sync.eligibility.eligibility import EligibilityStatus
 from sync.eligibility.review import EligibilityReview
 from sync.engine.leases import Leases
-from sync.engine.meter import Meter
+from sync.engine.workload import Permit
 from sync.errors import NotOurs
-from sync.exchange.port import Permit
+from sync.meter import Meter
+from sync.model.delivery_method import DeliveryMethod
 from sync.store import mailboxes
 
 _FENCE = select(shards.c.fence).where(shards.c.shard == bindparam("number"))
@@ -35,33 +36,35 @@ class Permits:
         clock: Clock,
         *,
         leases: Leases,
-        standings: EligibilityReview,
+        review: EligibilityReview,
         meter: Meter,
     ) -> None:
         self._database = database
         self._clock = clock
         self._leases = leases
-        self._standings = standings
+        self._review = review
         self._meter = meter
 
-    def of(self, record_id: str, *, epoch: int) -> Permit:
-        """Return the permit for a mailbox under an epoch, to be asked before each attempt.
+    def of(self, record_id: str, *, epoch: int, delivery: DeliveryMethod) -> Permit:
+        """Return the permit for a part of a mailbox, to be asked before each attempt.
 
-        Asking raises ApprovalWithdrawn, FenceLost, NotOurs or StandingUnknown.
+        Asking raises ApprovalWithdrawn, FenceLost, NotOurs or EligibilityUnknown.
         """
 
         async def permit() -> None:
-            await self.check(record_id, epoch=epoch)
+            await self.check(record_id, epoch=epoch, delivery=delivery)
             self._meter.add("graph_requests")
 
         return permit
 
-    async def check(self, record_id: str, *, epoch: int) -> None:
+    async def check(self, record_id: str, *, epoch: int, delivery: DeliveryMethod) -> None:
         """Pass only while work for that mailbox is allowed; for effects outside of Exchange."""
-        standing = self._standings.of(record_id)
-        if standing.ground is not Ground.OURS:
+        found = self._review.of(record_id)
+        if delivery not in found.deliveries:
+            # An eligible mailbox may be ours in part: then this part is Microsoft's.
+            status = EligibilityStatus.MICROSOFT_SYNC if found.is_eligible else found.status
             raise NotOurs(
-                f"Mailbox {record_id} is not ours to sync now: {standing.ground}.",
+                f"Mailbox {record_id} is not ours to sync now: {status}.",
                 record_id=record_id,
             )
         lease = self._leases.of(record_id)

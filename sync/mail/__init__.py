@@ -1,1 +1,1 @@
-"""The workload mail: items of Exchange become email rows in Dataverse."""
+"""The workload mail: messages of the Inbox become email rows in Dataverse."""

@@ -1,4 +1,4 @@
-"""Items of a delta page: Graph's JSON becomes a small value that the plan can think about."""
+"""Mails of a delta page: Graph's JSON becomes a small value that the plan can think about."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from kernel.digest import digest_of
 from sync.errors import ItemUnreadable
+from sync.model.item import Item, UnreadableEntry
 
 MAX_ID = 1000
 
@@ -17,33 +18,21 @@ MAX_ID = 1000
 WHOLE = frozenset(
     {"internetMessageId", "isDraft", "subject", "body", "toRecipients", "hasAttachments"}
 )
+# With these beside it, all that policies see is there.
+FIELDS = frozenset({"categories", "singleValueExtendedProperties"})
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One entry of a delta page, by its immutable id."""
+class MailItem(Item):
+    """One mail of a delta page; its `shared_id` is the Message-ID."""
 
-    item_id: str
-    removed: bool = False
     is_draft: bool | None = None
-    folder_id: str | None = None
-    message_id: str | None = None
     sender: str | None = None
     subject: str | None = None
     received_at: datetime | None = None
-    is_whole: bool = False
-    version: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadableEntry:
-    """An entry of a delta page that cannot be understood, under the best name it has."""
-
-    item_id: str
-    reason: str
-
-
-def item_from_message(message: Mapping[str, Any]) -> Item:
+def item_from_message(message: Mapping[str, Any]) -> MailItem:
     """Return the item that a delta entry describes; unknown properties are ignored.
 
     Raises ItemUnreadable when the entry has no id or a property of the wrong kind.
@@ -52,21 +41,22 @@ def item_from_message(message: Mapping[str, Any]) -> Item:
     if not isinstance(item_id, str) or not is_plain(item_id):
         raise ItemUnreadable("An entry of the delta page has no usable id.")
     if "@removed" in message:
-        return Item(item_id, removed=True)
-    return Item(
+        return MailItem(item_id, removed=True)
+    return MailItem(
         item_id,
         is_draft=_optional(message, "isDraft", bool),
         folder_id=_optional(message, "parentFolderId", str),
-        message_id=_plain_or_none(_optional(message, "internetMessageId", str)),
+        shared_id=_plain_or_none(_optional(message, "internetMessageId", str)),
         sender=address_of(message.get("from") or message.get("sender")),
         subject=_optional(message, "subject", str),
         received_at=moment_from_text(_optional(message, "receivedDateTime", str)),
         is_whole=message.keys() >= WHOLE,
+        has_fields=message.keys() >= WHOLE | FIELDS,
         version=_version_of(message),
     )
 
 
-def entry_from(message: Any) -> Item | UnreadableEntry:
+def entry_from(message: Any) -> MailItem | UnreadableEntry:
     """Return the item, or the unreadable entry under its id or, without one, its digest."""
     try:
         if not isinstance(message, Mapping):

@@ -10,51 +10,19 @@ Source: Graph's delta query overview (repeats, disorder, `@removed`); laws 6 and
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 
-from sync.engine.link import ItemPlace, Link, LinkState
-from sync.mail.item import Item, UnreadableEntry
-from sync.mail.verdict import Fate, Verdict
-
-
-class IntentKind(StrEnum):
-    """What a planned task does."""
-
-    CREATE = "create"
-    VERIFY = "verify"
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """One effect to carry out for one item, as it was in that version."""
-
-    kind: IntentKind
-    item_id: str
-    version: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SetAside:
-    """One item for the quarantine, with its reason."""
-
-    item_id: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a page comes to. `links` are new or changed ones; `known` were listed again."""
-
-    links: tuple[Link, ...] = ()
-    verdicts: tuple[tuple[str, Verdict], ...] = ()
-    intents: tuple[Intent, ...] = ()
-    set_aside: tuple[SetAside, ...] = ()
-    known: tuple[str, ...] = ()
+from sync.mail.item import MailItem
+from sync.model.item import UnreadableEntry, present
+from sync.model.link import ItemPlace, Link, LinkState
+from sync.model.plan import Intent, IntentKind, Plan, SetAside
+from sync.model.verdict import Fate, Verdict
 
 
 def plan(
-    base: Mapping[str, Link], left: Sequence[Item | UnreadableEntry], right: Mapping[str, Verdict]
+    base: Mapping[str, Link],
+    left: Sequence[MailItem | UnreadableEntry],
+    right: Mapping[str, Verdict],
 ) -> Plan:
     """Return what to remember and to do for a page.
 
@@ -68,11 +36,10 @@ def plan(
     intents: dict[Intent, None] = {}
     set_aside: dict[str, SetAside] = {}
     known: dict[str, None] = {}
-    present = _present(left)
     for entry in left:
         if isinstance(entry, UnreadableEntry):
             set_aside[entry.item_id] = SetAside(entry.item_id, entry.reason)
-    for item in present.values():
+    for item in present(left).values():
         link = base.get(item.item_id)
         if link is not None:
             known[item.item_id] = None
@@ -92,12 +59,16 @@ def plan(
             continue
         links[item.item_id] = Link(
             item.item_id,
-            message_id=item.message_id,
+            shared_id=item.shared_id,
             is_metadata_only=verdict.fate is Fate.METADATA_ONLY,
         )
         intents[Intent(IntentKind.CREATE, item.item_id, item.version)] = None
     for entry in left:
-        if isinstance(entry, Item) and entry.removed and _may_be_gone(base, links, entry.item_id):
+        if (
+            isinstance(entry, MailItem)
+            and entry.removed
+            and _may_be_gone(base, links, entry.item_id)
+        ):
             intents[Intent(IntentKind.VERIFY, entry.item_id)] = None
     return Plan(
         links=tuple(links.values()),
@@ -106,22 +77,6 @@ def plan(
         set_aside=tuple(set_aside.values()),
         known=tuple(known),
     )
-
-
-def waits(link: Link) -> bool:
-    """Return whether a link's row still has to be made; one that is set aside is tried again."""
-    return link.state in (LinkState.PENDING, LinkState.SET_ASIDE)
-
-
-def _present(left: Sequence[Item | UnreadableEntry]) -> dict[str, Item]:
-    """Return one entry for each item that is there: the first whole one, else the last."""
-    present: dict[str, Item] = {}
-    for entry in left:
-        if isinstance(entry, Item) and not entry.removed:
-            seen = present.get(entry.item_id)
-            if seen is None or not seen.is_whole:
-                present[entry.item_id] = entry
-    return present
 
 
 def _may_be_gone(base: Mapping[str, Link], planned: Mapping[str, Link], item_id: str) -> bool:

@@ -19,8 +19,8 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 from cloud.errors import NotThere, RequestRejected
-from sync.crm.port import Crm, EmailRow
 from sync.errors import ItemUnreadable
+from sync.mail.emails.port import EmailRow, EmailRows
 from sync.mail.item import moment_from_text
 from sync.mail.mapping.attachment import attachment_row
 from sync.mail.mapping.email import ATTACHMENTS_MISSING, BODY_CUT, EmailValues
@@ -44,8 +44,8 @@ class MadeRow:
 class RowMaker:
     """Makes rows; the same row is made by one task at a time within this process."""
 
-    def __init__(self, crm: Crm, organization: UUID, *, max_attachment_bytes: int) -> None:
-        self._crm = crm
+    def __init__(self, emails: EmailRows, organization: UUID, *, max_attachment_bytes: int) -> None:
+        self._emails = emails
         self._organization = organization
         self._max_attachment_bytes = max_attachment_bytes
         self._locks: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
@@ -73,11 +73,11 @@ class RowMaker:
                 return True, None
         except RequestRejected:
             # Parties beneath an existing row may be refused before its existence is told (412).
-            existing = await self._crm.email(row_id)
+            existing = await self._emails.email(row_id)
             if existing is None:
                 raise
             return False, existing
-        return False, await self._crm.email(row_id)
+        return False, await self._emails.email(row_id)
 
     async def _create_or_unbound(self, row_id: UUID, columns: Mapping[str, Any]) -> bool:
         """Create the row; return whether that was new.
@@ -86,12 +86,12 @@ class RowMaker:
         part.
         """
         try:
-            return await self._crm.create_email(row_id, columns)
+            return await self._emails.create_email(row_id, columns)
         except NotThere:
             addressed = unbound(columns)
             if addressed == columns:
                 raise
-            return await self._crm.create_email(row_id, addressed)
+            return await self._emails.create_email(row_id, addressed)
 
     async def _finish(self, row_id: UUID, values: EmailValues, attached: list[Attached]) -> None:
         is_missing = False
@@ -101,10 +101,10 @@ class RowMaker:
         if values.is_cut and not is_missing:
             notifications = BODY_CUT
         try:
-            await self._crm.complete_email(row_id, notifications=notifications)
+            await self._emails.complete_email(row_id, notifications=notifications)
         except RequestRejected:
             # Another process may have completed the same row between our steps.
-            existing = await self._crm.email(row_id)
+            existing = await self._emails.email(row_id)
             if existing is None or existing.is_open:
                 raise
 
@@ -125,7 +125,7 @@ class RowMaker:
             attachment_row, row_id, attachment, content
         )
         try:
-            await self._crm.create_attachment(attachment_id, columns)
+            await self._emails.create_attachment(attachment_id, columns)
         except RequestRejected:
             # Blocked file types and sizes are the organisation's own settings; the mail comes in.
             return False

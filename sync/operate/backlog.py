@@ -15,7 +15,7 @@ from sqlalchemy import Connection, and_, func, or_, select
 
 from kernel.approvals import approvals
 from kernel.tasks import OPEN_STATES, OVERDUE, TaskCause, TaskState, tasks
-from sync.engine.intent import CREATE, KINDS
+from sync.registry import CREATE_KINDS, KINDS
 from sync.store import quarantine
 from sync.store.tables import SyncState
 from sync.store.tables import quarantine as set_aside
@@ -44,16 +44,16 @@ class _Left:
 def list_all(
     connection: Connection, record_id: str | None = None, *, now: datetime
 ) -> dict[str, BacklogState]:
-    """Return what there is, by record id; of one mailbox only, if it is named."""
+    """Return the backlogs there are, by record id; of one mailbox only, if it is named."""
     left = _left(connection, record_id)
     quarantined = _quarantined(connection, record_id)
     return {
-        one: _trouble(one, left.get(one, []), quarantined.get(one, 0), now=now)
+        one: _state_of(one, left.get(one, []), quarantined.get(one, 0), now=now)
         for one in left.keys() | quarantined.keys()
     }
 
 
-def _trouble(
+def _state_of(
     record_id: str, left: Sequence[_Left], quarantined: int, *, now: datetime
 ) -> BacklogState:
     waiting = [one for one in left if one.state in OPEN_STATES]
@@ -105,8 +105,12 @@ def _left(connection: Connection, record_id: str | None) -> dict[str, list[_Left
 
     What is left under an approval that has ended is not for the present one to explain.
     """
-    is_set_aside = and_(tasks.c.kind == CREATE, tasks.c.subject.in_(quarantine.subjects()))
-    waits = and_(tasks.c.kind == CREATE, tasks.c.state.in_(OPEN_STATES), tasks.c.cause.is_not(None))
+    is_set_aside = and_(tasks.c.kind.in_(CREATE_KINDS), tasks.c.subject.in_(quarantine.subjects()))
+    waits = and_(
+        tasks.c.kind.in_(CREATE_KINDS),
+        tasks.c.state.in_(OPEN_STATES),
+        tasks.c.cause.is_not(None),
+    )
     alike = (tasks.c.state, tasks.c.cause, tasks.c.result, tasks.c.hint)
     statement = (
         select(tasks.c.owner, *alike, func.count(), func.min(tasks.c.trying_since))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,31 +14,33 @@ from kernel.approvals import PERMIT_SECONDS, Approval, WithdrawalCause
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.tasks import TaskState
-from sync.engine.intent import CREATE, KINDS
 from sync.errors import MailboxUnknown
 from sync.failpoints import COMMAND
+from sync.model.stream import Stream, brake_reason
 from sync.operate import backlog
 from sync.operate.backlog import BacklogState
+from sync.registry import CREATE_KINDS, KINDS, NOUNS
 from sync.store import access, mailboxes, payloads, quarantine, streams
 from sync.store.mailboxes import MailboxState
-from sync.store.streams import Stream, brake_reason
 from sync.store.tables import SyncState
 
 
 def list_mailboxes(connection: Connection, *, now: datetime) -> list[dict[str, Any]]:
     """Return every mailbox that was ever approved, by record id: the shape of docs/contract.md."""
     states = mailboxes.list_all(connection)
-    chains = {(one.record_id, one.object_id): one for one in streams.list_all(connection)}
+    chains: dict[tuple[str, str], list[Stream]] = defaultdict(list)
+    for one in streams.list_all(connection):
+        chains[one.record_id, one.object_id].append(one)
     found = backlog.list_all(connection, now=now)
     return [
         _shown(
-            one,
-            states.get(one.record_id),
-            chains.get((one.record_id, one.object_id)),
-            found.get(one.record_id),
+            held,
+            states.get(held.record_id),
+            chains.get((held.record_id, held.object_id), []),
+            found.get(held.record_id),
             now=now,
         )
-        for one in approvals.list_all(connection)
+        for held in approvals.list_all(connection)
     ]
 
 
@@ -46,15 +50,13 @@ def show_mailbox(connection: Connection, record_id: str, *, now: datetime) -> di
     Raises MailboxUnknown when it was never approved.
     """
     approval = _known(connection, record_id)
-    stream = streams.find(
-        connection, streams.new_stream(approval.record_id, approval.object_id).stream_id
-    )
+    chains = streams.list_for(connection, approval.record_id, approval.object_id)
     state = mailboxes.find(connection, approval.record_id)
-    trouble = backlog.list_all(connection, approval.record_id, now=now).get(approval.record_id)
+    waiting = backlog.list_all(connection, approval.record_id, now=now).get(approval.record_id)
     mine = [one for one in tasks.list_for(connection, approval.record_id) if one.kind in KINDS]
     open_tasks = [one for one in mine if one.state in (*tasks.OPEN_STATES, TaskState.NEEDS_PERSON)]
     return {
-        **_shown(approval, state, stream, trouble, now=now),
+        **_shown(approval, state, chains, waiting, now=now),
         "evidence": approval.evidence,
         "until": _text(approval.until),
         "tasks": [
@@ -101,7 +103,7 @@ async def pause(database: Database, clock: Clock, record_id: str, *, reason: str
 async def resume(database: Database, clock: Clock, record_id: str) -> bool:
     """End a person's pause and any brake, and try again what is set aside or needs a person.
 
-    The next look comes by itself, if the mailbox is approved; returns whether it is.
+    The next visit comes by itself, if the mailbox is approved; returns whether it is.
     """
     now = clock.now()
 
@@ -109,7 +111,7 @@ async def resume(database: Database, clock: Clock, record_id: str) -> bool:
         approval = _known(connection, record_id)
         mailboxes.resume(connection, approval.record_id, now=now)
         streams.release_brake(connection, approval.record_id)
-        quarantine.retry(connection, [approval.record_id], kind=CREATE, now=now)
+        quarantine.retry(connection, [approval.record_id], kinds=CREATE_KINDS, now=now)
         tasks.release(
             connection, now=now, kinds=KINDS, owners=[approval.record_id], epoch=approval.epoch
         )
@@ -160,13 +162,13 @@ def _known(connection: Connection, record_id: str) -> Approval:
 def _shown(
     approval: Approval,
     state: MailboxState | None,
-    stream: Stream | None,
-    trouble: BacklogState | None,
+    chains: Sequence[Stream],
+    waiting: BacklogState | None,
     *,
     now: datetime,
 ) -> dict[str, Any]:
     is_approved = approval.is_approved(now)
-    word, reason = _state(approval, state, stream, trouble, now=now)
+    word, reason = _state(approval, state, chains, waiting, now=now)
     return {
         "id": approval.record_id,
         "address": approval.address,
@@ -177,7 +179,7 @@ def _shown(
         "epoch": approval.epoch,
         "state": word,
         "reason": reason,
-        "fresh_as_of": _text(stream.fresh_as_of if stream is not None else None),
+        "fresh_as_of": _text(_fresh_as_of(chains)),
         "next_at": _text(state.next_at if state is not None and is_approved else None),
     }
 
@@ -185,8 +187,8 @@ def _shown(
 def _state(
     approval: Approval,
     state: MailboxState | None,
-    stream: Stream | None,
-    trouble: BacklogState | None,
+    chains: Sequence[Stream],
+    waiting: BacklogState | None,
     *,
     now: datetime,
 ) -> tuple[SyncState, str]:
@@ -199,12 +201,20 @@ def _state(
         return SyncState.WAITING, ""
     if state.is_paused:
         return SyncState.PAUSED, state.reason
-    braked = stream.braked if stream is not None else None
-    if braked is not None and state.state != SyncState.BRAKE:
-        return SyncState.BRAKE, brake_reason(braked)
-    if state.state == SyncState.SYNCED and trouble is not None:
-        return trouble.state, trouble.reason
+    for one in chains:
+        if one.braked is not None and state.state != SyncState.BRAKE:
+            # A workload that is gone from the registry may have left a stream behind.
+            noun = NOUNS.get(one.workload, "item")
+            return SyncState.BRAKE, brake_reason(one.braked, noun=noun)
+    if state.state == SyncState.SYNCED and waiting is not None:
+        return waiting.state, waiting.reason
     return state.state, state.reason
+
+
+def _fresh_as_of(chains: Sequence[Stream]) -> datetime | None:
+    """Return as of when all of a mailbox is known: as of its stalest stream."""
+    known = [one.fresh_as_of for one in chains]
+    return min((at for at in known if at is not None), default=None) if all(known) else None
 
 
 def _text(moment: datetime | None) -> str | None:

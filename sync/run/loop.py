@@ -18,12 +18,12 @@ from kernel.failpoints import Crash
 from kernel.log import get_logger
 from kernel.periodic import Runner, end
 from kernel.shards import HEARTBEAT_SECONDS, SHARDS
-from sync.eligibility.eligibility import Eligibility, Ground
+from sync.eligibility.eligibility import Eligibility
 from sync.eligibility.review import REVIEW_AGAIN_SECONDS
 from sync.engine.freshness import FLUSH_SECONDS
-from sync.engine.intent import KINDS
 from sync.failpoints import PASS_ANSWER
-from sync.run.fleet import MailSync
+from sync.run.assembly import Assembly
+from sync.run.full_pass import full_pass
 from sync.run.report import PassReport, Problem, ProblemKind
 from sync.store import passes
 from sync.store.tables import mailboxes
@@ -37,7 +37,7 @@ log = get_logger("sync")
 class Loop:
     """Keeps the mailboxes of the shards it can get up to date until it is stopped."""
 
-    def __init__(self, sync: MailSync, *, refresh_seconds: float = 300.0) -> None:
+    def __init__(self, sync: Assembly, *, refresh_seconds: float = 300.0) -> None:
         self._sync = sync
         self._refresh_seconds = refresh_seconds
         self._visiting: dict[str, asyncio.Task[Any]] = {}
@@ -86,8 +86,8 @@ class Loop:
     async def carry_out_leftovers(self) -> None:
         """Carry out the tasks whose time has come without a new page."""
         shards = self._sync.leases.shards
-        if shards and self._sync.standings.age_seconds <= self._refresh_seconds * 3:
-            await self._sync.workers.run_due(kinds=KINDS, shards=shards)
+        if shards and self._sync.review.age_seconds <= self._refresh_seconds * 3:
+            await self._sync.workers.run_due(shards=shards)
 
     async def idle(self) -> None:
         """Wait until no visit is under way."""
@@ -96,15 +96,15 @@ class Loop:
 
     async def _review(self) -> bool:
         """Read Dataverse again when approvals changed or the reading grew old; False on failure."""
-        standings = self._sync.standings
+        review = self._sync.review
         fleet = await self._sync.database.read(_fleet_mark)
-        if fleet == self._fleet and standings.age_seconds <= self._refresh_seconds:
+        if fleet == self._fleet and review.age_seconds <= self._refresh_seconds:
             return True
         now = self._sync.clock.monotonic()
         if now < self._review_not_before:
             return self._fleet is not None
         try:
-            await standings.review(self._sync.leases.shards)
+            await review.review(self._sync.leases.shards)
         except GuardError as error:
             log.warning("review_failed", error_code=error.code, error=error.message)
             self._review_not_before = now + REVIEW_AGAIN_SECONDS
@@ -115,19 +115,19 @@ class Loop:
 
     def _start_due(self) -> None:
         now = self._sync.clock.now()
-        for standing in self._sync.standings.list_all():
-            record_id = standing.approval.record_id
-            if standing.ground is not Ground.OURS or record_id in self._visiting:
+        for eligibility in self._sync.review.list_all():
+            record_id = eligibility.approval.record_id
+            if not eligibility.is_eligible or record_id in self._visiting:
                 continue
-            due_at = self._sync.passes.due_at(record_id)
+            due_at = self._sync.visits.due_at(record_id)
             if due_at is None or due_at <= now:
-                visit = asyncio.create_task(self._visit(standing), name=f"visit {record_id}")
+                visit = asyncio.create_task(self._visit(eligibility), name=f"visit {record_id}")
                 self._visiting[record_id] = visit
 
-    async def _visit(self, standing: Eligibility) -> None:
-        record_id = standing.approval.record_id
+    async def _visit(self, eligibility: Eligibility) -> None:
+        record_id = eligibility.approval.record_id
         try:
-            await self._sync.passes.visit(standing)
+            await self._sync.visits.visit(eligibility)
         except Exception as error:
             # Not even the state could be written; the next visit is due at once.
             log.error("visit_not_recorded", record_id=record_id, exc_info=error)
@@ -139,7 +139,7 @@ class Loop:
         async with self._passing:
             await self.idle()
             try:
-                report = await self._sync.full_pass(shards)
+                report = await full_pass(self._sync, shards)
             except Crash:
                 raise
             except Exception as error:

@@ -11,7 +11,8 @@ from kernel.log import get_logger
 from kernel.shards import HEARTBEAT_SECONDS, LEASE_SECONDS, SHARDS
 from sync.errors import PassUnanswered
 from sync.failpoints import PASS_REQUEST
-from sync.run.fleet import MailSync
+from sync.run.assembly import Assembly
+from sync.run.full_pass import full_pass
 from sync.run.report import PassReport, together
 from sync.store import passes
 
@@ -21,7 +22,7 @@ CLAIM_AGAIN_SECONDS = 2.0
 log = get_logger("sync")
 
 
-async def once(sync: MailSync, *, patience_seconds: float = 3600.0) -> PassReport:
+async def once(sync: Assembly, *, wait_seconds: float = 3600.0) -> PassReport:
     """Return the report of a full pass over every approved mailbox.
 
     What another living process holds is asked of it, through the database, and waited for.
@@ -41,9 +42,9 @@ async def once(sync: MailSync, *, patience_seconds: float = 3600.0) -> PassRepor
         reports = []
         if held:
             heart = asyncio.create_task(_beat(sync, stopping), name="heartbeat of a pass")
-            reports.append(await sync.full_pass(held))
+            reports.append(await full_pass(sync, held))
         if others:
-            reports += await _others(sync, pass_id, patience_seconds=patience_seconds)
+            reports += await _others(sync, pass_id, wait_seconds=wait_seconds)
         return together(reports)
     except Exception:
         await _take_back(sync, pass_id, None)
@@ -55,7 +56,7 @@ async def once(sync: MailSync, *, patience_seconds: float = 3600.0) -> PassRepor
         await sync.leases.release()
 
 
-async def _beat(sync: MailSync, stopping: asyncio.Event) -> None:
+async def _beat(sync: Assembly, stopping: asyncio.Event) -> None:
     """Keep the leases while the pass takes its time; a beat that fails is tried again."""
     while not stopping.is_set():
         # A real wait on purpose: a clock that is only advanced has no need of a heart.
@@ -68,14 +69,14 @@ async def _beat(sync: MailSync, stopping: asyncio.Event) -> None:
                 log.warning("heartbeat_failed", error_code=error.code, error=error.message)
 
 
-async def _others(sync: MailSync, pass_id: str, *, patience_seconds: float) -> list[PassReport]:
+async def _others(sync: Assembly, pass_id: str, *, wait_seconds: float) -> list[PassReport]:
     """Wait for the answers; a shard whose holder has gone is passed over here instead."""
     reports: list[PassReport] = []
     started = sync.clock.monotonic()
     claim_at = started + CLAIM_AGAIN_SECONDS
     while waiting := await sync.database.read(lambda c: passes.list_open(c, pass_id)):
         elapsed = sync.clock.monotonic() - started
-        if elapsed > max(patience_seconds, LEASE_SECONDS):
+        if elapsed > max(wait_seconds, LEASE_SECONDS):
             raise PassUnanswered(
                 "The process that holds the mailboxes did not answer the request for a pass.",
                 hint="Look at its log, or stop it and run the command again.",
@@ -86,7 +87,7 @@ async def _others(sync: MailSync, pass_id: str, *, patience_seconds: float) -> l
             if free:
                 await _take_back(sync, pass_id, free)
                 taken = set(await sync.leases.claim(free)) & set(free)
-                reports.append(await sync.full_pass(taken))
+                reports.append(await full_pass(sync, taken))
                 continue
         await sync.clock.sleep(POLL_SECONDS)
     answers = await sync.database.read(lambda c: passes.list_answers(c, pass_id))
@@ -94,14 +95,14 @@ async def _others(sync: MailSync, pass_id: str, *, patience_seconds: float) -> l
     return reports + [PassReport.from_json(answer) for answer in answers]
 
 
-async def _free(sync: MailSync, shards: Collection[int]) -> list[int]:
+async def _free(sync: Assembly, shards: Collection[int]) -> list[int]:
     """Return the shards among these that we hold by now, without asking for new ones twice."""
     before = set(sync.leases.shards)
     taken = set(await sync.leases.claim(shards)) - before
     return sorted(taken & set(shards))
 
 
-async def _take_back(sync: MailSync, pass_id: str, shards: Collection[int] | None) -> None:
+async def _take_back(sync: Assembly, pass_id: str, shards: Collection[int] | None) -> None:
     await sync.database.write(
         lambda c: passes.take_back(c, pass_id, shards=shards), failpoint=PASS_REQUEST
     )

@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kernel.words import DocumentedWord
-from sync.engine.meter import COUNTS
+from sync.meter import COUNTS
 
 
 class ProblemKind(DocumentedWord):
     """What kind of thing a pass could not bring to an end."""
 
-    QUARANTINED = "quarantined", "A mail that is set aside."
+    QUARANTINED = "quarantined", "An item that is set aside."
     UNRESOLVED = (
         "unresolved",
         "All else: a mailbox that was not brought up to date, or a task that is not done.",

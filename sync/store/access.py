@@ -1,4 +1,4 @@
-"""The access log: one row for each answer of Exchange that held items. Append only."""
+"""The access log: one row for each answer that held items of a mailbox. Append only."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class Access:
     at: datetime
     record_id: str
     object_id: str
+    workload: str
     operation: str
     item_count: int
     epoch: int
@@ -31,6 +32,7 @@ def record(
     at: datetime,
     record_id: str,
     object_id: str,
+    workload: str,
     operation: str,
     item_count: int,
     epoch: int,
@@ -42,6 +44,7 @@ def record(
             at=at,
             record_id=record_id,
             object_id=object_id,
+            workload=workload,
             operation=operation,
             item_count=item_count,
             epoch=epoch,

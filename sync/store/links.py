@@ -9,13 +9,22 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from kernel.database import insert
-from sync.engine.link import ItemPlace, Link, LinkState
-from sync.store.streams import Stream
+from sync.model.link import ItemPlace, Link, LinkState
+from sync.model.stream import Stream
 from sync.store.tables import links
 
-_CHANGING = ("state", "place", "row_id", "is_metadata_only", "has_weak_key", "round", "changed_at")
+_CHANGING = (
+    "state",
+    "place",
+    "folder",
+    "row_id",
+    "is_metadata_only",
+    "has_weak_key",
+    "round",
+    "changed_at",
+)
 
-# Asked for every mail, so it is built once.
+# Asked for every item, so it is built once.
 _FIND = select(links).where(
     links.c.object_id == bindparam("object"), links.c.item_id == bindparam("item")
 )
@@ -42,6 +51,7 @@ def save(connection: Connection, stream: Stream, found: Iterable[Link], *, now: 
     values = [
         {
             "object_id": stream.object_id,
+            "workload": stream.workload,
             "folder": stream.folder,
             "round": stream.round,
             "changed_at": now,
@@ -69,10 +79,29 @@ def mark_seen(connection: Connection, stream: Stream, ids: Collection[str]) -> N
         )
 
 
+def follow(connection: Connection, stream: Stream, ids: Collection[str]) -> None:
+    """Count these known items among those of the stream's folder, wherever they were before.
+
+    Without it an item that moved from one folder of a workload into another would be held against
+    the folder that it left. Where nothing moved, no row changes.
+    """
+    if ids:
+        connection.execute(
+            update(links)
+            .where(
+                links.c.object_id == stream.object_id,
+                links.c.item_id.in_(ids),
+                links.c.folder != stream.folder,
+            )
+            .values(folder=stream.folder)
+        )
+
+
 def list_unseen(connection: Connection, stream: Stream) -> list[str]:
     """Return the items that should be in the folder but were not listed in the full round."""
     statement = select(links.c.item_id).where(
         links.c.object_id == stream.object_id,
+        links.c.workload == stream.workload,
         links.c.folder == stream.folder,
         links.c.place == ItemPlace.HERE,
         links.c.round < stream.round,
@@ -80,24 +109,26 @@ def list_unseen(connection: Connection, stream: Stream) -> list[str]:
     return list(connection.scalars(statement.order_by(links.c.item_id)))
 
 
-def list_pending(connection: Connection, object_id: str) -> list[str]:
-    """Return the items whose row still has to be made, those set aside among them."""
+def list_pending(connection: Connection, stream: Stream) -> list[str]:
+    """Return the items of a stream whose row still has to be made, those set aside among them."""
     statement = select(links.c.item_id).where(
-        links.c.object_id == object_id,
+        links.c.object_id == stream.object_id,
+        links.c.workload == stream.workload,
+        links.c.folder == stream.folder,
         links.c.state.in_((LinkState.PENDING, LinkState.SET_ASIDE)),
     )
     return list(connection.scalars(statement.order_by(links.c.item_id)))
 
 
-def count_here(connection: Connection, object_id: str, folder: str) -> int:
-    """Return how many linked items are in the folder."""
-    return _count(connection, object_id, folder, links.c.place == ItemPlace.HERE)
+def count_here(connection: Connection, stream: Stream) -> int:
+    """Return how many linked items are in the stream's folder."""
+    return _count(connection, stream, links.c.place == ItemPlace.HERE)
 
 
-def count_gone_since(connection: Connection, object_id: str, folder: str, at: datetime) -> int:
-    """Return how many links became tombstones at that moment or later."""
+def count_gone_since(connection: Connection, stream: Stream, at: datetime) -> int:
+    """Return how many links of the folder became tombstones at that moment or later."""
     condition = (links.c.place == ItemPlace.GONE) & (links.c.changed_at >= at)
-    return _count(connection, object_id, folder, condition)
+    return _count(connection, stream, condition)
 
 
 def set_outcome(
@@ -108,7 +139,7 @@ def set_outcome(
     now: datetime,
     **values: Any,
 ) -> None:
-    """Write what became of one item: `state`, `row_id`, `place` or `has_weak_key`."""
+    """Write what became of one item: `state`, `row_id`, `place`, `folder` or `has_weak_key`."""
     connection.execute(
         update(links)
         .where(links.c.object_id == object_id, links.c.item_id == item_id)
@@ -116,9 +147,12 @@ def set_outcome(
     )
 
 
-def _count(connection: Connection, object_id: str, folder: str, condition: Any) -> int:
+def _count(connection: Connection, stream: Stream, condition: Any) -> int:
     statement = select(func.count()).where(
-        links.c.object_id == object_id, links.c.folder == folder, condition
+        links.c.object_id == stream.object_id,
+        links.c.workload == stream.workload,
+        links.c.folder == stream.folder,
+        condition,
     )
     return connection.scalar(statement) or 0
 
@@ -128,7 +162,7 @@ def _link_from_row(row: Row[Any]) -> Link:
         row.item_id,
         state=LinkState(row.state),
         place=ItemPlace(row.place),
-        message_id=row.message_id,
+        shared_id=row.shared_id,
         row_id=row.row_id,
         is_metadata_only=row.is_metadata_only,
         has_weak_key=row.has_weak_key,

@@ -89,12 +89,12 @@ def resume(connection: Connection, record_id: str, *, now: datetime) -> None:
     )
 
 
-def save_looks(connection: Connection, looks: Mapping[str, tuple[datetime, int]]) -> None:
+def save_visits(connection: Connection, visits: Mapping[str, tuple[datetime, int]]) -> None:
     """Write for many mailboxes at once when they are due and how many empty answers they gave.
 
     One that meanwhile is visited no longer stays without a time.
     """
-    if looks:
+    if visits:
         connection.execute(
             update(mailboxes)
             .where(mailboxes.c.record_id == bindparam("id_"))
@@ -106,7 +106,7 @@ def save_looks(connection: Connection, looks: Mapping[str, tuple[datetime, int]]
             ),
             [
                 {"id_": record_id, "next_": next_at, "empty_": empty}
-                for record_id, (next_at, empty) in looks.items()
+                for record_id, (next_at, empty) in visits.items()
             ],
         )
 

@@ -31,6 +31,7 @@ class Quarantined:
 
     object_id: str
     item_id: str
+    workload: str
     record_id: str
     reason: str
     first_at: datetime
@@ -43,6 +44,7 @@ def put(
     *,
     record_id: str,
     object_id: str,
+    workload: str,
     item_id: str,
     reason: str,
     now: datetime,
@@ -52,6 +54,7 @@ def put(
     statement = insert(connection, quarantine).values(
         record_id=record_id,
         object_id=object_id,
+        workload=workload,
         item_id=item_id,
         reason=reason,
         first_at=now,
@@ -82,8 +85,10 @@ def any_for(connection: Connection, records: Collection[str]) -> bool:
     return connection.execute(statement).first() is not None
 
 
-def retry(connection: Connection, records: Collection[str], *, kind: str, now: datetime) -> None:
-    """Let the tasks of that kind for what is set aside of these mailboxes be due now.
+def retry(
+    connection: Connection, records: Collection[str], *, kinds: Collection[str], now: datetime
+) -> None:
+    """Let the tasks of these kinds for what is set aside of these mailboxes be due now.
 
     Only those under the mailboxes' present approvals.
     """
@@ -91,7 +96,7 @@ def retry(connection: Connection, records: Collection[str], *, kind: str, now: d
     connection.execute(
         update(tasks)
         .where(
-            tasks.c.kind == kind,
+            tasks.c.kind.in_(kinds),
             tasks.c.subject.in_(subjects().where(quarantine.c.record_id.in_(records))),
             tasks.c.epoch == present.scalar_subquery(),
             tasks.c.state.in_((TaskState.QUEUED, TaskState.FAILED)),

@@ -3,86 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, case, select, update
 
-from kernel.brake import Braked
 from kernel.database import insert
+from sync.model.stream import Stream
 from sync.store.tables import streams
-
-INBOX = "inbox"
-MAIL = "mail"
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """One delta chain and its bookmark; `is_full` while a full round is under way."""
-
-    stream_id: str
-    record_id: str
-    object_id: str
-    workload: str
-    folder: str
-    folder_id: str | None
-    cursor: str | None
-    page_cursor: str | None
-    round: int
-    is_full: bool
-    epoch: int
-    brake: str | None
-    brake_count: int | None
-    brake_total: int | None
-    cursor_at: datetime | None
-    fresh_as_of: datetime | None
-
-    @property
-    def braked(self) -> Braked | None:
-        """The brake that stops the removals of this stream, if one does."""
-        if self.brake is None:
-            return None
-        return Braked(self.brake, self.brake_count or 0, self.brake_total or 0)
-
-    def braked_by(self, braked: Braked | None) -> Stream:
-        """Return the stream with that brake, or without any."""
-        if braked is None:
-            return replace(self, brake=None, brake_count=None, brake_total=None)
-        return replace(self, brake=braked.name, brake_count=braked.count, brake_total=braked.total)
-
-
-def brake_reason(braked: Braked) -> str:
-    """Return what a pulled brake of a stream tells people."""
-    return f"A full round listed {braked.total - braked.count} of {braked.total} known mails."
-
-
-def new_stream(record_id: str, object_id: str, *, folder: str = INBOX) -> Stream:
-    """Return a stream that was never read: its first round is a full one."""
-    return Stream(
-        stream_id=f"{record_id}/{object_id}/{MAIL}/{folder}",
-        record_id=record_id,
-        object_id=object_id,
-        workload=MAIL,
-        folder=folder,
-        folder_id=None,
-        cursor=None,
-        page_cursor=None,
-        round=1,
-        is_full=True,
-        epoch=0,
-        brake=None,
-        brake_count=None,
-        brake_total=None,
-        cursor_at=None,
-        fresh_as_of=None,
-    )
 
 
 def find(connection: Connection, stream_id: str) -> Stream | None:
     """Return the stream, if it was ever read."""
     row = connection.execute(select(streams).where(streams.c.stream_id == stream_id)).first()
     return None if row is None else _stream_from_row(row)
+
+
+def list_for(connection: Connection, record_id: str, object_id: str) -> list[Stream]:
+    """Return every stream of one mailbox, whatever its workload."""
+    rows = connection.execute(
+        select(streams)
+        .where(streams.c.record_id == record_id, streams.c.object_id == object_id)
+        .order_by(streams.c.stream_id)
+    )
+    return [_stream_from_row(row) for row in rows]
 
 
 def list_all(connection: Connection) -> list[Stream]:

@@ -67,16 +67,18 @@ streams = Table(
     Column("fresh_as_of", Instant),
 )
 
-# One item and its row. Immutable ids are case-sensitive, and so is Text on both databases.
+# One item and its row. An id is unique within a mailbox whatever the workload; immutable ids are
+# case-sensitive, and so is Text on both databases. `folder` is the one that listed it last.
 links = Table(
     "sync_links",
     metadata,
     Column("object_id", Text, nullable=False),
     Column("item_id", Text, nullable=False),
+    Column("workload", Text, nullable=False),
     Column("folder", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("place", Text, nullable=False),
-    Column("message_id", Text),
+    Column("shared_id", Text),
     Column("row_id", Text),
     Column("is_metadata_only", Boolean, nullable=False),
     Column("has_weak_key", Boolean, nullable=False),
@@ -92,6 +94,7 @@ verdicts = Table(
     metadata,
     Column("object_id", Text, nullable=False),
     Column("item_id", Text, nullable=False),
+    Column("workload", Text, nullable=False),
     Column("fate", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("rule", Text),
@@ -104,6 +107,7 @@ quarantine = Table(
     metadata,
     Column("object_id", Text, nullable=False),
     Column("item_id", Text, nullable=False),
+    Column("workload", Text, nullable=False),
     Column("record_id", Text, nullable=False, index=True),
     Column("reason", Text, nullable=False),
     Column("first_at", Instant, nullable=False),
@@ -112,7 +116,7 @@ quarantine = Table(
     PrimaryKeyConstraint("object_id", "item_id"),
 )
 
-# The mails of a page until their rows are made: compressed JSON, gone with the outcome.
+# The items of a page until their rows are made: compressed JSON, gone with the outcome.
 payloads = Table(
     "sync_payloads",
     metadata,
@@ -131,6 +135,7 @@ access = Table(
     Column("at", Instant, nullable=False),
     Column("record_id", Text, nullable=False, index=True),
     Column("object_id", Text, nullable=False),
+    Column("workload", Text, nullable=False),
     Column("operation", Text, nullable=False),
     Column("item_count", Integer, nullable=False),
     Column("epoch", Integer, nullable=False),

@@ -8,13 +8,14 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from kernel.database import insert
-from sync.mail.verdict import Fate, Verdict
+from sync.model.stream import Stream
+from sync.model.verdict import Fate, Verdict
 from sync.store.tables import verdicts
 
 
 def save(
     connection: Connection,
-    object_id: str,
+    stream: Stream,
     found: Sequence[tuple[str, Verdict]],
     *,
     now: datetime,
@@ -24,8 +25,9 @@ def save(
         return
     values = [
         {
-            "object_id": object_id,
+            "object_id": stream.object_id,
             "item_id": item_id,
+            "workload": stream.workload,
             "fate": verdict.fate,
             "reason": verdict.reason,
             "rule": verdict.rule,

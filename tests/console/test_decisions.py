@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from guard.ledger.entry import Effects, Entry, NewTask
 from guard.ledger.stored import StoredLedger, mask
+from kernel import claims
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.ids import new_id
+from kernel.tasks import TaskCause, TaskReason, TaskState
 from tests.console.conftest import TEST, Run
 
 ANNAS = "11111111-1111-4111-8111-111111111111"
@@ -309,3 +311,45 @@ async def test_a_test_drafted_from_a_confirmation_is_of_what_it_confirms(
     drafted = run("decisions", "to-test", confirmation.id)
     assert drafted.code == 0
     assert drafted.out == run("decisions", "to-test", ledger[0]).out
+
+
+class TestRetry:
+    """Obligations that need a person go on when a person says so."""
+
+    @pytest.fixture
+    def stopped(self, ledger: list[str], guard_database: Database, clock: FrozenClock) -> str:
+        """The id of the decision whose revert needs a person."""
+
+        def stop(connection: Connection) -> None:
+            [task] = claims.claim(connection, now=clock.now(), limit=1)
+            why = TaskReason(TaskCause.REFUSED, "No access.", "access-refused", "Give the right.")
+            claims.stop(connection, task, TaskState.NEEDS_PERSON, why)
+
+        guard_database.write_now(stop, failpoint=TEST)
+        return ledger[1]
+
+    def test_what_stopped_is_told_with_its_mend(self, run: Run, stopped: str) -> None:
+        [one] = listed(run)[0]["obligations"]
+        assert (one["state"], one["cause"], one["hint"]) == (
+            "needs-person", "refused", "Give the right.",
+        )  # fmt: skip
+        told = run("decisions", "show", stopped).out
+        assert "then   revert: needs-person (No access. Give the right)" in told
+
+    @pytest.mark.parametrize("of_all", [True, False])
+    def test_it_is_queued_again(self, run: Run, stopped: str, of_all: bool) -> None:
+        done = run("decisions", "retry", "--all" if of_all else stopped.upper())
+        assert (done.code, done.out) == (0, "1 obligation will be tried again.\n")
+        [one] = listed(run)[0]["obligations"]
+        assert (one["state"], one["cause"], one["result"]) == ("queued", None, None)
+
+    def test_nothing_to_let_go_on_is_told(self, run: Run, ledger: list[str]) -> None:
+        done = run("decisions", "retry", *ledger)
+        assert (done.code, done.out) == (1, "No obligation needs a person.\n")
+
+    @pytest.mark.parametrize("arguments", [(), ("--all", "d1")])
+    @pytest.mark.usefixtures("guard_database")
+    def test_decisions_are_named_or_all_are_meant(
+        self, run: Run, arguments: tuple[str, ...]
+    ) -> None:
+        assert run("decisions", "retry", *arguments).code == 2

@@ -40,8 +40,8 @@ class Later(Failpoints):
     def __init__(self) -> None:
         self.armed: Failpoints = NONE
 
-    def reach(self, step_name: str, point: str) -> None:
-        self.armed.reach(step_name, point)
+    def reach(self, failpoint: str, moment: str) -> None:
+        self.armed.reach(failpoint, moment)
 
     @property
     def crashed(self) -> bool:

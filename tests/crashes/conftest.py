@@ -8,7 +8,7 @@ import pytest
 
 from sandbox import people
 from tests.crashes.guard_house import House, open_house
-from tests.crashes.sync_house import SyncHouse, open_sync_house
+from tests.crashes.synced_organization import SyncedOrganization, open_synced_organization
 
 KEPT = (people.BOB, people.ANNA, people.CFO)
 
@@ -30,7 +30,7 @@ async def house() -> AsyncIterator[House]:
 
 
 @pytest.fixture
-async def sync_house() -> AsyncIterator[SyncHouse]:
+async def synced() -> AsyncIterator[SyncedOrganization]:
     """An organisation whose mailboxes are synced."""
-    async with open_sync_house() as opened:
+    async with open_synced_organization() as opened:
         yield opened

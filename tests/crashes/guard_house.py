@@ -1,4 +1,4 @@
-"""One organisation and the guard's process beside it, which may die at any named step.
+"""One organisation and the guard's process beside it, which may die at any failpoint.
 
 The sandbox posts to one address for as long as the test lasts. Behind it stands the process of the
 moment: its own database handle, connections, receiver and workers, the ones that `serve` has. When

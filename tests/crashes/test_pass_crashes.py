@@ -1,7 +1,7 @@
-"""A sync pass over the wire: a crash at any of its steps, and every mail is in Dataverse once.
+"""A sync pass over the wire: a crash at any failpoint, and every mail is in Dataverse once.
 
-`tests/sync/test_crashes.py` crashes at every occurrence of every step, over twins. Here the real
-adapters speak to the sandbox, where one pass takes some 400 steps; the occurrences of a step differ
+`tests/sync/test_crashes.py` crashes at every occurrence of every failpoint, over twins. Here the
+real adapters speak to the sandbox, where one pass reaches some 400; the occurrences of one differ
 only in which mail they are about, so the first and the last of each stand for all: nothing done
 yet, and everything else done.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -25,9 +25,9 @@ from sync.run.loop import Loop
 from sync.run.once import once
 from tests.crashes.guard_house import database_url
 from tests.crashes.plays import TRIES, Place, crash_at, places_of
-from tests.crashes.sync_house import LEADING_UP, SyncHouse, SyncProcess
+from tests.crashes.synced_organization import LEADING_UP, SyncedOrganization, SyncProcess
 
-Act = Callable[[SyncHouse], Awaitable[bool]]
+Act = Callable[[SyncedOrganization], Awaitable[bool]]
 BOB, ANNA = people.BOB, people.ANNA
 
 
@@ -36,7 +36,7 @@ class Play:
     """What leads up to the acts, the acts, and how many mails there are in the end.
 
     `is_steady` is off where two processes meet: how often one looks for the other's answer hangs on
-    chance, so only the first occurrence of a step is sure to come again.
+    chance, so only the first occurrence of a failpoint is sure to come again.
     """
 
     acts: Sequence[Act]
@@ -45,61 +45,61 @@ class Play:
     is_steady: bool = True
 
 
-async def a_pass(house: SyncHouse) -> bool:
+async def a_pass(synced: SyncedOrganization) -> bool:
     """Do what `sync run --once` does."""
-    report = await once(house.running.sync)
+    report = await once(synced.running.sync)
     assert report.is_clean, report.problems
     return True
 
 
-async def bob_is_approved(house: SyncHouse) -> bool:
-    house.approve(BOB)
+async def bob_is_approved(synced: SyncedOrganization) -> bool:
+    synced.approve(BOB)
     return True
 
 
-async def anna_is_approved(house: SyncHouse) -> bool:
-    house.approve(ANNA)
+async def anna_is_approved(synced: SyncedOrganization) -> bool:
+    synced.approve(ANNA)
     return True
 
 
-async def anna_is_approved_anew(house: SyncHouse) -> bool:
-    house.withdraw(ANNA)
-    house.approve(ANNA)
+async def anna_is_approved_anew(synced: SyncedOrganization) -> bool:
+    synced.withdraw(ANNA)
+    synced.approve(ANNA)
     return True
 
 
-async def anna_is_rejected_in_dataverse(house: SyncHouse) -> bool:
-    house.set_row(ANNA, emailrouteraccessapproval=3)
+async def anna_is_rejected_in_dataverse(synced: SyncedOrganization) -> bool:
+    synced.set_row(ANNA, emailrouteraccessapproval=3)
     return True
 
 
-async def the_cursor_is_lost(house: SyncHouse) -> bool:
-    house.sandbox.stream_faults("anna").lose_sync_state = 1
+async def the_cursor_is_lost(synced: SyncedOrganization) -> bool:
+    synced.sandbox.stream_faults("anna").lose_sync_state = 1
     return True
 
 
-async def a_loop_is_asked(house: SyncHouse) -> bool:
+async def a_loop_is_asked(synced: SyncedOrganization) -> bool:
     """Let the process of the moment loop while another asks it for a full pass."""
-    asking = house.another()
+    asking = synced.another()
     try:
-        await _asked(house, looping=house.running, asking=asking)
+        await _asked(synced, looping=synced.running, asking=asking)
     finally:
         await asking.end()
     return True
 
 
-async def a_loop_is_asked_by_one_that_dies(house: SyncHouse) -> bool:
+async def a_loop_is_asked_by_one_that_dies(synced: SyncedOrganization) -> bool:
     """The same, but it is the one who asks that may die."""
-    looping = house.another()
+    looping = synced.another()
     try:
-        await _asked(house, looping=looping, asking=house.running)
+        await _asked(synced, looping=looping, asking=synced.running)
     finally:
         await looping.end()
     return True
 
 
-async def _asked(house: SyncHouse, *, looping: SyncProcess, asking: SyncProcess) -> None:
-    asking.sync.clock = PatientClock(house.clock)
+async def _asked(synced: SyncedOrganization, *, looping: SyncProcess, asking: SyncProcess) -> None:
+    asking.sync = replace(asking.sync, clock=PatientClock(synced.clock))
     loop = Loop(looping.sync)
     await loop.beat()
     await loop.beat()
@@ -110,7 +110,7 @@ async def _asked(house: SyncHouse, *, looping: SyncProcess, asking: SyncProcess)
         await asyncio.sleep(0.001)
     if looping.points.crashed:
         # Whoever asked goes on alone once the leases of the dead have run out.
-        house.clock.advance(LEASE_SECONDS + 1)
+        synced.clock.advance(LEASE_SECONDS + 1)
     try:
         assert (await answer).is_clean
     finally:
@@ -163,11 +163,13 @@ PLAYS = {
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", PLAYS)
-async def test_every_mail_arrives_once(sync_house: SyncHouse, tmp_path: Path, name: str) -> None:
-    house, play, trace = sync_house, PLAYS[name], Recorder()
-    await perform(house, database_url(tmp_path / "undisturbed.db"), play, trace)
-    expected = house.end_state()
-    await house.stop()
+async def test_every_mail_arrives_once(
+    synced: SyncedOrganization, tmp_path: Path, name: str
+) -> None:
+    play, trace = PLAYS[name], Recorder()
+    await perform(synced, database_url(tmp_path / "undisturbed.db"), play, trace)
+    expected = synced.end_state()
+    await synced.stop()
     assert len(expected["emails"]) == len({email[0] for email in expected["emails"]}) == play.mails
     assert {email[2:5] for email in expected["emails"]} == {(1, 4, False)}
     assert expected["left"] == []
@@ -178,40 +180,40 @@ async def test_every_mail_arrives_once(sync_house: SyncHouse, tmp_path: Path, na
         places = [place for place in places if place.occurrence == 1]
     for number, place in enumerate(places):
         url = database_url(tmp_path / f"{number}.db")
-        died = await perform(house, url, play, crash_at(place))
+        died = await perform(synced, url, play, crash_at(place))
         assert died, f"{place} was not reached again"
-        found = house.end_state()
+        found = synced.end_state()
         if found != expected:
             differing[str(place)] = {
                 part: (found[part], expected[part])
                 for part in expected
                 if found[part] != expected[part]
             }
-        await house.stop()
+        await synced.stop()
     assert differing == {}
 
 
-async def perform(house: SyncHouse, url: str, play: Play, points: Failpoints) -> bool:
+async def perform(synced: SyncedOrganization, url: str, play: Play, points: Failpoints) -> bool:
     """Play it on an empty database; return whether the process died."""
-    house.begin(url)
+    synced.begin(url)
     for act in play.lead_up:
-        assert await act(house)
-    house.running.points.armed = points
+        assert await act(synced)
+    synced.running.points.armed = points
     died = False
     for act in play.acts:
         for _ in range(TRIES):
             try:
-                is_through = await act(house)
+                is_through = await act(synced)
             except Crash:
                 is_through = False
-            if house.running.points.crashed:
+            if synced.running.points.crashed:
                 died = True
-                await house.restart()
+                await synced.restart()
             if is_through:
                 break
         else:
             raise AssertionError(f"This act never was through: {act}")
-    house.running.points.armed = NONE
+    synced.running.points.armed = NONE
     return died
 
 

@@ -15,7 +15,7 @@ from kernel.failpoints import COMMIT_MOMENTS, SEND_MOMENTS, Recorder
 from tests.crashes import guard_plays, test_pass_crashes
 from tests.crashes.guard_house import House, database_url
 from tests.crashes.plays import perform
-from tests.crashes.sync_house import LEADING_UP, SyncHouse
+from tests.crashes.synced_organization import LEADING_UP, SyncedOrganization
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("kernel", "rules", "cloud", "guard", "sync", "console")
@@ -78,7 +78,7 @@ def test_a_remote_write_without_a_failpoint_cannot_be_made(
 
 
 async def test_the_crash_tests_come_past_every_failpoint(
-    house: House, sync_house: SyncHouse, tmp_path: Path
+    house: House, synced: SyncedOrganization, tmp_path: Path
 ) -> None:
     trace = Recorder()
     for number, told in enumerate(guard_plays.PLAYS.values()):
@@ -87,8 +87,8 @@ async def test_the_crash_tests_come_past_every_failpoint(
         await house.stop()
     for number, play in enumerate(test_pass_crashes.PLAYS.values()):
         url = database_url(tmp_path / f"sync-{number}.db")
-        await test_pass_crashes.perform(sync_house, url, play, trace)
-        await sync_house.stop()
+        await test_pass_crashes.perform(synced, url, play, trace)
+        await synced.stop()
 
     reached: dict[str, set[str]] = {}
     for name in trace.reached:

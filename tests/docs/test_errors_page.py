@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from collections import defaultdict
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from sqlalchemy import Connection
 
 from console.reference.errors import error_classes
 from console.reference.rooms import ROOMS, is_ours, modules
-from kernel.errors import GuardError
+from kernel import tasks
+from kernel.clock import FrozenClock
+from kernel.database import Database
+from kernel.errors import ApprovalWithdrawn, GuardError
+from kernel.tasks import Task, TaskState
+from kernel.workers import CLAIM, Done, Workers
 from rules.syntax.complaint import CODES
 from tests.docs.pages import DOCS, first_cells, page
 
@@ -86,3 +96,43 @@ def test_every_complaint_of_the_loader_has_a_listed_code() -> None:
             if isinstance(node, ast.keyword) and node.arg == "code":
                 used |= {one.value for one in ast.walk(node.value) if isinstance(one, ast.Constant)}
     assert {one for one in used if isinstance(one, str) and one} <= set(CODES)
+
+
+async def test_try_again_is_what_workers_do(
+    open_database: Callable[..., Database], clock: FrozenClock
+) -> None:
+    """The column of the page beside what becomes of a task whose handler raises the error."""
+    database, classes = open_database(), {each.code: each for each in error_classes()}
+
+    async def raising(task: Task) -> Done:
+        raise _made(classes[task.key], until=clock.now())
+
+    def fill(connection: Connection) -> None:
+        for code in classes:
+            tasks.add(connection, kind="odd", key=code, payload={}, owner="d", now=clock.now())
+
+    database.write_now(fill, failpoint=CLAIM)
+    await Workers(database, clock, {"odd": raising}).run_due(limit=len(classes))
+    found = database.read_now(lambda c: tasks.list_for(c, "d"))
+    said = {code: again for code, again in _try_again()}
+    assert said.keys() == classes.keys()
+    for task in found:
+        is_queued = task.state is TaskState.QUEUED
+        assert said[task.key] == ("yes" if is_queued else "no"), task
+        if not is_queued:
+            # A mailbox that was withdrawn needs nobody: the next approval brings its own tasks.
+            is_withdrawn = issubclass(classes[task.key], ApprovalWithdrawn)
+            ended = TaskState.FAILED if is_withdrawn else TaskState.NEEDS_PERSON
+            assert (task.state, task.error_code) == (ended, task.key), task
+
+
+def _made(each: type[GuardError], *, until: datetime) -> GuardError:
+    takes_until = "until" in inspect.signature(each.__init__).parameters
+    return each("Said.", until=until) if takes_until else each("Said.")
+
+
+def _try_again() -> Iterator[tuple[str, str]]:
+    for line in page("errors.md").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 5 and cells[0].startswith("`"):
+            yield cells[0].strip("`"), cells[3]

@@ -6,7 +6,7 @@ from console.reference.rooms import modules
 from console.reference.tasks import MEANINGS
 from guard.obligations.table import OBLIGATIONS
 from kernel.tasks import TaskCause, TaskState
-from sync.engine.intent import KINDS
+from sync.registry import KINDS
 from tests.docs.pages import first_cells, page
 
 TEXT = page("tasks.md")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from kernel import tasks
+from kernel import claims, tasks
 from kernel.database import Database
 from kernel.errors import FenceLost
 from kernel.failpoints import failpoint
@@ -19,7 +19,7 @@ from tests.conftest import NOON
 
 STEP = failpoint("tests.task", "A task of the storage tests.")
 WHY = TaskReason(TaskCause.REFUSED, "made", "access-refused", "Give the right.")
-LATER = NOON + timedelta(seconds=tasks.CLAIM_SECONDS)
+LATER = NOON + timedelta(seconds=claims.CLAIM_SECONDS)
 
 
 def add(database: Database, key: str = "k1", **changes: Any) -> bool:
@@ -29,15 +29,15 @@ def add(database: Database, key: str = "k1", **changes: Any) -> bool:
 
 def claim(database: Database, **changes: Any) -> list[Task]:
     given = {"now": NOON, "limit": 100, **changes}
-    return database.write_now(lambda c: tasks.claim(c, **given), failpoint=STEP)
+    return database.write_now(lambda c: claims.claim(c, **given), failpoint=STEP)
 
 
 def finish(database: Database, task: Task, state: TaskState = TaskState.DONE) -> None:
     def end(connection: Connection) -> None:
         if state is TaskState.DONE:
-            tasks.finish(connection, task, result="made")
+            claims.finish(connection, task, result="made")
         else:
-            tasks.stop(connection, task, state, WHY)
+            claims.stop(connection, task, state, WHY)
 
     database.write_now(end, failpoint=STEP)
 
@@ -46,7 +46,7 @@ def put_back(database: Database, task: Task, *, not_before: datetime, **changes:
     why = TaskReason(changes.pop("cause", TaskCause.UNFINISHED), "busy")
     now = changes.pop("now", NOON)
     database.write_now(
-        lambda c: tasks.put_back(c, task, why, not_before=not_before, now=now), failpoint=STEP
+        lambda c: claims.put_back(c, task, why, not_before=not_before, now=now), failpoint=STEP
     )
 
 
@@ -100,9 +100,9 @@ def test_a_task_is_not_due_before_its_time(database: Database) -> None:
 def test_a_claim_takes_only_what_it_names(database: Database, other: dict[str, Any]) -> None:
     add(database, shard=3)
     assert claim(database, **other) == []
-    assert not database.read_now(lambda c: tasks.any_due(c, now=NOON, **other))
+    assert not database.read_now(lambda c: claims.any_due(c, now=NOON, **other))
     wanted = {"kinds": ["revert"], "shards": [3], "owner": "d1"}
-    assert database.read_now(lambda c: tasks.any_due(c, now=NOON, **wanted))
+    assert database.read_now(lambda c: claims.any_due(c, now=NOON, **wanted))
     assert claim(database, **wanted)
 
 
@@ -146,7 +146,7 @@ def test_released_claims_pass_on_at_once_and_the_late_worker_fails(database: Dat
     first, second = claim(database, kinds=["revert"])
     finish(database, first)
     claim(database, kinds=["mail"])
-    release = partial(tasks.release_claims, kinds=["revert"], now=NOON)
+    release = partial(claims.release_claims, kinds=["revert"], now=NOON)
     assert database.write_now(release, failpoint=STEP) == 1
     with pytest.raises(FenceLost):
         finish(database, second)
@@ -280,7 +280,7 @@ class TestRelease:
         [task] = claim(database)
         why = TaskReason(cause, "stopped")
         database.write_now(
-            lambda c: tasks.stop(c, task, TaskState.NEEDS_PERSON, why), failpoint=STEP
+            lambda c: claims.stop(c, task, TaskState.NEEDS_PERSON, why), failpoint=STEP
         )
 
     def release(self, database: Database, **given: Any) -> int:

@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from kernel import tasks
+from kernel import claims, tasks
 from kernel.clock import FrozenClock, SystemClock
 from kernel.database import Database
 from kernel.errors import ApprovalWithdrawn, Bug, FenceLost, NotFound, Unavailable
 from kernel.failpoints import Crash, CrashAt, Recorder, failpoint
-from kernel.tasks import Task, TaskState
+from kernel.tasks import Task, TaskCause, TaskState
 from kernel.workers import (
     AT_ONCE,
     CLAIM,
     FINISH,
     LEAST_SHARE,
+    LONGEST_WAIT_SECONDS,
+    MOST_UNEXPECTED,
     Again,
     Done,
     Failed,
@@ -178,7 +180,7 @@ async def test_a_late_worker_changes_nothing(database: Database, clock: FrozenCl
     """Its claim ran out while it worked, and another worker ended the task."""
 
     async def slow(task: Task) -> Done:
-        clock.advance(tasks.CLAIM_SECONDS)
+        clock.advance(claims.CLAIM_SECONDS)
         await Workers(database, clock, {"revert": answering(Done("by the other"))}).run_due()
         return Done("too late")
 
@@ -196,7 +198,7 @@ async def test_a_task_whose_claim_is_nearly_over_is_not_begun(
     async def slow(task: Task) -> Done:
         begun.append(task.key)
         if len(begun) == AT_ONCE:
-            clock.advance((1 - LEAST_SHARE) * tasks.CLAIM_SECONDS + 1)
+            clock.advance((1 - LEAST_SHARE) * claims.CLAIM_SECONDS + 1)
             every_slot_is_taken.set()
         await every_slot_is_taken.wait()
         return Done()
@@ -243,7 +245,7 @@ async def test_after_a_crash_the_task_is_taken_up_again_as_a_second_attempt(
     database = open_database()
     workers = Workers(database, clock, {"revert": answering(Done())})
     assert await workers.run_due() == 0
-    clock.advance(tasks.CLAIM_SECONDS)
+    clock.advance(claims.CLAIM_SECONDS)
     assert await workers.run_due() == 1
     assert (held(database).state, held(database).attempts) == (TaskState.DONE, 2)
 
@@ -277,3 +279,71 @@ async def test_released_claims_are_carried_out_at_once_as_a_second_attempt(
     assert await workers.release_claims() == 1
     assert await workers.run_due() == 1
     assert held(open_database()).attempts == 2
+
+
+class TestWhatCannotComeRightByItself:
+    async def test_it_stops_at_once_with_code_and_mend(
+        self, database: Database, clock: FrozenClock
+    ) -> None:
+        add(database)
+        error = NotFound("No such row.", hint="Make one.")
+        await Workers(database, clock, {"revert": answering(error)}).run_due()
+        found = held(database)
+        assert (found.state, found.cause) == (TaskState.NEEDS_PERSON, TaskCause.REFUSED)
+        assert (found.result, found.hint) == ("No such row.", "Make one.")
+        assert found.error_code == "not-found"
+
+    async def test_what_nobody_expects_stops_after_a_few_tries(
+        self, database: Database, clock: FrozenClock
+    ) -> None:
+        add(database)
+        workers = Workers(database, clock, {"revert": answering(ValueError("odd"))})
+        for _ in range(MOST_UNEXPECTED):
+            assert held(database).state is TaskState.QUEUED
+            assert await workers.run_due() == 1
+            clock.advance(LONGEST_WAIT_SECONDS)
+        found = held(database)
+        assert (found.state, found.cause) == (TaskState.NEEDS_PERSON, TaskCause.UNEXPECTED)
+        assert found.hint
+        assert await workers.run_due() == 0
+
+    @pytest.mark.parametrize("moment", ["before-commit", "after-commit"])
+    async def test_a_crash_while_it_is_written_down_ends_alike(
+        self, open_database: Callable[..., Database], clock: FrozenClock, moment: str
+    ) -> None:
+        handlers = {"revert": answering(NotFound("No such row.", hint="Make one."))}
+        dying = open_database(CrashAt(f"{FINISH}:{moment}"))
+        add(dying)
+        with pytest.raises(Crash):
+            await Workers(dying, clock, handlers).run_due()
+        database = open_database()
+        clock.advance(claims.CLAIM_SECONDS)
+        await Workers(database, clock, handlers).run_due()
+        found = held(database)
+        assert (found.state, found.hint) == (TaskState.NEEDS_PERSON, "Make one.")
+
+
+class TestWhatIsTriedInVain:
+    async def test_after_a_day_it_says_so_and_is_still_tried(
+        self, database: Database, clock: FrozenClock
+    ) -> None:
+        add(database)
+        workers = Workers(database, clock, {"revert": answering(Unavailable("away"))})
+        with capture_logs() as told:
+            while not held(database).is_overdue(clock.now()):
+                assert await workers.run_due() == 1
+                assert not any(one["event"] == "task_overdue" for one in told)
+                clock.advance(LONGEST_WAIT_SECONDS)
+            assert await workers.run_due() == 1
+        [said] = [one for one in told if one["event"] == "task_overdue"]
+        assert (said["owner"], said["cause"]) == ("d1", "unavailable")
+        assert held(database).not_before <= clock.now() + timedelta(seconds=LONGEST_WAIT_SECONDS)
+
+    async def test_what_rests_is_not(self, database: Database, clock: FrozenClock) -> None:
+        add(database)
+        rests = Again("paused", cause=TaskCause.RESTING)
+        workers = Workers(database, clock, {"revert": answering(rests)})
+        for _ in range(50):
+            await workers.run_due()
+            clock.advance(LONGEST_WAIT_SECONDS)
+        assert not held(database).is_overdue(clock.now())

@@ -30,8 +30,8 @@ class Commits(Failpoints):
         self.sizes: list[int] = []
         self._before = 0
 
-    def reach(self, step_name: str, point: str) -> None:
-        if point == "before-commit":
+    def reach(self, failpoint: str, moment: str) -> None:
+        if moment == "before-commit":
             self._before += 1
         elif self._before:
             self.sizes.append(self._before)

@@ -1,9 +1,10 @@
 """Conditions as written, said again in CEL: a second reading of the language by other hands.
 
-The translation works on the plain YAML values, not on our trees, and is judged by Google's own
-engine. A field is a typed variable of its dotted name; a field that is empty, unknown or misshapen
-has no value, which is an error in CEL as it is here. `has.<field>` says whether it holds something,
-and is itself without a value when that is not known.
+Each operator brings its CEL; fields, parts, case and values are translated here, from the plain
+YAML and not from our trees, and all of it is judged by Google's own engine. A field is a typed
+variable of its dotted name; a field that is empty, unknown or misshapen has no value, which is an
+error in CEL as it is here. `has.<field>` says whether it holds something, and is itself without a
+value when that is not known.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import Any
 
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_strings
+
+from rules.operators.table import OPERATORS
 
 TYPES = {
     "emailaddress": cel.Type.STRING,
@@ -29,8 +32,7 @@ TYPES = {
 }
 CASELESS = {"emailaddress", "owner.upn", "actor.roles"}
 LABELS = {"empty": 0, "approved": 1, "pending": 2, "rejected": 3}
-_ERROR = "(1 / 0 == 1)"
-_ORDER = {"greater": ">", "greaterOrEquals": ">=", "less": "<", "lessOrEquals": "<="}
+_NO_TEXT = "string(1 / 0)"
 
 
 def environment() -> Any:
@@ -80,56 +82,29 @@ def _test(written: Mapping[str, Any]) -> str:
 
 
 def _operator(name: str, value: Any, new: str, field: str, part: str | None, *, folds: bool) -> str:
-    old = f"old.{field}"
-    if name == "exists":
-        return f"(has.{new} == {_literal(value, field, folds=False)})"
-    if name == "becomes":
-        was, now = (_compared("equals", value, one, field, part, folds=folds) for one in (old, new))
-        return f"(has.{new} ? ({now} ? (has.{old} ? !{was} : true) : false) : false)"
-    if name == "changed":
-        values = (_value(path, field, part, folds=folds) for path in (new, old))
-        differ = _guarded(" != ".join(values), (new, old), part)
-        only_new, only_old = (_guarded("true", (path,), part) for path in (new, old))
-        changed = (
-            f"(has.{new} ? (has.{old} ? {differ} : {only_new}) : (has.{old} ? {only_old} : false))"
-        )
-        return changed if value else f"!{changed}"
-    return _compared(name, value, new, field, part, folds=folds)
-
-
-def _compared(
-    name: str, value: Any, path: str, field: str, part: str | None, *, folds: bool
-) -> str:
-    subject = _value(path, field, part, folds=folds)
-    if name == "matches":
-        flag = "(?i)" if folds else ""
-        pattern = json.dumps(f"{flag}\\A(?:{value})\\z")
-        return _guarded(
-            f"{_value(path, field, part, folds=False)}.matches({pattern})", (path,), part
-        )
+    operator, old = OPERATORS[name], f"old.{field}"
+    said = operator.cel_of_list if _is_list(field) else operator.cel
+    assert said is not None, f"`{name}` says nothing in CEL"
+    if operator.takes == "pattern":
+        # Case is the pattern's matter, so the text is left as it is.
+        flag, folds = ("(?i)" if folds else ""), False
+        value = f"{flag}\\A(?:{value})\\z"
     if isinstance(value, dict):
-        other = _path(value["field"])
-        against = _value(other, value["field"], None, folds=folds)
+        against = _value(_path(value["field"]), value["field"], None, folds=folds)
     else:
         against = _literal(value, field, folds=folds, part=part)
-    match name:
-        case "equals" | "notEquals":
-            made = f"{subject} {'==' if name == 'equals' else '!='} {against}"
-        case "in" | "notIn":
-            made = f"({subject} in {against})"
-            made = made if name == "in" else f"!{made}"
-        case "contains" | "notContains" if field == "actor.roles":
-            inner = "x.lowerAscii()" if folds else "x"
-            made = f"{path}.exists(x, {inner} == {against})"
-            made = made if name == "contains" else f"!{made}"
-        case "contains" | "notContains":
-            made = f"{subject}.contains({against})"
-            made = made if name == "contains" else f"!{made}"
-        case "startsWith" | "endsWith":
-            made = f"{subject}.{name}({against})"
-        case _:
-            made = f"{subject} {_ORDER[name]} {against}"
-    return _guarded(f"({made})", (path,), part)
+    sides = {"new": new, "old": old}
+    return "({})".format(
+        said.format(
+            value=against,
+            **{key: _value(path, field, part, folds=folds) for key, path in sides.items()},
+            **{f"has_{key}": f"has.{path}" for key, path in sides.items()},
+        )
+    )
+
+
+def _is_list(field: str) -> bool:
+    return field == "actor.roles"
 
 
 def _path(field: str) -> str:
@@ -137,28 +112,22 @@ def _path(field: str) -> str:
 
 
 def _value(path: str, field: str, part: str | None, *, folds: bool) -> str:
+    """Return a side of a field as it is compared; an error when a part cannot be taken of it."""
     texts = TYPES.get(field) == cel.Type.STRING and field != "owner.type"
     whole = f"{path}.lowerAscii()" if folds and texts else path
+    if folds and _is_list(field):
+        return f"{path}.map(x, x.lowerAscii())"
+    at = f'{path}.lastIndexOf("@")'
     match part:
         case "length":
             return f"{path}.size()"
         case "domain":
-            return f'{whole}.substring({path}.lastIndexOf("@") + 1)'
+            piece = f"{whole}.substring({at} + 1)"
         case "local":
-            return f'{whole}.substring(0, {path}.lastIndexOf("@"))'
+            piece = f"{whole}.substring(0, {at})"
         case _:
             return whole
-
-
-def _guarded(made: str, paths: tuple[str, ...], part: str | None) -> str:
-    """Return the test, an error when a part cannot be taken of a value."""
-    if part not in ("domain", "local"):
-        return made
-    shapes = [
-        f'({path}.lastIndexOf("@") > 0 && {path}.lastIndexOf("@") < {path}.size() - 1)'
-        for path in paths
-    ]
-    return f"({' && '.join(shapes)} ? ({made}) : {_ERROR})"
+    return f"({at} > 0 && {at} < {path}.size() - 1 ? {piece} : {_NO_TEXT})"
 
 
 def _literal(value: Any, field: str, *, folds: bool, part: str | None = None) -> str:

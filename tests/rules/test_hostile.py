@@ -17,6 +17,7 @@ from rules.engine.decide import decide
 from rules.engine.policy_set import PolicySet
 from rules.format import format_text
 from rules.load.loader import load, load_documents
+from rules.model.catalogue import Kind
 from rules.model.change import Change, Facts
 from rules.model.decision import Outcome
 from rules.model.errors import ChangeUnreadable, PolicySetInvalid
@@ -27,6 +28,7 @@ from rules.syntax.shipped import shipped_folder
 from rules.testing.document import read_change
 from rules.testing.run import rehearse_text
 from tests.rules.builders import NOW, a_policy, a_set
+from tests.rules.written import WrittenField, one_condition, pairs
 
 _QUIET = settings(
     deadline=None, max_examples=60,
@@ -102,6 +104,17 @@ _CONDITIONS: list[dict[str, Any]] = [
     {"field": "actor.roleTemplates", "exists": False},
     {"field": "owner.upn", "exists": True},
 ]
+_FITTED = (
+    WrittenField("emailaddress", Kind.STRING, ("a@b.de",)),
+    WrittenField("emailrouteraccessapproval", Kind.CHOICE, ("approved",)),
+    WrittenField("enabledforact", Kind.BOOLEAN, (True,)),
+    WrittenField("retries", Kind.NUMBER, (1,)),
+    WrittenField("receivedafter", Kind.DATETIME, ("2026-01-01T00:00:00Z",)),
+    WrittenField("actor.roleTemplates", Kind.LIST, ("r1",)),
+)
+# What nobody thought of above, such as an operator that is new.
+_NAMED = {name for one in _CONDITIONS for name in one}
+_CONDITIONS += [one_condition(*pair) for pair in pairs(*_FITTED) if pair[0].name not in _NAMED]
 
 
 def _pair(condition: dict[str, Any]) -> PolicySet:

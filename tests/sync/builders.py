@@ -9,14 +9,20 @@ from kernel import approvals
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.failpoints import failpoint
-from sync.crm.memory import MemoryCrm
-from sync.crm.port import MailboxRow
+from rules.engine.policy_set import PolicySet
+from sync.eligibility.memory import MemoryMailboxRows
+from sync.eligibility.port import MailboxRow
 from sync.engine.holder import LOOP, new_holder
-from sync.engine.link import Link
-from sync.engine.meter import Meter
-from sync.exchange.memory import MemoryExchange
+from sync.engine.judging import CurrentPolicies
+from sync.engine.workload import Workload
+from sync.mail.emails.memory import MemoryEmailRows
+from sync.mail.exchange.memory import MemoryExchange
+from sync.mail.workload import INBOX, MailWorkload
+from sync.meter import Meter
+from sync.model.link import Link
+from sync.model.stream import Stream, new_stream
 from sync.operate.mailboxes import list_mailboxes
-from sync.run.fleet import MailSync, Ports
+from sync.run.assembly import Assembly, assemble
 from sync.store import links
 
 ORGANIZATION = UUID("0d3c6a3e-6a6e-4b7a-9a53-5d0b6b9f2f11")
@@ -107,21 +113,31 @@ class World:
         self.clock = clock
         self.meter = Meter()
         self.exchange = MemoryExchange(page_size=page_size)
-        self.crm = MemoryCrm(meter=self.meter)
-        self.crm.put_mailbox(a_mailbox_row(ANNA_RECORD))
-        self.crm.put_mailbox(a_mailbox_row(BEN_RECORD))
+        self.emails = MemoryEmailRows(meter=self.meter)
+        self.mailbox_rows = MemoryMailboxRows(meter=self.meter)
+        self.mailbox_rows.put(a_mailbox_row(ANNA_RECORD))
+        self.mailbox_rows.put(a_mailbox_row(BEN_RECORD))
+        self.mail = MailWorkload
+        self.others: list[Workload[Any]] = []
+        self.policies: PolicySet | None = None
         self.exchange.add_mailbox(ANNA_OBJECT)
         self.exchange.add_mailbox(BEN_OBJECT)
         self.sync = self.another_process()
 
-    def another_process(self, database: Database | None = None) -> MailSync:
-        return MailSync(
+    def another_process(
+        self, database: Database | None = None, *, policies: CurrentPolicies | None = None
+    ) -> Assembly:
+        policy_set = self.policies
+        if policies is None and policy_set is not None:
+            policies = lambda: policy_set  # noqa: E731 - a name of its own would say no more.
+        return assemble(
             database or self.database,
             self.clock,
-            ports=Ports(self.exchange, self.crm),
-            organization=ORGANIZATION,
+            workloads=[self.mail(self.exchange, self.emails, ORGANIZATION), *self.others],
+            mailbox_rows=self.mailbox_rows,
             holder=new_holder(LOOP),
             meter=self.meter,
+            policies=policies,
         )
 
     def approve_anna(self) -> int:
@@ -131,7 +147,11 @@ class World:
         return grant(self.database, self.clock, BEN_RECORD, BEN_OBJECT, BEN)
 
     def subjects(self) -> list[str]:
-        return sorted(row["subject"] for row in self.crm.emails.values())
+        return sorted(row["subject"] for row in self.emails.rows.values())
+
+
+def an_inbox() -> Stream:
+    return new_stream(ANNA_RECORD, ANNA_OBJECT, workload=MailWorkload.name, folder=INBOX)
 
 
 def link(world: World, number: int = 1, object_id: str = ANNA_OBJECT) -> Link:

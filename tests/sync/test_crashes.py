@@ -1,4 +1,4 @@
-"""A crash at any step of a pass, followed by a new process, ends where an undisturbed pass ends."""
+"""A crash at any failpoint of a pass, then a new process: it ends as an undisturbed pass does."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def fill(world: World) -> None:
     for number in range(3):
         world.exchange.deliver(ANNA_OBJECT, a_message(number))
     world.exchange.deliver(ANNA_OBJECT, a_message(3, hasAttachments=True), attachments=[ATTACHMENT])
-    world.crm.refused_subjects.add("Order 2")
+    world.emails.refused_subjects.add("Order 2")
 
 
 def end_state(world: World) -> tuple[Any, ...]:
@@ -39,17 +39,17 @@ def end_state(world: World) -> tuple[Any, ...]:
             .order_by(links.c.item_id)
         ).all()
     )
-    return [tuple(row) for row in rows], world.crm.emails, world.crm.attachments
+    return [tuple(row) for row in rows], world.emails.rows, world.emails.attachments
 
 
 async def run(world: World, failpoints: Failpoints) -> bool:
-    world.crm.failpoints = failpoints
+    world.emails.failpoints = failpoints
     try:
         await once(world.sync)
     except Crash:
         return True
     finally:
-        world.crm.failpoints = NONE
+        world.emails.failpoints = NONE
     return False
 
 

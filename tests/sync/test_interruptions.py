@@ -11,10 +11,10 @@ from sqlalchemy import update
 
 from cloud.errors import RequestRejected, Throttled, Unreachable, WebhookRejected
 from kernel.shards import LEASE_SECONDS, shards
-from sync.engine.link import ItemPlace, LinkState
-from sync.mail.intents import WEBHOOK_ATTEMPTS
+from sync.engine.writing import WEBHOOK_ATTEMPTS
+from sync.model.link import ItemPlace, LinkState
 from sync.operate.mailboxes import pause, resume
-from sync.run.fleet import MailSync
+from sync.run.assembly import Assembly
 from sync.run.once import once
 from tests.sync.builders import (
     ANNA_OBJECT,
@@ -47,10 +47,11 @@ class Interrupted:
         return followed
 
 
-def with_ports(world: World, **ports: Any) -> MailSync:
+def with_ports(world: World, **ports: Any) -> Assembly:
     other = World(world.database, world.clock)
     other.exchange = ports.get("exchange", world.exchange)
-    other.crm = ports.get("crm", world.crm)
+    other.emails = ports.get("emails", world.emails)
+    other.mailbox_rows = world.mailbox_rows
     return other.another_process()
 
 
@@ -66,12 +67,12 @@ async def test_a_pause_in_the_middle_of_a_pass_stops_it_before_the_next_request(
 
     await once(with_ports(world, exchange=Interrupted(world.exchange, "page", rest)))
     assert world.exchange.requests[ANNA_OBJECT] == 1
-    assert world.crm.emails == {}
+    assert world.emails.rows == {}
 
     await resume(world.database, world.clock, ANNA_RECORD)
     report = await once(world.sync)
     assert report.is_clean
-    assert len(world.crm.emails) == 25
+    assert len(world.emails.rows) == 25
 
 
 async def test_a_shard_that_passes_to_another_holder_stops_the_pass_of_the_former_one(
@@ -89,12 +90,12 @@ async def test_a_shard_that_passes_to_another_holder_stops_the_pass_of_the_forme
 
     report = await once(with_ports(world, exchange=Interrupted(world.exchange, "page", take_over)))
     assert world.exchange.requests[ANNA_OBJECT] == 1
-    assert world.crm.emails == {}
+    assert world.emails.rows == {}
     assert "has another holder" in report.problems[0].reason
 
     world.clock.advance(LEASE_SECONDS + 1)
     assert (await once(world.sync)).is_clean
-    assert len(world.crm.emails) == 25
+    assert len(world.emails.rows) == 25
 
 
 async def test_a_row_that_another_process_completed_meanwhile_is_done(world: World) -> None:
@@ -105,10 +106,10 @@ async def test_a_row_that_another_process_completed_meanwhile_is_done(world: Wor
         raise RequestRejected("The email row is read-only.", status=400)
 
     report = await once(
-        with_ports(world, crm=Interrupted(world.crm, "complete_email", lose_the_answer))
+        with_ports(world, emails=Interrupted(world.emails, "complete_email", lose_the_answer))
     )
     assert report.is_clean
-    assert [row["statecode"] for row in world.crm.emails.values()] == [1]
+    assert [row["statecode"] for row in world.emails.rows.values()] == [1]
     assert link(world).state is LinkState.TRACKED
 
 
@@ -116,7 +117,7 @@ async def test_a_webhook_that_always_stops_the_row_sets_the_mail_aside(world: Wo
     world.approve_anna()
     world.exchange.deliver(ANNA_OBJECT, a_message())
     stop = WebhookRejected("Plug-in down.", status=400)
-    world.crm.fail_next("create_email", *([stop] * 100))
+    world.emails.fail_next("create_email", *([stop] * 100))
 
     report = await once(world.sync)
     while report.problems[0].kind == "unresolved":
@@ -125,7 +126,7 @@ async def test_a_webhook_that_always_stops_the_row_sets_the_mail_aside(world: Wo
 
     assert [one.kind for one in report.problems] == ["quarantined"]
     assert link(world).state is LinkState.SET_ASIDE
-    assert world.crm.requests["create_email"] == WEBHOOK_ATTEMPTS
+    assert world.emails.requests["create_email"] == WEBHOOK_ATTEMPTS
 
 
 async def test_a_removal_that_may_not_be_verified_yet_waits_as_long_as_told(world: World) -> None:
@@ -152,7 +153,7 @@ async def test_a_dataverse_that_is_away_leaves_every_mailbox_as_it_was(world: Wo
     world.exchange.deliver(ANNA_OBJECT, a_message())
     await once(world.sync)
     world.clock.advance(3600)
-    world.crm.fail_next("mailboxes", Unreachable("Away.", until=world.clock.now()))
+    world.mailbox_rows.fail_next("mailboxes", Unreachable("Away.", until=world.clock.now()))
     before = world.exchange.requests[ANNA_OBJECT]
 
     with pytest.raises(Unreachable):

@@ -22,11 +22,12 @@ from kernel.clock import SystemClock
 from kernel.database import Database
 from sandbox import people
 from sandbox.server import Sandbox
-from sync.crm.dataverse import DataverseCrm
+from sync.eligibility.dataverse import DataverseMailboxRows
 from sync.engine.holder import new_holder
-from sync.engine.meter import Meter
-from sync.exchange.graph import GraphExchange
-from sync.run.fleet import MailSync, Ports
+from sync.engine.workload import Clients
+from sync.meter import Meter
+from sync.registry import open_workloads
+from sync.run.assembly import Assembly, assemble
 from sync.run.once import once
 from tests.sync.builders import TEST
 
@@ -37,7 +38,7 @@ pytestmark = pytest.mark.slow
 class Tenant:
     sandbox: Sandbox
     database: Database
-    sync: MailSync
+    sync: Assembly
 
     def approve(self, person: people.Sample) -> None:
         self.database.write_now(
@@ -86,11 +87,13 @@ async def tenant(tmp_path: Path) -> AsyncIterator[Tenant]:
         transport = Transport([graph, dataverse], tokens, clock=clock, ca_bundle_file=bundle)
         rows = Dataverse(transport, dataverse)
         meter = Meter()
-        sync = MailSync(
+        organization = UUID((await rows.who_am_i()).organization_id)
+        clients = Clients(Graph(transport, graph), rows, organization, meter)
+        sync = assemble(
             database,
             clock,
-            ports=Ports(GraphExchange(Graph(transport, graph)), DataverseCrm(rows, meter)),
-            organization=UUID((await rows.who_am_i()).organization_id),
+            workloads=open_workloads(clients),
+            mailbox_rows=DataverseMailboxRows(rows, meter),
             holder=new_holder(),
             meter=meter,
         )

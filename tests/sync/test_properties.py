@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from kernel.clock import FrozenClock
 from kernel.database import Database
-from sync.exchange.memory import MemoryExchange
-from sync.exchange.port import Page, Permit
+from sync.engine.workload import Page, Permit
+from sync.mail.exchange.memory import MemoryExchange
 from sync.run.once import once
 from tests.sync.builders import ANNA_OBJECT, World, a_message
 
@@ -77,7 +77,7 @@ async def _rows(folder: Path, pages: Sequence[Sequence[dict[str, Any]]]) -> dict
         world.exchange = exchange
         await once(world.another_process())
         await once(world.another_process())
-        return world.crm.emails
+        return world.emails.rows
     finally:
         database.close()
 

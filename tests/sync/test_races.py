@@ -15,26 +15,30 @@ from kernel.database import Database
 from kernel.errors import ApprovalWithdrawn, FenceLost
 from kernel.shards import Lease, claim_shards, shard_of
 from sync.engine.page_commit import PageWork, commit_page
-from sync.exchange.port import Page
+from sync.engine.workload import Page
 from sync.failpoints import PAGE
+from sync.mail.emails.memory import MemoryEmailRows
+from sync.mail.exchange.memory import MemoryExchange
 from sync.mail.item import entry_from
-from sync.mail.verdict import track_incoming
+from sync.mail.workload import MailWorkload
 from sync.store import links, streams
-from tests.sync.builders import ANNA_OBJECT, ANNA_RECORD, TEST, a_message, grant
+from tests.sync.builders import ANNA_RECORD, ORGANIZATION, TEST, a_message, an_inbox, grant
 
 ROUNDS = 40
+MAIL = MailWorkload(MemoryExchange(), MemoryEmailRows(), ORGANIZATION)
 
 
 def page_work(lease: Lease, epoch: int, clock: FrozenClock, number: int) -> PageWork:
     page = Page((a_message(number),), delta_link=f"link-{number}")
     entries = tuple(entry_from(one) for one in page.entries)
     return PageWork(
+        workload=MAIL,
         lease=lease,
         epoch=epoch,
-        stream=streams.new_stream(ANNA_RECORD, ANNA_OBJECT),
+        stream=an_inbox(),
         page=page,
         entries=entries,
-        verdicts={entry.item_id: track_incoming(entry) for entry in entries},  # type: ignore[arg-type]
+        verdicts={entry.item_id: MAIL.verdict(entry) for entry in entries},  # type: ignore[arg-type]
         asked_at=clock.now(),
         now=clock.now(),
         grace_seconds=0,
@@ -42,10 +46,10 @@ def page_work(lease: Lease, epoch: int, clock: FrozenClock, number: int) -> Page
 
 
 def work_rows(connection: Connection) -> tuple[int | None, int, str | None]:
-    stream = streams.find(connection, streams.new_stream(ANNA_RECORD, ANNA_OBJECT).stream_id)
+    stream = streams.find(connection, an_inbox().stream_id)
     return (
         connection.scalar(select(func.count()).select_from(tasks.tasks)),
-        len(links.list_pending(connection, ANNA_OBJECT)),
+        len(links.list_pending(connection, an_inbox())),
         None if stream is None else stream.cursor,
     )
 

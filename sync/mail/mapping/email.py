@@ -12,8 +12,9 @@ from typing import Any
 
 from sync.mail.item import moment_from_text, text_from_moment
 from sync.mail.mapping.description import description_of
-from sync.mail.mapping.parties import SENDER, TO, AddressBook, addresses_of, parties_of
+from sync.mail.mapping.parties import SENDER, TO, addresses_of, parties_of
 from sync.mail.mapping.text import line_of, units_in
+from sync.model.address_book import AddressBook
 
 SUBJECT, MESSAGE_ID, TO_RECIPIENTS, SENDER_COLUMN = 200, 320, 500, 250
 # No column of Dataverse holds an earlier moment.

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sync.mail.item import address_of
 from sync.mail.mapping.text import line_of
+from sync.model.address_book import AddressBook
 
 SENDER, TO, CC, BCC = 1, 2, 3, 4
 MAX_ADDRESS = 250
 _FIELDS = ((SENDER, "from"), (TO, "toRecipients"), (CC, "ccRecipients"), (BCC, "bccRecipients"))
 BIND = "@odata.bind"
 _SETS = {"systemuser": "systemusers", "queue": "queues"}
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A row of Dataverse that an address belongs to; `table` is systemuser or queue."""
-
-    table: str
-    row_id: str
-
-
-AddressBook = Mapping[str, Known]
-"""Case-folded address → row. Only addresses that the guard holds approved stand in it."""
 
 
 def parties_of(message: Mapping[str, Any], book: AddressBook) -> list[dict[str, Any]]:

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 
 from guard.obligations.restoration import Rejected, restoration
 from guard.obligations.revert import Revert
+from guard.obligations.table import KINDS
 from guard.ports.rows import UserRow
 from kernel import tasks
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.tasks import TaskState
+from kernel.workers import LET_GO_ON
 from rules.model.decision import Outcome
 from tests.guard.assembled import AGuard, a_guard
 from tests.guard.builders import (
@@ -359,6 +362,14 @@ async def test_many_reverts_at_once_pull_the_brake(guard: AGuard) -> None:
     assert not guard.receiver.rows.written
     states = {one["state"] for listed in guard.decisions() for one in listed["obligations"]}
     assert states == {"needs-person"}
+    # A person's word is about exactly these: they are not counted against each other again.
+    now = guard.receiver.clock.now()
+    go_on = partial(tasks.release, now=now, kinds=KINDS)
+    assert guard.database.write_now(go_on, failpoint=LET_GO_ON) == 21
+    await guard.workers.run_due()
+    states = {one["state"] for listed in guard.decisions() for one in listed["obligations"]}
+    assert states == {"done"}
+    assert len(guard.receiver.rows.written) == 21
 
 
 async def test_a_forged_past_is_not_written(guard: AGuard) -> None:

@@ -22,6 +22,7 @@ from kernel.failpoints import Recorder
 from tests.guard.assembled import AGuard, a_guard
 from tests.guard.builders import ADMIN_ID, CEO_OBJECT_ID, MAILBOX_ID, OBJECT_ID, USER_ID
 from tests.guard.obligations.test_grant import APPROVE
+from tests.rewording import reword
 
 
 @pytest.fixture
@@ -235,6 +236,8 @@ class TestManyAtOnce:
     ) -> None:
         self.lose(guard, ids[:14])
         assert (await guard.drift.run()).withdrawn == 14
+        # It counts by cause: whatever the reasons say.
+        assert guard.database.write_now(reword, failpoint=drift.DRIFTED)
         self.lose(guard, ids[14:25])
         clock.advance(timedelta(hours=23).total_seconds())
         result = await guard.drift.run()

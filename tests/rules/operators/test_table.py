@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rules.engine.decide import decide
 from rules.model.catalogue import Kind
 from rules.operators.table import OPERATORS
 from rules.testing.document import read_change
 from tests.rules.builders import NOW, a_policy, a_set, facts
+from tests.rules.written import WrittenField, conditions, fits
 
 
 def _decided(condition, values, *, operation="update"):
@@ -33,6 +37,18 @@ class TestEveryOperator:
     def test_its_counterexample_fails(self, operator):
         (finding,) = _decided(operator.example.condition, operator.example.fails).findings
         assert finding.result == "fail"
+
+    def test_what_it_names_is_an_operator_that_could_stand_in_its_place(self, operator):
+        for name in filter(None, (operator.opposite, *operator.near)):
+            other = OPERATORS[name]
+            assert other is not operator
+            assert operator.kinds & other.kinds
+            assert other.takes in (operator.takes, "flag")
+
+    def test_it_says_itself_in_cel_or_that_it_cannot(self, operator):
+        assert operator.cel is None or operator.cel.format_map(defaultdict(str))
+        if Kind.LIST in operator.kinds:
+            assert (operator.cel_of_list is None) is (operator.cel is None)
 
     def test_it_is_documented(self, operator):
         assert operator.doc.endswith(".")
@@ -108,6 +124,47 @@ def test_letters_that_only_look_alike_stay_apart():
         {"field": "emailaddress", "matches": "[a-z]+@contoso[.]com"}, {"new.emailaddress": kelvin}
     ).findings
     assert finding.result == "fail"
+
+
+_WITH_OPPOSITE = [each for each in OPERATORS.values() if each.opposite is not None]
+_FIELDS = {
+    "emailaddress": st.sampled_from(["anna@contoso.com", "ANNA@contoso.com", "a", "", None, 5]),
+    "emailrouteraccessapproval": st.sampled_from([0, 1, 2, None, "1"]),
+    "enabledforact": st.sampled_from([True, False, None, 1]),
+    "testemailconfigurationretrycount": st.sampled_from([0, 1, -1, 0.5, None, "1"]),
+}
+_WRITTEN = (
+    WrittenField("emailaddress", Kind.STRING, ("anna@contoso.com", "a")),
+    WrittenField("emailaddress", Kind.NUMBER, (1, 16), part="length"),
+    WrittenField("emailrouteraccessapproval", Kind.CHOICE, ("approved", "empty")),
+    WrittenField("enabledforact", Kind.BOOLEAN, (True, False)),
+    WrittenField("testemailconfigurationretrycount", Kind.NUMBER, (0, 1)),
+)
+
+
+@pytest.mark.parametrize("operator", _WITH_OPPOSITE, ids=lambda operator: operator.name)
+def test_an_opposite_answers_the_other_way_round_and_errs_on_the_same_values(operator):
+    other = OPERATORS[operator.opposite]
+    assert other.opposite == operator.name
+    assert (other.kinds, other.takes) == (operator.kinds, operator.takes)
+
+    @settings(deadline=None, max_examples=60, database=None)
+    @given(
+        st.one_of(*(conditions(operator, one) for one in _WRITTEN if fits(operator, one))),
+        st.fixed_dictionaries(_FIELDS),
+    )
+    def judge(condition, values):
+        swapped = {
+            (other.name if key == operator.name else key): value for key, value in condition.items()
+        }
+        row = {f"new.{name}": value for name, value in values.items()}
+        results = [
+            [finding.result for finding in _decided(one, row).findings]
+            for one in (condition, swapped)
+        ]
+        assert results in ([[], ["fail"]], [["fail"], []], [["error"], ["error"]])
+
+    judge()
 
 
 def test_every_kind_has_an_operator():

@@ -52,6 +52,26 @@ async def test_the_four_spellings_are_one_operation(spelling, graph) -> None:
     assert 'IdType="ImmutableId"' in answer.headers["preference-applied"]
 
 
+async def test_what_the_first_request_expands_comes_with_every_page_of_the_stream(
+    sandbox: Sandbox, graph
+) -> None:
+    wanted = "singleValueExtendedProperties($filter=id eq 'Integer 0x36' or id eq 'Integer 0xe08')"
+    path = (
+        f"users/{OWNER.object_id}/mailFolders/inbox/messages/delta?$select=subject&$expand={wanted}"
+    )
+    items, link, _ = await whole_round(graph, path)
+    sandbox.deliver_mail(OWNER.alias, subject="Secret", headers={"Sensitivity": "Private"})
+    told, _, _ = await whole_round(graph, link)
+
+    def sensitivity(item: dict[str, Any]) -> str:
+        shown = {one["id"]: one["value"] for one in item["singleValueExtendedProperties"]}
+        assert int(shown["Integer 0xe08"]) > 0
+        return shown["Integer 0x36"]
+
+    assert {sensitivity(one) for one in items} == {"0"}
+    assert [sensitivity(one) for one in told] == ["2"]
+
+
 async def test_changes_arrive_once_each_in_the_next_round(sandbox: Sandbox, graph) -> None:
     items, link, _ = await whole_round(graph)
     new = sandbox.deliver_mail(OWNER.alias, subject="New", text="Words")

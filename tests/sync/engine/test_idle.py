@@ -26,7 +26,7 @@ async def test_an_idle_loop_writes_nothing(
     world.approve_anna()
     world.exchange.deliver(ANNA_OBJECT, a_message())
     world.exchange.deliver(ANNA_OBJECT, a_message(2))
-    world.crm.refused_subjects.add("Order 2")
+    world.emails.refused_subjects.add("Order 2")
     loop = Loop(world.sync)
     await loop.beat()
     await loop.tick()

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from sync.errors import ItemUnreadable
-from sync.mail.item import Item, UnreadableEntry, entry_from, item_from_message, moment_from_text
+from sync.mail.item import MailItem, entry_from, item_from_message, moment_from_text
+from sync.model.item import UnreadableEntry
 from tests.sync.builders import a_message
 
 
@@ -25,7 +26,7 @@ def test_a_partial_update_is_not_whole() -> None:
 def test_a_removal_needs_nothing_but_its_id() -> None:
     removed = item_from_message({"id": "a", "@removed": {"reason": "deleted"}})
 
-    assert removed == Item("a", removed=True)
+    assert removed == MailItem("a", removed=True)
 
 
 @pytest.mark.parametrize(

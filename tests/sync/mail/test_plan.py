@@ -1,21 +1,23 @@
 from __future__ import annotations
 
-from sync.engine.link import ItemPlace, Link, LinkState
-from sync.mail.item import Item, UnreadableEntry
-from sync.mail.plan import Intent, IntentKind, SetAside, plan
-from sync.mail.verdict import Fate, Verdict
+from sync.mail.item import MailItem
+from sync.mail.plan import plan
+from sync.model.item import UnreadableEntry
+from sync.model.link import ItemPlace, Link, LinkState
+from sync.model.plan import Intent, IntentKind, SetAside
+from sync.model.verdict import Fate, Verdict
 
 TRACK = Verdict(Fate.TRACK, "incoming mail of the Inbox")
 
 
-def an_item(item_id: str = "a", **values: object) -> Item:
-    return Item(item_id, **values)  # type: ignore[arg-type]
+def an_item(item_id: str = "a", **values: object) -> MailItem:
+    return MailItem(item_id, **values)  # type: ignore[arg-type]
 
 
 def test_a_new_mail_is_linked_and_its_row_is_planned() -> None:
-    planned = plan({}, [an_item("a", message_id="<1@x>")], {"a": TRACK})
+    planned = plan({}, [an_item("a", shared_id="<1@x>")], {"a": TRACK})
 
-    assert planned.links == (Link("a", message_id="<1@x>"),)
+    assert planned.links == (Link("a", shared_id="<1@x>"),)
     assert planned.intents == (Intent(IntentKind.CREATE, "a"),)
     assert planned.verdicts == (("a", TRACK),)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sync.engine.link import ItemPlace, LinkState
+from kernel.brake import LEAST
+from sync.model.link import ItemPlace, LinkState
 from sync.operate.mailboxes import resume
 from sync.run.once import once
 from sync.store import links
@@ -38,7 +39,7 @@ class TestRemovals:
         world.exchange.move(ANNA_OBJECT, a_message()["id"], "inbox-folder-id")
         await once(world.sync)
         assert link(world).place is ItemPlace.HERE
-        assert len(world.crm.emails) == 1
+        assert len(world.emails.rows) == 1
 
     async def test_too_many_at_once_stop_and_ask_a_person(self, world: World) -> None:
         world.approve_anna()
@@ -52,7 +53,7 @@ class TestRemovals:
 
         assert report.counts["removed"] == 20
         assert len(report.problems) == 10
-        assert len(world.crm.emails) == 30
+        assert len(world.emails.rows) == 30
 
     async def test_a_mail_that_is_gone_before_it_is_read_is_dropped(self, world: World) -> None:
         world.approve_anna()
@@ -69,14 +70,45 @@ class TestRemovals:
                 await permit()
 
         other = World(world.database, world.clock)
-        other.exchange, other.crm = Gone(), world.crm  # type: ignore[assignment]
+        other.exchange, other.emails = Gone(), world.emails  # type: ignore[assignment]
         report = await once(other.another_process())
 
-        assert world.crm.emails == {}
+        assert world.emails.rows == {}
         found = world.database.read_now(lambda c: links.find(c, ANNA_OBJECT, item_id))
         assert found is not None
         assert found.state is LinkState.DROPPED
         assert report.is_clean
+
+
+class TestTooManyAtOnce:
+    async def test_they_go_to_a_person_whose_word_is_about_exactly_these(
+        self, world: World
+    ) -> None:
+        world.approve_anna()
+        many = LEAST + 5
+        for number in range(many):
+            world.exchange.deliver(ANNA_OBJECT, a_message(number))
+        await once(world.sync)
+        for number in range(many):
+            world.exchange.delete(ANNA_OBJECT, a_message(number)["id"])
+
+        report = await once(world.sync)
+
+        # Those that are verified at once may pass before the others have been written down.
+        stopped = many - report.counts["removed"]
+        assert stopped >= 5
+        assert state(world)[0] == "brake"
+        assert {one.reason for one in report.problems} == {
+            "Too many mails of this folder are gone at once."
+        }
+        # To try again everything is not a word about them.
+        assert (await once(world.sync)).counts["removed"] == 0
+
+        await resume(world.database, world.clock, ANNA_RECORD)
+        report = await once(world.sync)
+        assert report.is_clean
+        assert report.counts["removed"] == stopped
+        assert state(world) == ("synced", "")
 
 
 class TestLostCursors:
@@ -90,8 +122,8 @@ class TestLostCursors:
 
         report = await once(world.sync)
 
-        assert len(world.crm.emails) == 26
-        assert world.crm.requests["create_email"] == 26
+        assert len(world.emails.rows) == 26
+        assert world.emails.requests["create_email"] == 26
         assert report.counts["created"] == 1
         assert report.is_clean
 
@@ -126,4 +158,4 @@ class TestLostCursors:
         await resume(world.database, world.clock, ANNA_RECORD)
         assert (await once(world.sync)).is_clean
         assert state(world) == ("synced", "")
-        assert len(world.crm.emails) == 5
+        assert len(world.emails.rows) == 5

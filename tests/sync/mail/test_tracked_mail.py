@@ -6,7 +6,7 @@ from typing import Any
 
 from cloud.errors import NotThere, RequestRejected
 from sync.mail.mapping.keys import email_key, other_email_key
-from sync.mail.verdict import Fate
+from sync.model.verdict import Fate
 from sync.operate.mailboxes import show_mailbox
 from sync.run.once import once
 from sync.store import access, verdicts
@@ -39,9 +39,9 @@ class TestAttachments:
 
         report = await once(world.sync)
 
-        names = sorted(row["filename"] for row in world.crm.attachments.values())
+        names = sorted(row["filename"] for row in world.emails.attachments.values())
         assert names == ["A mail.eml", "copy.txt", "order.txt"]
-        [row] = world.crm.emails.values()
+        [row] = world.emails.rows.values()
         assert (row["statecode"], row["statuscode"]) == (1, 4)
         assert "notifications" not in row
         assert report.is_clean
@@ -57,7 +57,7 @@ class TestAttachments:
 
         await once(world.sync)
 
-        assert len(world.crm.attachments) == 1
+        assert len(world.emails.attachments) == 1
 
     async def test_a_link_to_a_file_elsewhere_is_left_out_and_the_row_says_so(
         self, world: World
@@ -70,8 +70,8 @@ class TestAttachments:
 
         report = await once(world.sync)
 
-        assert [row["filename"] for row in world.crm.attachments.values()] == ["order.txt"]
-        assert [row["notifications"] for row in world.crm.emails.values()] == [1]
+        assert [row["filename"] for row in world.emails.attachments.values()] == ["order.txt"]
+        assert [row["notifications"] for row in world.emails.rows.values()] == [1]
         assert report.is_clean
 
     async def test_those_of_a_mail_that_went_away_before_are_missing_in_its_row(
@@ -92,10 +92,10 @@ class TestAttachments:
                 return listed
 
         other = World(world.database, world.clock)
-        other.exchange, other.crm = GoneAfterItsPage(), world.crm  # type: ignore[assignment]
+        other.exchange, other.emails = GoneAfterItsPage(), world.emails  # type: ignore[assignment]
         await once(other.another_process())
 
-        assert [row["notifications"] for row in world.crm.emails.values()] == [1]
+        assert [row["notifications"] for row in world.emails.rows.values()] == [1]
 
     async def test_one_that_is_too_large_or_refused_is_named_in_the_row(self, world: World) -> None:
         world.approve_anna()
@@ -105,12 +105,12 @@ class TestAttachments:
                 a_message(number, hasAttachments=True),
                 attachments=[FILE | changes],
             )
-        world.crm.fail_next("create_attachment", RequestRejected("Blocked.", status=400))
+        world.emails.fail_next("create_attachment", RequestRejected("Blocked.", status=400))
 
         report = await once(world.sync)
 
-        assert world.crm.attachments == {}
-        assert {row["notifications"] for row in world.crm.emails.values()} == {1}
+        assert world.emails.attachments == {}
+        assert {row["notifications"] for row in world.emails.rows.values()} == {1}
         assert report.is_clean
 
 
@@ -123,7 +123,7 @@ class TestTheSameMail:
 
         report = await once(world.sync)
 
-        assert len(world.crm.emails) == len(world.crm.attachments) == 1
+        assert len(world.emails.rows) == len(world.emails.attachments) == 1
         assert link(world).row_id == link(world, object_id=BEN_OBJECT).row_id
         assert report.is_clean
         assert (report.counts["tracked"], report.counts["created"]) == (2, 1)
@@ -134,12 +134,12 @@ class TestTheSameMail:
         world.exchange.deliver(ANNA_OBJECT, a_message())
         await once(world.sync)
         world.exchange.deliver(BEN_OBJECT, a_message())
-        world.crm.fail_next("create_email", RequestRejected("No deep update.", status=400))
+        world.emails.fail_next("create_email", RequestRejected("No deep update.", status=400))
 
         report = await once(world.sync)
 
         assert report.is_clean
-        assert len(world.crm.emails) == 1
+        assert len(world.emails.rows) == 1
         assert link(world, object_id=BEN_OBJECT).row_id == link(world).row_id
 
     async def test_with_a_forged_message_id_is_another_mail(self, world: World) -> None:
@@ -152,7 +152,7 @@ class TestTheSameMail:
 
         await once(world.sync)
 
-        assert set(world.crm.emails) == {
+        assert set(world.emails.rows) == {
             email_key(ORGANIZATION, forged),
             other_email_key(ORGANIZATION, a_message(1)),
         }
@@ -162,12 +162,12 @@ class TestParties:
     async def test_one_whose_row_is_gone_is_kept_by_the_address_alone(self, world: World) -> None:
         world.approve_anna()
         world.exchange.deliver(ANNA_OBJECT, a_message())
-        world.crm.fail_next("create_email", NotThere("No such user.", status=404))
+        world.emails.fail_next("create_email", NotThere("No such user.", status=404))
 
         report = await once(world.sync)
 
         assert report.is_clean
-        [row] = world.crm.emails.values()
+        [row] = world.emails.rows.values()
         assert row["email_activity_parties"] == [
             {"participationtypemask": 1, "addressused": "buyer@fabrikam.com"},
             {"participationtypemask": 2, "addressused": ANNA},
@@ -178,7 +178,7 @@ class TestParties:
     ) -> None:
         world.approve_anna()
         world.exchange.deliver(ANNA_OBJECT, a_message(toRecipients=[]))
-        world.crm.fail_next("create_email", *([NotThere("No such table.", status=404)] * 100))
+        world.emails.fail_next("create_email", *([NotThere("No such table.", status=404)] * 100))
 
         report = await once(world.sync)
 
@@ -188,7 +188,7 @@ class TestParties:
             lambda c: show_mailbox(c, ANNA_RECORD, now=world.clock.now())
         )
         [task] = shown["tasks"]
-        assert world.crm.requests["create_email"] == task["attempts"]
+        assert world.emails.requests["create_email"] == task["attempts"]
 
 
 class TestWhatIsWrittenDown:
@@ -203,7 +203,7 @@ class TestWhatIsWrittenDown:
         )
         assert verdict is not None
         assert (verdict.fate, verdict.reason) == (Fate.SKIP, "draft")
-        assert world.crm.emails == {}
+        assert world.emails.rows == {}
         assert report.counts["skipped"] == 1
 
     async def test_an_answer_with_items_is_logged_and_an_empty_one_is_not(

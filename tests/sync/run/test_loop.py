@@ -16,8 +16,8 @@ from kernel.database import Database
 from kernel.periodic import AsyncioRunner
 from kernel.shards import SHARDS
 from sync.engine.holder import LOOP, is_surely_dead, new_holder
+from sync.engine.workload import Page
 from sync.errors import PassUnanswered
-from sync.exchange.port import Page
 from sync.mail.item import text_from_moment
 from sync.operate.mailboxes import withdraw
 from sync.run.loop import Loop
@@ -51,7 +51,7 @@ async def test_a_mail_that_arrives_later_follows(world: World) -> None:
     world.exchange.deliver(ANNA_OBJECT, a_message())
 
     await turn(loop)
-    assert world.crm.emails == {}
+    assert world.emails.rows == {}
 
     world.clock.advance(11)
     await turn(loop)
@@ -72,11 +72,11 @@ async def test_a_mailbox_approved_while_dataverse_is_being_read_is_taken_up_at_o
     world: World,
 ) -> None:
     world.exchange.deliver(BEN_OBJECT, a_message())
-    mailboxes = world.crm.mailboxes
+    mailboxes = world.mailbox_rows.mailboxes
 
     class ApprovedMeanwhile:
         def __getattr__(self, name: str) -> Any:
-            return getattr(world.crm, name)
+            return getattr(world.mailbox_rows, name)
 
         async def mailboxes(self) -> Any:
             world.approve_ben()
@@ -84,12 +84,13 @@ async def test_a_mailbox_approved_while_dataverse_is_being_read_is_taken_up_at_o
 
     world.approve_anna()
     other = World(world.database, world.clock)
-    other.exchange, other.crm = world.exchange, ApprovedMeanwhile()  # type: ignore[assignment]
+    other.exchange, other.emails = world.exchange, world.emails
+    other.mailbox_rows = ApprovedMeanwhile()  # type: ignore[assignment]
     loop = Loop(other.another_process())
     await loop.beat()
 
     await turn(loop)
-    assert world.crm.emails == {}
+    assert world.emails.rows == {}
 
     await turn(loop)
     assert world.subjects() == ["Order 1"]
@@ -173,9 +174,9 @@ async def test_a_mailbox_that_is_well_again_is_not_shown_with_the_wait_of_before
 async def refused(world: World) -> Loop:
     world.approve_anna()
     world.exchange.deliver(ANNA_OBJECT, a_message(1, changeKey="1"))
-    world.crm.refused_subjects.add("Order 1")
+    world.emails.refused_subjects.add("Order 1")
     loop = await started(world)
-    assert world.crm.requests["create_email"] == 1
+    assert world.emails.requests["create_email"] == 1
     return loop
 
 
@@ -186,15 +187,15 @@ async def test_a_mail_that_was_refused_is_tried_again_ever_more_slowly_until_it_
 
     tried = []
     for minutes in range(1, 120):
-        before = world.crm.requests["create_email"]
+        before = world.emails.requests["create_email"]
         world.clock.advance(60)
         await turn(loop)
         await loop.carry_out_leftovers()
-        if world.crm.requests["create_email"] > before:
+        if world.emails.requests["create_email"] > before:
             tried.append(minutes)
     assert tried == [15, 45, 105]
 
-    world.crm.refused_subjects.clear()
+    world.emails.refused_subjects.clear()
     world.clock.advance(7200)
     await turn(loop)
     await loop.carry_out_leftovers()
@@ -205,12 +206,12 @@ async def test_a_mail_that_was_refused_is_tried_at_once_when_it_changed_and_only
     world: World,
 ) -> None:
     loop = await refused(world)
-    world.crm.refused_subjects.clear()
+    world.emails.refused_subjects.clear()
 
     world.exchange.touch(ANNA_OBJECT, a_message(1)["id"])
     world.clock.advance(11)
     await turn(loop)
-    assert world.crm.emails == {}
+    assert world.emails.rows == {}
 
     world.exchange.deliver(ANNA_OBJECT, a_message(1, changeKey="2"))
     world.clock.advance(11)
@@ -222,12 +223,12 @@ async def test_when_dataverse_is_silent_too_long_no_mailbox_is_reached(world: Wo
     world.approve_anna()
     loop = await started(world)
     away = [Unreachable("Down.", until=world.clock.now()) for _ in range(500)]
-    world.crm.fail_next("mailboxes", *away)
+    world.mailbox_rows.fail_next("mailboxes", *away)
 
     for _ in range(30):
         world.clock.advance(60)
         await turn(loop)
-        if world.sync.standings.age_seconds > 900:
+        if world.sync.review.age_seconds > 900:
             break
     requests = world.exchange.requests[ANNA_OBJECT]
     for _ in range(10):
@@ -264,7 +265,7 @@ async def test_a_pass_that_the_loop_could_not_do_is_told_to_who_asked_for_it(wor
     world.approve_anna()
     loop = await started(world)
     away = Unreachable("Dataverse is away.", until=world.clock.now())
-    world.crm.fail_next("mailboxes", *([away] * 100))
+    world.mailbox_rows.fail_next("mailboxes", *([away] * 100))
 
     async def keep_ticking() -> None:
         while True:
@@ -302,7 +303,7 @@ async def test_a_holder_that_lives_but_never_answers_is_reported(world: World) -
 
     beating = asyncio.create_task(keep_beating())
     with pytest.raises(PassUnanswered):
-        await once(world.another_process(), patience_seconds=60)
+        await once(world.another_process(), wait_seconds=60)
     beating.cancel()
 
 
@@ -346,7 +347,7 @@ async def test_it_runs_by_itself_until_it_is_stopped(
     loop, running = Loop(world.sync), AsyncioRunner(world.clock)
     loop.start(running)
     for _ in range(200):
-        if world.crm.emails:
+        if world.emails.rows:
             break
         await asyncio.sleep(0.05)
     await running.stop()
@@ -360,7 +361,7 @@ async def test_a_short_silence_of_dataverse_stops_nothing(world: World) -> None:
     world.approve_anna()
     loop = await started(world)
     world.clock.advance(400)
-    world.crm.fail_next("mailboxes", *(Unreachable("Down.", until=world.clock.now()),) * 3)
+    world.mailbox_rows.fail_next("mailboxes", *(Unreachable("Down.", until=world.clock.now()),) * 3)
     world.exchange.deliver(ANNA_OBJECT, a_message())
 
     await turn(loop)
@@ -383,5 +384,5 @@ async def test_a_back_fill_longer_than_a_reading_may_be_used_goes_on(world: Worl
     report = await once(world.sync)
 
     assert report.is_clean
-    assert len(world.crm.emails) == 40
-    assert world.crm.requests["mailboxes"] == 4
+    assert len(world.emails.rows) == 40
+    assert world.mailbox_rows.requests["mailboxes"] == 4

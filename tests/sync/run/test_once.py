@@ -12,8 +12,8 @@ async def test_every_mail_of_an_approved_mailbox_becomes_one_completed_row(world
     report = await once(world.sync)
 
     assert report.is_clean
-    assert len(world.crm.emails) == 30
-    assert {(row["statecode"], row["statuscode"]) for row in world.crm.emails.values()} == {(1, 4)}
+    assert len(world.emails.rows) == 30
+    assert {(row["statecode"], row["statuscode"]) for row in world.emails.rows.values()} == {(1, 4)}
     assert report.counts["mailboxes"] == 1
     assert report.counts["listed"] == report.counts["tracked"] == report.counts["created"] == 30
 
@@ -27,7 +27,7 @@ async def test_a_second_pass_changes_nothing(world: World) -> None:
 
     assert report.counts["listed"] == 0
     assert report.counts["created"] == 0
-    assert len(world.crm.emails) == 1
+    assert len(world.emails.rows) == 1
 
 
 async def test_a_mailbox_that_is_not_approved_is_never_reached(world: World) -> None:
@@ -37,4 +37,4 @@ async def test_a_mailbox_that_is_not_approved_is_never_reached(world: World) -> 
     await once(world.sync)
 
     assert world.exchange.requests[BEN_OBJECT] == 0
-    assert world.crm.emails == {}
+    assert world.emails.rows == {}

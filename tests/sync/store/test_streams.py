@@ -6,14 +6,14 @@ from datetime import timedelta
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from sync.store import streams
-from tests.sync.builders import ANNA_OBJECT, ANNA_RECORD, TEST
+from tests.sync.builders import TEST, an_inbox
 
 
 def test_a_stream_comes_back_as_it_was_saved_and_never_gets_older(
     database: Database, clock: FrozenClock
 ) -> None:
     now = clock.now()
-    fresh = streams.new_stream(ANNA_RECORD, ANNA_OBJECT)
+    fresh = an_inbox()
     older = replace(fresh, cursor="one", fresh_as_of=now)
     database.write_now(lambda c: streams.save(c, older), failpoint=TEST)
     later = {fresh.stream_id: now + timedelta(minutes=1)}

@@ -4,10 +4,10 @@ import pytest
 
 from sync.errors import ItemUnreadable
 from sync.mail.mapping.email import email_values
-from sync.mail.mapping.parties import Known
+from sync.model.address_book import KnownRow
 from tests.sync.builders import ANNA, a_message, a_recipient
 
-BOOK = {ANNA: Known("systemuser", "u-1"), "sales@contoso.com": Known("queue", "q-1")}
+BOOK = {ANNA: KnownRow("systemuser", "u-1"), "sales@contoso.com": KnownRow("queue", "q-1")}
 
 
 def test_an_incoming_mail_becomes_an_open_incoming_row() -> None:

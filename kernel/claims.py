@@ -1,0 +1,174 @@
+"""Claims: a worker's right to carry out a task, for a while, and how it gives the task back.
+
+A claim ends by itself, so that the tasks of a dead worker are taken up again; the fence that rises
+with each claim makes the late worker's answer fail (law 9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Select, Update, and_, or_, select, update
+
+from kernel.errors import FenceLost
+from kernel.tasks import NOTHING_KNOWN, TRYING, Task, TaskReason, TaskState, task_from_row, tasks
+
+CLAIM_SECONDS = 120.0
+
+
+def claim(
+    connection: Connection,
+    *,
+    now: datetime,
+    limit: int,
+    kinds: Sequence[str] | None = None,
+    shards: Sequence[int] | None = None,
+    owner: str | None = None,
+    claim_seconds: float = CLAIM_SECONDS,
+) -> list[Task]:
+    """Take up to `limit` due tasks, oldest first, and return them with their new fence.
+
+    Due are those that wait and whose time has come, and those whose worker let its claim run out.
+    """
+    chosen = _due(select(tasks.c.id), now=now, kinds=kinds, shards=shards, owner=owner)
+    chosen = chosen.order_by(tasks.c.not_before, tasks.c.id).limit(limit)
+    ids = list(connection.scalars(chosen.with_for_update(skip_locked=True)))
+    if not ids:
+        return []
+    connection.execute(
+        update(tasks)
+        .where(tasks.c.id.in_(ids))
+        .values(
+            state=TaskState.RUNNING,
+            attempts=tasks.c.attempts + 1,
+            fence=tasks.c.fence + 1,
+            claimed_until=now + timedelta(seconds=claim_seconds),
+        )
+    )
+    rows = connection.execute(
+        select(tasks).where(tasks.c.id.in_(ids)).order_by(tasks.c.not_before, tasks.c.id)
+    )
+    return [task_from_row(row) for row in rows]
+
+
+def any_due(
+    connection: Connection,
+    *,
+    now: datetime,
+    kinds: Sequence[str] | None = None,
+    shards: Sequence[int] | None = None,
+    owner: str | None = None,
+) -> bool:
+    """Return whether `claim` would find anything: a read, so that idle workers write nothing."""
+    chosen = _due(select(tasks.c.id), now=now, kinds=kinds, shards=shards, owner=owner)
+    return connection.execute(chosen.limit(1)).first() is not None
+
+
+def release_claims(connection: Connection, kinds: Sequence[str], *, now: datetime) -> int:
+    """End every claim on tasks of these kinds now; return how many there were.
+
+    Only for who knows that whoever claimed them is dead: their outcome counts as unknown.
+    """
+    ended = connection.execute(
+        update(tasks)
+        .where(
+            tasks.c.kind.in_(kinds),
+            tasks.c.state == TaskState.RUNNING,
+            tasks.c.claimed_until > now,
+        )
+        .values(claimed_until=now, fence=tasks.c.fence + 1)
+    )
+    return ended.rowcount
+
+
+def finish(connection: Connection, task: Task, *, result: str | None = None) -> None:
+    """Write down that the effect is there, or let the task wait again if it was added anew.
+
+    Raises FenceLost when the claim passed to another.
+    """
+    _end(connection, task, state=TaskState.DONE, result=result)
+
+
+def stop(connection: Connection, task: Task, state: TaskState, why: TaskReason) -> None:
+    """Write down that the task needs a person or has failed, or let it wait if it was added anew.
+
+    Raises FenceLost when the claim passed to another.
+    """
+    _end(
+        connection,
+        task,
+        state=state,
+        result=why.text,
+        cause=why.cause,
+        error_code=why.error_code,
+        hint=why.hint,
+    )
+
+
+def put_back(
+    connection: Connection, task: Task, why: TaskReason, *, not_before: datetime, now: datetime
+) -> None:
+    """Let a claimed task wait again. Raises FenceLost when the claim passed to another."""
+    is_trying = why.cause in TRYING
+    _update_claimed(
+        connection,
+        task,
+        state=TaskState.QUEUED,
+        result=why.text,
+        cause=why.cause,
+        error_code=why.error_code,
+        hint=why.hint,
+        trying_since=(task.trying_since or now) if is_trying else None,
+        not_before=not_before,
+        claimed_until=None,
+    )
+
+
+def _due(
+    statement: Select[tuple[int]],
+    *,
+    now: datetime,
+    kinds: Sequence[str] | None,
+    shards: Sequence[int] | None,
+    owner: str | None,
+) -> Select[tuple[int]]:
+    statement = statement.where(
+        or_(
+            and_(tasks.c.state == TaskState.QUEUED, tasks.c.not_before <= now),
+            and_(tasks.c.state == TaskState.RUNNING, tasks.c.claimed_until <= now),
+        )
+    )
+    if kinds is not None:
+        statement = statement.where(tasks.c.kind.in_(kinds))
+    if shards is not None:
+        statement = statement.where(tasks.c.shard.in_(shards))
+    if owner is not None:
+        statement = statement.where(tasks.c.owner == owner)
+    return statement
+
+
+def _end(connection: Connection, task: Task, **values: Any) -> None:
+    # What was added anew meanwhile has another payload or time, and is carried out once more.
+    ended = connection.execute(
+        _claimed(task)
+        .where(tasks.c.payload == task.payload, tasks.c.not_before == task.not_before)
+        .values(**{**NOTHING_KNOWN, **values, "claimed_until": None})
+    )
+    if ended.rowcount != 1:
+        _update_claimed(
+            connection, task, state=TaskState.QUEUED, claimed_until=None, **NOTHING_KNOWN
+        )
+
+
+def _update_claimed(connection: Connection, task: Task, **values: Any) -> None:
+    result = connection.execute(_claimed(task).values(**values))
+    if result.rowcount != 1:
+        raise FenceLost(f"Task {task.id} ({task.kind}) has passed to another worker.")
+
+
+def _claimed(task: Task) -> Update:
+    return update(tasks).where(
+        tasks.c.id == task.id, tasks.c.fence == task.fence, tasks.c.state == TaskState.RUNNING
+    )

@@ -1,1 +1,0 @@
-"""Dataverse as the sync needs it: a port, its in-memory twin, and the adapter over the Web API."""

@@ -1,0 +1,151 @@
+"""The handler of the intent *create*: one item is carried to the other side by its workload."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from cloud.errors import RequestRejected, WebhookRejected
+from kernel.clock import Clock
+from kernel.database import Database
+from kernel.log import get_logger
+from kernel.tasks import Task, TaskCause
+from kernel.workers import Again, Done, TaskOutcome
+from sync.eligibility.review import EligibilityReview
+from sync.engine import outcome as outcomes
+from sync.engine.intent import Target, resting
+from sync.engine.leases import Leases
+from sync.engine.outcome import IntentOutcome
+from sync.engine.permits import Permits
+from sync.engine.schedule import retry_at
+from sync.engine.workload import ItemToWrite, Read, Workload, Written
+from sync.errors import ItemUnreadable, NotOurs
+from sync.failpoints import OUTCOME
+from sync.meter import Meter
+from sync.model.link import ItemPlace, LinkState
+from sync.store import links, payloads, quarantine
+
+WEBHOOK_ATTEMPTS = 5
+
+log = get_logger("sync")
+
+
+@dataclass(slots=True)
+class _Reads:
+    """The answers that held something of the mailbox while one item was written."""
+
+    clock: Clock
+    found: list[Read] = field(default_factory=list)
+
+    def note(self, operation: str, item_count: int = 1) -> None:
+        self.found.append(Read(self.clock.now(), operation, item_count))
+
+
+class Writing:
+    """Carries out what the pages planned to write."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        leases: Leases,
+        review: EligibilityReview,
+        permits: Permits,
+        meter: Meter,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._leases = leases
+        self._review = review
+        self._permits = permits
+        self._meter = meter
+
+    async def create(self, workload: Workload[Any], task: Task) -> TaskOutcome:
+        """Write one item; one that is refused is set aside and tried again much later.
+
+        Raises what the workload raises beyond a refusal: the worker puts the task off.
+        """
+        target = Target.from_payload(task.payload)
+        try:
+            return await self._create(workload, target)
+        except NotOurs as error:
+            return resting(error)
+        except WebhookRejected as error:
+            # Whoever stopped the row may be down for a moment, but not for ever.
+            if task.attempts < WEBHOOK_ATTEMPTS:
+                return Again(error.message, cause=TaskCause.UNAVAILABLE, error_code=error.code)
+            return await self._set_aside(target, error.message)
+        except (RequestRejected, ItemUnreadable) as error:
+            return await self._set_aside(target, error.message)
+
+    async def _create(self, workload: Workload[Any], target: Target) -> TaskOutcome:
+        # 1. What is known: an item that has its row needs nothing.
+        link, content = await self._database.read(
+            lambda c: (
+                links.find(c, target.object_id, target.item_id),
+                payloads.find(c, target.object_id, target.item_id),
+            )
+        )
+        if link is None or not link.awaits_row:
+            return Done("the row was made before")
+        check = partial(
+            self._permits.check,
+            target.record_id,
+            epoch=target.epoch,
+            delivery=workload.delivery,
+        )
+        permit = self._permits.of(target.record_id, epoch=target.epoch, delivery=workload.delivery)
+        reads = _Reads(self._clock)
+        # 2. The content: kept from its page, or read again by the item's immutable id.
+        if content is None:
+            found = await workload.content(target.object_id, target.item_id, permit=permit)
+            if found is None:
+                gone = Written(
+                    "gone before it was read", state=LinkState.DROPPED, place=ItemPlace.GONE
+                )
+                return await self._finish(target, gone, reads)
+            reads.note(workload.noun)
+            content = dict(found)
+        # 3. The other side.
+        written = await workload.write(
+            ItemToWrite(
+                target.object_id,
+                link,
+                content,
+                address_book=self._review.address_book,
+                permit=permit,
+                check=check,
+                note_read=reads.note,
+            )
+        )
+        # 4. What came of it, behind the fence.
+        return await self._finish(target, written, reads)
+
+    async def _finish(self, target: Target, written: Written, reads: _Reads) -> TaskOutcome:
+        values: dict[str, Any] = {"state": written.state}
+        if written.place is not None:
+            values["place"] = written.place
+        if written.row_id is not None:
+            values |= {"row_id": written.row_id, "has_weak_key": written.has_weak_key}
+        await self._record(target, IntentOutcome(values, reads.found))
+        if written.count is not None:
+            self._meter.add(written.count)
+        return Done(written.result)
+
+    async def _set_aside(self, target: Target, reason: str) -> TaskOutcome:
+        values = {"state": LinkState.SET_ASIDE}
+        await self._record(target, IntentOutcome(values, set_aside=reason))
+        log.warning("item_set_aside", record_id=target.record_id, reason=reason)
+        times = await self._database.read(
+            lambda c: quarantine.times_of(c, target.object_id, target.item_id)
+        )
+        until = retry_at(times, now=self._clock.now())
+        return Again(reason, until, cause=TaskCause.SET_ASIDE)
+
+    async def _record(self, target: Target, outcome: IntentOutcome) -> None:
+        lease, now = self._leases.of(target.record_id), self._clock.now()
+        await self._database.write(
+            lambda c: outcomes.record(c, target, outcome, lease=lease, now=now), failpoint=OUTCOME
+        )

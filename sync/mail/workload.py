@@ -1,0 +1,182 @@
+"""The workload mail: incoming messages of the Inbox become email rows in Dataverse."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from rules.model.change import Value
+from sync.engine.workload import Clients, Content, ItemToWrite, Page, Permit, Written
+from sync.errors import ItemUnreadable
+from sync.mail.emails.port import EmailRows
+from sync.mail.exchange.port import Exchange
+from sync.mail.fields import ENTITY, fields_of
+from sync.mail.item import MailItem, entry_from, item_from_message
+from sync.mail.mapping.attachment import bytes_in, is_reference
+from sync.mail.mapping.description import has_inline_attachments
+from sync.mail.mapping.email import EmailValues, email_values
+from sync.mail.plan import plan
+from sync.mail.rows import Attached, RowMaker
+from sync.model.address_book import AddressBook
+from sync.model.delivery_method import DeliveryMethod
+from sync.model.item import UnreadableEntry
+from sync.model.link import Link, LinkState
+from sync.model.plan import Plan
+from sync.model.stream import Stream
+from sync.model.verdict import Fate, Verdict
+
+INBOX = "inbox"
+# organization.maxuploadfilesize by default.
+MAX_ATTACHMENT_BYTES = 5 * 1024 * 1024
+
+
+async def _nothing() -> bytes | None:
+    return None
+
+
+# Stands for the attachments of a mail that went away before they could be listed.
+LOST: Attached = ({}, _nothing)
+
+
+class MailWorkload:
+    """Incoming mail: everything that the engine asks of it (see `sync.engine.workload`)."""
+
+    name = "mail"
+    noun = "message"
+    effect = "A mail becomes an email row in Dataverse: row, attachments, status."
+    delivery = DeliveryMethod.INCOMING
+    entity: str | None = ENTITY
+    folders: Sequence[str] = (INBOX,)
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        emails: EmailRows,
+        organization: UUID,
+        *,
+        max_attachment_bytes: int = MAX_ATTACHMENT_BYTES,
+    ) -> None:
+        self._exchange = exchange
+        self._rows = RowMaker(emails, organization, max_attachment_bytes=max_attachment_bytes)
+
+    @classmethod
+    def over(cls, clients: Clients) -> MailWorkload:
+        """Return the workload over the live services."""
+        # The clients load slowly, and who only lists mailboxes needs none.
+        from sync.mail.emails.dataverse import DataverseEmailRows
+        from sync.mail.exchange.graph import GraphExchange
+
+        return cls(
+            GraphExchange(clients.graph),
+            DataverseEmailRows(clients.dataverse, clients.meter),
+            clients.organization,
+        )
+
+    async def page(self, stream: Stream, *, link: str | None, permit: Permit) -> Page:
+        """Return a page of the folder's messages, bodies included."""
+        return await self._exchange.page(
+            stream.object_id, folder=stream.folder, link=link, permit=permit
+        )
+
+    async def content(self, object_id: str, item_id: str, *, permit: Permit) -> Content | None:
+        """Return one message whole, or None when it is gone."""
+        return await self._exchange.message(object_id, item_id, permit=permit)
+
+    async def folder_of(self, object_id: str, item_id: str, *, permit: Permit) -> str | None:
+        """Return the id of the folder that a message is in, or None when it is gone."""
+        return await self._exchange.place(object_id, item_id, permit=permit)
+
+    def item(self, entry: Any) -> MailItem | UnreadableEntry:
+        """Return the mail that a delta entry describes, or why it cannot be understood."""
+        return entry_from(entry)
+
+    def verdict(self, item: MailItem) -> Verdict:
+        """Track incoming mail of the Inbox; drafts never."""
+        if item.is_draft:
+            return Verdict(Fate.SKIP, "draft")
+        return Verdict(Fate.TRACK, "incoming mail of the Inbox")
+
+    def fields(self, content: Content, *, address: str, folder: str) -> Mapping[str, Value]:
+        """Return what policies see of a mail that was read whole. Raises ItemUnreadable."""
+        return fields_of(content, address=address, folder=folder)
+
+    def plan(
+        self,
+        base: Mapping[str, Link],
+        left: Sequence[MailItem | UnreadableEntry],
+        right: Mapping[str, Verdict],
+    ) -> Plan:
+        """Return what to remember and to do for a page."""
+        return plan(base, left, right)
+
+    async def write(self, item: ItemToWrite) -> Written:
+        """Make the row of a mail with its attachments, or find it made.
+
+        Raises ItemUnreadable or RequestRejected for what is to be set aside.
+        """
+        # 1. The columns. Cleaning a large body takes milliseconds, which the event loop owes to the
+        #    webhook.
+        mail, values = await asyncio.to_thread(_mapped, item.content, item.address_book, item.link)
+        if mail.is_draft:
+            return Written("a draft", state=LinkState.DROPPED)
+        # 2. What is attached; the bytes follow one by one, while the row is open.
+        attached = await self._attached(item)
+        # 3. The row, its attachments, its completion.
+        await item.check()
+        made = await self._rows.make(item.content, values, attached)
+        return Written(
+            str(made.row_id),
+            row_id=str(made.row_id),
+            has_weak_key=made.has_weak_key,
+            count="created" if made.is_created else "updated" if made.is_completed else "skipped",
+        )
+
+    async def _attached(self, item: ItemToWrite) -> list[Attached]:
+        """Return what is attached; without a request for the mails that have nothing."""
+        if item.link.is_metadata_only:
+            return []
+        if item.content.get("hasAttachments") is False and not has_inline_attachments(item.content):
+            return []
+        listed = await self._exchange.attachments(
+            item.object_id, item.link.item_id, permit=item.permit
+        )
+        if listed is None:
+            return [LOST]
+        if not listed:
+            return []
+        item.note_read("attachments", len(listed))
+        return [(attachment, self._reader(item, attachment)) for attachment in listed]
+
+    def _reader(
+        self, item: ItemToWrite, attachment: Mapping[str, Any]
+    ) -> Callable[[], Awaitable[bytes | None]]:
+        async def read() -> bytes | None:
+            if is_reference(attachment):
+                return None
+            content = bytes_in(attachment)
+            if content is not None:
+                return content
+            return await self._exchange.attachment_bytes(
+                item.object_id,
+                item.link.item_id,
+                str(attachment.get("id")),
+                permit=item.permit,
+            )
+
+        return read
+
+
+def _mapped(
+    message: Mapping[str, Any], book: AddressBook, link: Link
+) -> tuple[MailItem, EmailValues]:
+    """Return the item and its row's columns. Raises ItemUnreadable whatever is wrong with it."""
+    try:
+        values = email_values(message, book, is_metadata_only=link.is_metadata_only)
+        return item_from_message(message), values
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # The error's own text may hold a piece of the mail.
+        raise ItemUnreadable(
+            f"The mail cannot be understood ({type(error).__name__} while its row was mapped)."
+        ) from error

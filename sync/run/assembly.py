@@ -1,0 +1,111 @@
+"""The sync of one process, put together: what the loop and a full pass drive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from kernel.clock import Clock
+from kernel.database import Database
+from kernel.workers import Handler, Workers
+from sync.eligibility.port import MailboxRows
+from sync.eligibility.review import EligibilityReview
+from sync.engine.freshness import Freshness
+from sync.engine.intent import task_kind
+from sync.engine.judging import ContentPolicies, CurrentPolicies
+from sync.engine.leases import Leases
+from sync.engine.page_reading import PageReading
+from sync.engine.permits import Permits
+from sync.engine.stream_pass import StreamPass
+from sync.engine.verifying import Verifying
+from sync.engine.visits import Visits
+from sync.engine.workload import Workload
+from sync.engine.writing import Writing
+from sync.meter import Meter
+from sync.model.plan import IntentKind
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """Everything that one process needs to sync the mailboxes of the shards it holds.
+
+    `create_kinds` and `verify_kinds` are the kinds of its tasks, one of each for every workload.
+    """
+
+    database: Database
+    clock: Clock
+    meter: Meter
+    leases: Leases
+    review: EligibilityReview
+    workers: Workers
+    freshness: Freshness
+    visits: Visits
+    create_kinds: tuple[str, ...]
+    verify_kinds: tuple[str, ...]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Every kind of task that it adds and carries out."""
+        return self.create_kinds + self.verify_kinds
+
+
+def assemble(
+    database: Database,
+    clock: Clock,
+    *,
+    workloads: Sequence[Workload[Any]],
+    mailbox_rows: MailboxRows,
+    holder: str,
+    meter: Meter,
+    policies: CurrentPolicies | None = None,
+    approval_max_age_seconds: float = 900.0,
+) -> Assembly:
+    """Put the sync of these workloads together.
+
+    `policies` gives the policy set that judges items; without it each workload judges alone.
+    """
+    create_kinds = tuple(task_kind(one.name, IntentKind.CREATE) for one in workloads)
+    verify_kinds = tuple(task_kind(one.name, IntentKind.VERIFY) for one in workloads)
+    leases = Leases(database, clock, holder=holder, kinds=create_kinds + verify_kinds)
+    review = EligibilityReview(
+        database,
+        clock,
+        mailbox_rows,
+        deliveries=frozenset(one.delivery for one in workloads),
+        max_age_seconds=approval_max_age_seconds,
+    )
+    permits = Permits(database, clock, leases=leases, review=review, meter=meter)
+    writing = Writing(database, clock, leases=leases, review=review, permits=permits, meter=meter)
+    verifying = Verifying(database, clock, leases=leases, permits=permits, meter=meter)
+    handlers: dict[str, Handler] = {}
+    for one in workloads:
+        handlers[task_kind(one.name, IntentKind.CREATE)] = partial(writing.create, one)
+        handlers[task_kind(one.name, IntentKind.VERIFY)] = partial(verifying.verify, one)
+    workers = Workers(database, clock, handlers)
+    freshness = Freshness(database, clock)
+    stream_pass = StreamPass(
+        database,
+        clock,
+        reading=PageReading(database, clock, policies=ContentPolicies(clock, policies)),
+        permits=permits,
+        review=review,
+        leases=leases,
+        workers=workers,
+        meter=meter,
+    )
+    visits = Visits(
+        database,
+        clock,
+        workloads=workloads,
+        stream_pass=stream_pass,
+        review=review,
+        leases=leases,
+        freshness=freshness,
+        meter=meter,
+    )
+    return Assembly(
+        database, clock, meter, leases, review, workers, freshness, visits,
+        create_kinds, verify_kinds,
+    )  # fmt: skip

@@ -1,0 +1,65 @@
+"""Rewording every text changes no behaviour: whole plays end alike, whatever the sentences are."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kernel.failpoints import NONE
+from tests.crashes import guard_plays, test_pass_crashes
+from tests.crashes.end_state import EndState, end_state
+from tests.crashes.guard_house import House, database_url
+from tests.crashes.plays import perform
+from tests.crashes.sync_house import SyncHouse
+from tests.rewording import Rewording
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("name", guard_plays.PLAYS)
+async def test_the_guard_decides_by_no_text(house: House, tmp_path: Path, name: str) -> None:
+    play = guard_plays.PLAYS[name].play
+    await perform(house, database_url(tmp_path / "as-worded.db"), play)
+    expected = end_state(house)
+    await house.stop()
+    url = database_url(tmp_path / "reworded.db")
+    rewording = Rewording(url)
+    await perform(house, url, play, rewording)
+    rewording.close()
+    assert rewording.count
+    assert _untold(end_state(house)) == _untold(expected)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("name", test_pass_crashes.PLAYS)
+async def test_the_sync_decides_by_no_text(
+    sync_house: SyncHouse, tmp_path: Path, name: str
+) -> None:
+    play = test_pass_crashes.PLAYS[name]
+    as_worded = database_url(tmp_path / "as-worded.db")
+    await test_pass_crashes.perform(sync_house, as_worded, play, NONE)
+    expected = sync_house.end_state()
+    await sync_house.stop()
+    url = database_url(tmp_path / "reworded.db")
+    rewording = Rewording(url)
+    await test_pass_crashes.perform(sync_house, url, play, rewording)
+    rewording.close()
+    assert rewording.count
+    assert _without_reasons(sync_house.end_state()) == _without_reasons(expected)
+
+
+def _untold(state: EndState) -> Any:
+    """Return an end state without its sentences: what is held, written and left is the same."""
+    return {
+        **asdict(state),
+        "approvals": {one: values[:-1] for one, values in state.approvals.items()},
+        "refusals": sorted(state.refusals),
+        "ended_badly": [(kind, task_state) for kind, task_state, _ in state.ended_badly],
+    }
+
+
+def _without_reasons(state: dict[str, Any]) -> Any:
+    held = {one: values[:-1] for one, values in state["approvals"].items()}
+    return {**state, "approvals": held}

@@ -1,0 +1,85 @@
+"""Conditions for every operator on every field that it fits, as an author would write them.
+
+Drawn from the table of operators, so that a new one is tried by every property at once. The
+values are those that the fields of a small catalogue are likely to hold, and the operator's own
+samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+from rules.model.catalogue import Kind
+from rules.operators.operator import Operator
+from rules.operators.table import OPERATORS
+
+
+@dataclass(frozen=True)
+class WrittenField:
+    """A field under test: how it is written, its kind, and values that it is compared with."""
+
+    path: str
+    kind: Kind
+    values: tuple[Any, ...]
+    part: str | None = None
+    case_sensitive: bool = False
+
+    @property
+    def has_old(self) -> bool:
+        return not self.path.startswith(("actor.", "old.", "owner."))
+
+
+def fits(operator: Operator, field: WrittenField) -> bool:
+    """Tell whether a condition of this operator on this field loads."""
+    compares = operator.takes != "flag" or operator.needs_old
+    return (
+        field.kind in operator.kinds
+        and (field.has_old or not operator.needs_old)
+        # Case and parts have no meaning where nothing is compared.
+        and (compares or (field.part is None and not field.case_sensitive))
+    )
+
+
+def values_for(operator: Operator, field: WrittenField) -> st.SearchStrategy[Any]:
+    """Return what may be written behind the operator."""
+    samples = operator.samples if field.kind is Kind.STRING else ()
+    match operator.takes:
+        case "flag":
+            return st.booleans()
+        case "pattern":
+            return st.sampled_from(samples)
+        case "many":
+            one = st.sampled_from([*field.values, *samples])
+            return st.lists(one, min_size=1, max_size=3, unique=True)
+        case "one":
+            return st.sampled_from([*samples, *field.values])
+
+
+def conditions(operator: Operator, field: WrittenField) -> st.SearchStrategy[dict[str, Any]]:
+    """Return conditions of one operator on one field."""
+    fixed: dict[str, Any] = {"field": field.path}
+    if field.part is not None:
+        fixed["part"] = field.part
+    if field.case_sensitive:
+        fixed["caseSensitive"] = True
+    return values_for(operator, field).map(lambda value: {**fixed, operator.name: value})
+
+
+def one_condition(operator: Operator, field: WrittenField) -> dict[str, Any]:
+    """Return one condition of an operator on a field, the same one each time."""
+    samples = operator.samples if field.kind is Kind.STRING else ()
+    known = [*samples, *field.values]
+    value = {"flag": True, "many": known, "pattern": known[0], "one": known[0]}[operator.takes]
+    return {"field": field.path, operator.name: value}
+
+
+def pairs(*fields: WrittenField) -> Iterator[tuple[Operator, WrittenField]]:
+    """Yield every operator with every field that it fits."""
+    for operator in OPERATORS.values():
+        for field in fields:
+            if fits(operator, field):
+                yield operator, field

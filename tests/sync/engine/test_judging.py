@@ -1,0 +1,297 @@
+"""Policies on what items hold decide in the sync: skip, metadata only, or track."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from cloud.errors import RequestRejected, Throttled
+from rules.engine.policy_set import PolicySet
+from rules.model.change import Value
+from rules.syntax.shipped import shipped_folder
+from sync.engine.workload import Content
+from sync.errors import ItemUnreadable
+from sync.mail.workload import MailWorkload
+from sync.model.link import LinkState
+from sync.model.verdict import Fate, Verdict
+from sync.run.once import once
+from sync.store import access, links, payloads, quarantine, verdicts
+from tests.rules.builders import a_policy, a_set
+from tests.sync.builders import ANNA_OBJECT, ANNA_RECORD, FILE, World, a_message, link
+
+PRIVATE = (shipped_folder() / "private-mail-untouched.yaml").read_text("utf-8")
+NOT_PRIVATE, PERSONAL = (
+    f"private-mail-untouched/{one}" for one in ("not-marked-private", "personal-by-metadata")
+)
+
+
+def enforced() -> PolicySet:
+    assert "mode: audit" in PRIVATE
+    return a_set(PRIVATE.replace("mode: audit", "mode: enforce"))
+
+
+def judge_by(world: World, policies: PolicySet) -> None:
+    world.policies = policies
+    world.sync = world.another_process()
+
+
+def marked(number: int = 1, sensitivity: int | None = 0, **changes: Any) -> dict[str, Any]:
+    """Return a mail as Exchange shows it with its sensitivity: 1 personal, 2 private."""
+    told = [{"id": "Integer 0xe08", "value": "4096"}]
+    if sensitivity is not None:
+        told.append({"id": "Integer 0x36", "value": str(sensitivity)})
+    return a_message(number, categories=[], singleValueExtendedProperties=told, **changes)
+
+
+def verdict(world: World, number: int = 1) -> Verdict:
+    found = world.database.read_now(
+        lambda c: verdicts.find(c, ANNA_OBJECT, a_message(number)["id"])
+    )
+    assert found is not None
+    return found
+
+
+async def test_a_private_mail_is_not_copied_and_the_rule_is_kept(world: World) -> None:
+    judge_by(world, enforced())
+    world.approve_anna()
+    world.exchange.deliver(ANNA_OBJECT, marked(1, 2, hasAttachments=True), attachments=[FILE])
+    world.exchange.deliver(ANNA_OBJECT, marked(2))
+
+    report = await once(world.sync)
+
+    assert world.subjects() == ["Order 2"]
+    assert world.emails.attachments == {}
+    assert (report.counts["tracked"], report.counts["skipped"]) == (1, 1)
+    assert verdict(world) == Verdict(Fate.SKIP, f"Rule {NOT_PRIVATE} says skip.", NOT_PRIVATE)
+    assert verdict(world, 2) == Verdict(Fate.TRACK, "incoming mail of the Inbox")
+    kept = world.database.read_now(
+        lambda c: (
+            links.find(c, ANNA_OBJECT, a_message(1)["id"]),
+            payloads.find(c, ANNA_OBJECT, a_message(1)["id"]),
+        )
+    )
+    assert kept == (None, None)
+
+
+async def test_of_a_personal_mail_only_the_metadata_is_copied(world: World) -> None:
+    judge_by(world, enforced())
+    world.approve_anna()
+    world.exchange.deliver(ANNA_OBJECT, marked(1, 1, hasAttachments=True), attachments=[FILE])
+
+    report = await once(world.sync)
+
+    [row] = world.emails.rows.values()
+    assert "description" not in row
+    assert row["sender"] == "buyer@fabrikam.com"
+    assert world.emails.attachments == {}
+    assert report.is_clean
+    assert (verdict(world).fate, verdict(world).rule) == (Fate.METADATA_ONLY, PERSONAL)
+    assert link(world).is_metadata_only
+
+
+async def test_skip_is_stronger_than_metadata_only(world: World) -> None:
+    rules = """{id: large, effect: metadata-only, require: [{field: size, equals: 1}], message: m}
+    {id: strange, require: [{field: domain, notEquals: fabrikam.com}], message: m}"""
+    judge_by(world, a_set(a_policy(rules, entity="message")))
+    world.approve_anna()
+    world.exchange.deliver(ANNA_OBJECT, marked())
+
+    await once(world.sync)
+
+    assert verdict(world).rule == "one-policy/strange"
+    assert world.emails.rows == {}
+
+
+@pytest.mark.parametrize(("on_error", "subjects"), [("reject", []), ("allow", ["Order 1"])])
+async def test_what_cannot_be_judged_is_copied_only_where_the_policy_says_so(
+    world: World, on_error: str, subjects: list[str]
+) -> None:
+    rule = "{id: known-actor, require: [{field: actor.kind, equals: user}], message: m}"
+    judge_by(world, a_set(a_policy(rule, entity="message", on_error=on_error)))
+    world.approve_anna()
+    world.exchange.deliver(ANNA_OBJECT, marked())
+
+    await once(world.sync)
+
+    assert world.subjects() == subjects
+    if not subjects:
+        reason = "Rule one-policy/known-actor could not be evaluated."
+        assert verdict(world) == Verdict(Fate.SKIP, reason, "one-policy/known-actor")
+
+
+async def test_a_reason_quotes_nothing_of_what_stays_in_exchange(world: World) -> None:
+    rule = "{id: no-orders, require: [{field: subject, notContains: Order}], message: '{subject}'}"
+    judge_by(world, a_set(a_policy(rule, entity="message")))
+    world.approve_anna()
+    world.exchange.deliver(ANNA_OBJECT, marked())
+
+    await once(world.sync)
+
+    assert "Order" not in json.dumps(verdict(world).reason)
+
+
+async def test_a_draft_is_skipped_whatever_policies_say(world: World) -> None:
+    judge_by(world, enforced())
+    world.approve_anna()
+    world.exchange.deliver(ANNA_OBJECT, marked(1, 2, isDraft=True))
+
+    await once(world.sync)
+
+    assert verdict(world) == Verdict(Fate.SKIP, "draft")
+
+
+@pytest.mark.parametrize("mode", ["audit", "warn", "off"])
+async def test_a_policy_that_is_not_enforced_costs_and_changes_nothing(
+    world: World, mode: str
+) -> None:
+    judge_by(world, a_set(PRIVATE.replace("mode: audit", f"mode: {mode}")))
+    world.approve_anna()
+    # Without the extended properties, so that judging it would cost a request.
+    world.exchange.deliver(ANNA_OBJECT, a_message())
+
+    report = await once(world.sync)
+
+    assert world.subjects() == ["Order 1"]
+    assert report.counts["graph_requests"] == 1
+    assert verdict(world).reason == "incoming mail of the Inbox"
+
+
+class TestWhatAnEntryDoesNotSay:
+    async def test_is_read_before_it_is_judged(self, world: World) -> None:
+        judge_by(world, enforced())
+        world.approve_anna()
+        for number, sensitivity in ((1, 2), (2, 0)):
+            world.exchange.deliver(ANNA_OBJECT, marked(number, sensitivity))
+        page = world.exchange.page
+
+        async def saying_less(*args: Any, **options: Any) -> Any:
+            listed = await page(*args, **options)
+            return type(listed)(
+                tuple({"id": one["id"], "isRead": True} for one in listed.entries),
+                listed.next_link,
+                listed.delta_link,
+            )
+
+        world.exchange.page = saying_less  # type: ignore[method-assign]
+
+        report = await once(world.sync)
+
+        assert world.subjects() == ["Order 2"]
+        assert (verdict(world).fate, verdict(world, 2).fate) == (Fate.SKIP, Fate.TRACK)
+        # One page, and one reading for each; the row is made from what was read.
+        assert report.counts["graph_requests"] == 3
+        logged = world.database.read_now(lambda c: access.list_for(c, ANNA_RECORD))
+        assert [one.operation for one in logged] == ["message", "message", "messages delta"]
+
+    async def test_is_no_request_for_a_mail_that_has_its_link(self, world: World) -> None:
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, a_message())
+        await once(world.sync)
+        judge_by(world, enforced())
+        world.exchange.touch(ANNA_OBJECT, a_message()["id"])
+
+        report = await once(world.sync)
+
+        assert report.counts["graph_requests"] == 1
+        assert link(world).state is LinkState.TRACKED
+
+    async def test_skips_where_the_service_does_not_tell_it_either(self, world: World) -> None:
+        judge_by(world, enforced())
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, a_message())
+
+        await once(world.sync)
+
+        assert (verdict(world).fate, verdict(world).rule) == (Fate.SKIP, NOT_PRIVATE)
+
+    async def test_is_judged_anew_when_a_skipped_mail_changes(self, world: World) -> None:
+        judge_by(world, enforced())
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, marked() | {"categories": ["Private"]})
+        await once(world.sync)
+        assert world.subjects() == []
+
+        world.exchange.deliver(ANNA_OBJECT, marked())
+        await once(world.sync)
+
+        assert world.subjects() == ["Order 1"]
+        assert verdict(world).fate is Fate.TRACK
+
+    async def test_of_a_mail_that_is_gone_by_then_nothing_is_copied(self, world: World) -> None:
+        judge_by(world, enforced())
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, a_message())
+
+        async def gone(*_: Any, permit: Any) -> None:
+            await permit()
+
+        world.exchange.message = gone  # type: ignore[method-assign]
+
+        report = await once(world.sync)
+
+        assert report.is_clean
+        assert verdict(world) == Verdict(Fate.SKIP, "gone before it was read")
+
+    async def test_moves_no_cursor_while_the_mailbox_may_not_be_asked(self, world: World) -> None:
+        judge_by(world, enforced())
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, a_message())
+        message = world.exchange.message
+
+        async def throttled(*_: Any, permit: Any) -> None:
+            await permit()
+            world.exchange.message = message  # type: ignore[method-assign]
+            raise Throttled("Slow down.", until=world.clock.now())
+
+        world.exchange.message = throttled  # type: ignore[assignment]
+
+        report = await once(world.sync)
+
+        assert report.is_clean
+        assert verdict(world).fate is Fate.SKIP
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RequestRejected("No.", status=400), ItemUnreadable("No sense."), KeyError("bug")],
+    ids=["refused", "unreadable", "bug"],
+)
+async def test_an_item_for_which_no_verdict_is_reached_is_set_aside_and_the_others_go_on(
+    world: World, error: Exception
+) -> None:
+    class Failing(MailWorkload):
+        def fields(self, content: Content, *, address: str, folder: str) -> Mapping[str, Value]:
+            if content["id"] == a_message(1)["id"]:
+                raise error
+            return super().fields(content, address=address, folder=folder)
+
+    world.mail = Failing
+    judge_by(world, enforced())
+    world.approve_anna()
+    world.exchange.deliver(ANNA_OBJECT, marked(1))
+    world.exchange.deliver(ANNA_OBJECT, marked(2))
+
+    report = await once(world.sync)
+
+    assert world.subjects() == ["Order 2"]
+    assert [one.kind for one in report.problems] == ["quarantined"]
+    [kept] = world.database.read_now(lambda c: quarantine.list_for(c, [ANNA_RECORD]))
+    assert kept.reason == "No verdict could be reached."
+
+
+async def test_a_policy_set_that_is_swapped_judges_the_next_page(world: World) -> None:
+    sets = [a_set(PRIVATE)]
+    world.policies = sets[0]
+    world.sync = world.another_process(policies=lambda: sets[-1])
+    world.approve_anna()
+    world.exchange.deliver(ANNA_OBJECT, marked(1, 2))
+    await once(world.sync)
+    sets.append(enforced())
+    world.exchange.deliver(ANNA_OBJECT, marked(2, 2))
+
+    await once(world.sync)
+
+    assert world.subjects() == ["Order 1"]
