@@ -11,15 +11,20 @@ from hypothesis import strategies as st
 
 from rules.engine.decide import decide
 from rules.model.catalogue import Kind
+from rules.model.change import NO_FACTS
 from rules.operators.table import OPERATORS
 from rules.testing.document import read_change
-from tests.rules.builders import NOW, a_policy, a_set, facts
+from tests.rules.builders import NOW, a_change, a_policy, a_set, facts
 from tests.rules.written import WrittenField, conditions, fits
 
 
-def _decided(condition, values, *, operation="update"):
+def _set_of(condition):
     rule = f"{{id: the-rule, require: [{json.dumps(dict(condition))}], message: m}}"
-    policy_set = a_set(a_policy(rule))
+    return a_set(a_policy(rule))
+
+
+def _decided(condition, values, *, operation="update"):
+    policy_set = _set_of(condition)
     document = {"operation": operation, "new": {}, "old": {}, "actor": {}}
     for path, value in values.items():
         root, _, name = path.partition(".")
@@ -157,9 +162,9 @@ def test_an_opposite_answers_the_other_way_round_and_errs_on_the_same_values(ope
         swapped = {
             (other.name if key == operator.name else key): value for key, value in condition.items()
         }
-        row = {f"new.{name}": value for name, value in values.items()}
+        change = a_change(before=dict.fromkeys(values), **values)
         results = [
-            [finding.result for finding in _decided(one, row).findings]
+            [finding.result for finding in decide(change, _set_of(one), NO_FACTS, now=NOW).findings]
             for one in (condition, swapped)
         ]
         assert results in ([[], ["fail"]], [["fail"], []], [["error"], ["error"]])

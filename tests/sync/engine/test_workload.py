@@ -270,7 +270,7 @@ def crashing_world(path: Path, clock: FrozenClock, failpoints: Failpoints) -> Wo
     notebooks.failpoints = failpoints
     for number in range(3):
         notebooks.write(ANNA_OBJECT, "red", f"note-{number}", f"Text {number}")
-    if isinstance(failpoints, Trace):
+    if isinstance(failpoints, Recorder):
         failpoints.reached.clear()
     return world
 
