@@ -120,7 +120,7 @@ class _Walk:
     def _walk_chain(self, chain: str, stated: list[Any] | None) -> None:
         count, head, last_id = 0, BEGINNING, ""
         for row in self._rows(chain):
-            # (2a) Every place is taken, (2b) the decision is what was digested, and (2c) its link is
+            # (2a) Every place is taken, (2b) the decision is what was digested, (2c) its link is
             # the one that the checkpoint saw at this place.
             if row.seq != count:
                 raise _Altered(row.id, f"the decision before this one is missing (place {count})")
