@@ -15,7 +15,7 @@ from guard.columns.change import GuardedChange
 from guard.confirmation import decision_confirmed_by, decision_of
 from guard.errors import DeliveryUnreadable
 from guard.identity import OwnIdentity
-from guard.judge import Judge, Judged, built_in
+from guard.judge import Judge, Judged, rejection_by_guard
 from guard.ledger.entry import NO_EFFECTS, Effects, MirrorRow, Recorded
 from guard.ledger.port import Ledger
 from guard.own_writes import is_own_write
@@ -68,7 +68,7 @@ class Intake:
         # (2) A copied environment still posts to us: its changes are not ours to decide.
         if self._identity.is_foreign(delivery.organization_id):
             log.warning("foreign_delivery_received", organization_id=delivery.organization_id)
-            refusal = built_in("foreign", "The delivery comes from another organisation.")
+            refusal = rejection_by_guard("foreign", "The delivery comes from another organisation.")
             return self._plainly(case, refusal, FOREIGN, now)
         # (3) What is sent becomes a change, unless too little came to decide from.
         try:
@@ -157,7 +157,7 @@ class Intake:
         Before the commit it is refused. Afterwards the committed row is read and judged instead.
         """
         cause = STRIPPED if delivery.stripped else UNDECIDABLE
-        refusal = built_in(cause, error.message, is_error=True)
+        refusal = rejection_by_guard(cause, error.message, is_error=True)
         if delivery.is_synchronous:
             return self._plainly(case, refusal, cause, now)
         return self._read_back.examine(case, refusal=refusal, cause=cause, now=now)

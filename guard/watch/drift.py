@@ -129,7 +129,7 @@ class DriftWatch:
         if await self._pulls_brake(len(held), total, now):
             return total
         # (4) Withdraw, each only if it is still held on the evidence that was looked at.
-        for one in self._ripe(found):
+        for one in self._due(found):
             await self._withdraw(one, self._drifted.pop(one.record_id).reason, total)
         return total
 
@@ -210,7 +210,7 @@ class DriftWatch:
             return None
         return f"The Entra user {_name(approval)} is no longer the owner's own object."
 
-    def _ripe(self, found: list[Approval]) -> list[Approval]:
+    def _due(self, found: list[Approval]) -> list[Approval]:
         """Return what may be withdrawn now: many wait until a pass has counted all that drifted."""
         if len(found) <= FEW or not self._after:
             return found

@@ -151,8 +151,8 @@ class Reconciler:
             copy = known.get(row.record_id)
             if copy is None and table.is_first:
                 table.adopt.append(_copy_of(row, table.now))
-            elif copy is not None and not _strange(row, copy):
-                if _unknown(row, copy):
+            elif copy is not None and not _differs(row, copy):
+                if _lacks_columns(row, copy):
                     table.adopt.append(_copy_of(row, copy.changed_at))
             elif row.modified_at is not None and table.now - row.modified_at < self._settle:
                 total.waiting += 1
@@ -266,12 +266,12 @@ def _copy_of(row: StoredRow, changed_at: datetime) -> MirrorRow:
     return MirrorRow(row.table, row.record_id, row.columns, changed_at)
 
 
-def _strange(row: StoredRow, copy: MirrorRow) -> bool:
+def _differs(row: StoredRow, copy: MirrorRow) -> bool:
     """Return whether a column differs that the copy knows."""
     return not _matches(row, copy.columns)
 
 
-def _unknown(row: StoredRow, copy: MirrorRow) -> bool:
+def _lacks_columns(row: StoredRow, copy: MirrorRow) -> bool:
     """Return whether the row has columns that the copy doesn't know."""
     return any(name not in copy.columns for name in TABLES[row.table].flat)
 
