@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from rules.engine.closures import compile_check
 from rules.explain.words import describe_check
@@ -32,8 +32,6 @@ from rules.policy.messages import value_words
 
 Answer: TypeAlias = "bool | UnknownValue"
 _Look = Callable[[Change, Facts], "tuple[Answer, tuple[str, ...]]"]
-
-GROUPS: Final = {AllOf: "all of", AnyOf: "any of", Not: "not"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,16 +72,6 @@ def load_documents(documents: Mapping[str, str], *, environment: str | None = No
     return _load(dict(documents), environment, None, [])
 
 
-def complaints_of(
-    folder: Path, *, environment: str | None = None, now: datetime | None = None
-) -> tuple[Complaint, ...]:
-    """Return every complaint about a folder's policies, warnings included; empty when clean."""
-    try:
-        return load(folder, environment=environment, now=now).warnings
-    except PolicySetInvalid as invalid:
-        return invalid.complaints
-
-
 def catalogue_of(folder: Path | None) -> Catalogue:
     """Return the catalogue of a folder, whatever else is wrong there; the shipped one for None."""
     complaints: list[Complaint] = []
