@@ -26,7 +26,7 @@ from rules.policy.conditions import (
     tests_of,
 )
 from rules.policy.messages import Render, compile_message
-from rules.policy.policy import Policy, PolicyException, Rule, TablePolicy
+from rules.policy.policy import Policy, PolicyException, Rule, TablePolicy, trees_of
 
 Trigger: TypeAlias = "str | tuple[str, int | str | bool]"
 """A column that must differ, alone or with the value that it must then have."""
@@ -206,15 +206,9 @@ def _unless(unless: Run, require: Run) -> Run:
 
 
 def _references(table: TablePolicy) -> list[FieldReference]:
-    found: list[FieldReference] = []
-    trees: list[Condition] = list(table.when)
+    found = [reference for tree in trees_of(table) for reference in references_of(tree)]
     for rule in table.rules:
-        trees += [*rule.when, *rule.unless, *rule.require]
         found += [piece for piece in rule.message.pieces if isinstance(piece, FieldReference)]
-    for exception in table.exceptions:
-        trees += exception.when
-    for tree in trees:
-        found += references_of(tree)
     return found
 
 

@@ -23,7 +23,7 @@ from rules.model.catalogue import FieldReference
 from rules.model.change import NOTHING, Change, Facts, differing_of, overlaid
 from rules.model.decision import Decision, Finding, Outcome, set_aside, strongest
 from rules.policy.conditions import references_of
-from rules.policy.policy import Policy
+from rules.policy.policy import Policy, trees_of
 from rules.replay.ledger_format import (
     MOMENT,
     ValueUnreadable,
@@ -44,7 +44,7 @@ from rules.replay.recorded import (
     past_from,
 )
 from rules.replay.tally import Shift, Tally, count_in
-from rules.replay.unrecorded import NONE, Unrecorded, trees_of
+from rules.replay.unrecorded import NONE, Unrecorded
 
 # A time for rules that read none: making one takes a twentieth of the time of a change.
 _NOT_READ: Final = datetime(1970, 1, 1, tzinfo=UTC)
