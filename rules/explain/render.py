@@ -18,6 +18,7 @@ from rules.model.decision import Finding, Outcome
 from rules.operators.unknown import UnknownValue
 
 WIDTH: Final = 100
+# A column may be wider than this; then only its own row is.
 _LONGEST_WORDS: Final = 64
 _MARKS: Final = {"error": "?", "excepted": "v", "passed": "v"}
 _STATES: Final = {
@@ -46,6 +47,7 @@ def explanation_text(
         f"{change.operation}{who}"
     ]
     rules = [rule for rule in explanation.rules if only is None or concerns(rule, only)]
+    # Who asks for one rule wants it whole; who asks for a decision wants what made it.
     told = rules if only is not None else [r for r in rules if r.result in _TOLD]
     by_name = {trace.policy.name: trace for trace in explanation.policies}
     for rule in told:

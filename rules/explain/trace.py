@@ -88,6 +88,7 @@ class Tracer:
                 return Trace("not", (), answer, condition.place, (item,))
 
     def _check(self, test: Test, check: Check, change: Change, facts: Facts) -> Trace:
+        # By identity, because hashing a tree would walk it for every change.
         key = (id(test), id(check))
         if key not in self._prepared:
             self._prepared[key] = (test, check, _words(test, check), _look(test, check))

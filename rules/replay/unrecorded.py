@@ -40,6 +40,7 @@ class Unrecorded:
             if not lacking:
                 continue
             known = asked(past) if known is None else known
+            # What was asked for then and not had would not be had again: that is no doubt.
             unasked = lacking - known
             if unasked:
                 doubtful[finding.id] = min(unasked)
