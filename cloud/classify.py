@@ -41,7 +41,7 @@ ITEM_GONE_CODES = frozenset({"erroritemnotfound", "itemnotfound"})
 
 _HINTS = {
     401: "Check the app's credential and that its token is meant for this service.",
-    403: "Check the app's permissions: `mailbox-guard doctor` lists what is missing.",
+    403: "Check the app's permissions, and that an administrator consented to them.",
     404: "Check that the URL setting is right and the thing still exists.",
 }
 

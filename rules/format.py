@@ -77,6 +77,7 @@ def format_text(path: str, text: str) -> str:
 
 def _kept(path: str, before: str, after: str) -> str:
     """Return the new text if it means the same and has the same comments, else the old one."""
+    # Moving lines knows little of YAML; this check is what makes it safe.
     if after == before:
         return before
     old, new = read_nodes(path, before, []), read_nodes(path, after, [])
@@ -140,6 +141,7 @@ def _order(node: Node, form: Form, lines: list[str], begin: int, end: int) -> No
     wanted = sorted(range(len(marks)), key=lambda n: (ranks.get(marks[n][0], last), n))
     if wanted == list(range(len(marks))):
         return
+    # In a list, the dash stays at the top when another key moves there.
     dash = _take_dash(lines, begin, column)
     parts = [lines[start:stop] for start, stop in bounds]
     moved = [line for n in wanted for line in parts[n]]

@@ -44,14 +44,11 @@ def check(
 
 
 def _decision_text(decided: Decision) -> str:
+    from rules.explain.render import finding_text
+
     lines = [str(decided.outcome).upper()]
     for finding in decided.findings:
-        lines.append(f"  {finding.effect:6} {finding.id}  ({finding.severity})")
-        lines.append(f"         {finding.message}")
-        if finding.exception:
-            lines.append(f"         excepted by {finding.exception}")
-        if finding.help and finding.contributes is not Outcome.ALLOW:
-            lines.append(f"         fix: {finding.help}")
+        lines += finding_text(finding)
     return "\n".join(lines)
 
 

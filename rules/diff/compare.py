@@ -24,7 +24,7 @@ from rules.policy.conditions import (
     tests_of,
 )
 from rules.policy.messages import value_words
-from rules.policy.policy import Policy, PolicyException, Rule, TablePolicy
+from rules.policy.policy import Policy, PolicyException, Rule, TablePolicy, trees_of
 
 Kind = Literal["added", "removed", "renamed", "changed", "reworded"]
 _MOST_ITEMS = 10
@@ -55,6 +55,7 @@ def compare(old: PolicySet, new: PolicySet) -> tuple[Difference, ...]:
             found += _policy_differences(before[name], policy)
             continue
         meaning = meaning_of(policy)
+        # A name is no part of the meaning: the same policy under a new name was renamed.
         twin = next((other for other, known in gone.items() if known == meaning), None)
         if twin is None:
             found.append(Difference("added", name, _summary(policy)))
@@ -273,12 +274,7 @@ def _lists(policy_set: PolicySet) -> Mapping[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
     for policy in policy_set.policies:
         for table in policy.tables.values():
-            trees = [*table.when]
-            for rule in table.rules:
-                trees += [*rule.when, *rule.require, *rule.unless]
-            for exception in table.exceptions:
-                trees += exception.when
-            for test in (test for tree in trees for test in tests_of(tree)):
+            for test in (test for tree in trees_of(table) for test in tests_of(tree)):
                 for check in test.checks:
                     operand = check.operand
                     if isinstance(operand, LiteralValue) and operand.source is ValueSource.LIST:

@@ -70,10 +70,12 @@ def _not(run: Run) -> Run:
 def _all(runs: list[Run]) -> Run:
     if len(runs) == 1:
         return runs[0]
+    # Two conditions are common, and unrolled they need neither a loop nor a tuple.
     if len(runs) == 2:
         first, second = runs
 
         def both(v: View) -> Any:
+            # False decides whatever else errs; an error waits for the other to decide.
             a = first(v)
             if a is False:
                 return False

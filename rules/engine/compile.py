@@ -26,7 +26,7 @@ from rules.policy.conditions import (
     tests_of,
 )
 from rules.policy.messages import Render, compile_message
-from rules.policy.policy import Policy, PolicyException, Rule, TablePolicy
+from rules.policy.policy import Policy, PolicyException, Rule, TablePolicy, trees_of
 
 Trigger: TypeAlias = "str | tuple[str, int | str | bool]"
 """A column that must differ, alone or with the value that it must then have."""
@@ -119,8 +119,10 @@ def compile_policy(policy: Policy, table: TablePolicy, readers: FieldReaders) ->
         exceptions=exceptions,
         triggers=_triggers(table.when),
         facts=facts,
+        # A row has no actor and no past; rules that read them are named and not judged.
         scan_facts=frozenset(p for p in facts if not p.startswith(("actor.", "old."))),
         is_timed=any(ref.path == TIME for ref in named),
+        # Repeated flat, so that the loop over them looks up no attributes.
         steps=tuple((rule.run, rule.id if enforced else None, rule) for rule in rules),
         readers=(*matching.used, *(one for rule in rules for one in rule.readers)),
     )
@@ -140,6 +142,7 @@ def _compile_rule(
     require = compile_all(rule.require, rest)
     assert require is not None  # noqa: S101 - the loader refuses a rule without it.
     run = require if unless is None else _unless(unless, require)
+    # Most rules do not apply to most changes: what only `require` names is not read until then.
     later = tuple(reader for reader in rest.used if reader not in first.used)
     failed = _failed(policy, rule)
     is_rejecting = policy.mode == "enforce" and policy.on_error == "reject"
@@ -206,15 +209,9 @@ def _unless(unless: Run, require: Run) -> Run:
 
 
 def _references(table: TablePolicy) -> list[FieldReference]:
-    found: list[FieldReference] = []
-    trees: list[Condition] = list(table.when)
+    found = [reference for tree in trees_of(table) for reference in references_of(tree)]
     for rule in table.rules:
-        trees += [*rule.when, *rule.unless, *rule.require]
         found += [piece for piece in rule.message.pieces if isinstance(piece, FieldReference)]
-    for exception in table.exceptions:
-        trees += exception.when
-    for tree in trees:
-        found += references_of(tree)
     return found
 
 
@@ -244,6 +241,7 @@ def _own_references(tree: Condition) -> list[FieldReference]:
 
 def _triggers(when: tuple[Condition, ...]) -> frozenset[Trigger] | None:
     """Return the smallest set of columns of which one must differ for all of `when` to hold."""
+    # All must hold, so any one of them may stand guard: the narrowest passes over the most changes.
     found = [keys for keys in map(_condition_triggers, when) if keys is not None]
     return min(found, key=len) if found else None
 
@@ -262,6 +260,7 @@ def _condition_triggers(condition: Condition) -> frozenset[Trigger] | None:
         case AllOf():
             return _triggers(condition.items)
         case AnyOf():
+            # One branch that can hold without a difference lets the whole hold without one.
             several = [_condition_triggers(item) for item in condition.items]
             known = [keys for keys in several if keys is not None]
             return frozenset().union(*known) if len(known) == len(several) else None

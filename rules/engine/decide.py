@@ -35,6 +35,7 @@ def decide(change: Change, policy_set: PolicySet, facts: Facts, *, now: datetime
             answer = policy.match(view)
             if answer is False:
                 continue
+            # Law 1: whether it matches cannot be told, so none of its rules counts as passed.
             if answer is not True:
                 matched = True
                 findings += unmatched(policy, answer, view, now=now)
@@ -82,6 +83,7 @@ def failures(
 
 
 _NO_POLICY: Final = Decision(Outcome.ALLOW, "no-policy")
+# Most changes are allowed by the same few rules; a decision without findings is made once.
 _MOST_REMEMBERED: Final = 256
 
 

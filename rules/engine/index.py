@@ -17,6 +17,7 @@ from rules.model.change import Change, Facts, Value
 from rules.model.decision import Decision
 from rules.operators.fields import CHANGE, FACTS, FieldReaders, Readers, View
 
+# Bounded, since what differs is chosen by whoever sends changes.
 _MOST_REMEMBERED: Final = 512
 
 
@@ -51,6 +52,7 @@ class Candidates:
 
 def _gather(policies: Iterable[CompiledPolicy], blank: View) -> Candidates:
     ordered = tuple(sorted(set(policies), key=lambda one: one.policy.name))
+    # By index, so that a field that several policies name is read once for all of them.
     readers = {index: read for one in ordered for index, read in one.readers}
     facts: frozenset[str] = frozenset().union(*(one.facts for one in ordered))
     is_timed = any(one.is_timed for one in ordered)

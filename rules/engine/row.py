@@ -61,6 +61,7 @@ def judge_row(
     change = row_change(table, record_id, row)
     candidates = policy_set.index.of_table(table)
     view = candidates.view(change, facts, now=now)
+    # `changed: false` must hold of a row, although everything in it differs from nothing.
     view[SCANNING] = True
     findings: list[Finding] = []
     evaluated: list[str] = []

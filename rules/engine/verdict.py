@@ -46,6 +46,7 @@ def judge_message(
 
     A message stands as the creation of a record of its entity: the columns are its fields.
     """
+    # A record judged as a message would be allowed where it must be rejected: a fault of ours.
     entity = policy_set.catalogue.entities.get(change.table)
     if entity is not None and entity.effects is not MESSAGES:
         raise Bug(f"{change.table} is a record, not a message.", hint="Let `decide` judge it.")
@@ -55,5 +56,6 @@ def judge_message(
         cause=decision.cause,
         findings=decision.findings,
         evaluated=decision.evaluated,
+        # A message has nobody who could be warned.
         contributing=tuple(f for f in decision.contributing if f.contributes is not Outcome.WARN),
     )

@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from rules.explain.explain import HOLDING, ConsideredException, Explanation, PolicyTrace, RuleTrace
+from rules.explain.explain import (
+    HOLDING,
+    ConsideredException,
+    Explanation,
+    PolicyTrace,
+    Result,
+    RuleTrace,
+)
 from rules.explain.trace import Answer, Trace
-from rules.model.decision import Outcome
+from rules.model.decision import Finding, Outcome
 from rules.operators.unknown import UnknownValue
 
 WIDTH: Final = 100
+# A column may be wider than this; then only its own row is.
 _LONGEST_WORDS: Final = 64
-_MARKS: Final = {"failed": "x", "error": "?", "excepted": "v", "passed": "v"}
+_MARKS: Final = {"error": "?", "excepted": "v", "passed": "v"}
 _STATES: Final = {
     "ended": "has ended",
     "not-yet": "ends more than 180 days ahead, so it does not apply yet",
@@ -39,6 +47,7 @@ def explanation_text(
         f"{change.operation}{who}"
     ]
     rules = [rule for rule in explanation.rules if only is None or concerns(rule, only)]
+    # Who asks for one rule wants it whole; who asks for a decision wants what made it.
     told = rules if only is not None else [r for r in rules if r.result in _TOLD]
     by_name = {trace.policy.name: trace for trace in explanation.policies}
     for rule in told:
@@ -62,8 +71,15 @@ def concerns(rule: RuleTrace, wanted: str) -> bool:
 
 def rule_text(rule: RuleTrace, policy: PolicyTrace) -> list[str]:
     """Return one rule whole: heading, message, every condition that was reached, exceptions."""
-    mode = policy.policy.mode
-    lines = [_right(f"{_mark(rule, mode)} {rule.id}  ({_note(rule, mode)})", str(rule.rule.place))]
+    mark, note = _heading(
+        rule.result,
+        mode=policy.policy.mode,
+        effect=rule.rule.effect,
+        severity=rule.rule.severity,
+        rejects=rule.contributes is Outcome.REJECT,
+        exception=rule.exception,
+    )
+    lines = [_right(f"{mark} {rule.id}  ({note})", str(rule.rule.place))]
     if rule.finding is not None:
         lines.append(f'  "{rule.finding.message}"')
     rows: list[_Row] = []
@@ -100,31 +116,45 @@ def involved_text(explanation: Explanation, wanted: Iterable[str]) -> list[str]:
     return lines
 
 
-def _mark(rule: RuleTrace, mode: str) -> str:
-    if rule.result == "failed":
-        if mode == "enforce":
-            return "~" if rule.rule.effect in HOLDING else "x"
-        return "!" if mode == "warn" else "-"
-    return _MARKS.get(rule.result, "-")
+def finding_text(finding: Finding) -> list[str]:
+    """Return a finding as the explanation of its rule begins and ends, without what it saw."""
+    result: Result = "failed" if finding.result == "fail" else finding.result
+    mark, note = _heading(
+        result,
+        mode=finding.mode,
+        effect=finding.declared,
+        severity=finding.severity,
+        rejects=finding.contributes is Outcome.REJECT,
+        exception=finding.exception,
+    )
+    lines = [f"{mark} {finding.id}  ({note})", f'  "{finding.message}"']
+    if finding.help and result != "excepted":
+        lines.append(f"  fix  {finding.help}")
+    return lines
 
 
-def _note(rule: RuleTrace, mode: str) -> str:
-    notes = [rule.rule.severity]
-    match rule.result:
+def _heading(
+    result: Result, *, mode: str, effect: str, severity: str, rejects: bool, exception: str | None
+) -> tuple[str, str]:
+    """Return the mark before a rule and the note behind it."""
+    mark = _MARKS.get(result, "-")
+    note: str | None = None
+    match result:
         case "failed" if mode == "enforce":
-            notes += [] if rule.rule.effect == "reject" else [rule.rule.effect]
+            mark = "~" if effect in HOLDING else "x"
+            note = None if effect == "reject" else effect
         case "failed" | "error" if mode != "enforce":
-            notes.append(f"{mode} only")
+            mark = "?" if result == "error" else "!" if mode == "warn" else "-"
+            note = f"{mode} only"
         case "error":
-            rejects = rule.contributes is Outcome.REJECT
-            notes.append("error, rejects" if rejects else "error, allowed")
+            note = "error, rejects" if rejects else "error, allowed"
         case "excepted":
-            notes.append(f"excepted by {rule.exception}")
+            note = f"excepted by {exception}"
         case "skipped-when" | "skipped-unless":
-            notes.append("does not apply")
+            note = "does not apply"
         case _:
-            notes.append("passes")
-    return ", ".join(notes)
+            note = "passes"
+    return mark, severity if note is None else f"{severity}, {note}"
 
 
 def _passing_line(rule: RuleTrace) -> str:

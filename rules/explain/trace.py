@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from rules.engine.closures import compile_check
 from rules.explain.words import describe_check
@@ -32,8 +32,6 @@ from rules.policy.messages import value_words
 
 Answer: TypeAlias = "bool | UnknownValue"
 _Look = Callable[[Change, Facts], "tuple[Answer, tuple[str, ...]]"]
-
-GROUPS: Final = {AllOf: "all of", AnyOf: "any of", Not: "not"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +88,7 @@ class Tracer:
                 return Trace("not", (), answer, condition.place, (item,))
 
     def _check(self, test: Test, check: Check, change: Change, facts: Facts) -> Trace:
+        # By identity, because hashing a tree would walk it for every change.
         key = (id(test), id(check))
         if key not in self._prepared:
             self._prepared[key] = (test, check, _words(test, check), _look(test, check))

@@ -59,6 +59,7 @@ class EnforceNeverAudited(LintRule):
 
     def check(self, subject: Subject) -> Iterator[Remark]:
         """Compare the enforced policies with the history, if there is one."""
+        # Without a history nothing is known, which is no reason to blame anybody.
         if subject.audited is None:
             return
         for policy in subject.active():

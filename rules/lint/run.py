@@ -35,6 +35,7 @@ def lint_folder(
 def lint(subject: Subject) -> tuple[Remark, ...]:
     """Return every remark, in the order of files and lines."""
     found = (remark for rule in LINT_RULES.values() for remark in rule.check(subject))
+    # A set, because a policy on several tables remarks the same place for each of them.
     kept = {remark for remark in found if not _is_allowed(remark.complaint, subject.texts)}
     return tuple(sorted(kept, key=lambda one: one.complaint.place))
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from rules.engine.policy_set import PolicySet
-from rules.policy.conditions import Check, Condition, Location, Test, tests_of
-from rules.policy.policy import Policy, Rule, TablePolicy
+from rules.policy.conditions import Check, Location, Test, tests_of
+from rules.policy.policy import Policy, Rule, TablePolicy, trees_of
 from rules.syntax.folder import is_test
 from rules.syntax.nodes import ListNode, MapNode, Node, ScalarNode, read_nodes
 
@@ -92,16 +92,6 @@ class Subject:
             for case in cases.items if isinstance(cases, ListNode) else ():
                 found |= _expected(case)
         return frozenset(found)
-
-
-def trees_of(table: TablePolicy) -> list[Condition]:
-    """Return every condition tree of a policy on one table."""
-    trees = [*table.when]
-    for rule in table.rules:
-        trees += [*rule.when, *rule.unless, *rule.require]
-    for exception in table.exceptions:
-        trees += exception.when
-    return trees
 
 
 def _expected(case: Node) -> set[str]:

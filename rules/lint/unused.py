@@ -172,6 +172,7 @@ def _removal(subject: Subject, path: str, body: MapNode, name: str) -> Edit | No
     ends = line.rstrip().endswith(("|", ">", "|-", ">-", ":"))
     if not alone or ends or value.line != mark.line:
         return None
+    # Only a key on a line of its own can be taken out without reading YAML again.
     nexts = [one.line for one in body.keys.values() if one.line > mark.line]
     following = subject.texts[path].splitlines()[mark.line : min(nexts, default=mark.line + 1) - 1]
     # A quoted text may go on over several lines; then the author must do it.

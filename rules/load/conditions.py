@@ -28,6 +28,8 @@ from rules.policy.conditions import (
 from rules.syntax.complaint import FIELDS_LISTED, OPERATORS_LISTED, closest
 from rules.syntax.nodes import ListNode, MapNode, Node, ScalarNode
 
+# Law 12: the cost of a decision is bounded when its policies load. The shipped rules nest four
+# deep at most, with 14 conditions.
 MOST_NESTING: Final = 16
 MOST_CONDITIONS: Final = 200
 _GROUPS: Final = ("allOf", "anyOf", "not")
@@ -61,6 +63,7 @@ class Scope:
     params: Mapping[str, Any]
     lists: Mapping[str, NamedList]
     complaints: Complaints
+    # How many conditions the rule has so far; each rule begins anew.
     used: int = field(default=0)
     said: str = field(default="")
     """The field of the condition being read, as the author wrote it."""
@@ -104,6 +107,7 @@ def _condition(node: Node, scope: Scope, *, depth: int) -> Condition | None:
         )
         return None
     scope.used += 1
+    # Told once, at the first that is too many.
     if scope.used == MOST_CONDITIONS + 1:
         complaints.add(
             node, "conditions-too-many", f"A rule may have {MOST_CONDITIONS} conditions."
@@ -144,6 +148,7 @@ def _group(kind: str, body: MapNode, scope: Scope, depth: int) -> Condition | No
         )
     items = [_condition(node, scope, depth=depth + 1) for node in nodes]
     whole = tuple(item for item in items if item is not None)
+    # With one of its items left out, a group would mean something else.
     if not whole or len(whole) != len(items):
         return None
     return AllOf(whole, place) if kind == "allOf" else AnyOf(whole, place)
@@ -175,6 +180,7 @@ def _test(body: MapNode, scope: Scope) -> Condition | None:
         if operand is not None:
             folded = caseless or (_is_caseless_list(node, scope) and not case_sensitive)
             checks.append(Check(operator, operand, folded, complaints.place(mark)))
+    # A condition with a part of its operators would be another rule than the one that was written.
     if not checks or len(checks) != len(named):
         return None
     return Test(reference, part, tuple(checks), complaints.place(body))
@@ -222,6 +228,7 @@ def _check(
     scope: Scope,
 ) -> Operand | None:  # fmt: skip
     complaints = scope.complaints
+    # The length of a text is compared as the number that it is.
     kind = Kind.NUMBER if part == "length" else reference.field.kind
     if kind not in operator.kinds:
         fitting = [name for name, each in OPERATORS.items() if kind in each.kinds]
@@ -302,9 +309,11 @@ def _one(
 
 def _pattern(node: Node, content: Any, words: str, scope: Scope) -> LiteralValue | None:
     if not isinstance(content, str):
-        scope.complaints.add(node, "value-misfit", "`matches` takes an expression as text.")
+        said = "A regular expression is written as text."
+        scope.complaints.add(node, "value-misfit", said)
         return None
     try:
+        # Only to learn whether RE2 takes it; it is compiled again for each case rule.
         Pattern(content, caseless=False)
     except PatternInvalid as reason:
         code = "pattern-too-long" if reason.is_too_long else "pattern-invalid"
@@ -366,7 +375,8 @@ def _list_operand(
         scope.complaints.add(node, "list-unknown", said, hint=hint)
         return None
     if operator.takes != "many" or kind not in _LOOSE:
-        said = "A named list stands under `in` or `notIn` of a text field."
+        several = [f"`{name}`" for name, each in OPERATORS.items() if each.takes == "many"]
+        said = f"A named list stands under {' or '.join(several)} of a text field."
         scope.complaints.add(node, "value-misfit", said)
         return None
     return LiteralValue(scope.lists[name].items, f"list {name}", ValueSource.LIST, name)
@@ -379,14 +389,18 @@ def _field_operand(
     if other is None:
         return None
     if operator.takes == "pattern":
-        scope.complaints.add(node, "value-misfit", "`matches` takes an expression, not a field.")
+        # A pattern from a record would be compiled, and could be written, by whoever edits it.
+        said = f"`{operator.name}` takes an expression, not a field."
+        scope.complaints.add(node, "value-misfit", said)
         return None
     theirs = other.field.kind
     if operator.takes == "many":
         fits = theirs is Kind.LIST and kind in _LOOSE
     else:
+        # What is looked for in a list is one of its members.
         wanted = Kind.STRING if kind is Kind.LIST else kind
         fits = theirs is wanted or {theirs, wanted} <= _LOOSE
+    # Two choices share their numbers only if they share their labels.
     if not fits or (
         kind is Kind.CHOICE and dict(other.field.labels) != dict(reference.field.labels)
     ):
@@ -435,6 +449,7 @@ def _fit_label(node: Node, content: Any, reference: FieldReference, scope: Scope
         )  # fmt: skip
         return None
     shown = content if isinstance(content, str) else str(content)
+    # Numbers are no labels: they say nothing to whoever reviews the policy.
     by_number = reference.field.label_of(content)
     scope.complaints.add(
         node,

@@ -64,6 +64,7 @@ class Keys:
         return found
 
     def _find(self, key: str) -> Node | None:
+        # Whatever was asked for is a key; so `done` needs no list of its own.
         self._known.append(key)
         found = self.node.entries.get(key)
         return None if isinstance(found, ScalarNode) and found.content is None else found
@@ -206,6 +207,7 @@ def read_head(keys: Keys, kind: str) -> None:
 
 def moment_from(text: Any, *, end_of_day: bool = False) -> datetime | None:
     """Return the UTC moment of an ISO text; a date is its begin, or the end of that day."""
+    # Python reads more forms than a person would recognise, and longer ones take longer.
     if not isinstance(text, str) or not 8 <= len(text) <= 40:
         return None
     try:

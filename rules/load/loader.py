@@ -72,16 +72,6 @@ def load_documents(documents: Mapping[str, str], *, environment: str | None = No
     return _load(dict(documents), environment, None, [])
 
 
-def complaints_of(
-    folder: Path, *, environment: str | None = None, now: datetime | None = None
-) -> tuple[Complaint, ...]:
-    """Return every complaint about a folder's policies, warnings included; empty when clean."""
-    try:
-        return load(folder, environment=environment, now=now).warnings
-    except PolicySetInvalid as invalid:
-        return invalid.complaints
-
-
 def catalogue_of(folder: Path | None) -> Catalogue:
     """Return the catalogue of a folder, whatever else is wrong there; the shipped one for None."""
     complaints: list[Complaint] = []
@@ -136,6 +126,7 @@ class _Loading:
 
     def sort_out(self, texts: dict[str, str]) -> None:
         """Parse every file that has a part in decisions and learn its kind."""
+        # Without an environment no file is called so, and every params file is passed over.
         chosen = f"{self.environment}"
         if not any(path.rsplit("/", 1)[-1] == CATALOGUE_FILE for path in texts):
             texts = {CATALOGUE_FILE: shipped_catalogue(), **texts}
@@ -146,6 +137,7 @@ class _Loading:
             stem = file.rsplit(".", 1)[0]
             if in_params:
                 environments.append(stem)
+            # A test has no part in decisions, so it must have none in the digest either.
             if is_test(path):
                 continue
             root = read_whole(path, text, self.found)
@@ -185,25 +177,30 @@ class _Loading:
 
     def read(self) -> None:
         """Read the files in the order in which they refer to each other."""
+        # 1. The catalogue: every path and label below is looked up in it.
         for path, root in self.by_kind["Catalogue"][:1]:
             self.catalogue = read_catalogue(root, Complaints(path, self.found))
         for path, root in self.by_kind["Catalogue"][1:]:
             Complaints(path, self.found).add(
                 root, "name-duplicate", "The folder has two catalogues.", hint="Keep one."
             )
+        # 2. Lists, which refer to nothing.
         for path, root in self.by_kind["List"]:
             complaints = Complaints(path, self.found)
             name, items = read_list(root, complaints)
             self._refuse_second(name, self.lists, "list", root, complaints)
             self.lists[name] = items
+        # 3. The headers of policies: their names and params, before any condition is read.
         for path, root in self.by_kind["Policy"]:
             complaints = Complaints(path, self.found)
             header = read_header(root, complaints)
             self._refuse_second(header.name, self.headers, "policy", root, complaints)
             self.headers[header.name] = header
+        # 4. What the environment sets, which must name a policy and a param that exist.
         overrides: dict[str, tuple[dict[str, Any], str | None]] = {}
         for path, root in self.by_kind["Params"]:
             overrides = read_params(root, Complaints(path, self.found), self.headers)
+        # 5. Rules, with the params that hold: values are checked as they will be compared.
         for name, header in self.headers.items():
             params, mode = overrides.get(name, ({}, None))
             self.policies[name] = read_rules(
@@ -213,6 +210,7 @@ class _Loading:
                 params={**header.params, **params},
                 mode=mode or header.mode,
             )
+        # 6. Exceptions, which name policies and rules.
         self._read_exceptions()
 
     def _read_exceptions(self) -> None:
@@ -248,11 +246,13 @@ class _Loading:
         if not any(complaint.level == "error" for complaint in self.found):
             self.found += uncovered_tables(self.policies.values(), self.catalogue)
             return
+        # A policy is read once for each of its tables, and tells the same mistake each time.
         raise PolicySetInvalid(sorted(set(self.found), key=_by_place))
 
     def checked(self) -> Checked:
         """Return what was read."""
         return Checked(
+            # Over the values and not the texts: comments and layout decide nothing.
             digest=digest_of({"environment": self.environment, "documents": self.values}),
             policies=tuple(sorted(self.policies.values(), key=lambda policy: policy.name)),
             warnings=tuple(sorted(set(self.found), key=_by_place)),

@@ -67,6 +67,7 @@ def read_header(body: MapNode, complaints: Complaints) -> PolicyHeader:
         rule_ids=tuple(_rule_ids(body)),
         place=complaints.place(body),
     )
+    # Findings name policies; whoever reads one must find the file without searching.
     stem = complaints.file.rsplit("/", 1)[-1].rsplit(".", 1)[0]
     if name and name != stem:
         complaints.add(
@@ -124,6 +125,7 @@ def _params(keys: Keys, complaints: Complaints) -> dict[str, Any]:
     found: dict[str, Any] = {}
     body = keys.mapping("params")
     for name, node in body.entries.items() if body is not None else ():
+        # Params files set the mode of a policy beside its params, under this very key.
         if name == "mode":
             complaints.add(
                 node, "param-reserved", "A param cannot be called `mode`.", hint="Rename it."
@@ -248,6 +250,7 @@ def _rule(node: Node, header: PolicyHeader, scope: Scope) -> Rule | None:
         place=complaints.place(body),
     )
     keys.done()
+    # Read to its end even so, for every other mistake in it.
     return rule if require and NAME.fullmatch(rule_id) else None
 
 
@@ -276,6 +279,7 @@ def _message(keys: Keys, scope: Scope) -> Message:
 def _hole(path: str, node: Node, scope: Scope) -> str | FieldReference | None:
     root, dot, name = path.partition(".")
     if dot and root == "params":
+        # A param is the same in every message, so it is filled in now.
         if name in scope.params:
             return value_words(scope.params[name])
         known = [f"params.{param}" for param in scope.params]

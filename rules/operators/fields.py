@@ -78,6 +78,7 @@ class FieldReader:
         self.reference = reference
         self.part = part
         self.path = reference.path
+        # Law 13: what follows the @ is a domain, and domains have no case whatever the field says.
         self.caseless = caseless or part == "domain"
         self.kind = Kind.NUMBER if part == "length" else reference.field.kind
         self.read = _reader(reference, part, caseless=self.caseless)
@@ -131,6 +132,7 @@ class FieldReaders:
         key = (reference.path, part, caseless, field.kind, tuple(field.labels.items()))
         found = self._readers.get(key)
         if found is None:
+            # The first three places of a view are not fields.
             found = FieldReader(len(self._readers) + 3, reference, part=part, caseless=caseless)
             self._readers[key] = found
         self._used[found] = None
@@ -148,6 +150,7 @@ def raw_reader(reference: FieldReference) -> Raw:
             try:
                 return facts.values[path]
             except KeyError:
+                # On create there was no row, which is known and not a fact that is lacking.
                 if of_old and not change.before:
                     return None
                 reason = facts.missing.get(path)

@@ -18,6 +18,7 @@ from rules.operators.fields import NEAR_ASCII
 LONGEST: Final = 320
 """An address is never longer; what is longer is not compared."""
 
+# In a shorter text most words are an edit from another; `ceo` and `cfo` are two people.
 _LETTERS_AN_EDIT: Final = 6
 _MOST_EDITS: Final = 2
 _ENCODED: Final = "xn--"

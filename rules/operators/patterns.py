@@ -11,6 +11,7 @@ from re2 import _re2
 
 MOST_PATTERN_CHARACTERS: Final = 500
 
+# Whoever sends values could fill the memory otherwise.
 _MOST_REMEMBERED: Final = 512
 _LONGEST_REMEMBERED: Final = 320
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+# A condition may name hundreds of fields; a person reads of a few.
 _MOST_PATHS: Final = 8
 
 
@@ -51,7 +52,7 @@ def empty_value(path: str) -> UnknownValue:
 def unknown_value(path: str, reason: str) -> UnknownValue:
     """Return the UnknownValue of a value that could not be learnt.
 
-    A reason may be a sentence; whoever tells the UnknownValue ends it.
+    A reason may be a sentence; its full stop is left to the text that it becomes part of.
     """
     return UnknownValue((path,), f"{path} is not known: {reason.rstrip('.')}", unknown=True)
 

@@ -25,6 +25,7 @@ Render = Callable[[Change, Facts], str]
 def compile_message(message: Message) -> Render:
     """Return a function that fills the holes from a change and its facts."""
     fillers = [_filler(piece) for piece in message.pieces if isinstance(piece, FieldReference)]
+    # One `%` fills all holes at once, so a sign of that kind in the text is doubled.
     text = "".join(
         piece.replace("%", "%%") if isinstance(piece, str) else "%s" for piece in message.pieces
     )
@@ -54,6 +55,7 @@ def value_words(value: Any, reference: FieldReference | None = None) -> str:
         return ", ".join(shown) + (", …" if len(value) > len(shown) else "") or EMPTY
     if isinstance(value, datetime):
         return value.isoformat()
+    # Python refuses to write numbers of thousands of digits, and raises.
     if isinstance(value, int) and abs(value) >= 10**18:
         return "a very large number"
     if isinstance(value, int | float):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -85,3 +85,12 @@ class Policy:
     params: Mapping[str, Any]
     tables: Mapping[str, TablePolicy]
     place: Location
+
+
+def trees_of(table: TablePolicy) -> Iterator[Condition]:
+    """Yield every condition tree of a policy on one table, those of its exceptions included."""
+    yield from table.when
+    for rule in table.rules:
+        yield from (*rule.when, *rule.unless, *rule.require)
+    for exception in table.exceptions:
+        yield from exception.when

@@ -23,7 +23,7 @@ from rules.model.catalogue import FieldReference
 from rules.model.change import NOTHING, Change, Facts, differing_of, overlaid
 from rules.model.decision import Decision, Finding, Outcome, set_aside, strongest
 from rules.policy.conditions import references_of
-from rules.policy.policy import Policy
+from rules.policy.policy import Policy, trees_of
 from rules.replay.ledger_format import (
     MOMENT,
     ValueUnreadable,
@@ -44,7 +44,7 @@ from rules.replay.recorded import (
     past_from,
 )
 from rules.replay.tally import Shift, Tally, count_in
-from rules.replay.unrecorded import NONE, Unrecorded, trees_of
+from rules.replay.unrecorded import NONE, Unrecorded
 
 # A time for rules that read none: making one takes a twentieth of the time of a change.
 _NOT_READ: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -102,6 +102,7 @@ class Simulation:
 
     def _take_row(self, row: Row) -> None:
         """Decide one row, reading no more of it than is needed to know that nothing differs."""
+        # 1. The public part alone tells what has no judgement of its own.
         decision_id, decided_at, outcome, table, record_id, public, private = row
         stated = decode_public(public)
         if stated.confirms is not None:
@@ -109,6 +110,7 @@ class Simulation:
             return
         if private is None:
             raise Unreplayable(Obstacle.MASKED)
+        # 2. What is out of the ordinary goes the long way, which names what is wrong with it.
         head = decode_head(private)
         before, altered, operation = head.before, head.altered, stated.operation
         rules = stated.rules
@@ -121,12 +123,14 @@ class Simulation:
         ):
             self.take(past_from(row))
             return
+        # 3. A change that no differing rule can concern is decided as it was: laws 12 and 14.
         digest = stated.policy_set
         affected = self._affected[digest] if digest in self._affected else self._learn(digest)
         differing = differing_of(before, altered)
         if affected is not None and not affected.index.concerns(table, operation, differing):
             self.tally.replayed += 1
             return
+        # 4. Now the rest is read, and no more of it than some rule names.
         known = head.facts
         # One character is looked for in a tenth of the time that three take.
         if MOMENT[0] in private and MOMENT in private:
@@ -141,6 +145,7 @@ class Simulation:
             sent=sent, request=request, differing=differing,
         )  # fmt: skip
         facts = Facts(known, head.missing)
+        # 5. A look at the rules that differ; in doubt, the decision is made in full.
         self.tally.evaluated += 1
         if self._is_same(change, facts, now, affected, outcome=outcome, rules=rules):
             self.tally.replayed += 1

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Set
 from typing import Final
 
 from rules.engine.policy_set import PolicySet
 from rules.model.decision import Decision, Finding, Outcome, combine
 from rules.policy.conditions import Condition, references_of
-from rules.policy.policy import Policy, TablePolicy
+from rules.policy.policy import Policy, trees_of
 from rules.replay.recorded import PastDecision
 
 NONE: Final[frozenset[str]] = frozenset()
@@ -40,6 +40,7 @@ class Unrecorded:
             if not lacking:
                 continue
             known = asked(past) if known is None else known
+            # What was asked for then and not had would not be had again: that is no doubt.
             unasked = lacking - known
             if unasked:
                 doubtful[finding.id] = min(unasked)
@@ -65,12 +66,3 @@ class Unrecorded:
 
 def _fact_paths(trees: Iterable[Condition]) -> frozenset[str]:
     return frozenset(ref.path for tree in trees for ref in references_of(tree) if ref.is_fact)
-
-
-def trees_of(table: TablePolicy) -> Iterator[Condition]:
-    """Yield every condition of a policy on a table, exceptions included."""
-    yield from table.when
-    for rule in table.rules:
-        yield from (*rule.when, *rule.unless, *rule.require)
-    for exception in table.exceptions:
-        yield from exception.when

@@ -188,6 +188,7 @@ def _either(named: Mapping[str, Schema], *keys: str) -> Schema:
 
 def _condition() -> Schema:
     """Return the condition, dispatched by the key that is there, so that mistakes read well."""
+    # `oneOf` would complain of every branch; an author should hear of the one that was meant.
     inner = {"$ref": "#/$defs/condition"}
     test = _object(
         {

@@ -70,6 +70,7 @@ def without_tests(texts: Mapping[str, str]) -> dict[str, str]:
 
 def _read(path: str, name: str, complaints: list[Complaint]) -> str | None:
     try:
+        # One byte more than allowed tells that there is more, however much there is.
         with open(path, "rb") as file:
             data = file.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:

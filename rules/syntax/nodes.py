@@ -16,6 +16,8 @@ import yaml
 
 from rules.syntax.complaint import Complaint
 
+# The largest shipped policy has 2 KiB, the catalogue 22. What aliases expand to is counted, or ten lines would make
+# a billion nodes.
 MOST_BYTES: Final = 64 * 1024
 MOST_DEPTH: Final = 40
 MOST_NODES: Final = 40_000
@@ -27,6 +29,7 @@ _WORDS: Final[dict[str, bool | None]] = {
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
 _BEGIN_NUMBERS: Final = frozenset("0123456789+-.")
+# Each is bounded: Python refuses to read a number of thousands of digits, and raises.
 _INTEGER: Final = re.compile(r"[-+]?[0-9]{1,18}")
 _HEXADECIMAL: Final = re.compile(r"0x[0-9a-fA-F]{1,15}")
 _OCTAL: Final = re.compile(r"0o[0-7]{1,20}")
@@ -260,6 +263,7 @@ class _Builder:
             raise _Refused(mark, "yaml-syntax", "A key must be plain text.")
         node: MapNode | ListNode
         node = MapNode(mark) if isinstance(event, yaml.MappingStartEvent) else ListNode(mark)
+        # Known but not whole yet, so that an alias to itself is told from one to nothing.
         if event.anchor:
             self._anchors[event.anchor] = None
         self._open.append((node, event.anchor))
@@ -271,6 +275,7 @@ class _Builder:
         if isinstance(node, MapNode):
             for source in node.merged:
                 for key, value in _merge_sources(source, event):
+                    # What is written in the mapping itself wins over what is merged into it.
                     node.entries.setdefault(key.text, value)
                     node.keys.setdefault(key.text, key)
         if anchor:

@@ -27,6 +27,7 @@ from rules.testing.whatif import what_if
 
 LISTS: Final[tuple[str, ...]] = ("rules", "held", "warned", "audited", "errors", "excepted")
 MOST_RECORD_BYTES: Final = 1024 * 1024
+# A test must come out the same on every day, so it never sees the day on which it runs.
 _DEFAULT_NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -160,6 +161,7 @@ class _File:
                 change, facts, moment = given.change, given.facts, given.now
                 problems += [problem.text for problem in reader.problems]
         expected = keys.mapping("expect", required=not record)
+        # Without `expect`, a case is a promise that the recorded decision stays as it was.
         if expected is None and recorded is None:
             problems = problems or ["the case could not be read"]
         expectation = _expectation(expected, recorded, self.complaints)

@@ -63,6 +63,7 @@ class DocumentReader:
         old = document.get("old", {}) if operation != "create" else {}
         for reference, value in self._fields(table, "old", old):
             if reference.is_fact:
+                # An owner that `new` does not name is the one that was there before.
                 facts[reference.path] = facts[f"new.{reference.key}"] = value
             else:
                 before[reference.key] = value
@@ -77,6 +78,7 @@ class DocumentReader:
         missing = {
             str(path): str(reason) for path, reason in self._mapping(document, "missing").items()
         }
+        # A fact is known or missing, never both; what a case sets last wins.
         for path in missing:
             facts.pop(path, None)
         request = {

@@ -36,6 +36,7 @@ from rules.testing.cases import TestCase, policies_named
 from rules.testing.run import differences
 
 _OTHER_TEXT: Final = "no-such-value"
+# Of a long list, the first few tell whether the tests look at its items at all.
 _MOST_ITEMS: Final = 5
 _EFFECTS: Final[Mapping[Effect, Effect]] = MappingProxyType(
     {one: other for each in EFFECT_SETS for one, other in (each.effects, each.effects[::-1])}
@@ -121,6 +122,7 @@ class _Trial:
         name = mutant.policy.name
         changed = self._decisions(mutant.policy)
         for number, (was, now) in enumerate(zip(self._found[name], changed, strict=True)):
+            # What the policy decides alone did not change, so the whole cannot have.
             if was is None or now is None or was == now:
                 continue
             others = [

@@ -67,13 +67,6 @@ def run_folder(folder: Path, *, environment: str | None = None, only: str | None
     return TestRun(policy_set, tuple(results), tuple(ordered))
 
 
-def run_text(
-    file: str, text: str, policy_set: PolicySet, *, found: list[Complaint], only: str | None = None
-) -> list[CaseResult]:
-    """Run the cases of one test file; a mistake in the file becomes a complaint."""
-    return run_cases(_chosen(read_cases(file, text, policy_set, found=found), only), policy_set)
-
-
 def _chosen(cases: Iterable[TestCase], only: str | None) -> list[TestCase]:
     return [case for case in cases if only is None or only in case.name or only in case.file]
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from rules.load.loader import complaints_of, load
+from rules.load.loader import load
 from rules.operators.table import OPERATORS
 from rules.syntax.shipped import shipped_folder
 from rules.testing.run import run_folder
 from tests.docs.pages import blocks, code_words, first_cells, page
+from tests.rules.builders import complaints_of
 
 TEXT = page("policies.md")
 NOW = datetime(2026, 8, 21, 10, tzinfo=UTC)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from rules.engine.policy_set import PolicySet
-from rules.load.loader import load_documents
+from rules.load.loader import load, load_documents
 from rules.model.change import Change, Facts, Value
 from rules.model.errors import PolicySetInvalid
 from rules.syntax.complaint import Complaint
+from rules.testing.cases import read_cases
+from rules.testing.run import CaseResult, run_cases
 
 NOW = datetime(2026, 8, 21, 10, tzinfo=UTC)
 
@@ -76,3 +79,18 @@ def codes(*policies: str, **documents: str) -> list[str]:
     """Return the codes of the complaints that stop the loading, each once."""
     found = complaints(*policies, **documents)
     return sorted({complaint.code for complaint in found if complaint.level == "error"})
+
+
+def complaints_of(folder: Path, *, now: datetime | None = None) -> tuple[Complaint, ...]:
+    """Return every complaint about a folder's policies, warnings included; empty when clean."""
+    try:
+        return load(folder, now=now).warnings
+    except PolicySetInvalid as invalid:
+        return invalid.complaints
+
+
+def run_text(
+    file: str, text: str, policy_set: PolicySet, *, found: list[Complaint]
+) -> list[CaseResult]:
+    """Run the cases of one test file; a mistake in the file becomes a complaint."""
+    return run_cases(read_cases(file, text, policy_set, found=found), policy_set)

@@ -26,8 +26,7 @@ from rules.schema.check import check_texts
 from rules.syntax.complaint import CODES
 from rules.syntax.shipped import shipped_folder
 from rules.testing.document import read_change
-from rules.testing.run import run_text
-from tests.rules.builders import NOW, a_policy, a_set
+from tests.rules.builders import NOW, a_policy, a_set, run_text
 from tests.rules.written import WrittenField, one_condition, pairs
 
 _QUIET = settings(

@@ -11,8 +11,7 @@ from rules.load.loader import load_documents
 from rules.model.change import Facts
 from rules.model.decision import Outcome
 from rules.schema.check import check_texts
-from rules.testing.run import run_text
-from tests.rules.builders import NOW, a_change, a_policy, a_set, codes, complaints
+from tests.rules.builders import NOW, a_change, a_policy, a_set, codes, complaints, run_text
 
 _NO_FACTS = Facts({}, {})
 _PRIVATE = (

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from rules.load.loader import complaints_of, load, load_documents
+from rules.load.loader import load, load_documents
 from rules.model.errors import PolicySetInvalid
 from rules.syntax.complaint import CODES
-from tests.rules.builders import a_policy, a_set, codes, complaints
+from tests.rules.builders import a_policy, a_set, codes, complaints, complaints_of
 
 _RULE = "{id: the-rule, require: [{field: emailaddress, exists: true}], message: m}"
 _LIST = "kind: List\nname: some-list\nitems: [a, b]\n"

@@ -14,8 +14,7 @@ from rules.model.errors import PolicySetInvalid
 from rules.schema.check import check_texts
 from rules.syntax.dump import yaml_text
 from rules.syntax.shipped import shipped_folder
-from rules.testing.run import run_text
-from tests.rules.builders import a_policy
+from tests.rules.builders import a_policy, run_text
 
 _SHIPPED = load(shipped_folder())
 _POLICY = a_policy(

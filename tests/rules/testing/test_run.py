@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from rules.testing.run import run_folder, run_text
-from tests.rules.builders import a_policy, a_set
+from rules.testing.run import run_folder
+from tests.rules.builders import a_policy, a_set, run_text
 
 _SET = a_set(
     a_policy("{id: the-rule, require: [{field: name, equals: Anna}], message: 'not {name}'}"),
