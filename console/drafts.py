@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from guard.confirmation import finding_from
-from guard.ledger.codec import values_from
 from guard.ledger.listing import get_decision
+from guard.ledger.replay import find_past
 from kernel.errors import InputRefused
 from rules.model.change import Change, Facts
 from rules.model.decision import Finding
+from rules.replay.ledger_format import finding_from
 
 _OWN = "guard"
 
@@ -51,16 +51,12 @@ def recorded_change(connection: Connection, decision_id: str) -> PastChange:
             f"Decision {decision_id} (cause {found['cause']}) was not made by policies.",
             hint="Choose a decision of the cause rules, error or no-policy.",
         )
-    after = values_from(private["after"])
+    past = find_past(connection, found["id"])
     return PastChange(
-        id=found["id"],
-        decided_at=datetime.fromisoformat(found["decided_at"]),
-        decision=found["decision"],
-        change=Change(
-            found["table"], found["operation"], found["record_id"],
-            values_from(private.get("before") or {}), after,
-            frozenset(private.get("sent") or after), values_from(private.get("request") or {}),
-        ),
-        facts=Facts(values_from(private.get("facts") or {}), private.get("missing") or {}),
+        id=past.id,
+        decided_at=past.now,
+        decision=past.outcome,
+        change=past.change,
+        facts=past.facts,
         findings=findings,
-    )  # fmt: skip
+    )

@@ -8,14 +8,14 @@ an old edit past the synchronous step is judged anew.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from guard.columns.change import GuardedChange
 from guard.columns.compare import is_same
 from guard.ledger.entry import Recorded
 from guard.ledger.port import ALLOWED, Ledger
 from rules.model.change import Change
-from rules.model.decision import Decision, Finding, Outcome
+from rules.model.decision import Decision, Outcome
+from rules.replay.ledger_format import finding_from
 
 CONFIRMED_WITHIN = timedelta(hours=24)
 _JUDGED = ("rules", "no-policy", "error")
@@ -56,23 +56,3 @@ def actor_of(recorded: Recorded) -> str | None:
     """Return who made the change that a record is about."""
     actor = recorded.public.get("initiating_user_id")
     return actor if isinstance(actor, str) else None
-
-
-def finding_from(stated: dict[str, Any]) -> Finding:
-    """Return the finding that a record holds."""
-    return Finding(
-        policy=stated["policy"],
-        rule=stated["rule"],
-        id=f"{stated['policy']}/{stated['rule']}",
-        result=stated["result"],
-        mode=stated["mode"],
-        effect=stated["effect"],
-        declared="hold" if stated["effect"] == "hold" else "reject",
-        severity=stated["severity"],
-        message=stated["message"],
-        help=stated["help"],
-        exception=stated["exception"],
-        error=stated["error"],
-        contributes=Outcome(stated["contributes"]),
-        unknown=tuple(stated["unknown"]),
-    )

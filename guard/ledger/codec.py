@@ -1,4 +1,4 @@
-"""Values become JSON text and come back the same: moments and lists survive the journey.
+"""Values become the JSON text that the ledger keeps; `rules.replay.ledger_format` reads it back.
 
 The text that is stored is the text that was digested, so nothing depends on a canonical form.
 msgspec writes it, because this is the hot path: a fifth of the standard encoder's time.
@@ -13,10 +13,10 @@ from typing import Any
 
 import msgspec
 
-from kernel.tables import microseconds, moment_of
+from kernel.tables import microseconds
 from rules.model.change import Value
+from rules.replay.ledger_format import MOMENT
 
-_MOMENT = "$at"
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
@@ -52,24 +52,7 @@ def storable(columns: Mapping[str, Value]) -> Mapping[str, Any]:
 
 def _stored(value: Value) -> Any:
     if isinstance(value, datetime):
-        return {_MOMENT: microseconds(value)}
+        return {MOMENT: microseconds(value)}
     if isinstance(value, tuple):
         return [_stored(item) for item in value]
     return value
-
-
-def value_from(stored: Any) -> Value:
-    """Return the value that `storable` stood for."""
-    if isinstance(stored, dict):
-        # An object that is no moment is a TypeError too.
-        return moment_of(stored.get(_MOMENT))  # type: ignore[arg-type]
-    if isinstance(stored, list | tuple):
-        return tuple(value_from(item) for item in stored)
-    if stored is None or isinstance(stored, str | int | float | bool):
-        return stored
-    raise TypeError(f"{type(stored).__name__} is no recorded value")
-
-
-def values_from(stored: Mapping[str, Any]) -> dict[str, Value]:
-    """Return the columns or facts that were recorded."""
-    return {name: value_from(value) for name, value in stored.items()}

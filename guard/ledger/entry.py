@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from guard.ledger.codec import bytes_of, values_from
+from guard.ledger.codec import bytes_of
 from kernel.approvals import WithdrawalCause
 from kernel.digest import sha256_hex
 from kernel.tables import microseconds
 from rules.model.change import Value
+from rules.replay.ledger_format import values_from, with_after
 
 _SALT_BYTES = 16
 _salts: list[str] = []
@@ -90,7 +91,7 @@ class Recorded:
     @property
     def after(self) -> dict[str, Value]:
         """Return the row after the change; empty when it was masked or no change was judged."""
-        return values_from(whole(self.private or {}).get("after") or {})
+        return values_from(with_after(self.private or {}).get("after") or {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,14 +208,6 @@ def sealed(entry: Entry) -> Sealed:
     )
     stated = stated_by(fields, commitment, public)
     return Sealed(entry, fields, public.decode(), commitment, private.decode(), salt, stated)
-
-
-def whole(private: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the private part with the row after the change as `after`, not as differences."""
-    if "altered" not in private:
-        return private
-    others = {name: value for name, value in private.items() if name != "altered"}
-    return others | {"after": {**private["before"], **private["altered"]}}
 
 
 def recorded(entry: Entry) -> Recorded:

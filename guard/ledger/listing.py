@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from guard.errors import DecisionUnknown, DecisionUnreadable
-from guard.ledger.entry import Recorded, iso, whole
+from guard.ledger.entry import Recorded, iso
 from guard.ledger.reading import PUBLIC, UNREADABLE, WHOLE, recorded_from
 from guard.ledger.tables import decisions
 from kernel import tasks
+from rules.replay.ledger_format import with_after
 
 ROWS_AT_ONCE = 500
 LISTED = (
@@ -89,7 +90,7 @@ def get_decision(connection: Connection, decision_id: str) -> dict[str, Any]:
     shown["masked"] = stated.private is None
     shown["private"] = None
     if stated.private is not None:
-        shown["private"] = whole(stated.private)
+        shown["private"] = with_after(stated.private)
         shown["findings"] = stated.private.get("findings", [])
     return shown
 

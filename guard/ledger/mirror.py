@@ -15,11 +15,12 @@ from sqlalchemy import Connection, Row, delete, func, select
 from guard.columns.compare import address_of, guarded_part
 from guard.columns.owner import mailbox_owner_id
 from guard.columns.table import MAILBOX, TABLES, TableRole
-from guard.ledger.codec import storable, text_of, values_from
+from guard.ledger.codec import storable, text_of
 from guard.ledger.entry import MirrorRow
 from guard.ledger.tables import baselines, mirror
 from kernel.database import insert
 from rules.model.change import Value
+from rules.replay.ledger_format import values_from
 
 MOST_HOLDERS = 50
 

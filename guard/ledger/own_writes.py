@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, select
 
-from guard.ledger.codec import storable, text_of, values_from
+from guard.ledger.codec import storable, text_of
 from guard.ledger.tables import writes
 from kernel.database import insert
 from rules.model.change import Value
+from rules.replay.ledger_format import values_from
 
 REMEMBERED = timedelta(days=1)
 

@@ -13,9 +13,10 @@ from typing import Any, Self
 
 from guard.columns.compare import is_equal
 from guard.columns.table import APPROVAL, PENDING, REJECTED, TABLES
-from guard.ledger.codec import storable, values_from
+from guard.ledger.codec import storable
 from guard.obligations.obligation import Payload
 from rules.model.change import Value
+from rules.replay.ledger_format import values_from
 
 
 @dataclass(frozen=True, slots=True)

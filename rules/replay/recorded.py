@@ -1,25 +1,31 @@
 """A decision as it was recorded, read back: the change, the facts and what was answered then.
 
-Read are rows of the ledger and lines of an export (or the answer of `decisions show --output
-json`). Only what replaying needs is decoded.
+It is read from rows of the ledger and from lines of an export (or the answer of `decisions show
+--output json`), both in the form of `rules.replay.ledger_format`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final, NamedTuple, TypeAlias
+from typing import Annotated, Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from rules.model.change import Change, Facts, Value, overlaid
+from rules.model.change import Change, Facts, overlaid
 from rules.model.decision import Outcome
 from rules.model.errors import RecordUnreadable
+from rules.replay.ledger_format import (
+    MOMENT,
+    PrivatePart,
+    PublicPart,
+    ValueUnreadable,
+    decode_private,
+    decode_public,
+    moment_of,
+    values_from,
+)
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-MOMENT: Final = "$at"
-"""What a recorded moment is marked by; a text without it holds none."""
 OUTCOMES: Final = frozenset(outcome.value for outcome in Outcome)
 OWN_LAWS: Final = "guard/"
 """How the ids of the guard's own laws begin; no policy makes or unmakes what they decide."""
@@ -28,39 +34,6 @@ OWN_LAWS: Final = "guard/"
 Row: TypeAlias = "tuple[str, int, str, str, str, str, str | None]"
 """A decision in the ledger: id, moment in microseconds since 1970, outcome, table, record, and the
 texts of the rest of its public part and of its private part."""
-
-
-class PublicPart(msgspec.Struct, gc=False):
-    """What replaying reads of the rest of the public part."""
-
-    operation: str | None = None
-    rules: list[str] = msgspec.field(default_factory=list)
-    policy_set: str | None = None
-    deferred: list[str] = msgspec.field(default_factory=list)
-    confirms: str | None = None
-
-
-class PrivatePart(msgspec.Struct, gc=False):
-    """What replaying reads of the private part; `after` whole, or `altered` against before."""
-
-    before: dict[str, Any] | None = None
-    altered: dict[str, Any] | None = None
-    after: dict[str, Any] | None = None
-    sent: list[str] = msgspec.field(default_factory=list)
-    request: dict[str, Any] = msgspec.field(default_factory=dict)
-    facts: dict[str, Any] = msgspec.field(default_factory=dict)
-    missing: dict[str, str] = msgspec.field(default_factory=dict)
-
-
-class PrivateHead(msgspec.Struct, gc=False):
-    """The columns and facts of the private part; the rest stays text until somebody asks."""
-
-    before: dict[str, Any] | None = None
-    altered: dict[str, Any] | None = None
-    facts: dict[str, Any] = msgspec.field(default_factory=dict)
-    missing: dict[str, str] = msgspec.field(default_factory=dict)
-    sent: msgspec.Raw = msgspec.Raw(b"[]")
-    request: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class _Line(PublicPart, gc=False, kw_only=True):
@@ -112,11 +85,6 @@ class Unreplayable(Exception):
         self.obstacle = obstacle
 
 
-decode_public: Final = msgspec.json.Decoder(PublicPart).decode
-decode_private: Final = msgspec.json.Decoder(PrivatePart).decode
-decode_head: Final = msgspec.json.Decoder(PrivateHead).decode
-decode_names: Final = msgspec.json.Decoder(list[str]).decode
-decode_values: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_line: Final = msgspec.json.Decoder(_Line).decode
 
 
@@ -131,7 +99,7 @@ def past_from(row: Row) -> PastDecision:
             raise Unreplayable(Obstacle.MASKED)
         head = _Head(decision_id, moment_of(decided_at), decision, table, record_id)
         return _past(head, stated, decode_private(private), has_moments=MOMENT in private)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, ValueUnreadable):
         raise Unreplayable(Obstacle.NO_VALUE) from None
 
 
@@ -141,14 +109,6 @@ def confirmed_by(public: str) -> str | None:
         return decode_public(public).confirms
     except msgspec.MsgspecError:
         return None
-
-
-def moment_of(microseconds: int) -> datetime:
-    """Return the moment so long after 1970. Raises Unreplayable for what is none."""
-    try:
-        return _EPOCH + timedelta(microseconds=microseconds)
-    except (TypeError, OverflowError):
-        raise Unreplayable(Obstacle.NO_VALUE) from None
 
 
 def read_line(text: str | bytes, *, where: str) -> tuple[str, PastDecision | Obstacle]:
@@ -172,6 +132,8 @@ def read_line(text: str | bytes, *, where: str) -> tuple[str, PastDecision | Obs
             raise Unreplayable(Obstacle.NOT_EXPORTED)
         head = _Head(line.id, line.decided_at, line.decision, line.table, line.record_id)
         return line.id, _past(head, line, line.private, has_moments=True)
+    except ValueUnreadable:
+        return line.id, Obstacle.NO_VALUE
     except Unreplayable as error:
         return line.id, error.obstacle
 
@@ -203,19 +165,3 @@ def _past(
         ),
         Facts(facts, private.missing),
     )  # fmt: skip
-
-
-def values_from(stored: Mapping[str, Any]) -> dict[str, Value]:
-    """Return columns or facts with their moments and lists as they were. Raises Unreplayable."""
-    return {name: value_from(value) for name, value in stored.items()}
-
-
-def value_from(stored: Any) -> Value:
-    """Return the value that was recorded. Raises Unreplayable for what no record can hold."""
-    if isinstance(stored, dict):
-        return moment_of(stored.get(MOMENT))  # type: ignore[arg-type]
-    if isinstance(stored, list | tuple):
-        return tuple(value_from(item) for item in stored)
-    if stored is None or isinstance(stored, str | int | float | bool):
-        return stored
-    raise Unreplayable(Obstacle.NO_VALUE)

@@ -24,21 +24,24 @@ from rules.model.change import NOTHING, Change, Facts, differing_of, overlaid
 from rules.model.decision import Decision, Finding, Outcome, set_aside, strongest
 from rules.policy.conditions import references_of
 from rules.policy.policy import Policy
-from rules.replay.recorded import (
+from rules.replay.ledger_format import (
     MOMENT,
+    ValueUnreadable,
+    decode_head,
+    decode_names,
+    decode_public,
+    decode_values,
+    moment_of,
+    values_from,
+)
+from rules.replay.recorded import (
     OUTCOMES,
     OWN_LAWS,
     Obstacle,
     PastDecision,
     Row,
     Unreplayable,
-    decode_head,
-    decode_names,
-    decode_public,
-    decode_values,
-    moment_of,
     past_from,
-    values_from,
 )
 from rules.replay.tally import Shift, Tally, count_in
 from rules.replay.unrecorded import NONE, Unrecorded, trees_of
@@ -94,7 +97,7 @@ class Simulation:
                 self._take_row(row)
             except Unreplayable as error:
                 self.set_apart(row[0], error.obstacle)
-            except MsgspecError:
+            except (MsgspecError, ValueUnreadable):
                 self.set_apart(row[0], Obstacle.NO_VALUE)
 
     def _take_row(self, row: Row) -> None:

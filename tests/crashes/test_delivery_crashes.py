@@ -26,6 +26,7 @@ from tests.crashes.guarded_organization import GuardedOrganization
 ON_BOTH_DATABASES = tuple(SCENARIOS)[:2]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", SCENARIOS)
 async def test_every_step_may_be_the_last(

@@ -161,6 +161,7 @@ PLAYS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", PLAYS)
 async def test_every_mail_arrives_once(

@@ -77,6 +77,7 @@ def test_a_remote_write_without_a_failpoint_cannot_be_made(
         Call(method, "https://contoso.crm.dynamics.com/", call_class=call_class)
 
 
+@pytest.mark.slow
 async def test_the_crash_tests_come_past_every_failpoint(
     guarded: GuardedOrganization, synced: SyncedOrganization, tmp_path: Path
 ) -> None:
