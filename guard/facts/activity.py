@@ -77,6 +77,7 @@ class Activity:
         key = attempt.record_id, attempt.signature
         if key in changes or len(changes) < MOST_CHANGES:
             changes[key] = max(attempt.at, changes.get(key, attempt.at))
+        # Whoever acted longest ago is forgotten, so that many actors cannot fill the memory.
         if len(self._actors) > MOST_ACTORS:
             self._actors.popitem(last=False)
 

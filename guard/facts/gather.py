@@ -36,6 +36,8 @@ class Gatherer:
 
     async def gather(self, question: Question) -> FactSheet:
         """Return what could be learnt and, for all else that is needed, why not."""
+        # Each look-up writes what it learns into the sheet at once, so that one that is given up
+        # leaves behind what it knew by then.
         sheet = FactSheet()
         waves = self._waves(question, sheet)
         if waves and await self._are_late(waves):

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from guard.columns.compare import address_of
+from guard.columns.table import TABLES
 from guard.ledger.entry import Effects, MirrorRow
 from guard.ledger.recent import Attempt, list_recent, signature_of
 from guard.ledger.stored import DECISION, StoredLedger
@@ -92,10 +93,7 @@ async def test_an_address_is_found_on_every_table_once_every_row_was_seen(
     for row in rows:
         await ledger.record(an_entry(clock), effects=Effects(mirror=row))
     assert await ledger.holders_of("anna@contoso.com") is None
-    seen = [
-        {"table_name": name, "taken_at": clock.now(), "rows": 1}
-        for name in ("mailbox", "systemuser", "queue")
-    ]
+    seen = [{"table_name": name, "taken_at": clock.now(), "rows": 1} for name in TABLES]
     await database.write(lambda c: c.execute(baselines.insert(), seen), failpoint=DECISION)
     found = await ledger.holders_of("anna@contoso.com")
     assert {row.record_id for row in found or ()} == {"m", "u"}
