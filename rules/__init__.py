@@ -1,1 +1,1 @@
-"""The policy language: catalogue, operators, loading, deciding, explaining and rehearsing."""
+"""The policy language: catalogue, operators, loading, deciding, explaining and testing."""

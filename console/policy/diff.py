@@ -57,7 +57,7 @@ def diff(
     differences = compare(before, after)
     tally: Tally | None = None
     if named:
-        from console.policy.simulating import State, simulate_all
+        from console.policy.simulate import State, simulate_all
 
         tally = simulate_all(
             sources(ctx, named, since), after, State(None, {}), baseline=before
@@ -97,7 +97,7 @@ def _text(differences: Sequence[Difference], tally: Tally | None) -> str:
     noun = "difference" if changed == 1 else "differences"
     lines.append(f"{changed} {noun} in meaning." if changed else "Both mean the same.")
     if tally is not None:
-        from console.policy.simulating import tally_text
+        from console.policy.simulate import tally_text
 
         lines += ["", tally_text(tally)]
     return "\n".join(lines)

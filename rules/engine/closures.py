@@ -13,44 +13,44 @@ from rules.operators.unknown import UnknownValue
 from rules.policy.conditions import AllOf, AnyOf, Check, Condition, Not, OtherField, Test
 
 
-def compile_all(conditions: Sequence[Condition], slots: FieldReaders) -> Run | None:
+def compile_all(conditions: Sequence[Condition], readers: FieldReaders) -> Run | None:
     """Return one closure for conditions that must all hold; None when there are none."""
-    return _all([compile_condition(one, slots) for one in conditions]) if conditions else None
+    return _all([compile_condition(one, readers) for one in conditions]) if conditions else None
 
 
-def compile_condition(condition: Condition, slots: FieldReaders) -> Run:
+def compile_condition(condition: Condition, readers: FieldReaders) -> Run:
     """Return the closure of one tree."""
     match condition:
         case Test():
-            return _all([compile_check(condition, check, slots) for check in condition.checks])
+            return _all([compile_check(condition, check, readers) for check in condition.checks])
         case AllOf():
-            return _all([compile_condition(item, slots) for item in condition.items])
+            return _all([compile_condition(item, readers) for item in condition.items])
         case AnyOf():
-            return _any([compile_condition(item, slots) for item in condition.items])
+            return _any([compile_condition(item, readers) for item in condition.items])
         case Not():
-            return _not(compile_condition(condition.item, slots))
+            return _not(compile_condition(condition.item, readers))
 
 
-def compile_check(test: Test, check: Check, slots: FieldReaders) -> Run:
+def compile_check(test: Test, check: Check, readers: FieldReaders) -> Run:
     """Return the closure of one operator of a field test."""
-    subject = slots.slot(test.reference, part=test.part, caseless=check.caseless)
+    subject = readers.reader(test.reference, part=test.part, caseless=check.caseless)
     old = None
     if check.operator.needs_old:
         before = FieldReference("old", test.reference.key, test.reference.field)
-        old = slots.slot(before, part=test.part, caseless=check.caseless)
-    return check.operator.compile(subject, old, _against(subject, check, slots))
+        old = readers.reader(before, part=test.part, caseless=check.caseless)
+    return check.operator.compile(subject, old, _against(subject, check, readers))
 
 
-def _against(subject: FieldReader, check: Check, slots: FieldReaders) -> Against:
+def _against(subject: FieldReader, check: Check, readers: FieldReaders) -> Against:
     operand = check.operand
     if isinstance(operand, OtherField):
-        return slots.slot(operand.reference, caseless=subject.caseless)
+        return readers.reader(operand.reference, caseless=subject.caseless)
     value = operand.value
     match check.operator.takes:
         case "pattern":
             return Constant(Pattern(value, caseless=subject.caseless))
         case "many":
-            return Constant(slots.members(value, caseless=subject.caseless))
+            return Constant(readers.members(value, caseless=subject.caseless))
         case _:
             return Constant(_folded(subject, value))
 
@@ -86,15 +86,15 @@ def _all(runs: list[Run]) -> Run:
     several = tuple(runs)
 
     def every(v: View) -> Any:
-        trouble = None
+        unknown = None
         for run in several:
             answer = run(v)
             if answer is True:
                 continue
             if answer is False:
                 return False
-            trouble = answer if trouble is None else trouble.joined(answer)
-        return True if trouble is None else trouble
+            unknown = answer if unknown is None else unknown.joined(answer)
+        return True if unknown is None else unknown
 
     return every
 
@@ -105,13 +105,13 @@ def _any(runs: list[Run]) -> Run:
     several = tuple(runs)
 
     def some(v: View) -> Any:
-        trouble = None
+        unknown = None
         for run in several:
             answer = run(v)
             if answer is True:
                 return True
             if answer is not False:
-                trouble = answer if trouble is None else trouble.joined(answer)
-        return False if trouble is None else trouble
+                unknown = answer if unknown is None else unknown.joined(answer)
+        return False if unknown is None else unknown
 
     return some

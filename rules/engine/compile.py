@@ -42,7 +42,8 @@ _BY_EFFECT: Final[Mapping[Effect, Outcome]] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CompiledRule:
-    """A rule ready to run. `run` answers None (does not apply), True, False or a Trouble.
+    """A rule ready to run. `run` answers None (does not apply), True, False or an
+    UnknownValue.
 
     `readers` read what it needs at once; what is only needed once its `when` holds, it reads
     itself. `failed` and `erred` are its findings, whole but for what a change adds. `scannable` is
@@ -94,17 +95,17 @@ class CompiledPolicy:
     readers: Readers
 
 
-def compile_policy(policy: Policy, table: TablePolicy, slots: FieldReaders) -> CompiledPolicy:
+def compile_policy(policy: Policy, table: TablePolicy, readers: FieldReaders) -> CompiledPolicy:
     """Return a policy on one table, compiled; rules stand in the order of their ids."""
     scannable_match = _is_scannable(table.when)
     rules = tuple(
-        _compile_rule(policy, rule, slots, scannable=scannable_match)
+        _compile_rule(policy, rule, readers, scannable=scannable_match)
         for rule in sorted(table.rules, key=lambda rule: rule.id)
     )
-    matching = slots.sharing()
+    matching = readers.sharing()
     match = compile_all(table.when, matching)
     exceptions = tuple(
-        _compile_exception(one, slots.sharing())
+        _compile_exception(one, readers.sharing())
         for one in sorted(table.exceptions, key=lambda one: one.name)
     )
     enforced = policy.mode == "enforce"
@@ -125,15 +126,15 @@ def compile_policy(policy: Policy, table: TablePolicy, slots: FieldReaders) -> C
     )
 
 
-def _compile_exception(exception: PolicyException, slots: FieldReaders) -> CompiledException:
-    match = compile_all(exception.when, slots)
-    return CompiledException(exception, exception.ends, match, slots.used)
+def _compile_exception(exception: PolicyException, readers: FieldReaders) -> CompiledException:
+    match = compile_all(exception.when, readers)
+    return CompiledException(exception, exception.ends, match, readers.used)
 
 
 def _compile_rule(
-    policy: Policy, rule: Rule, slots: FieldReaders, *, scannable: bool
+    policy: Policy, rule: Rule, readers: FieldReaders, *, scannable: bool
 ) -> CompiledRule:
-    first, rest = slots.sharing(), slots.sharing()
+    first, rest = readers.sharing(), readers.sharing()
     when = compile_all(rule.when, first)
     unless = compile_all(rule.unless, rest)
     require = compile_all(rule.require, rest)

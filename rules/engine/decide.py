@@ -95,10 +95,10 @@ def _allowed(candidates: Candidates, evaluated: tuple[str, ...]) -> Decision:
 
 
 def unmatched(
-    policy: CompiledPolicy, trouble: UnknownValue, view: View, *, now: datetime
+    policy: CompiledPolicy, unknown: UnknownValue, view: View, *, now: datetime
 ) -> list[Finding]:
     """Return the findings of a policy whose match erred: an error of each of its rules."""
-    return [failing(policy, rule, trouble, view, now=now) for rule in policy.rules]
+    return [failing(policy, rule, unknown, view, now=now) for rule in policy.rules]
 
 
 def failing(

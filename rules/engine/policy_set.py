@@ -68,11 +68,11 @@ class PolicySet:
 
 def build_index(policies: tuple[Policy, ...]) -> MatchIndex:
     """Compile the policies that are not off and index them."""
-    slots = FieldReaders()
+    readers = FieldReaders()
     compiled = [
-        (table, compile_policy(policy, resolved, slots))
+        (table, compile_policy(policy, resolved, readers))
         for policy in policies
         if policy.mode != "off"
         for table, resolved in policy.tables.items()
     ]
-    return MatchIndex(compiled, blank=slots.blank)
+    return MatchIndex(compiled, blank=readers.blank)

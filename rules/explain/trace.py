@@ -101,20 +101,20 @@ class Tracer:
 def all_hold(items: Iterable[Trace]) -> Answer:
     """Return True, False if one is false, whatever errs, or the errors of all."""
     answers = [item.answer for item in items]
-    return False if False in answers else _troubled(answers, otherwise=True)
+    return False if False in answers else _unknown_or(answers, otherwise=True)
 
 
 def _any_holds(items: Iterable[Trace]) -> Answer:
     answers = [item.answer for item in items]
-    return True if True in answers else _troubled(answers, otherwise=False)
+    return True if True in answers else _unknown_or(answers, otherwise=False)
 
 
-def _troubled(answers: Iterable[Answer], *, otherwise: bool) -> Answer:
-    trouble: UnknownValue | None = None
+def _unknown_or(answers: Iterable[Answer], *, otherwise: bool) -> Answer:
+    unknown: UnknownValue | None = None
     for answer in answers:
         if isinstance(answer, UnknownValue):
-            trouble = answer if trouble is None else trouble.joined(answer)
-    return otherwise if trouble is None else trouble
+            unknown = answer if unknown is None else unknown.joined(answer)
+    return otherwise if unknown is None else unknown
 
 
 def _words(test: Test, check: Check) -> str:
@@ -124,29 +124,29 @@ def _words(test: Test, check: Check) -> str:
 
 def _look(test: Test, check: Check) -> _Look:
     """Return a function that asks the operator and reads what it compared."""
-    slots = FieldReaders()
-    run = compile_check(test, check, slots)
-    readers, blank = slots.used, slots.blank
-    show = _shown(test, check, slots)
+    readers = FieldReaders()
+    run = compile_check(test, check, readers)
+    used, blank = readers.used, readers.blank
+    show = _shown(test, check, readers)
 
     def look(change: Change, facts: Facts) -> tuple[Answer, tuple[str, ...]]:
         view = blank.copy()
         view[CHANGE], view[FACTS] = change, facts
-        fill(view, readers)
+        fill(view, used)
         return run(view), show(change, facts)
 
     return look
 
 
 def _shown(
-    test: Test, check: Check, slots: FieldReaders
+    test: Test, check: Check, readers: FieldReaders
 ) -> Callable[[Change, Facts], tuple[str, ...]]:
     reference, operand = test.reference, check.operand
     # A part is shown as it was compared, a whole field as it was sent.
-    compared = slots.slot(reference, part=test.part, caseless=check.caseless).read
+    compared = readers.reader(reference, part=test.part, caseless=check.caseless).read
     subject = compared if test.part else raw_reader(reference)
     several = (
-        slots.members(operand.value, caseless=check.caseless)
+        readers.members(operand.value, caseless=check.caseless)
         if isinstance(operand, LiteralValue) and check.operator.takes == "many"
         else frozenset()
     )

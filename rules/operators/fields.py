@@ -43,7 +43,7 @@ def fold(text: str) -> str:
 
 
 View: TypeAlias = list[Any]
-"""The values of one change by the index of their slots; an UnknownValue where there is none."""
+"""The values of one change by the index of their readers; an UnknownValue where there is none."""
 
 TIME: Final = "request.time"
 """The path of the one time that rules can see."""
@@ -87,17 +87,19 @@ class FieldReader:
 
 
 class FieldReaders:
-    """The slots of one policy set: asking twice for the same reading gives the same slot."""
+    """The readers of one policy set: asking twice for the same reading gives the same reader."""
 
     def __init__(self, shared: FieldReaders | None = None) -> None:
-        self._slots: dict[tuple[Any, ...], FieldReader] = {} if shared is None else shared._slots
+        self._readers: dict[tuple[Any, ...], FieldReader] = (
+            {} if shared is None else shared._readers
+        )
         self._members: dict[tuple[int, bool], tuple[Any, frozenset[Any]]] = (
             {} if shared is None else shared._members
         )
         self._used: dict[FieldReader, None] = {}
 
     def sharing(self) -> FieldReaders:
-        """Return slots that are the same ones, and count anew what is used."""
+        """Return the same readers, counting anew which of them are used."""
         return FieldReaders(self)
 
     def members(self, values: tuple[Any, ...], *, caseless: bool) -> frozenset[Any]:
@@ -112,25 +114,25 @@ class FieldReaders:
 
     @property
     def used(self) -> Readers:
-        """Return the readers of the slots asked for so far, each once."""
-        return tuple((slot.index, slot.read) for slot in self._used)
+        """Return what reads the fields asked for so far, each once."""
+        return tuple((reader.index, reader.read) for reader in self._used)
 
     @property
     def blank(self) -> View:
-        """Return a view of these slots that holds nothing yet."""
-        return [False, None, None, *[None] * len(self._slots)]
+        """Return a view for these readers that holds nothing yet."""
+        return [False, None, None, *[None] * len(self._readers)]
 
-    def slot(
+    def reader(
         self, reference: FieldReference, *, part: str | None = None, caseless: bool = False
     ) -> FieldReader:
-        """Return the slot for a field read in that way."""
+        """Return the reader of a field read in that way; `part` is one of PARTS."""
         # The kind belongs to the key because one path may differ from table to table.
         field = reference.field
         key = (reference.path, part, caseless, field.kind, tuple(field.labels.items()))
-        found = self._slots.get(key)
+        found = self._readers.get(key)
         if found is None:
-            found = FieldReader(len(self._slots) + 3, reference, part=part, caseless=caseless)
-            self._slots[key] = found
+            found = FieldReader(len(self._readers) + 3, reference, part=part, caseless=caseless)
+            self._readers[key] = found
         self._used[found] = None
         return found
 
@@ -202,7 +204,7 @@ def _reader(reference: FieldReference, part: str | None, *, caseless: bool) -> R
 
 
 def _of_text(reference: FieldReference, part: str | None, *, otherwise: Raw) -> Raw:
-    """Return the reader of most fields there are, with nothing called on its usual way."""
+    """Return the reader of most fields there are, with nothing called for the commonest values."""
     key, path, index = reference.key, reference.path, _PIECES.get(part)
     if reference.is_fact and part is None:
 
@@ -261,23 +263,23 @@ def _normaliser(reference: FieldReference, part: str | None, *, caseless: bool) 
 
 
 def _text(path: str, *, caseless: bool, wanted: str = "text") -> Normalise:
-    trouble = misshapen_value(path, wanted)
+    misshapen = misshapen_value(path, wanted)
     plain = str
 
     def folded(value: Any) -> Any:
         if value.__class__ is plain:
             return value.lower() if value.isascii() else fold(value)
-        return trouble
+        return misshapen
 
     def whole(value: Any) -> Any:
-        return value if value.__class__ is plain else trouble
+        return value if value.__class__ is plain else misshapen
 
     return folded if caseless else whole
 
 
 def _part(path: str, part: str, *, caseless: bool) -> Normalise:
     text = _text(path, caseless=caseless and part != "length")
-    trouble = misshapen_value(path, "an address such as anna@contoso.com")
+    misshapen = misshapen_value(path, "an address such as anna@contoso.com")
 
     def length(value: Any) -> Any:
         value = text(value)
@@ -288,57 +290,57 @@ def _part(path: str, part: str, *, caseless: bool) -> Normalise:
         if value.__class__ is UnknownValue:
             return value
         pieces = value.rpartition("@")
-        return pieces[_PIECES[part]] if pieces[0] and pieces[2] else trouble
+        return pieces[_PIECES[part]] if pieces[0] and pieces[2] else misshapen
 
     return length if part == "length" else piece
 
 
 def _choice(path: str) -> Normalise:
-    trouble = misshapen_value(path, "the number of a choice")
+    misshapen = misshapen_value(path, "the number of a choice")
 
     def number(value: Any) -> Any:
-        return value if value.__class__ is int else trouble
+        return value if value.__class__ is int else misshapen
 
     return number
 
 
 def _number(path: str) -> Normalise:
-    trouble = misshapen_value(path, "a number")
+    misshapen = misshapen_value(path, "a number")
 
     def number(value: Any) -> Any:
         # NaN differs from itself and would make every comparison false.
-        return value if value.__class__ in (int, float) and value == value else trouble
+        return value if value.__class__ in (int, float) and value == value else misshapen
 
     return number
 
 
 def _of_class(path: str, wanted: type, words: str) -> Normalise:
-    trouble = misshapen_value(path, words)
+    misshapen = misshapen_value(path, words)
 
     def exact(value: Any) -> Any:
-        return value if value.__class__ is wanted else trouble
+        return value if value.__class__ is wanted else misshapen
 
     return exact
 
 
 def _moment(path: str) -> Normalise:
-    trouble = misshapen_value(path, "a date and time")
+    misshapen = misshapen_value(path, "a date and time")
 
     def moment(value: Any) -> Any:
         if value.__class__ is not datetime:
-            return trouble
+            return misshapen
         return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
 
     return moment
 
 
 def _members(path: str, *, caseless: bool) -> Normalise:
-    trouble = misshapen_value(path, "a list of texts")
+    misshapen = misshapen_value(path, "a list of texts")
     text = _text(path, caseless=caseless)
 
     def members(value: Any) -> Any:
         if not isinstance(value, tuple | list | frozenset | set):
-            return trouble
+            return misshapen
         if caseless:
             plain = [item.lower() for item in value if item.__class__ is str and item.isascii()]
             if len(plain) == len(value):
@@ -347,7 +349,7 @@ def _members(path: str, *, caseless: bool) -> Normalise:
         for item in value:
             member = text(item)
             if member.__class__ is UnknownValue:
-                return trouble
+                return misshapen
             found.add(member)
         return frozenset(found)
 

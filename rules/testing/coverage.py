@@ -1,7 +1,7 @@
 """What tests have seen of the rules: which passed, failed, did not apply, erred or were excepted,
 and which conditions held and did not.
 
-A rule that nobody ever saw fail is a rule that nobody knows to work.
+What has not been seen both ways may be misspelt, and would look the same.
 """
 
 from __future__ import annotations
@@ -28,7 +28,13 @@ class RuleCoverage:
     @property
     def is_whole(self) -> bool:
         """Tell whether it was seen passing and failing."""
-        return self.seen["passed"] > 0 and self.seen["failed"] > 0
+        return not self.never
+
+    @property
+    def never(self) -> list[str]:
+        """Return what it was never seen to do, of "pass" and "fail"."""
+        seen = (("pass", self.seen["passed"]), ("fail", self.seen["failed"]))
+        return [word for word, count in seen if not count]
 
 
 @dataclass(slots=True)
@@ -45,7 +51,13 @@ class ConditionCoverage:
     @property
     def is_whole(self) -> bool:
         """Tell whether it was seen true and false."""
-        return self.held > 0 and self.failed > 0
+        return not self.never
+
+    @property
+    def never(self) -> list[str]:
+        """Return what it was never seen to be, of "true" and "false"."""
+        seen = (("true", self.held), ("false", self.failed))
+        return [word for word, count in seen if not count]
 
 
 _STAGES: Final = ("when", "require", "unless")

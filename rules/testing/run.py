@@ -35,8 +35,11 @@ class CaseResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
+class TestRun:
     """All cases of a folder, and the complaints about test files that could not be used."""
+
+    # pytest would otherwise take the class for a test of its own.
+    __test__ = False
 
     policy_set: PolicySet
     cases: tuple[CaseResult, ...]
@@ -48,7 +51,7 @@ class Rehearsal:
         return tuple(case for case in self.cases if not case.passed)
 
 
-def rehearse(folder: Path, *, environment: str | None = None, only: str | None = None) -> Rehearsal:
+def run_folder(folder: Path, *, environment: str | None = None, only: str | None = None) -> TestRun:
     """Run every test under a folder. Raises PolicySetInvalid when its policies do not load.
 
     `only` keeps the cases whose name or file holds that text.
@@ -61,10 +64,10 @@ def rehearse(folder: Path, *, environment: str | None = None, only: str | None =
         cases += read_cases(path, text, policy_set, found=complaints, folder=folder)
     results = run_cases(_chosen(cases, only), policy_set)
     ordered = sorted(complaints, key=lambda c: (c.file, c.line))
-    return Rehearsal(policy_set, tuple(results), tuple(ordered))
+    return TestRun(policy_set, tuple(results), tuple(ordered))
 
 
-def rehearse_text(
+def run_text(
     file: str, text: str, policy_set: PolicySet, *, found: list[Complaint], only: str | None = None
 ) -> list[CaseResult]:
     """Run the cases of one test file; a mistake in the file becomes a complaint."""

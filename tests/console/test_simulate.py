@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from console.policy.simulating import State, simulate_all
+from console.policy.simulate import State, simulate_all
 from guard.ledger.entry import sealed
 from guard.ledger.stored import mask
 from kernel.clock import FrozenClock

@@ -21,10 +21,10 @@ from console.commands.policy import VERBS
 from console.main import cli
 from console.output import OutputType
 from console.policy.fmt import FORM_CODES
-from console.policy.rehearsed import TEST_CODES
 from console.reports import REPORT_FORMATS
 from rules.syntax.complaint import CODES
 from rules.syntax.shipped import shipped_folder
+from rules.testing.report import TEST_CODES
 from tests.docs.pages import blocks, page
 
 TEXT = page("ci.md")

@@ -10,7 +10,7 @@ import pytest
 from rules.load.loader import complaints_of, load
 from rules.operators.table import OPERATORS
 from rules.syntax.shipped import shipped_folder
-from rules.testing.run import rehearse
+from rules.testing.run import run_folder
 from tests.docs.pages import blocks, code_words, first_cells, page
 
 TEXT = page("policies.md")
@@ -60,7 +60,7 @@ def test_the_printed_params_turn_the_policy_to_audit(folder: Path) -> None:
 
 
 def test_the_printed_cases_pass(folder: Path) -> None:
-    rehearsal = rehearse(folder)
-    assert rehearsal.complaints == ()
-    assert len(rehearsal.cases) == 2
-    assert [case.differences for case in rehearsal.cases if case.differences] == []
+    run = run_folder(folder)
+    assert run.complaints == ()
+    assert len(run.cases) == 2
+    assert [case.differences for case in run.cases if case.differences] == []

@@ -26,7 +26,7 @@ from rules.schema.check import check_texts
 from rules.syntax.complaint import CODES
 from rules.syntax.shipped import shipped_folder
 from rules.testing.document import read_change
-from rules.testing.run import rehearse_text
+from rules.testing.run import run_text
 from tests.rules.builders import NOW, a_policy, a_set
 from tests.rules.written import WrittenField, one_condition, pairs
 
@@ -220,7 +220,7 @@ def test_a_broken_file_of_any_kind_loads_or_is_complained_of(
     check_texts({path: broken}, _SHIPPED.catalogue)
     if path.endswith(".test.yaml"):
         found: list[Any] = []
-        rehearse_text(path, broken, _SHIPPED, found=found)
+        run_text(path, broken, _SHIPPED, found=found)
         assert all(one.code in CODES and one.line >= 1 for one in found)
         return
     environment = "staging" if path.startswith("params/") else None

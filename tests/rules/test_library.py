@@ -19,12 +19,12 @@ from rules.syntax.shipped import shipped_folder
 from rules.testing.coverage import Coverage
 from rules.testing.document import read_change
 from rules.testing.mutate import try_mutants
-from rules.testing.run import explained, rehearse
+from rules.testing.run import explained, run_folder
 from tests.docs.pages import DOCS, blocks, code_words, first_cells
 from tests.rules.builders import NOW
 
-_REHEARSAL = rehearse(shipped_folder())
-_SET = _REHEARSAL.policy_set
+_RUN = run_folder(shipped_folder())
+_SET = _RUN.policy_set
 _POLICIES = {policy.name: policy for policy in _SET.policies}
 # With those that are off in audit, as the cases that name them see them.
 _WHOLE = _SET.only(frozenset(_POLICIES))
@@ -38,7 +38,7 @@ def _page(policy: Policy) -> str:
 
 def _covered() -> Coverage:
     coverage = Coverage(_WHOLE)
-    for explanation in explained(_REHEARSAL.cases, _SET):
+    for explanation in explained(_RUN.cases, _SET):
         assert explanation is not None
         coverage.add(explanation)
     return coverage
@@ -48,7 +48,7 @@ def _failed(policy: Policy) -> list[Change]:
     """The changes of every case that one of the policy's rules failed."""
     return [
         result.case.change
-        for result in _REHEARSAL.cases
+        for result in _RUN.cases
         if result.decision is not None
         for finding in result.decision.findings
         if finding.policy == policy.name and finding.result == "fail"
@@ -80,14 +80,14 @@ def test_almost_every_condition_is_seen_true_and_false():
 
 @pytest.mark.slow
 def test_nine_of_ten_mutants_of_what_runs_are_noticed():
-    mutations = try_mutants(_SET, [result.case for result in _REHEARSAL.cases])
+    mutations = try_mutants(_SET, [result.case for result in _RUN.cases])
 
     assert mutations.percent >= 90, [str(one) for one in mutations.survivors]
 
 
 def test_nine_of_ten_mutants_of_what_is_off_are_noticed():
     off = frozenset(policy.name for policy in _SET.policies if policy.mode == "off")
-    cases = [r.case for r in _REHEARSAL.cases if r.case.policies and r.case.policies <= off]
+    cases = [r.case for r in _RUN.cases if r.case.policies and r.case.policies <= off]
 
     mutations = try_mutants(_SET.only(off), cases)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from rules.load.loader import load
-from rules.testing.run import rehearse
+from rules.testing.run import run_folder
 
 _FOLDER = Path(__file__).parent / "reference"
-_CASES = rehearse(_FOLDER).cases
+_CASES = run_folder(_FOLDER).cases
 
 
 @pytest.mark.parametrize("case", _CASES, ids=lambda case: case.name)
@@ -30,4 +30,4 @@ def test_the_same_policies_load_with_the_shipped_catalogue(tmp_path):
             target.write_text(path.read_text())
 
     assert len(load(tmp_path).policies) == 3
-    assert [case.name for case in rehearse(tmp_path).failed] == []
+    assert [case.name for case in run_folder(tmp_path).failed] == []

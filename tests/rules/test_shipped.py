@@ -8,10 +8,10 @@ from rules.load.loader import load
 from rules.schema.check import added_complaints
 from rules.schema.generate import schema_texts
 from rules.syntax.shipped import shipped_folder
-from rules.testing.run import rehearse
+from rules.testing.run import run_folder
 
 _FOLDER = shipped_folder()
-_REHEARSAL = rehearse(_FOLDER)
+_RUN = run_folder(_FOLDER)
 
 # The columns of docs/contract.md, "Guarded columns".
 _GUARDED = {
@@ -49,16 +49,16 @@ def test_every_committed_schema_is_fresh():
     assert made == committed
 
 
-@pytest.mark.parametrize("case", _REHEARSAL.cases, ids=lambda case: f"{case.file}: {case.name}")
+@pytest.mark.parametrize("case", _RUN.cases, ids=lambda case: f"{case.file}: {case.name}")
 def test_a_shipped_case_passes(case):
     assert case.differences == ()
 
 
 def test_the_test_files_are_clean_and_see_every_rule_fail():
-    assert _REHEARSAL.complaints == ()
+    assert _RUN.complaints == ()
     failed = {
         finding.id
-        for case in _REHEARSAL.cases
+        for case in _RUN.cases
         for finding in case.decision.findings
         if finding.result == "fail"
     }

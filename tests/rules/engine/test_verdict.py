@@ -11,7 +11,7 @@ from rules.load.loader import load_documents
 from rules.model.change import Facts
 from rules.model.decision import Outcome
 from rules.schema.check import check_texts
-from rules.testing.run import rehearse_text
+from rules.testing.run import run_text
 from tests.rules.builders import NOW, a_change, a_policy, a_set, codes, complaints
 
 _NO_FACTS = Facts({}, {})
@@ -209,7 +209,7 @@ def test_a_test_file_expects_verdicts(changes, expect, differences):
     found: list = []
     text = _TESTS.format(set=changes, expect=expect)
 
-    (case,) = rehearse_text("x.test.yaml", text, policy_set, found=found)
+    (case,) = run_text("x.test.yaml", text, policy_set, found=found)
 
     assert (list(case.differences), found) == (differences, [])
 

@@ -14,7 +14,7 @@ from rules.model.errors import PolicySetInvalid
 from rules.schema.check import check_texts
 from rules.syntax.dump import yaml_text
 from rules.syntax.shipped import shipped_folder
-from rules.testing.run import rehearse_text
+from rules.testing.run import run_text
 from tests.rules.builders import a_policy
 
 _SHIPPED = load(shipped_folder())
@@ -84,7 +84,7 @@ def _loader_codes(path: str, text: str) -> set[str]:
         documents = {}
     if path.endswith(".test.yaml"):
         found: list[Any] = []
-        cases = rehearse_text(path, text, load_documents(documents), found=found)
+        cases = run_text(path, text, load_documents(documents), found=found)
         # What a fixture holds is judged when it is used; then its case fails.
         failed = {"case-failed"} if any(not case.passed for case in cases) else set()
         return failed | {one.code for one in found if one.level == "error"}

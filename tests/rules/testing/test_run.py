@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from rules.testing.run import rehearse, rehearse_text
+from rules.testing.run import run_folder, run_text
 from tests.rules.builders import a_policy, a_set
 
 _SET = a_set(
@@ -25,7 +25,7 @@ cases:
 
 def _run(expect: str, *, change: str = "new.name: Carl", text: str = _FILE):
     found: list = []
-    cases = rehearse_text("x.test.yaml", text.format(set=change, expect=expect), _SET, found=found)
+    cases = run_text("x.test.yaml", text.format(set=change, expect=expect), _SET, found=found)
     return [list(case.differences) for case in cases], [complaint.code for complaint in found]
 
 
@@ -77,7 +77,7 @@ def test_allow_with_a_surprising_hold_fails():
 def test_a_mistake_in_a_test_file_is_a_complaint(old, new, code):
     found: list = []
     text = _FILE.format(set="", expect="decision: reject").replace(old, new)
-    rehearse_text("x.test.yaml", text, _SET, found=found)
+    run_text("x.test.yaml", text, _SET, found=found)
     assert code in [complaint.code for complaint in found]
 
 
@@ -104,32 +104,32 @@ _RECORD = {
 }  # fmt: skip
 
 
-def _rehearse_record(folder, case: str, record=_RECORD):
+def _run_record(folder, case: str, record=_RECORD):
     (folder / "records").mkdir(exist_ok=True)
     (folder / "records" / "one.json").write_text(json.dumps(record))
     (folder / "one-policy.yaml").write_text(_SET.documents["policies/one-policy.yaml"])
     text = f"cases:\n  - {{name: recorded, record: records/one.json{case}}}\n"
     (folder / "x.test.yaml").write_text(text)
-    report = rehearse(folder)
+    report = run_folder(folder)
     return [case.differences for case in report.cases], [one.code for one in report.complaints]
 
 
 def test_a_recorded_decision_expects_what_was_recorded(tmp_path):
-    assert _rehearse_record(tmp_path, "") == ([()], [])
+    assert _run_record(tmp_path, "") == ([()], [])
     record = {**_RECORD, "rules": ["one-policy/other"]}
-    ((difference,),), _ = _rehearse_record(tmp_path, ", set: {name: Bob}, now: 2026-08-22", record)
+    ((difference,),), _ = _run_record(tmp_path, ", set: {name: Bob}, now: 2026-08-22", record)
     assert difference == "recorded were [one-policy/other], got [one-policy/the-rule]"
 
 
 def test_a_recorded_decision_can_be_changed_and_expected_otherwise(tmp_path):
-    assert _rehearse_record(tmp_path, ", set: {name: Anna}, expect: {decision: allow}") == (
+    assert _run_record(tmp_path, ", set: {name: Anna}, expect: {decision: allow}") == (
         [()],
         [],
     )
 
 
 def test_a_masked_record_fails_its_case_with_the_reason(tmp_path):
-    ((problem,),), _ = _rehearse_record(tmp_path, "", {**_RECORD, "private": None})
+    ((problem,),), _ = _run_record(tmp_path, "", {**_RECORD, "private": None})
     assert problem == "records/one.json can't be decided again: its private part was masked"
 
 
@@ -137,9 +137,9 @@ def test_a_record_outside_the_folder_or_none_is_a_complaint(tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()
     (tmp_path / "one.json").write_text(json.dumps(_RECORD))
-    _, codes = _rehearse_record(folder, "")
+    _, codes = _run_record(folder, "")
     assert codes == []
     (folder / "x.test.yaml").write_text("cases: [{name: a, record: ../one.json}]")
-    assert [one.code for one in rehearse(folder).complaints] == ["record-unusable"]
+    assert [one.code for one in run_folder(folder).complaints] == ["record-unusable"]
     (folder / "x.test.yaml").write_text("cases: [{name: a, record: one-policy.yaml}]")
-    assert [one.code for one in rehearse(folder).complaints] == ["record-unusable"]
+    assert [one.code for one in run_folder(folder).complaints] == ["record-unusable"]
