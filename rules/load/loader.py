@@ -17,10 +17,10 @@ from typing import Any, Final, TypeVar
 from kernel.digest import digest_of
 from rules.engine.policy_set import PolicySet, build_index
 from rules.load.catalogue import read_catalogue
-from rules.load.conditions import NamedList
 from rules.load.keys import Complaints, Keys
 from rules.load.parts import read_exception, read_list, read_params, resolve_when
 from rules.load.policy import PolicyHeader, read_header, read_rules
+from rules.load.scope import NamedList
 from rules.load.table_coverage import uncovered_tables
 from rules.model.catalogue import Catalogue
 from rules.model.errors import PolicySetInvalid

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rules.engine.exceptions import is_current
-from rules.load.conditions import NamedList, Scope, read_conditions
+from rules.load.conditions import read_conditions
 from rules.load.keys import Complaints, Keys, mapping_of, moment_from, read_head, read_version
 from rules.load.policy import PolicyHeader, param_value
+from rules.load.scope import NamedList, Scope
 from rules.model.catalogue import Catalogue
 from rules.policy.policy import MODES, Policy, PolicyException
 from rules.syntax.complaint import closest

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rules.load.conditions import NamedList, Scope, read_conditions
+from rules.load.conditions import read_conditions
 from rules.load.keys import NAME, Complaints, Keys, mapping_of, read_version
+from rules.load.scope import NamedList, Scope
 from rules.model.catalogue import Catalogue, FieldReference
 from rules.policy.conditions import Condition, Location
 from rules.policy.messages import HOLE, value_words
