@@ -166,6 +166,13 @@ def find(connection: Connection, record_id: str) -> Approval | None:
     return None if row is None else _approval_from_row(row)
 
 
+def list_owned_by(connection: Connection, owner_id: str) -> list[Approval]:
+    """Return what is held of every record of that user, queue or team."""
+    statement = select(approvals).where(approvals.c.owner_id == owner_id)
+    rows = connection.execute(statement.order_by(approvals.c.record_id))
+    return [_approval_from_row(row) for row in rows]
+
+
 def list_all(connection: Connection) -> list[Approval]:
     """Return what is held of every record, in the order of their ids."""
     rows = connection.execute(select(approvals).order_by(approvals.c.record_id))

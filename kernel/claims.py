@@ -13,7 +13,16 @@ from typing import Any
 from sqlalchemy import Connection, Select, Update, and_, or_, select, update
 
 from kernel.errors import FenceLost
-from kernel.tasks import NOTHING_KNOWN, TRYING, Task, TaskReason, TaskState, task_from_row, tasks
+from kernel.tasks import (
+    NOTHING_KNOWN,
+    TRYING,
+    Task,
+    TaskCause,
+    TaskReason,
+    TaskState,
+    task_from_row,
+    tasks,
+)
 
 CLAIM_SECONDS = 120.0
 
@@ -30,7 +39,8 @@ def claim(
 ) -> list[Task]:
     """Take up to `limit` due tasks, oldest first, and return them with their new fence.
 
-    Due are those that wait and whose time has come, and those whose worker let its claim run out.
+    Due are those that wait and whose time has come, those whose worker let its claim run out, and
+    those that were refused, once an hour: whoever mends a credential or a right need not tell.
     """
     chosen = _due(select(tasks.c.id), now=now, kinds=kinds, shards=shards, owner=owner)
     chosen = chosen.order_by(tasks.c.not_before, tasks.c.id).limit(limit)
@@ -91,9 +101,17 @@ def finish(connection: Connection, task: Task, *, result: str | None = None) -> 
     _end(connection, task, state=TaskState.DONE, result=result)
 
 
-def stop(connection: Connection, task: Task, state: TaskState, why: TaskReason) -> None:
+def stop(
+    connection: Connection,
+    task: Task,
+    state: TaskState,
+    why: TaskReason,
+    *,
+    look_again_at: datetime | None = None,
+) -> None:
     """Write down that the task needs a person or has failed, or let it wait if it was added anew.
 
+    One that was refused is taken up again at `look_again_at`; meanwhile it needs a person.
     Raises FenceLost when the claim passed to another.
     """
     _end(
@@ -104,6 +122,7 @@ def stop(connection: Connection, task: Task, state: TaskState, why: TaskReason) 
         cause=why.cause,
         error_code=why.error_code,
         hint=why.hint,
+        not_before=look_again_at or task.not_before,
     )
 
 
@@ -138,6 +157,11 @@ def _due(
         or_(
             and_(tasks.c.state == TaskState.QUEUED, tasks.c.not_before <= now),
             and_(tasks.c.state == TaskState.RUNNING, tasks.c.claimed_until <= now),
+            and_(
+                tasks.c.state == TaskState.NEEDS_PERSON,
+                tasks.c.cause == TaskCause.REFUSED,
+                tasks.c.not_before <= now,
+            ),
         )
     )
     if kinds is not None:

@@ -187,7 +187,9 @@ class Workers:
         try:
             return await self._handlers[task.kind](task)
         except Exception as error:
-            outcome = outcome_of(error, attempts=task.attempts)
+            # Only what nobody expected, twice running, counts towards the tries of such an error.
+            attempts = task.attempts if task.cause is TaskCause.UNEXPECTED else 1
+            outcome = outcome_of(error, attempts=attempts)
             about = {"task_id": task.id, "kind": task.kind, "error": str(error)}
             if isinstance(error, GuardError) and not isinstance(error, Bug):
                 log.warning("task_did_not_work", error_code=error.code, **about)
@@ -202,7 +204,11 @@ class Workers:
             case Again():
                 self._put_back(connection, task, outcome)
             case NeedsPerson():
-                claims.stop(connection, task, TaskState.NEEDS_PERSON, _explained(outcome))
+                # A right that is given, or a secret that is renewed, heals what it had stopped:
+                # nobody may have to know that a revert waits for it.
+                later = self._clock.now() + timedelta(seconds=LONGEST_WAIT_SECONDS)
+                state, why = TaskState.NEEDS_PERSON, _explained(outcome)
+                claims.stop(connection, task, state, why, look_again_at=later)
             case Failed():
                 claims.stop(connection, task, TaskState.FAILED, _explained(outcome))
             case _:

@@ -63,6 +63,8 @@ _WAYS = f"""
   its mailbox.
 - An error for which trying again does not help, by [its class](errors.md), makes it `needs-person`
   at once, with reason and mend; one that nobody expects does so after {MOST_UNEXPECTED} tries.
+- What was refused (cause `refused`) is shown as needing a person and taken up again once an hour,
+  so that a right that was given, or a secret that was renewed, heals what it had stopped.
 - A person lets it go on when the cause is mended: `mailbox-guard decisions retry ID` for
   obligations, `mailbox-guard mailboxes resume ID` for the tasks of a mailbox. `sync run --once`
   tries all of them but those that a [brake](operations.md#the-brakes) stopped.

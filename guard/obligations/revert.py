@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, select
 
 from guard.columns.compare import guarded_part, is_equal
 from guard.columns.owner import OWNING_COLUMNS
-from guard.columns.table import APPROVAL, MAILBOX, OWNERS, TABLES
+from guard.columns.table import APPROVAL, MAILBOX, OWNERS, TABLES, TableRole
 from guard.consequences import Committed
 from guard.ledger import mirror, own_writes
 from guard.ledger.entry import MirrorRow
@@ -24,6 +24,7 @@ from guard.obligations.obligation import Obligation
 from guard.obligations.restoration import Rejected, restoration
 from guard.own_writes import TAG, announced
 from guard.ports.rows import AddressElsewhere, RowChanged, StoredRow, WriteRefused
+from kernel import approvals
 from kernel.brake import LEAST, Release, brake
 from kernel.failpoints import failpoint
 from kernel.log import get_logger
@@ -76,9 +77,13 @@ class Revert(Obligation[Rejected]):
 
     async def carry_out(self, owed: Rejected, task: Task) -> TaskOutcome:
         """Write back what the row still holds of the rejected change."""
-        # (1) Trust our own copy more than what the delivery said of the row before.
+        # (1) Leave what was approved since: a newer word of a qualified person stands (law 17).
+        owed = await self._without_what_was_approved(owed)
+        if not owed.altered:
+            return Done("approved since")
+        # (2) Trust our own copy more than what the delivery said of the row before.
         rejected = await self._believed(owed)
-        # (2) Stop and ask a person when too much would be written at once (law 8).
+        # (3) Stop and ask a person when too much would be written at once (law 8).
         if task.released_at is None and await self._brake_is_pulled(rejected.table):
             return NeedsPerson(
                 "more than 20 and 5 % of the rows would be reverted within a minute",
@@ -86,20 +91,43 @@ class Revert(Obligation[Rejected]):
                 cause=TaskCause.BRAKE,
             )
         for _ in range(TRIES_ON_A_CHANGED_ROW):
-            # (3) Read the row, and see what of the change it still holds.
+            # (4) Read the row, and see what of the change it still holds.
             row = await self._means.rows.row(rejected.table, rejected.record_id)
             if row is None:
                 return Done("the row is gone")
             columns = restoration(rejected, row.columns)
             if not columns:
                 return Done("nothing to restore")
-            # (4) Announce the write, then make it, if the row is still as it was read.
+            # (5) Announce the write, then make it, if the row is still as it was read.
             try:
                 return await self._restore(task, rejected, row, columns)
             except RowChanged:
                 # Whoever changed it may have left the guarded columns alone: look again.
                 continue
         return Again("the row keeps changing")
+
+    async def _without_what_was_approved(self, rejected: Rejected) -> Rejected:
+        """Return the rejected change without the columns that an approval vouches for by now.
+
+        The rejection ended every approval of the row, so one that is held was granted later, after
+        the row was read with these values and judged. A delivery's word would not be enough.
+        """
+        table = TABLES[rejected.table]
+        now = self._means.recorder.now()
+
+        def held(connection: Connection) -> list[approvals.Approval]:
+            if table.role is TableRole.MAILBOX:
+                found = approvals.find(connection, rejected.record_id)
+                return [found] if found is not None else []
+            return approvals.list_owned_by(connection, rejected.record_id)
+
+        address = rejected.after.get(table.address)
+        for one in await self._means.database.read(held):
+            if one.is_approved(now) and is_equal(one.address, address):
+                vouched = table.sensitive
+                altered = tuple(name for name in rejected.altered if name not in vouched)
+                return replace(rejected, altered=altered)
+        return rejected
 
     async def _believed(self, rejected: Rejected) -> Rejected:
         """Return the rejected change with a `before` that may be written.

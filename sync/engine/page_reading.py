@@ -7,11 +7,12 @@ A crash in between leaves nothing but contents that nobody asks for.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cloud.errors import RequestRejected
+from cloud.errors import BadAnswer, RequestRejected
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.errors import GuardError
@@ -120,7 +121,7 @@ class _Judging:
             return self.judge.verdict(
                 item.item_id, content, own, stream=self.stream, address=self.address
             )
-        except (ItemUnreadable, RequestRejected) as error:
+        except (BadAnswer, ItemUnreadable, RequestRejected) as error:
             log.warning("verdict_not_reached", item_id=item.item_id, error=error.message)
         except GuardError:
             # The mailbox cannot be reached, or may not be: then the page is not committed at all.
@@ -150,9 +151,19 @@ class _Judging:
 
 
 def _contents(page: Page, entries: tuple[Item | UnreadableEntry, ...]) -> dict[str, Content]:
-    """Return the entries that say enough to be written from, by item id: the first of each."""
-    contents: dict[str, Content] = {}
-    for entry, content in zip(entries, page.entries, strict=True):
-        if isinstance(entry, Item) and entry.is_whole and not entry.removed:
-            contents.setdefault(entry.item_id, content)
-    return contents
+    """Return the entries that say enough to be written from, by item id.
+
+    An item that a page lists more than once is left out: the entries come in any order, so that
+    none of them is known to be the newest, and the item is read apart.
+    """
+    listed = Counter(
+        entry.item_id for entry in entries if isinstance(entry, Item) and not entry.removed
+    )
+    return {
+        entry.item_id: content
+        for entry, content in zip(entries, page.entries, strict=True)
+        if isinstance(entry, Item)
+        and entry.is_whole
+        and not entry.removed
+        and listed[entry.item_id] == 1
+    }

@@ -19,7 +19,16 @@ WHOLE = frozenset(
     {"internetMessageId", "isDraft", "subject", "body", "toRecipients", "hasAttachments"}
 )
 # With these beside it, all that policies see is there.
-FIELDS = frozenset({"categories", "singleValueExtendedProperties"})
+FIELDS = frozenset(
+    {
+        "categories",
+        "ccRecipients",
+        "from",
+        "importance",
+        "receivedDateTime",
+        "singleValueExtendedProperties",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from kernel.tasks import Task, TaskCause, TaskReason, TaskState, TaskSubject
 from tests.conftest import NOON
 
 STEP = failpoint("tests.task", "A task of the storage tests.")
-WHY = TaskReason(TaskCause.REFUSED, "made", "access-refused", "Give the right.")
+WHY = TaskReason(TaskCause.BRAKE, "made", "access-refused", "Give the right.")
 LATER = NOON + timedelta(seconds=claims.CLAIM_SECONDS)
 
 
@@ -32,7 +32,11 @@ def claim(database: Database, **changes: Any) -> list[Task]:
     return database.write_now(lambda c: claims.claim(c, **given), failpoint=STEP)
 
 
-def finish(database: Database, task: Task, state: TaskState = TaskState.DONE) -> None:
+def finish(
+    database: Database,
+    task: Task,
+    state: TaskState = TaskState.DONE,
+) -> None:
     def end(connection: Connection) -> None:
         if state is TaskState.DONE:
             claims.finish(connection, task, result="made")
@@ -239,6 +243,18 @@ class TestWhyATaskWaitsOrStopped:
         finish(database, claim(database)[0], TaskState.NEEDS_PERSON)
         found = held(database)
         assert TaskReason(found.cause, found.result, found.error_code, found.hint) == WHY
+
+    def test_what_was_refused_is_taken_up_again_at_its_time(self, database: Database) -> None:
+        add(database)
+        (task,), why = claim(database), TaskReason(TaskCause.REFUSED, "No right.")
+
+        def stop(connection: Connection) -> None:
+            claims.stop(connection, task, TaskState.NEEDS_PERSON, why, look_again_at=LATER)
+
+        database.write_now(stop, failpoint=STEP)
+        assert claim(database) == []
+        assert held(database).state is TaskState.NEEDS_PERSON
+        assert len(claim(database, now=LATER)) == 1
 
     def test_what_is_done_keeps_none_of_it(self, database: Database) -> None:
         add(database)

@@ -58,6 +58,7 @@ def answering(outcome: Any) -> Handler:
 
 SOON = NOON + timedelta(seconds=33)
 BACK_OFF = NOON + timedelta(seconds=5)
+LATER = NOON + timedelta(seconds=LONGEST_WAIT_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -65,15 +66,15 @@ BACK_OFF = NOON + timedelta(seconds=5)
     [
         (Done("made"), TaskState.DONE, "made", NOON),
         (Done(), TaskState.DONE, None, NOON),
-        (NeedsPerson("no right to write 3"), TaskState.NEEDS_PERSON, "no right to write 3", NOON),
+        (NeedsPerson("no right to write 3"), TaskState.NEEDS_PERSON, "no right to write 3", LATER),
         (Failed("gone"), TaskState.FAILED, "gone", NOON),
         (Again("busy", SOON), TaskState.QUEUED, "busy", SOON),
         (Again("busy"), TaskState.QUEUED, "busy", BACK_OFF),
         (ApprovalWithdrawn("withdrawn"), TaskState.FAILED, "withdrawn", NOON),
         (FenceLost("passed on"), TaskState.QUEUED, "passed on", BACK_OFF),
         (Unavailable("down"), TaskState.QUEUED, "down", BACK_OFF),
-        (Bug("lost count"), TaskState.NEEDS_PERSON, "Bug: lost count", NOON),
-        (NotFound("no such thing"), TaskState.NEEDS_PERSON, "no such thing", NOON),
+        (Bug("lost count"), TaskState.NEEDS_PERSON, "Bug: lost count", LATER),
+        (NotFound("no such thing"), TaskState.NEEDS_PERSON, "no such thing", LATER),
         (ValueError("odd"), TaskState.QUEUED, "ValueError: odd", BACK_OFF),
         (TimeoutError("slow"), TaskState.QUEUED, "TimeoutError: slow", BACK_OFF),
     ],
@@ -292,6 +293,26 @@ class TestWhatCannotComeRightByItself:
         assert (found.state, found.cause) == (TaskState.NEEDS_PERSON, TaskCause.REFUSED)
         assert (found.result, found.hint) == ("No such row.", "Make one.")
         assert found.error_code == "not-found"
+
+    async def test_what_was_refused_heals_by_itself_once_it_is_mended(
+        self, database: Database, clock: FrozenClock
+    ) -> None:
+        add(database)
+        await Workers(database, clock, {"revert": answering(NotFound("No right."))}).run_due()
+        mended = Workers(database, clock, {"revert": answering(Done("made"))})
+        assert await mended.run_due() == 0
+        clock.advance(LONGEST_WAIT_SECONDS)
+        assert await mended.run_due() == 1
+        assert held(database).state is TaskState.DONE
+
+    async def test_what_waited_long_for_a_service_is_not_stopped_by_one_odd_error(
+        self, database: Database, clock: FrozenClock
+    ) -> None:
+        add(database)
+        for error in (*[Unavailable("down")] * (MOST_UNEXPECTED + 2), ValueError("odd")):
+            await Workers(database, clock, {"revert": answering(error)}).run_due()
+            clock.advance(LONGEST_WAIT_SECONDS)
+        assert held(database).state is TaskState.QUEUED
 
     async def test_what_nobody_expects_stops_after_a_few_tries(
         self, database: Database, clock: FrozenClock

@@ -4,12 +4,14 @@ from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
+from guard.obligations.grant import GRANTED
 from guard.obligations.restoration import Rejected, restoration
 from guard.obligations.revert import Revert
 from guard.obligations.table import KINDS
 from guard.ports.rows import UserRow
-from kernel import tasks
+from kernel import approvals, tasks
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.tasks import TaskState
@@ -23,6 +25,7 @@ from tests.guard.builders import (
     MAILBOX_ID,
     QUEUE_ID,
     USER_ID,
+    body,
     choice,
     reference,
 )
@@ -80,6 +83,31 @@ async def test_a_rejected_address_is_restored_and_the_approval_set_to_3(guard: A
     assert written.tag.startswith("mailbox-guard-")
     (listed,) = guard.decisions()
     assert [(one["kind"], one["state"]) for one in listed["obligations"]] == [("revert", "done")]
+
+
+async def test_what_was_approved_since_stands(guard: AGuard, clock: FrozenClock) -> None:
+    """A revert that waited long must not undo what the guard has read and judged meanwhile."""
+    await commit(guard, **CEO)
+    await guard.receiver.post(body(CEO, mode=1))
+    now = clock.now()
+
+    def approve(connection: Connection) -> None:
+        approvals.grant(
+            connection,
+            record_id=MAILBOX_ID,
+            address=CEO["emailaddress"],
+            object_id="o-anna",
+            owner_id=USER_ID,
+            owner_type="systemuser",
+            evidence={},
+            now=now,
+        )
+
+    guard.database.write_now(approve, failpoint=GRANTED)
+    await guard.workers.run_due()
+    assert not guard.receiver.rows.written
+    (listed,) = guard.decisions()
+    assert [one["state"] for one in listed["obligations"]] == ["done"]
 
 
 @pytest.mark.parametrize(("column", "sent"), [("emailaddress", "c@contoso.com"), ("username", "c")])
@@ -355,8 +383,6 @@ async def test_many_reverts_at_once_pull_the_brake(guard: AGuard) -> None:
     for _ in range(21):
         record_id = str(uuid.uuid4())
         guard.receiver.rows.put("mailbox", record_id, **CEO, statecode=0)
-        from tests.guard.builders import body
-
         await guard.receiver.post(body(CEO, mode=1, record_id=record_id))
     await guard.workers.run_due()
     assert not guard.receiver.rows.written

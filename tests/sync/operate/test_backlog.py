@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from cloud.errors import Refused, Throttled, TokenUnavailable
+from kernel.shards import SHARDS
 from sync.operate.mailboxes import resume, show_mailbox, withdraw
 from sync.registry import KINDS
 from sync.run.once import once
@@ -107,7 +108,7 @@ STOPPED = (
 
 
 class TestWhatIsRefused:
-    """A 403 does not come right by itself: it needs a person, and says so wherever people look."""
+    """A 403 needs a person, and says so wherever people look; once mended it heals by itself."""
 
     async def refused(self, world: World) -> PassReport:
         world.approve_anna()
@@ -115,12 +116,20 @@ class TestWhatIsRefused:
         refuse(world, times=1)
         return await once(world.sync)
 
-    async def test_it_is_not_tried_again_by_itself(self, world: World) -> None:
+    async def test_it_is_not_tried_again_soon(self, world: World) -> None:
         await self.refused(world)
-        world.clock.advance(7 * 86_400)
+        world.clock.advance(600)
         assert await world.sync.workers.run_due(kinds=KINDS) == 0
         assert world.subjects() == []
         assert state(world) == ("failing", STOPPED)
+
+    async def test_once_it_is_mended_nobody_has_to_say_so(self, world: World) -> None:
+        await self.refused(world)
+        world.clock.advance(3600)
+        await world.sync.leases.claim()
+        await world.sync.review.review(range(SHARDS))
+        assert await world.sync.workers.run_due(kinds=KINDS) == 1
+        assert world.subjects() == ["Order 1"]
 
     async def test_the_pass_is_not_clean_and_names_reason_and_mend(self, world: World) -> None:
         report = await self.refused(world)
