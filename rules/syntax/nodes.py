@@ -16,8 +16,8 @@ import yaml
 
 from rules.syntax.complaint import Complaint
 
-# The largest shipped policy has 2 KiB, the catalogue 22. What aliases expand to is counted, or ten lines would make
-# a billion nodes.
+# The largest shipped policy has 2 KiB, the catalogue 22. What aliases expand to is counted, or ten
+# lines would make a billion nodes.
 MOST_BYTES: Final = 64 * 1024
 MOST_DEPTH: Final = 40
 MOST_NODES: Final = 40_000
