@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench serve sandbox coverage requirements clean
+.PHONY: help demo test quick coverage check format generate bench serve sandbox wheel requirements clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -34,7 +34,17 @@ sandbox: .venv/run.stamp ## Run the stand-ins for Entra, Graph and Dataverse.
 test: .venv/dev.stamp ## Run every test, on SQLite and on a real PostgreSQL.
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
-check: .venv/dev.stamp ## Check format, lint, types and the import contracts.
+# Left out are tests marked `slow` or `postgres`, and those whose cases Hypothesis generates.
+quick: .venv/dev.stamp ## Run the tests that need no process, no PostgreSQL and no generated cases.
+	$(BIN)/python -m pytest -n auto -m "not slow and not postgres and not hypothesis" $(ARGS)
+
+coverage: .venv/dev.stamp ## Run every test, show what it did not reach, and fail below the floor.
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n auto $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+check: .venv/dev.stamp ## Check format, lint, types, imports, policies and what is generated.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -46,9 +56,17 @@ check: .venv/dev.stamp ## Check format, lint, types and the import contracts.
 	$(BIN)/mailbox-guard policy test policies --coverage --coverage-min 100 --mutate
 	$(BIN)/python -m console.reference --check
 
-format: .venv/dev.stamp ## Format the code and fix what lint can fix.
+format: .venv/dev.stamp ## Format code and policies, and fix what lint can fix.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/mailbox-guard policy fmt policies
+
+generate: .venv/dev.stamp ## Make anew what is made from the code: schemas and pages.
+	$(BIN)/mailbox-guard policy schema policies --write
+	$(BIN)/python -m console.reference --write
+
+wheel: .venv/dev.stamp ## Build into dist/ what is published.
+	$(BIN)/hatchling build
 
 # The file is complete; without dependencies, because c7n pins packages that it shares with us (overrides.txt).
 .venv/bench.stamp: .venv/dev.stamp requirements/bench.txt
@@ -58,22 +76,17 @@ format: .venv/dev.stamp ## Format the code and fix what lint can fix.
 bench: .venv/bench.stamp ## Measure, as ratios taken in one run.
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
-coverage: .venv/dev.stamp ## Run every test and show what it did not reach.
-	$(BIN)/coverage run -m pytest $(ARGS)
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
-
 requirements: .venv/dev.stamp ## Pin the newest packages that fit, with hashes and without index addresses.
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-header \
 	  pyproject.toml requirements/build.in -o requirements/run.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-header \
 	  pyproject.toml requirements/build.in \
-	  --extra distributed --extra test --extra dev -c requirements/run.txt -o requirements/dev.txt
+	  --extra test --extra dev -c requirements/run.txt -o requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-header \
 	  pyproject.toml requirements/build.in \
-	  --extra distributed --extra test --extra dev --extra bench -c requirements/dev.txt \
+	  --extra test --extra dev --extra bench -c requirements/dev.txt \
 	  --override requirements/overrides.txt -o requirements/bench.txt
 
 clean: ## Remove what the targets made.
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build
+	rm -rf .venv .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build

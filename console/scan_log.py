@@ -19,7 +19,7 @@ BELIEVED = timedelta(days=1)
 
 
 def read_log(file: Path, *, now: datetime) -> dict[str, Judgement]:
-    """Return the judgements of a log by their marks; none when the file is not there yet.
+    """Return the judgements of a log by their fingerprints; none when the file is not there yet.
 
     Raises InputRefused for a file that is no scan log. A last line cut off by a crash is dropped.
     """
@@ -36,7 +36,7 @@ def read_log(file: Path, *, now: datetime) -> dict[str, Judgement]:
         try:
             told = json.loads(line)
             judged_at = datetime.fromisoformat(told["judged_at"])
-            mark = str(told["mark"])
+            fingerprint = str(told["fingerprint"])
             judgement = Judgement(
                 told["result"],
                 tuple(told["rules"]),
@@ -51,7 +51,7 @@ def read_log(file: Path, *, now: datetime) -> dict[str, Judgement]:
                 f"{file}:{number} is not a line of a scan log.", hint="Give another --resume file."
             ) from error
         if now - judged_at < BELIEVED:
-            known[mark] = judgement
+            known[fingerprint] = judgement
     return known
 
 
@@ -66,11 +66,11 @@ def write_log(
         def note(row: ScannedRow) -> None:
             judgement = row.judgement
             # What errs is asked again: the service that did not answer may do so then.
-            if row.mark in known or judgement.result == "error":
+            if row.fingerprint in known or judgement.result == "error":
                 return
             line = {
                 "judged_at": now().isoformat(),
-                "mark": row.mark,
+                "fingerprint": row.fingerprint,
                 "result": judgement.result,
                 "rules": judgement.rules,
                 "not_evaluable": judgement.not_evaluable,

@@ -35,12 +35,14 @@ async def decision_confirmed_by(
 
 def _allowed(one: Recorded, change: Change, *, actor_id: str | None) -> bool:
     stated = one.public
+    # What was masked can no longer be compared, so it confirms nothing.
     if one.private is None or stated.get("mode") != 0:
         return False
     if one.decision not in ALLOWED or one.cause not in _JUDGED:
         return False
     if one.table != change.table or stated.get("operation") != change.operation:
         return False
+    # The same values from somebody else are another change: what was allowed was allowed to one.
     if actor_id is None or stated.get("initiating_user_id") != actor_id:
         return False
     return is_same(change.table, one.after, change.after)

@@ -1,10 +1,7 @@
-"""A delivery comes in, a recorded decision goes out: every row of docs/answers.md.
+"""Deciding a delivery: every row of docs/answers.md, in the order of the steps in `Intake`.
 
 What is waited for at the end is the ledger alone, so that nothing of a delivery need be kept until
 then: what lies about while others are decided takes their place in the processor's caches.
-
-Order: not guarded, foreign, stripped or undecidable, own write, then the rules. A committed change
-(mode 1) is first held against the decision that allowed it.
 """
 
 from __future__ import annotations
@@ -18,7 +15,7 @@ from guard.columns.change import GuardedChange
 from guard.confirmation import decision_confirmed_by, decision_of
 from guard.errors import DeliveryUnreadable
 from guard.identity import OwnIdentity
-from guard.judge import Judge, Judged, built_in
+from guard.judge import Judge, Judged, rejection_by_guard
 from guard.ledger.entry import NO_EFFECTS, Effects, MirrorRow, Recorded
 from guard.ledger.port import Ledger
 from guard.own_writes import is_own_write
@@ -43,7 +40,7 @@ _ALLOW = Decision(Outcome.ALLOW, "no-policy")
 
 
 class Intake:
-    """Decides deliveries."""
+    """Decides deliveries; `identity` says which organisation is ours and which user we are."""
 
     def __init__(
         self,
@@ -65,12 +62,15 @@ class Intake:
         Both raise Unavailable when it could not be recorded; then nothing was decided.
         """
         case, now = case_of(delivery), self._recorder.now()
+        # (1) What nobody asked us to guard passes, whoever sent it.
         if not is_guarded(delivery.table, delivery.message):
             return self._plainly(case, _ALLOW, NOT_GUARDED, now)
+        # (2) A copied environment still posts to us: its changes are not ours to decide.
         if self._identity.is_foreign(delivery.organization_id):
             log.warning("foreign_delivery_received", organization_id=delivery.organization_id)
-            refusal = built_in("foreign", "The delivery comes from another organisation.")
+            refusal = rejection_by_guard("foreign", "The delivery comes from another organisation.")
             return self._plainly(case, refusal, FOREIGN, now)
+        # (3) What is sent becomes a change, unless too little came to decide from.
         try:
             change = await self._change(delivery)
         except DeliveryUnreadable as error:
@@ -95,14 +95,17 @@ class Intake:
     async def _decide(
         self, case: Case, delivery: Delivery, change: GuardedChange, now: datetime
     ) -> Awaitable[Recorded]:
+        # (4) Our own write, announced before, needs no decision.
         if await is_own_write(delivery, change, identity=self._identity, ledger=self._ledger):
             return self._own_write(case, change, now)
+        # (5) A committed change that a decision allowed confirms it.
         if not delivery.is_synchronous:
             confirmed = await decision_confirmed_by(
                 change, actor_id=delivery.initiating_user_id, ledger=self._ledger, now=now
             )
             if confirmed is not None:
                 return self._confirmed(case, change, confirmed, now)
+        # (6) Everything else is judged.
         judged = await self._judge.judge(
             change,
             actor_id=delivery.initiating_user_id,
@@ -154,7 +157,7 @@ class Intake:
         Before the commit it is refused. Afterwards the committed row is read and judged instead.
         """
         cause = STRIPPED if delivery.stripped else UNDECIDABLE
-        refusal = built_in(cause, error.message, is_error=True)
+        refusal = rejection_by_guard(cause, error.message, is_error=True)
         if delivery.is_synchronous:
             return self._plainly(case, refusal, cause, now)
         return self._read_back.examine(case, refusal=refusal, cause=cause, now=now)

@@ -203,7 +203,7 @@ def _scheduler(earlier: Recorded, change: GuardedChange) -> str | None:
 
 
 def _unattributed() -> Decision:
-    return built_in(
+    return rejection_by_guard(
         "unattributed-approval",
         "The platform approved this mailbox by itself, and nobody was allowed to schedule its test "
         "in the last 24 hours.",
@@ -211,7 +211,7 @@ def _unattributed() -> Decision:
     )
 
 
-def built_in(
+def rejection_by_guard(
     rule: str, message: str, *, help_text: str | None = None, is_error: bool = False
 ) -> Decision:
     """Return a rejection that the guard's own laws make, as a finding of the policy `guard`."""

@@ -1,4 +1,8 @@
-"""The guard's own writes, known again by nonce, own user and values (law 5); never by Depth."""
+"""The guard's own writes, known again by nonce, own user and values (law 5); never by Depth.
+
+All three are needed: a tag can be copied by whoever sees it, our user may be misused by somebody
+who has its secret, and values alone may be anybody's.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,10 @@ def announced(table: str, columns: Mapping[str, Value]) -> dict[str, Value]:
 async def is_own_write(
     delivery: Delivery, change: GuardedChange, *, identity: OwnIdentity, ledger: Ledger
 ) -> bool:
-    """Return whether a change is one that the guard announced and is making itself."""
+    """Return whether a change is one that the guard announced and is making itself.
+
+    The nonce may stand in an ancestor: a write on one row makes the platform write on others.
+    """
     if identity.user_id is None or delivery.initiating_user_id != identity.user_id:
         return False
     for tag in _tags(delivery):

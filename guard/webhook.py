@@ -124,8 +124,6 @@ class Webhook:
                 recorded = await recording
             except Unavailable as error:
                 reason = error.message
-            except asyncio.CancelledError:
-                raise
             except Exception as error:
                 log.error("delivery_not_recorded", record_id=record_id, exc_info=error)
                 reason = "The decision could not be recorded."
@@ -147,6 +145,7 @@ class Webhook:
 
 async def _body_of(headers: list[tuple[bytes, bytes]], receive: Receive) -> bytes:
     """Return the body; no more of it is read than the limit allows."""
+    # A stated length is believed only to refuse: what is read is counted all the same.
     for name, value in headers:
         if name == b"content-length" and (len(value) > 12 or int(value) > MOST_BYTES):
             raise _TooLarge

@@ -29,6 +29,7 @@ class WebhookKeys:
 
     def accept(self, query_string: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bool:
         """Return whether the query (`code`, `guard-key`) or the header x-guard-key holds a key."""
+        # Every pair is compared, whatever was found: the time tells nothing.
         accepted = False
         for candidate in _candidates(query_string, headers)[:MOST_CANDIDATES]:
             given = _digest(candidate)

@@ -16,13 +16,20 @@ _TOKEN = re.compile(
     r"""\s*(?:
       (?P<string>'(?:[^']|'')*')
     | (?P<guid>[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12})
-    | (?P<date>\d{4}-\d{2}-\d{2}(?:T[0-9:.]+(?:Z|[+-]\d{2}:\d{2})?)?)
-    | (?P<number>-?\d+(?:\.\d+)?)
+    | (?P<date>\d{4}-\d{2}-\d{2}
+        (?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,12})?)?(?:Z|[+-]\d{2}:\d{2})?)?)
+    | (?P<number>[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
     | (?P<name>[A-Za-z_@][\w@.]*(?:/[A-Za-z_][\w.]*)*)
     | (?P<mark>[(),:])
     )""",
     re.VERBOSE,
 )
+
+
+_COMPARISONS = ("eq", "ne", "gt", "ge", "lt", "le")
+# `not` isn't among them: the pages of Microsoft Graph write `not(` too.
+_OPERATORS = frozenset({*_COMPARISONS, "in", "and", "or"})
+_WORDS = _OPERATORS | {"not"}
 
 
 class QueryRefused(ValueError):
@@ -33,6 +40,16 @@ class QueryRefused(ValueError):
 class _Token:
     kind: str
     text: str
+    is_glued: bool  # No blank stands before it.
+
+
+def _lacks_a_blank(before: _Token, token: _Token) -> bool:
+    """Whether two tokens stand together that the standard keeps apart: `eq'x'`, `)and`, `or(`."""
+    if not token.is_glued:
+        return False
+    if token.kind != "mark":
+        return before.kind != "mark" or before.text == ")"
+    return token.text == "(" and before.text.lower() in _OPERATORS
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -44,7 +61,11 @@ def _tokens(text: str) -> list[_Token]:
         match = _TOKEN.match(text, at)
         if match is None or match.lastgroup is None:
             raise QueryRefused(f"Syntax error at position {at} in '{text}'.")
-        found.append(_Token(match.lastgroup, match.group(match.lastgroup)))
+        start = match.start(match.lastgroup)
+        token = _Token(match.lastgroup, match.group(match.lastgroup), is_glued=start == at)
+        if found and _lacks_a_blank(found[-1], token):
+            raise QueryRefused(f"A blank is missing at position {at} in '{text}'.")
+        found.append(token)
         at = match.end()
     return found
 
@@ -72,9 +93,18 @@ def _comparable(left: Any, right: Any) -> tuple[Any, Any]:
     return left, right
 
 
+def _kind(value: Any) -> type:
+    return float if type(value) is int else type(value)
+
+
 def compare(operator: str, left: Any, right: Any) -> bool:
-    """Answer one comparison; null equals only null and is never in an order."""
+    """Answer one comparison; null equals only null and is never in an order.
+
+    Raises QueryRefused for values of two kinds, such as a text and a number.
+    """
     left, right = _comparable(left, right)
+    if left is not None and right is not None and _kind(left) is not _kind(right):
+        raise QueryRefused(f"The operands of '{operator}' are of incompatible types.")
     if operator == "eq":
         return bool(left == right)
     if operator == "ne":
@@ -97,7 +127,6 @@ _TEXT_FUNCTIONS: Mapping[str, Callable[[str, str], bool]] = {
     "startswith": lambda text, part: text.startswith(part),
     "endswith": lambda text, part: text.endswith(part),
 }
-_COMPARISONS = ("eq", "ne", "gt", "ge", "lt", "le")
 
 
 class _Parser:
@@ -126,24 +155,27 @@ class _Parser:
         token = self._peek()
         return token is not None and token.kind != "string" and token.text.lower() == word
 
+    # Every part is asked, even when one decides: operands of kinds that don't fit each other are
+    # refused wherever they stand, as the services do from the types of the columns.
+
     def _either(self) -> Predicate:
         parts = [self._both()]
         while self._next_is("or"):
             self._take()
             parts.append(self._both())
-        return parts[0] if len(parts) == 1 else lambda get: any(part(get) for part in parts)
+        return parts[0] if len(parts) == 1 else lambda get: any([part(get) for part in parts])
 
     def _both(self) -> Predicate:
         parts = [self._single()]
         while self._next_is("and"):
             self._take()
             parts.append(self._single())
-        return parts[0] if len(parts) == 1 else lambda get: all(part(get) for part in parts)
+        return parts[0] if len(parts) == 1 else lambda get: all([part(get) for part in parts])
 
     def _single(self) -> Predicate:
         if self._next_is("not"):
             self._take()
-            inner = self._single()
+            inner = self._negated()
             return lambda get: not inner(get)
         if self._next_is("("):
             self._take()
@@ -151,7 +183,7 @@ class _Parser:
             self._take(")")
             return group
         token = self._take()
-        if token.kind == "name" and self._next_is("("):
+        if token.kind == "name" and self._next_is("(") and self._tokens[self._at].is_glued:
             head, _, last = token.text.rpartition("/")
             if last.lower() in ("any", "all") and head:
                 return self._lambda(head, last.lower())
@@ -159,6 +191,16 @@ class _Parser:
                 return self._text_function(token.text.lower())
             raise QueryRefused(f"The function '{token.text}' is not supported.")
         return self._comparison(self._operand(token))
+
+    def _negated(self) -> Predicate:
+        """Read what stands after `not`, which binds closer than a comparison does."""
+        if not (self._next_is("not") or self._next_is("(") or self._calls()):
+            raise QueryRefused("A comparison after 'not' stands in parentheses.")
+        return self._single()
+
+    def _calls(self) -> bool:
+        ahead = self._tokens[self._at : self._at + 2]
+        return len(ahead) == 2 and ahead[0].kind == "name" and ahead[1].text == "("
 
     def _comparison(self, left: Operand) -> Predicate:
         operator = self._take().text.lower()
@@ -169,7 +211,7 @@ class _Parser:
                 self._take()
                 values.append(self._operand(self._take()))
             self._take(")")
-            return lambda get: any(compare("eq", left(get), value(get)) for value in values)
+            return lambda get: any([compare("eq", left(get), value(get)) for value in values])
         if operator not in _COMPARISONS:
             raise QueryRefused(f"The operator '{operator}' is not supported.")
         right = self._operand(self._take())
@@ -197,13 +239,15 @@ class _Parser:
             self._take()
             return lambda get: bool(get(path))
         variable = self._take().text
+        if not variable.isidentifier() or variable.lower() in _WORDS:
+            raise QueryRefused(f"'{variable}' is no name for an element of '{path}'.")
         self._take(":")
         body = self._either()
         self._take(")")
 
         def holds(get: Resolve) -> bool:
             elements = get(path) or ()
-            answers = (body(_bound(variable, element, get)) for element in elements)
+            answers = [body(_bound(variable, element, get)) for element in elements]
             return any(answers) if quantifier == "any" else all(answers)
 
         return holds
@@ -212,7 +256,7 @@ class _Parser:
         value = _literal(token)
         if value is not _NOT_LITERAL:
             return lambda get: value
-        if token.kind != "name":
+        if token.kind != "name" or token.text.lower() in _WORDS:
             raise QueryRefused(f"Syntax error near '{token.text}'.")
         path = token.text
         return lambda get: get(path)
@@ -229,7 +273,7 @@ def _literal(token: _Token) -> Any:
     if token.kind == "date":
         return moment(token.text)
     if token.kind == "number":
-        return float(token.text) if "." in token.text else int(token.text)
+        return int(token.text) if token.text.lstrip("+-").isdigit() else float(token.text)
     words = {"true": True, "false": False, "null": None}
     return words.get(token.text.lower(), _NOT_LITERAL) if token.kind == "name" else _NOT_LITERAL
 

@@ -32,6 +32,13 @@ NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 _numbers = itertools.count(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow whatever asks for a sandbox that listens on ports."""
+    for item in items:
+        if "sandbox" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(autouse=True)
 def own_log() -> Iterator[None]:
     """Let no command that a test runs decide what the next test hears."""

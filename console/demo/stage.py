@@ -66,7 +66,7 @@ class Stage:
         self._guard = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "console",
+            "mailbox_guard",
             "serve",
             "--port",
             str(self.port),
@@ -92,7 +92,7 @@ class Stage:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "console",
+            "mailbox_guard",
             *arguments,
             env=self._environment(),
             stdout=asyncio.subprocess.PIPE,

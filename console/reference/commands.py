@@ -13,9 +13,9 @@ NAME = "mailbox-guard"
 _HEAD = f"""\
 # Commands
 
-One command, `{NAME}`, also `python -m console`. Results go to stdout or where `--output` says,
-everything else to stderr. Settings come from the environment and `mailbox-guard.toml`, see
-[settings](settings.md).
+One command, `{NAME}`, also `python -m mailbox_guard`, and in a checkout `python -m console`.
+Results go to stdout or where `--output` says, everything else to stderr. Settings come from the
+environment and `mailbox-guard.toml`, see [settings](settings.md).
 
 | exit code | meaning |
 |---|---|

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from guard.facts.actor import ACTIVITY_FACTS, ROOT
 from guard.facts.fact_sheet import FactSheet, Question
 from guard.ledger.port import Ledger
-from guard.ledger.recent import Attempt, way_of
+from guard.ledger.recent import Attempt, signature_of
 from kernel.clock import Clock
 from kernel.errors import GuardError
 
@@ -32,7 +32,7 @@ class Activity:
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
-        # By actor, the one who came last at the end; then by row and way, the time.
+        # By actor, the one who came last at the end; then by row and signature, the time.
         self._actors: OrderedDict[str, dict[tuple[str, str], datetime]] = OrderedDict()
         self._read_at: datetime | None = None
         self._reading = asyncio.Lock()
@@ -51,11 +51,13 @@ class Activity:
         except GuardError as error:
             sheet.lack_answer(paths, error)
             return
-        way = way_of(change.table, change.operation, change.before, change.after)
-        if way is not None:
-            self._note(Attempt(actor_id, change.record_id, way, now))
+        signature = signature_of(change.table, change.operation, change.before, change.after)
+        if signature is not None:
+            self._note(Attempt(actor_id, change.record_id, signature, now))
         known = self._recent(actor_id, now)
-        similar = {row for (row, its), at in known.items() if its == way and at > now - AT_ONCE}
+        similar = {
+            row for (row, its), at in known.items() if its == signature and at > now - AT_ONCE
+        }
         sheet.know(ROOT + "recentChanges", len({row for row, _ in known}), FROM_MEMORY)
         sheet.know(ROOT + "similarChanges", len(similar), FROM_MEMORY)
 
@@ -72,9 +74,10 @@ class Activity:
     def _note(self, attempt: Attempt) -> None:
         changes = self._actors.setdefault(attempt.actor_id, {})
         self._actors.move_to_end(attempt.actor_id)
-        key = attempt.record_id, attempt.way
+        key = attempt.record_id, attempt.signature
         if key in changes or len(changes) < MOST_CHANGES:
             changes[key] = max(attempt.at, changes.get(key, attempt.at))
+        # Whoever acted longest ago is forgotten, so that many actors cannot fill the memory.
         if len(self._actors) > MOST_ACTORS:
             self._actors.popitem(last=False)
 

@@ -70,7 +70,7 @@ class ActorFacts:
         await asyncio.gather(*waves)
         if sheet.absences.get(ROOT + "kind") is Absence.NO_SUCH_USER:
             for name in needed - {"id"}:
-                sheet.disown(ROOT + name, NO_SUCH_USER)
+                sheet.retract(ROOT + name, NO_SUCH_USER)
 
     async def _row(
         self, question: Question, actor_id: str, needed: frozenset[str], sheet: FactSheet
@@ -133,7 +133,7 @@ class ActorFacts:
         for name, value in self._role_facts([*direct, *through_teams]).items():
             sheet.know(ROOT + name, value, FROM_DATAVERSE)
         if not self.delegated_role_id:
-            sheet.disown(ROOT + "isDelegatedApprover", NO_DELEGATED_ROLE)
+            sheet.retract(ROOT + "isDelegatedApprover", NO_DELEGATED_ROLE)
 
     def _role_facts(self, held: list[HeldRole]) -> dict[str, Value]:
         ids = {one for role in held for one in (role.role_id, role.root_id) if one}

@@ -89,7 +89,7 @@ class FactSheet:
         for path in paths:
             self.lack(path, reason)
 
-    def disown(self, path: str, reason: str) -> None:
+    def retract(self, path: str, reason: str) -> None:
         """Take back a fact that turned out to mean nothing."""
         self.values.pop(path, None)
         self.lack(path, reason)

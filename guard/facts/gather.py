@@ -36,6 +36,8 @@ class Gatherer:
 
     async def gather(self, question: Question) -> FactSheet:
         """Return what could be learnt and, for all else that is needed, why not."""
+        # Each look-up writes what it learns into the sheet at once, so that one that is given up
+        # leaves behind what it knew by then.
         sheet = FactSheet()
         waves = self._waves(question, sheet)
         if waves and await self._are_late(waves):
@@ -47,19 +49,19 @@ class Gatherer:
 
     def _waves(self, question: Question, sheet: FactSheet) -> list[Coroutine[Any, Any, None]]:
         waves: list[Coroutine[Any, Any, None]] = []
-        of_actor, told = question.needs("actor."), question.needs("facts.")
+        of_actor, of_facts = question.needs("actor."), question.needs("facts.")
         if of_actor - ACTIVITY_FACTS:
             waves.append(self.actor.gather(question, sheet))
         if of_actor & ACTIVITY_FACTS:
             waves.append(self.activity.gather(question, sheet))
-        if told & HOLDER_FACTS:
+        if of_facts & HOLDER_FACTS:
             waves.append(self.history.holders(question, sheet))
-        if told & PAST_FACTS:
+        if of_facts & PAST_FACTS:
             waves.append(self.history.past(question, sheet))
-        if "stewardLeft" in told:
+        if "stewardLeft" in of_facts:
             waves.append(self.steward.gather(question, sheet))
         for side in SIDES:
-            if question.needs(f"{side}.owner.") or (side == "new" and told & ABOUT_OWNER):
+            if question.needs(f"{side}.owner.") or (side == "new" and of_facts & ABOUT_OWNER):
                 waves.append(self.owner.gather(question, side, sheet))
             if question.needs(f"{side}.addressOwner."):
                 waves.append(self.address_owner.gather(question, side, sheet))

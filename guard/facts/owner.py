@@ -32,9 +32,9 @@ NO_OBJECT = "the owner's row names no Entra object"
 ROW_FACTS = frozenset({"upn", "objectId", "entraUpn"})
 ENTRA_FACTS = frozenset({"objectId", "entraUpn"})
 # What else Entra and Exchange say of the owner after the change, under `facts.`.
-TOLD = "facts."
-_TOLD_BY_PERSON = frozenset({"ownerAddresses", "ownerIsEnabled", "ownerIsGuest"})
-ABOUT_OWNER = _TOLD_BY_PERSON | {"ownerIsLicensed", "mailboxPurpose"}
+ROOT = "facts."
+_PERSON_FACTS = frozenset({"ownerAddresses", "ownerIsEnabled", "ownerIsGuest"})
+ABOUT_OWNER = _PERSON_FACTS | {"ownerIsLicensed", "mailboxPurpose"}
 
 Mirrored = Callable[[str, str], Awaitable[MirrorRow | None]]
 
@@ -51,14 +51,14 @@ class OwnerFacts:
         """Look up what is needed of the owner, in two waves at most."""
         root = f"{side}.owner."
         needed = question.needs(root)
-        told = question.needs(TOLD) & ABOUT_OWNER if side == "new" else frozenset()
-        if not needed and not told:
+        about = question.needs(ROOT) & ABOUT_OWNER if side == "new" else frozenset()
+        if not needed and not about:
             return
         change = question.change
         columns = change.after if side == "new" else change.before
         owner = owner_of(change.table, change.record_id, columns) if columns else None
         if owner is None:
-            for path in [root + name for name in needed] + [TOLD + name for name in told]:
+            for path in [root + name for name in needed] + [ROOT + name for name in about]:
                 if side == "old" and not columns:
                     sheet.know(path, None, FROM_DELIVERY)
                 else:
@@ -68,13 +68,13 @@ class OwnerFacts:
         if owner.type is not None:
             sheet.know(root + "type", owner.type.value, FROM_DELIVERY)
         if owner.is_no_person:
-            for path in [root + name for name in ROW_FACTS] + [TOLD + name for name in told]:
+            for path in [root + name for name in ROW_FACTS] + [ROOT + name for name in about]:
                 sheet.know(path, None, FROM_DELIVERY)
-        elif needed & ROW_FACTS or told or owner.type is None:
-            await self._user(question, owner, columns, root, needed | told, sheet)
+        elif needed & ROW_FACTS or about or owner.type is None:
+            await self._user(question, owner, columns, root, needed | about, sheet)
             unknown = sheet.missing.get(root + "objectId")
             if unknown is not None:
-                sheet.complete(frozenset(TOLD + name for name in told), reason=unknown)
+                sheet.complete(frozenset(ROOT + name for name in about), reason=unknown)
 
     async def _user(
         self,
@@ -91,7 +91,7 @@ class OwnerFacts:
         sheet.know(root + "type", OwnerType.USER.value, source)
         sheet.know(root + "upn", user.upn, source)
         wave: list[Coroutine[Any, Any, None]] = []
-        if needed & (ENTRA_FACTS | _TOLD_BY_PERSON):
+        if needed & (ENTRA_FACTS | _PERSON_FACTS):
             wave.append(self._entra(user, root, sheet))
         if "ownerIsLicensed" in needed:
             wave.append(self._licence(user, sheet))
@@ -158,11 +158,11 @@ class OwnerFacts:
         sheet.know(root + "objectId", person.object_id if person else None, FROM_ENTRA)
         sheet.know(root + "entraUpn", person.upn if person else None, FROM_ENTRA)
         if root == "new.owner.":
-            for name, value in _told_of(person).items():
-                sheet.know(TOLD + name, value, FROM_ENTRA)
+            for name, value in _person_facts(person).items():
+                sheet.know(ROOT + name, value, FROM_ENTRA)
 
     async def _licence(self, user: UserRow, sheet: FactSheet) -> None:
-        path, key = TOLD + "ownerIsLicensed", user.object_id or user.upn
+        path, key = ROOT + "ownerIsLicensed", user.object_id or user.upn
         if key is None:
             sheet.know(path, None, FROM_DATAVERSE)
             return
@@ -172,7 +172,7 @@ class OwnerFacts:
             sheet.lack_answer([path], error)
 
     async def _purpose(self, user: UserRow, sheet: FactSheet) -> None:
-        path = TOLD + "mailboxPurpose"
+        path = ROOT + "mailboxPurpose"
         if user.object_id is None:
             sheet.lack(path, NO_OBJECT)
             return
@@ -182,7 +182,7 @@ class OwnerFacts:
             sheet.lack_answer([path], error)
 
 
-def _told_of(person: Person | None) -> dict[str, Value]:
+def _person_facts(person: Person | None) -> dict[str, Value]:
     if person is None:
         return {"ownerAddresses": (), "ownerIsEnabled": None, "ownerIsGuest": None}
     return {

@@ -40,6 +40,8 @@ class StewardFacts:
             sheet.lack_answer([PATH], error)
 
     async def _of_user(self, question: Question, user_id: str, sheet: FactSheet) -> None:
+        # The mirror is asked first: a row of the same transaction may not be read, and it costs no
+        # request.
         known = await self.mirrored(SYSTEMUSER.name, user_id)
         if known is not None and known.columns.get("isdisabled") is True:
             sheet.know(PATH, True, FROM_MIRROR)

@@ -1,4 +1,17 @@
-"""The ledger as the rest of the guard sees it, and its twin that keeps everything in memory."""
+"""The ledger as the rest of the guard sees it, and its twin that keeps everything in memory.
+
+Terms:
+
+- *Entry*: a decision to be recorded. *Recorded*: the same, read back or just written.
+- *Effects*: what becomes durable in the same transaction: withdrawals, tasks, the mirror's copy.
+- *Repeat*: an identical delivery, by its key; it gets the recorded answer, and nothing else does.
+- *Mirror*: the last known good copy of the guarded columns of each row (law 16). What was refused,
+  or merely seen, is never in it.
+- *Own write*: what the guard announced before it wrote it, found by its *nonce*.
+- *Attempt*: a try to change or to approve an address, whatever became of it.
+
+The port stands with the ledger and not in `ports/`: what it promises is kept by our own database alone.
+"""
 
 from __future__ import annotations
 
@@ -53,14 +66,17 @@ class Ledger(Protocol):
         ...
 
     async def holders_of(self, address: str) -> Sequence[MirrorRow] | None:
-        """Return the known rows that have an address, as `address_of` of the mirror words it.
+        """Return the known rows that have an address, folded as `columns.compare.address_of` does.
 
         None until every row has been seen once.
         """
         ...
 
     async def decisions_on(self, record_id: str, *, since: datetime) -> Sequence[Recorded]:
-        """Return the decisions on a row made since then, newest first."""
+        """Return the newest decisions on a row made since then, newest first.
+
+        There may be more than are returned; each has its private part unless that was masked.
+        """
         ...
 
     async def recent(self, *, since: datetime) -> Sequence[Attempt]:

@@ -1,4 +1,4 @@
-"""Which rows who tried to change of late, read back from the newest decisions."""
+"""Which rows who tried to change lately, read back from the newest decisions."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ MOST_READ = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try to change an address or to approve one; `way` is the same for the like of it."""
+    """One try to change an address or to approve one; `signature` is the same for alike tries."""
 
     actor_id: str
     record_id: str
-    way: str
+    signature: str
     at: datetime
 
 
@@ -43,10 +43,13 @@ _stated = msgspec.json.Decoder(_Stated).decode
 _changed = msgspec.json.Decoder(_Changed).decode
 
 
-def way_of(
+def signature_of(
     table: str, operation: str | None, before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> str | None:
-    """Return in what way a change concerns an address; None when it doesn't."""
+    """Return what alike tries have in common: table, operation, and whether they move or approve.
+
+    None when a change concerns no address.
+    """
     if table not in TABLES:
         return None
     column = TABLES[table].address
@@ -80,9 +83,11 @@ def list_recent(connection: Connection, *, since: datetime) -> list[Attempt]:
             # What was altered is for `verify` to tell.
             continue
         after = {**changed.before, **changed.altered}
-        way = way_of(row.table_name, stated.operation, changed.before, after)
-        if way is not None and stated.initiating_user_id is not None:
-            found.append(Attempt(stated.initiating_user_id, row.record_id, way, row.decided_at))
+        signature = signature_of(row.table_name, stated.operation, changed.before, after)
+        if signature is not None and stated.initiating_user_id is not None:
+            found.append(
+                Attempt(stated.initiating_user_id, row.record_id, signature, row.decided_at)
+            )
     return found
 
 
@@ -90,7 +95,7 @@ def attempt_of(entry: Entry) -> Attempt | None:
     """Return the attempt that a fresh entry is about, if it is about one."""
     fresh = recorded(entry)
     actor_id = fresh.public.get("initiating_user_id")
-    way = way_of(fresh.table, fresh.public.get("operation"), fresh.before, fresh.after)
-    if way is None or actor_id is None:
+    signature = signature_of(fresh.table, fresh.public.get("operation"), fresh.before, fresh.after)
+    if signature is None or actor_id is None:
         return None
-    return Attempt(actor_id, entry.record_id, way, entry.decided_at)
+    return Attempt(actor_id, entry.record_id, signature, entry.decided_at)

@@ -45,7 +45,10 @@ class _Walk:
 
     def run(self) -> None:
         """Raise _Altered at the first thing that is not whole."""
+        # (1) The checkpoints prove each other, and the stored policy sets.
         heads = self._checkpointed()
+        # (2) Each chain is walked from its beginning, past the head that the last checkpoint
+        # states, to the one that the chain's own row states.
         for chain in self._chain_ids(heads):
             self._walk_chain(chain, heads.get(chain))
             self.chains += 1
@@ -117,6 +120,8 @@ class _Walk:
     def _walk_chain(self, chain: str, stated: list[Any] | None) -> None:
         count, head, last_id = 0, BEGINNING, ""
         for row in self._rows(chain):
+            # (2a) Every place is taken, (2b) the decision is what was digested, (2c) its link is
+            # the one that the checkpoint saw at this place.
             if row.seq != count:
                 raise _Altered(row.id, f"the decision before this one is missing (place {count})")
             self._check(row, head)
@@ -124,6 +129,7 @@ class _Walk:
             self.checked += 1
             if stated is not None and stated[0] == count and stated[1] != head:
                 raise _Altered(row.id, "the last checkpoint has another digest at this place")
+        # (2d) Nothing was cut off that the checkpoint counted, (2e) nor after it.
         if stated is not None and stated[0] > count:
             raise _Altered(
                 stated[2],

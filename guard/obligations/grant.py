@@ -129,7 +129,7 @@ class Grant(Obligation[GrantPayload]):
     ) -> str | Again | NeedsPerson:
         # (3) The row must hold, now, what was decided.
         address = owed.address
-        reason = why_not(row, address)
+        reason = why_not_granted(row, address)
         if reason is not None or not isinstance(address, str):
             return await self._refuse(row, NotGranted(reason or NO_ADDRESS))
         # (4) The address must be that of one Entra object, the owner's own where it is a user's.
@@ -246,14 +246,14 @@ class Grant(Obligation[GrantPayload]):
     async def _refuse(self, row: StoredRow, refused: NotGranted) -> str:
         now = self._means.recorder.now()
         await self._means.database.write(
-            lambda c: hold_refused(c, row, WithdrawalCause.READ_BACK, refused.reason, now=now),
+            lambda c: record_refusal(c, row, WithdrawalCause.READ_BACK, refused.reason, now=now),
             failpoint=NOT_GRANTED,
         )
         log.info("mailbox_not_approved", record_id=row.record_id, reason=refused.reason)
         return f"not approved: {refused.reason}"
 
 
-def why_not(row: StoredRow, address: Value) -> str | None:
+def why_not_granted(row: StoredRow, address: Value) -> str | None:
     """Return why a mailbox row can't be approved for that address, if anything speaks against."""
     if row.columns.get("statecode") not in (None, ACTIVE):
         return "The mailbox row is inactive."
@@ -267,7 +267,7 @@ def why_not(row: StoredRow, address: Value) -> str | None:
     return None
 
 
-def hold_refused(
+def record_refusal(
     connection: Connection, row: StoredRow, cause: WithdrawalCause, reason: str, *, now: datetime
 ) -> None:
     """Hold a mailbox withdrawn for that cause, also one that never was approved.

@@ -82,6 +82,7 @@ async def confirmed_holders(
     for candidate in await directory.holders_of(address):
         if known is not None and candidate.object_id == known.object_id:
             continue
+        # The index may still name somebody from whom the address was taken.
         confirmed = await directory.person(candidate.object_id)
         if confirmed is not None and confirmed.holds(address):
             found[confirmed.object_id] = confirmed

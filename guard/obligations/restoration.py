@@ -77,6 +77,7 @@ def restoration(rejected: Rejected, row: Mapping[str, Value]) -> dict[str, Value
     for name in rejected.altered:
         if name == APPROVAL or not _is_known(rejected, name):
             continue
+        # What no longer holds the rejected value was mended by somebody, and is theirs.
         if is_equal(row.get(name), rejected.after.get(name)):
             columns[name] = rejected.before.get(name)
             if name.endswith(".id"):

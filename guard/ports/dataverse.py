@@ -137,7 +137,7 @@ def _held(roles: Sequence[Role]) -> list[HeldRole]:
 
 
 def _select(table: GuardedTable) -> tuple[str, ...]:
-    return (*select_of(table), "createdon", "modifiedon")
+    return (*select_of(table), "modifiedon")
 
 
 def stored_row_from(table: GuardedTable, item: Mapping[str, Any]) -> StoredRow:
@@ -158,7 +158,6 @@ def stored_row_from(table: GuardedTable, item: Mapping[str, Any]) -> StoredRow:
         etag=str(item.get("@odata.etag") or "*"),
         columns=columns,
         modified_at=_moment(item.get("modifiedon")),
-        created_at=_moment(item.get("createdon")),
     )
 
 

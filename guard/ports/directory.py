@@ -1,4 +1,14 @@
-"""Entra as the guard asks it: people, who holds an address, directory roles."""
+"""Entra and Exchange as the guard asks them: people, who holds an address, directory roles.
+
+Terms:
+
+- *Object id*: the id of a user object in Entra, a GUID in lower case; the same in Exchange.
+- *Key*: an object id or a UPN; reading by key is exact and never behind.
+- *Index*: what a search by address goes by. It may lag behind by minutes, so whoever is found by it
+  is read by key before it is believed.
+- *Holding an address*: having it as UPN, mail or SMTP proxy address, without regard to case.
+- *Plan in force*: a service plan that works now, whoever assigned the licence.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +63,10 @@ class Person:
 
 
 class Directory(Protocol):
-    """The questions to Entra. Every one raises a GuardError when it can't be answered."""
+    """The questions to Entra and Exchange.
+
+    Every method raises a GuardError when there is no answer; that there is no such user is one.
+    """
 
     async def person(self, key: str) -> Person | None:
         """Return the user with that object id or UPN, read by key; None when there is none."""
@@ -75,7 +88,10 @@ class Directory(Protocol):
         ...
 
     async def mailbox_purpose(self, object_id: str) -> str:
-        """Return what Exchange says the user's mailbox is for; no mailbox has no purpose."""
+        """Return what Exchange says the user's mailbox is for: `userPurpose`, as Graph spells it.
+
+        Raises NotFound when there is no mailbox, BadAnswer when Exchange doesn't say.
+        """
         ...
 
 

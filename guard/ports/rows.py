@@ -1,6 +1,16 @@
 """Dataverse as the guard asks it: guarded rows, the people's rows, roles, and one keyed write.
 
-Columns have the flat names of a change (a lookup is `<column>.id` and `<column>.type`).
+Terms:
+
+- *Flat names*: columns are named as a change has them, by logical name; a lookup is two of them,
+  `<column>.id` and `<column>.type` (the logical name of the table it leads to).
+- *Row id*: a GUID in lower case without braces.
+- *ETag*: the version of a row. A write names the one that was read, and is refused by a newer row.
+- *Tag*: a text that travels with a write to every step that it triggers, by which the guard knows
+  its own writes again; the reader on the other side is `own_writes`.
+- *Guarded part*: a row that is read has every guarded column of its table; an empty one is None.
+
+Nothing here is kept from one call to the next: what is returned was read for this call.
 """
 
 from __future__ import annotations
@@ -37,14 +47,13 @@ class AddressElsewhere(WriteRefused):
 
 @dataclass(frozen=True, slots=True)
 class StoredRow:
-    """A row as Dataverse holds it now."""
+    """The guarded part of a row as Dataverse holds it now; times are UTC."""
 
     table: str
     record_id: str
     etag: str
     columns: Mapping[str, Value]
     modified_at: datetime | None = None
-    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +86,25 @@ class Myself:
 
 
 class Rows(Protocol):
-    """The questions to Dataverse. Every one raises a GuardError when it can't be answered."""
+    """The questions to Dataverse, and the one write.
+
+    Every method raises a GuardError when there is no answer; a transient one may be asked again.
+    That there is no such row is an answer.
+    """
 
     async def myself(self) -> Myself:
         """Return who the guard is (WhoAmI)."""
         ...
 
     async def row(self, table: str, record_id: str) -> StoredRow | None:
-        """Return the key and guarded columns of a row; None when there is none."""
+        """Return the guarded part of a row; None when there is no such row."""
         ...
 
     def pages(self, table: str) -> AsyncIterator[Sequence[StoredRow]]:
-        """Yield every row of a guarded table, page by page."""
+        """Yield every row of a guarded table, page by page, each row once.
+
+        A row that is changed meanwhile may come as it was or as it is.
+        """
         ...
 
     async def mailboxes_of(self, owner_id: str) -> Sequence[StoredRow]:
@@ -116,7 +132,9 @@ class Rows(Protocol):
     ) -> None:
         """Write columns if the row still has that etag, under a tag that the steps will see.
 
-        Raises RowChanged, WriteRefused or AddressElsewhere.
+        Raises RowChanged when it has another, AddressElsewhere when the address belongs to the
+        mailbox's user or queue, and WriteRefused for what Dataverse won't let the guard write; then
+        nothing was written. After any other error it is not known whether something was.
         """
         ...
 
@@ -126,7 +144,6 @@ class _Held:
     columns: dict[str, Value]
     version: int = 1
     modified_at: datetime | None = None
-    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +181,6 @@ class MemoryRows:
         record_id: str,
         *,
         modified_at: datetime | None = None,
-        created_at: datetime | None = None,
         **columns: Value,
     ) -> None:
         """Put columns into a row; `ownerid__id` stands for `ownerid.id`."""
@@ -172,7 +188,6 @@ class MemoryRows:
         held.columns.update({name.replace("__", "."): value for name, value in columns.items()})
         held.version += 1
         held.modified_at = modified_at or held.modified_at
-        held.created_at = created_at or held.created_at
 
     def remove(self, table: str, record_id: str) -> None:
         """Delete a row."""
@@ -198,7 +213,6 @@ class MemoryRows:
             f'W/"{held.version}"',
             {**_all_empty(table), **held.columns},
             held.modified_at,
-            held.created_at,
         )
 
     async def row(self, table: str, record_id: str) -> StoredRow | None:

@@ -70,11 +70,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     operation_id: str | None
     request_id: str | None
     correlation_id: str | None
-    step_id: str | None
     initiating_user_id: str | None
-    initiating_object_id: str | None
     user_agent: str | None
-    user_id: str | None
     created_on: str | None
     target: Mapping[str, Value] = msgspec.field(default_factory=lambda: _NOTHING)
     before: Mapping[str, Value] | None = None
@@ -294,7 +291,6 @@ def _key_of(context: Context, table: str, message: str, target: bytes) -> str | 
 
 def _delivery(context: Context, table: str, message: str, parts: _Parts) -> Delivery:
     mode = ASYNCHRONOUS if context.mode == ASYNCHRONOUS else SYNCHRONOUS
-    extension = context.owning_extension
     return Delivery(
         table=table,
         message=message,
@@ -307,11 +303,8 @@ def _delivery(context: Context, table: str, message: str, parts: _Parts) -> Deli
         operation_id=_id(context.operation_id),
         request_id=_id(context.request_id),
         correlation_id=_id(context.correlation_id),
-        step_id=_id(extension.id) if extension is not None else None,
         initiating_user_id=_id(context.initiating_user_id),
-        initiating_object_id=_id(context.initiating_user_azure_active_directory_object_id),
         user_agent=text_of(context.initiating_user_agent) or None,
-        user_id=_id(context.user_id),
         created_on=text_of(context.operation_created_on) or None,
         target=parts.target,
         before=parts.before,

@@ -110,11 +110,13 @@ class DriftWatch:
 
         What Entra or Dataverse doesn't answer, or the policies can't judge, changes nothing.
         """
+        # (1) What is approved now; what no longer is need not be remembered.
         now = self._clock.now()
         held = await self._database.read(lambda c: approvals.list_approved(c, now=now))
         known = {one.record_id for one in held}
         self._drifted = {one: why for one, why in self._drifted.items() if one in known}
         self._rejudging.keep(known)
+        # (2) Look at the next of them, a page at a time, until nothing answers any more.
         chosen = self._next(held)
         total, found = DriftRound(), list[Approval]()
         for start in range(0, len(chosen), AT_ONCE):
@@ -123,9 +125,11 @@ class DriftWatch:
                 break
         if total.unjudged:
             log.warning("approvals_not_judged", approvals=total.unjudged)
+        # (3) Stop before the first withdrawal when it would be too many within a day.
         if await self._pulls_brake(len(held), total, now):
             return total
-        for one in self._ripe(found):
+        # (4) Withdraw, each only if it is still held on the evidence that was looked at.
+        for one in self._due(found):
             await self._withdraw(one, self._drifted.pop(one.record_id).reason, total)
         return total
 
@@ -206,7 +210,7 @@ class DriftWatch:
             return None
         return f"The Entra user {_name(approval)} is no longer the owner's own object."
 
-    def _ripe(self, found: list[Approval]) -> list[Approval]:
+    def _due(self, found: list[Approval]) -> list[Approval]:
         """Return what may be withdrawn now: many wait until a pass has counted all that drifted."""
         if len(found) <= FEW or not self._after:
             return found

@@ -126,14 +126,18 @@ class Reconciler:
         return total
 
     async def _run_table(self, name: str, total: Round) -> None:
+        # (1) Compare page by page, and judge what differs; nothing is written yet.
         is_first = await self._database.read(lambda c: _is_first(c, name))
         table = _Table(name, is_first, self._recorder.now())
         async for page in self._rows.pages(name):
             await self._compare(page, table, total)
         total.compared += len(table.seen)
+        # (2) Verify one by one that what did not come is gone (law 8).
         gone = await self._missing(table)
+        # (3) Stop before the first write when that is too much at once.
         if self._pulls_brake(table, gone, total):
             return
+        # (4) Write it down: copies, decisions with what they owe, vanished rows last.
         await self._write_down(table, total)
         for record_id in gone:
             await self._forget(name, record_id)
@@ -147,8 +151,8 @@ class Reconciler:
             copy = known.get(row.record_id)
             if copy is None and table.is_first:
                 table.adopt.append(_copy_of(row, table.now))
-            elif copy is not None and not _strange(row, copy):
-                if _unknown(row, copy):
+            elif copy is not None and not _differs(row, copy):
+                if _lacks_columns(row, copy):
                     table.adopt.append(_copy_of(row, copy.changed_at))
             elif row.modified_at is not None and table.now - row.modified_at < self._settle:
                 total.waiting += 1
@@ -262,12 +266,12 @@ def _copy_of(row: StoredRow, changed_at: datetime) -> MirrorRow:
     return MirrorRow(row.table, row.record_id, row.columns, changed_at)
 
 
-def _strange(row: StoredRow, copy: MirrorRow) -> bool:
+def _differs(row: StoredRow, copy: MirrorRow) -> bool:
     """Return whether a column differs that the copy knows."""
     return not _matches(row, copy.columns)
 
 
-def _unknown(row: StoredRow, copy: MirrorRow) -> bool:
+def _lacks_columns(row: StoredRow, copy: MirrorRow) -> bool:
     """Return whether the row has columns that the copy doesn't know."""
     return any(name not in copy.columns for name in TABLES[row.table].flat)
 

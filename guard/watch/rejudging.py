@@ -13,7 +13,7 @@ from datetime import date, datetime
 from guard.columns.owner import TABLES_OF_OWNERS
 from guard.columns.table import MAILBOX, TABLES
 from guard.judge import Judge
-from guard.obligations.grant import why_not
+from guard.obligations.grant import why_not_granted
 from guard.ports.rows import Rows, StoredRow
 from kernel.approvals import Approval
 from rules.engine.exceptions import is_current
@@ -72,7 +72,7 @@ class Rejudging:
             return None
         mailbox = await self._judged(row, now)
         owner = await self._judged_owner(approval, now) if mailbox.result in GOOD else None
-        reason = against(row, approval.address, mailbox, owner)
+        reason = objection_to(row, approval.address, mailbox, owner)
         if reason is not None:
             return reason
         for judgement in (mailbox, owner):
@@ -96,7 +96,7 @@ class Rejudging:
         return judged.judgement
 
 
-def against(
+def objection_to(
     row: StoredRow, address: str, mailbox: Judgement, owner: Judgement | None = None
 ) -> str | None:
     """Return what speaks against a mailbox row with that address, or its owner's row, if anything.
@@ -109,7 +109,7 @@ def against(
         return f"The policies do not allow the address: {', '.join(mailbox.rules)}."
     if owner is not None and owner.result in BAD:
         return f"The policies do not allow the address of the owner: {', '.join(owner.rules)}."
-    return why_not(row, address)
+    return why_not_granted(row, address)
 
 
 def _basis(policy_set: PolicySet, approval: Approval, now: datetime) -> _Basis:

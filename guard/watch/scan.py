@@ -18,12 +18,12 @@ from guard.columns.table import APPROVAL, APPROVED, MAILBOX, TABLES, TableRole
 from guard.identity import OwnIdentity
 from guard.judge import Judge
 from guard.ledger.entry import iso
-from guard.obligations.grant import hold_refused, newest_decision
+from guard.obligations.grant import newest_decision, record_refusal
 from guard.obligations.resolve import Resolved, Unresolved, resolve
 from guard.ports.directory import Directory
 from guard.ports.rows import Rows, StoredRow
 from guard.record import DecisionRecorder
-from guard.watch.rejudging import GOOD, against
+from guard.watch.rejudging import GOOD, objection_to
 from guard.watch.unanswered import UnansweredLimit, ask_each
 from kernel import approvals
 from kernel.approvals import WithdrawalCause
@@ -55,7 +55,7 @@ class BrakePulled(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class ScannedRow:
-    """One row with what it is worth; `mark` stands for the row as it is and the policies.
+    """One row, judged; `fingerprint` is the digest of the row as it is and of the policy set.
 
     A row that was not judged has the result `error` and the reason.
     """
@@ -63,7 +63,7 @@ class ScannedRow:
     row: StoredRow
     address: str
     judgement: Judgement
-    mark: str = ""
+    fingerprint: str = ""
     reason: str | None = None
 
     @property
@@ -143,8 +143,8 @@ class Scanner:
     ) -> list[ScannedRow]:
         """Return every row that has an address, judged. Raises a GuardError for unread rows.
 
-        `known` holds judgements of an interrupted scan by their marks: a row that is as it was
-        then, under the same policies, is not judged again. `seen` gets each row as it is done.
+        `known` holds judgements of an interrupted scan by their fingerprints: a row that is as it
+        was then, under the same policies, is not judged again. `seen` gets each row as it is done.
         Once no look-up is answered any more, the rest is an error without being looked up.
         """
         found: list[ScannedRow] = []
@@ -169,7 +169,7 @@ class Scanner:
         known: Mapping[str, Judgement],
         limit: UnansweredLimit,
     ) -> ScannedRow:
-        mark = digest_of(
+        fingerprint = digest_of(
             [
                 self._judge.policy_set.digest,
                 row.table,
@@ -177,11 +177,11 @@ class Scanner:
                 {name: str(value) for name, value in row.columns.items()},
             ]
         )
-        judgement = known.get(mark)
+        judgement = known.get(fingerprint)
         if judgement is not None:
-            return ScannedRow(row, address, judgement, mark)
+            return ScannedRow(row, address, judgement, fingerprint)
         if limit.ended is not None:
-            return ScannedRow(row, address, NOT_JUDGED, mark, limit.ended)
+            return ScannedRow(row, address, NOT_JUDGED, fingerprint, limit.ended)
         judged = await self._judge.judge_row(
             row.table, row.record_id, row.columns, now=self._recorder.now()
         )
@@ -189,7 +189,7 @@ class Scanner:
             limit.unanswered(judged.unanswered)
         elif judged.is_answered:
             limit.answered()
-        return ScannedRow(row, address, judged.judgement, mark)
+        return ScannedRow(row, address, judged.judgement, fingerprint)
 
     async def apply(
         self, scanned: list[ScannedRow], *, withdrawals_allowed: int | None = None
@@ -205,11 +205,14 @@ class Scanner:
                 "The organisation is not known yet, so nothing is granted.",
                 hint="Set MAILBOX_GUARD_ORGANIZATION_ID or check the Dataverse settings.",
             )
+        # (1) Say for each mailbox what is to be done; of owners only their judgement counts.
         owners = {one.row.record_id: one.judgement for one in scanned if not one.is_mailbox}
         mailboxes = [one for one in scanned if one.is_mailbox]
         limit = UnansweredLimit()
         plans = await ask_each(mailboxes, lambda one: self._plan(one, owners, limit))
+        # (2) Stop before the first write when too many would lose their approval (law 8).
         await self._check_brake(plans, withdrawals_allowed)
+        # (3) Write, each mailbox in a transaction of its own.
         applied = Applied(unanswered=limit.ended)
         for plan in plans:
             await self._carry_out(plan, applied)
@@ -222,7 +225,7 @@ class Scanner:
         record_id = one.row.record_id
         seen = await self._database.read(newest_decision(record_id))
         owner = owners.get(_owner_id(one.row))
-        reason = against(one.row, one.address, one.judgement, owner)
+        reason = objection_to(one.row, one.address, one.judgement, owner)
         if reason is not None:
             return _Plan(one, seen, refused=reason)
         reason = _why_left(one, owner)
@@ -285,7 +288,7 @@ class Scanner:
         def write(connection: Connection) -> bool:
             held = approvals.find(connection, row.record_id)
             if row.columns.get(APPROVAL) == APPROVED:
-                hold_refused(connection, row, cause, reason, now=now)
+                record_refusal(connection, row, cause, reason, now=now)
             else:
                 approvals.withdraw(
                     connection, record_id=row.record_id, cause=cause, reason=reason, now=now

@@ -32,6 +32,8 @@ async def once(sync: Assembly, *, wait_seconds: float = 3600.0) -> PassReport:
     heart: asyncio.Task[None] | None = None
     pass_id = new_id(sync.clock.now())
     try:
+        # 1. What is free becomes ours for the pass; for the rest its holder is asked at once, so
+        #    that both work at the same time.
         held = await sync.leases.claim()
         others = sorted(set(range(SHARDS)) - set(held))
         if others:
@@ -39,10 +41,12 @@ async def once(sync: Assembly, *, wait_seconds: float = 3600.0) -> PassReport:
             await sync.database.write(
                 lambda c: passes.request(c, pass_id, shards=others, now=now), failpoint=PASS_REQUEST
             )
+        # 2. Our own part, with the leases kept alive.
         reports = []
         if held:
             heart = asyncio.create_task(_beat(sync, stopping), name="heartbeat of a pass")
             reports.append(await full_pass(sync, held))
+        # 3. The answers of the others.
         if others:
             reports += await _others(sync, pass_id, wait_seconds=wait_seconds)
         return together(reports)

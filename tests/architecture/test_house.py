@@ -15,7 +15,7 @@ import pytest
 import kernel.failpoints
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("kernel", "rules", "cloud", "guard", "sync", "sandbox", "console")
+ROOMS = ("mailbox_guard", "kernel", "rules", "cloud", "guard", "sync", "sandbox", "console")
 BANNED = {
     "utils", "util", "helpers", "helper", "common", "misc", "base", "manager", "service",
     "handler", "handlers",

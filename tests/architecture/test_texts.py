@@ -42,9 +42,11 @@ def is_text(node: ast.expr) -> bool:
             return name in TEXTS
         case ast.Call(func=ast.Name(id="str"), args=[ast.Name(id=name)]):
             return name in ERRORS
-        case ast.Call(func=ast.Attribute(value=value)):
-            return is_text(value)
-        case ast.Subscript(value=value):
+        case ast.Call(func=ast.Attribute(value=ast.Attribute(attr="missing"), attr="get")):
+            return True
+        case ast.Subscript(value=ast.Attribute(attr="missing")):
+            return True
+        case ast.Call(func=ast.Attribute(value=value)) | ast.Subscript(value=value):
             return is_text(value)
     return False
 
@@ -103,6 +105,7 @@ def test_what_is_set_apart_is_still_there() -> None:
         're.match("brake", error.message)',
         'if task.result in ("gone", "done"): ...',
         'if reason[:5] == "brake": ...',
+        "if found.missing.get(path) == NO_SUCH_USER: ...",
     ],
 )
 def test_the_check_sees_what_is_forbidden(forbidden: str) -> None:

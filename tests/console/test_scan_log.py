@@ -19,9 +19,9 @@ JUDGED = Judgement("hold", ("vip/held",), ("approver/qualified",), ("vip/held",)
 RECORD = "11111111-1111-4111-8111-111111111111"
 
 
-def a_row(mark: str) -> ScannedRow:
+def a_row(fingerprint: str) -> ScannedRow:
     row = StoredRow("mailbox", RECORD, "1", {"emailaddress": "ceo@contoso.com"})
-    return ScannedRow(row, "ceo@contoso.com", JUDGED, mark)
+    return ScannedRow(row, "ceo@contoso.com", JUDGED, fingerprint)
 
 
 def test_what_was_judged_is_known_to_the_next_run(tmp_path: Path, clock: FrozenClock) -> None:

@@ -1,4 +1,4 @@
-"""The houses of the crash tests, each for one test alone."""
+"""The organisations of the crash tests, each for one test alone."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sandbox import people
-from tests.crashes.guard_house import House, open_house
+from tests.crashes.guarded_organization import GuardedOrganization, open_guarded_organization
 from tests.crashes.synced_organization import SyncedOrganization, open_synced_organization
 
 KEPT = (people.BOB, people.ANNA, people.CFO)
 
 
 @pytest.fixture
-async def house() -> AsyncIterator[House]:
+async def guarded() -> AsyncIterator[GuardedOrganization]:
     """An organisation that posts to a guard, with three mailboxes of people and one of a queue.
 
     Each one more makes the rounds of the scan longer, and shows nothing else.
     """
-    async with open_house() as opened:
+    async with open_guarded_organization() as opened:
         transaction = opened.sandbox.dataverse.store.begin()
         for sample in people.SAMPLES:
             if sample not in KEPT:

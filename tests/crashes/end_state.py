@@ -16,7 +16,7 @@ from kernel import approvals, tasks
 from kernel.tasks import OPEN_STATES, TaskState
 from sandbox import people
 from sandbox.dataverse.rows import Ref
-from tests.crashes.guard_house import House
+from tests.crashes.guarded_organization import GuardedOrganization
 
 # Answers that carry a decision.
 DECIDED = (200, 403)
@@ -38,9 +38,9 @@ class EndState:
     ended_badly: list[tuple[str, str, str | None]]
 
 
-def end_state(house: House) -> EndState:
+def end_state(guarded: GuardedOrganization) -> EndState:
     """Return what the run ended in."""
-    database = house.running.database
+    database = guarded.running.database
     held = database.read_now(approvals.list_all)
     bad = (TaskState.FAILED, TaskState.NEEDS_PERSON)
     return EndState(
@@ -65,14 +65,14 @@ def end_state(house: House) -> EndState:
         rows={
             (name, record_id): _guarded(name, row)
             for name in TABLES
-            for record_id, row in _rows(house, name).items()
+            for record_id, row in _rows(guarded, name).items()
         },
         own_writes=sum(
             entry.origin == "dataverse"
             and entry.caller == people.GUARD_CLIENT_ID
             and entry.method not in ("GET", "HEAD")
             and entry.status < 300
-            for entry in house.sandbox.access_log()
+            for entry in guarded.sandbox.access_log()
         ),
         ended_badly=[
             (task.kind, task.state, task.result)
@@ -81,25 +81,25 @@ def end_state(house: House) -> EndState:
     )
 
 
-def check_promises(house: House) -> None:
+def check_promises(guarded: GuardedOrganization) -> None:
     """Fail unless the ledger is whole, holds every answered decision, and nothing is open."""
-    database = house.running.database
+    database = guarded.running.database
     verdict = database.read_now(verify)
     assert verdict.is_whole, verdict
     recorded = {
         row.id: row.decision
         for row in database.read_now(lambda c: c.execute(select(decisions)).all())
     }
-    for delivery in house.sandbox.webhook_log():
+    for delivery in guarded.sandbox.webhook_log():
         if delivery.status in DECIDED:
             answer = json.loads(delivery.answer)
             assert recorded.get(answer["decision_id"]) == answer["decision"], delivery
     assert database.read_now(lambda c: tasks.list_states(c, states=OPEN_STATES)) == []
 
 
-def _rows(house: House, table: str) -> dict[str, dict[str, Any]]:
+def _rows(guarded: GuardedOrganization, table: str) -> dict[str, dict[str, Any]]:
     key = TABLES[table].key
-    return {row[key]: row for row in house.sandbox.rows(table)}
+    return {row[key]: row for row in guarded.sandbox.rows(table)}
 
 
 def _guarded(table: str, row: dict[str, Any]) -> dict[str, Any]:

@@ -23,8 +23,8 @@ from kernel.shards import LEASE_SECONDS
 from sandbox import people
 from sync.run.loop import Loop
 from sync.run.once import once
-from tests.crashes.guard_house import database_url
-from tests.crashes.plays import TRIES, Place, crash_at, places_of
+from tests.crashes.acts import TRIES, Place, crash_at, places_of
+from tests.crashes.guarded_organization import database_url
 from tests.crashes.synced_organization import LEADING_UP, SyncedOrganization, SyncProcess
 
 Act = Callable[[SyncedOrganization], Awaitable[bool]]
@@ -161,6 +161,7 @@ PLAYS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", PLAYS)
 async def test_every_mail_arrives_once(

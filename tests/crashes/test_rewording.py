@@ -1,4 +1,4 @@
-"""Rewording every text changes no behaviour: whole plays end alike, whatever the sentences are."""
+"""Rewording every text changes no behaviour: whole scenarios end alike, however worded."""
 
 from __future__ import annotations
 
@@ -9,45 +9,47 @@ from typing import Any
 import pytest
 
 from kernel.failpoints import NONE
-from tests.crashes import guard_plays, test_pass_crashes
+from tests.crashes import guard_scenarios, test_pass_crashes
+from tests.crashes.acts import perform
 from tests.crashes.end_state import EndState, end_state
-from tests.crashes.guard_house import House, database_url
-from tests.crashes.plays import perform
-from tests.crashes.sync_house import SyncHouse
+from tests.crashes.guarded_organization import GuardedOrganization, database_url
+from tests.crashes.synced_organization import SyncedOrganization
 from tests.rewording import Rewording
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("name", guard_plays.PLAYS)
-async def test_the_guard_decides_by_no_text(house: House, tmp_path: Path, name: str) -> None:
-    play = guard_plays.PLAYS[name].play
-    await perform(house, database_url(tmp_path / "as-worded.db"), play)
-    expected = end_state(house)
-    await house.stop()
+@pytest.mark.parametrize("name", guard_scenarios.SCENARIOS)
+async def test_the_guard_decides_by_no_text(
+    guarded: GuardedOrganization, tmp_path: Path, name: str
+) -> None:
+    play = guard_scenarios.SCENARIOS[name].scenario
+    await perform(guarded, database_url(tmp_path / "as-worded.db"), play)
+    expected = end_state(guarded)
+    await guarded.stop()
     url = database_url(tmp_path / "reworded.db")
     rewording = Rewording(url)
-    await perform(house, url, play, rewording)
+    await perform(guarded, url, play, rewording)
     rewording.close()
     assert rewording.count
-    assert _untold(end_state(house)) == _untold(expected)
+    assert _untold(end_state(guarded)) == _untold(expected)
 
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", test_pass_crashes.PLAYS)
 async def test_the_sync_decides_by_no_text(
-    sync_house: SyncHouse, tmp_path: Path, name: str
+    synced: SyncedOrganization, tmp_path: Path, name: str
 ) -> None:
     play = test_pass_crashes.PLAYS[name]
     as_worded = database_url(tmp_path / "as-worded.db")
-    await test_pass_crashes.perform(sync_house, as_worded, play, NONE)
-    expected = sync_house.end_state()
-    await sync_house.stop()
+    await test_pass_crashes.perform(synced, as_worded, play, NONE)
+    expected = synced.end_state()
+    await synced.stop()
     url = database_url(tmp_path / "reworded.db")
     rewording = Rewording(url)
-    await test_pass_crashes.perform(sync_house, url, play, rewording)
+    await test_pass_crashes.perform(synced, url, play, rewording)
     rewording.close()
     assert rewording.count
-    assert _without_reasons(sync_house.end_state()) == _without_reasons(expected)
+    assert _without_reasons(synced.end_state()) == _without_reasons(expected)
 
 
 def _untold(state: EndState) -> Any:

@@ -12,9 +12,9 @@ from cloud.call import Call, CallClass
 from console.reference.failpoints import failpoints
 from kernel.errors import Bug
 from kernel.failpoints import COMMIT_MOMENTS, SEND_MOMENTS, Recorder
-from tests.crashes import guard_plays, test_pass_crashes
-from tests.crashes.guard_house import House, database_url
-from tests.crashes.plays import perform
+from tests.crashes import guard_scenarios, test_pass_crashes
+from tests.crashes.acts import perform
+from tests.crashes.guarded_organization import GuardedOrganization, database_url
 from tests.crashes.synced_organization import LEADING_UP, SyncedOrganization
 
 ROOT = Path(__file__).parents[2]
@@ -77,14 +77,15 @@ def test_a_remote_write_without_a_failpoint_cannot_be_made(
         Call(method, "https://contoso.crm.dynamics.com/", call_class=call_class)
 
 
+@pytest.mark.slow
 async def test_the_crash_tests_come_past_every_failpoint(
-    house: House, synced: SyncedOrganization, tmp_path: Path
+    guarded: GuardedOrganization, synced: SyncedOrganization, tmp_path: Path
 ) -> None:
     trace = Recorder()
-    for number, told in enumerate(guard_plays.PLAYS.values()):
+    for number, promised in enumerate(guard_scenarios.SCENARIOS.values()):
         url = database_url(tmp_path / f"guard-{number}.db")
-        await perform(house, url, told.play, trace)
-        await house.stop()
+        await perform(guarded, url, promised.scenario, trace)
+        await guarded.stop()
     for number, play in enumerate(test_pass_crashes.PLAYS.values()):
         url = database_url(tmp_path / f"sync-{number}.db")
         await test_pass_crashes.perform(synced, url, play, trace)

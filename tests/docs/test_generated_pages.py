@@ -40,6 +40,7 @@ def test_every_row_has_as_many_cells_as_its_head(name: str) -> None:
         cells = found
 
 
+@pytest.mark.slow
 def test_the_check_names_what_to_run() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "console.reference"], cwd=ROOT, capture_output=True, text=True

@@ -19,6 +19,7 @@ def test_there_are_blocks_to_check() -> None:
     assert len(PRINTED) >= 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", PRINTED, ids=lambda block: block.splitlines()[0])
 def test_a_command_prints_what_the_readme_shows(block: str) -> None:
     command, _, shown = block.partition("\n")

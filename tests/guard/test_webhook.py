@@ -174,6 +174,11 @@ class TestTheAnswerTable:
         receiver.ledger.failure = ValueError("our own fault")
         assert (await receiver.post(body(OWN))).status == 503
 
+    async def test_a_caller_that_is_gone_gets_no_answer_at_all(self, receiver: AReceiver) -> None:
+        receiver.ledger.failure = asyncio.CancelledError()
+        with pytest.raises(asyncio.CancelledError):
+            await receiver.post(body(OWN))
+
     async def test_only_post_is_served(self, receiver: AReceiver) -> None:
         assert (await receiver.post(b"", method="GET")).status == 405
 

@@ -154,6 +154,7 @@ def test_rules_and_their_cel_agree(rule: dict[str, Any], situation: Any) -> None
     _agree(rule, situation)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _SAYABLE)
 def test_every_operator_is_judged_and_seen_to_pass_fail_and_err(name: str) -> None:
     """The generators reach every operator in each of its answers."""

@@ -78,6 +78,7 @@ def test_almost_every_condition_is_seen_true_and_false():
     assert _covered().conditions_percent >= 97
 
 
+@pytest.mark.slow
 def test_nine_of_ten_mutants_of_what_runs_are_noticed():
     mutations = try_mutants(_SET, [result.case for result in _RUN.cases])
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.failpoints import NONE, Crash, CrashAt, Failpoints, Recorder
@@ -60,6 +62,7 @@ def open_new(path: Path, failpoints: Failpoints = NONE) -> Database:
     return database
 
 
+@pytest.mark.slow
 async def test_every_step_may_be_the_last(tmp_path: Path, clock: FrozenClock) -> None:
     trace = Recorder()
     undisturbed = World(open_new(tmp_path / "undisturbed.db", trace), clock, page_size=2)

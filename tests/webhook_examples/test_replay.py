@@ -6,6 +6,7 @@ import json
 from collections import Counter
 
 import httpx
+import pytest
 
 from guard.ledger.replay import batches, find_set
 from kernel.clock import FrozenClock
@@ -37,6 +38,7 @@ async def _record_all(database: Database, clock: FrozenClock) -> None:
             await _post(client, example)
 
 
+@pytest.mark.slow
 async def test_every_recorded_decision_is_the_same_when_decided_again(
     ledger_file: Database,
     clock: FrozenClock,

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from guard.columns.compare import address_of
+from guard.columns.table import TABLES
 from guard.ledger.entry import Effects, MirrorRow
-from guard.ledger.recent import Attempt, list_recent, way_of
+from guard.ledger.recent import Attempt, list_recent, signature_of
 from guard.ledger.stored import DECISION, StoredLedger
 from guard.ledger.tables import baselines
 from kernel.clock import FrozenClock
@@ -38,9 +39,9 @@ async def test_tries_are_read_back_newest_first(ledger: StoredLedger, clock: Fro
     others = [a_try(clock, private=unmoved), a_try(clock, public={}), a_try(clock, table="email")]
     for entry in (long_ago, *tries, *others):
         await ledger.record(entry)
-    way = "mailbox update address"
+    signature = "mailbox update address"
     assert await ledger.recent(since=since) == [
-        Attempt(ADMIN_ID, MAILBOX_ID, way, entry.decided_at) for entry in reversed(tries)
+        Attempt(ADMIN_ID, MAILBOX_ID, signature, entry.decided_at) for entry in reversed(tries)
     ]
 
 
@@ -61,7 +62,7 @@ async def test_what_was_masked_or_spoilt_is_left_out(
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "way"),
+    ("before", "after", "signature"),
     [
         ({}, {"emailaddress": "a"}, "queue create address"),
         ({}, {"emailrouteraccessapproval": 1}, "queue create approval"),
@@ -76,9 +77,9 @@ async def test_what_was_masked_or_spoilt_is_left_out(
     ],
 )
 def test_a_way_is_what_of_an_address_a_change_concerns(
-    before: dict[str, Any], after: dict[str, Any], way: str | None
+    before: dict[str, Any], after: dict[str, Any], signature: str | None
 ) -> None:
-    assert way_of("queue", "create", before, after) == way
+    assert signature_of("queue", "create", before, after) == signature
 
 
 async def test_an_address_is_found_on_every_table_once_every_row_was_seen(
@@ -92,10 +93,7 @@ async def test_an_address_is_found_on_every_table_once_every_row_was_seen(
     for row in rows:
         await ledger.record(an_entry(clock), effects=Effects(mirror=row))
     assert await ledger.holders_of("anna@contoso.com") is None
-    seen = [
-        {"table_name": name, "taken_at": clock.now(), "rows": 1}
-        for name in ("mailbox", "systemuser", "queue")
-    ]
+    seen = [{"table_name": name, "taken_at": clock.now(), "rows": 1} for name in TABLES]
     await database.write(lambda c: c.execute(baselines.insert(), seen), failpoint=DECISION)
     found = await ledger.holders_of("anna@contoso.com")
     assert {row.record_id for row in found or ()} == {"m", "u"}

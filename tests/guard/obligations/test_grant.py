@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from guard.obligations.grant import ATTEMPTS_FOR_FACTS
+from guard.obligations.grant import ATTEMPTS_FOR_FACTS, Grant
 from guard.ports.directory import Person
 from guard.ports.rows import UserRow
 from kernel.clock import FrozenClock
 from kernel.database import Database
+from rules.model.decision import Outcome
 from tests.guard.assembled import SYSTEM_ID, AGuard, a_guard
 from tests.guard.builders import (
     ADMIN_ID,
@@ -21,9 +22,26 @@ from tests.guard.builders import (
     choice,
     reference,
 )
+from tests.guard.obligations.decided import committed
 
 APPROVE = {"emailrouteraccessapproval": choice(1)}
 SCHEDULE = {"testemailconfigurationscheduled": True}
+
+
+OWED_BY = committed(Outcome.ALLOW, emailrouteraccessapproval=1)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"username": "anna"},
+        {"emailrouteraccessapproval": 1, "statecode": 1},
+        {"emailrouteraccessapproval": 1, "emailaddress": None},
+        {"emailrouteraccessapproval": 3},
+    ],
+)
+def test_it_is_owed_only_where_a_row_is_newly_approvable(sent: dict[str, Any]) -> None:
+    assert Grant.owed_by(committed(Outcome.ALLOW, **sent)) is None
 
 
 @pytest.fixture

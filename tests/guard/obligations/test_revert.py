@@ -14,6 +14,7 @@ from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.tasks import TaskState
 from kernel.workers import LET_GO_ON
+from rules.model.decision import Outcome
 from tests.guard.assembled import AGuard, a_guard
 from tests.guard.builders import (
     ADMIN_ID,
@@ -25,6 +26,7 @@ from tests.guard.builders import (
     choice,
     reference,
 )
+from tests.guard.obligations.decided import committed
 
 CEO = {"emailaddress": "ceo@contoso.com"}
 NO_CHANGE = """
@@ -38,6 +40,19 @@ rules:
     require: [{field: COLUMN, changed: false}]
     message: The column stays.
 """
+
+
+OWED_BY = committed(Outcome.REJECT, emailaddress="ceo@contoso.com")
+
+
+@pytest.mark.parametrize(("outcome", "is_hold"), [(Outcome.HOLD, True), (Outcome.REJECT, False)])
+def test_it_remembers_what_was_altered_and_whether_it_waits(
+    outcome: Outcome, is_hold: bool
+) -> None:
+    owed = Revert.owed_by(committed(outcome, emailaddress="ceo@contoso.com", name="anna"))
+    assert owed is not None
+    assert (owed.altered, owed.is_hold) == (("emailaddress",), is_hold)
+    assert "name" not in owed.after
 
 
 @pytest.fixture

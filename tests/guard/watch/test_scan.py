@@ -55,7 +55,7 @@ async def test_a_fact_that_is_missing_is_an_error(guard: AGuard) -> None:
 
 async def test_a_scan_that_goes_on_judges_only_what_is_new(guard: AGuard) -> None:
     first = await guard.scanner.scan()
-    known = {one.mark: one.judgement for one in first}
+    known = {one.fingerprint: one.judgement for one in first}
     guard.receiver.rows.users.clear()
     guard.receiver.rows.put("queue", USER_ID, emailaddress="vip@contoso.com", statecode=0)
     seen: list[str] = []
@@ -67,8 +67,8 @@ async def test_a_scan_that_goes_on_judges_only_what_is_new(guard: AGuard) -> Non
 async def test_a_row_that_changed_is_judged_again(guard: AGuard) -> None:
     (first,) = await guard.scanner.scan()
     guard.receiver.rows.put("mailbox", MAILBOX_ID, emailaddress="vip@contoso.com")
-    (again,) = await guard.scanner.scan(known={first.mark: first.judgement})
-    assert again.mark != first.mark
+    (again,) = await guard.scanner.scan(known={first.fingerprint: first.judgement})
+    assert again.fingerprint != first.fingerprint
     assert again.judgement.result != "pass"
 
 

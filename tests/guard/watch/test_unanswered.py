@@ -42,13 +42,13 @@ async def test_an_error_ends_the_others_before_it_is_raised() -> None:
     assert ended == [0, 2]
 
 
-def test_patience_ends_after_so_many_in_a_row() -> None:
-    patience = UnansweredLimit(most_unanswered=2)
-    patience.unanswered("silent")
-    patience.answered()
-    patience.unanswered("silent")
-    assert patience.ended is None
-    patience.unanswered("silent")
-    assert patience.ended == "Not looked up: 2 look-ups in a row had no answer (silent)."
-    patience.answered()
-    assert patience.ended is not None
+def test_limit_ends_after_so_many_in_a_row() -> None:
+    limit = UnansweredLimit(most_unanswered=2)
+    limit.unanswered("silent")
+    limit.answered()
+    limit.unanswered("silent")
+    assert limit.ended is None
+    limit.unanswered("silent")
+    assert limit.ended == "Not looked up: 2 look-ups in a row had no answer (silent)."
+    limit.answered()
+    assert limit.ended is not None

@@ -147,6 +147,7 @@ _WRITTEN = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operator", _WITH_OPPOSITE, ids=lambda operator: operator.name)
 def test_an_opposite_answers_the_other_way_round_and_errs_on_the_same_values(operator):
     other = OPERATORS[operator.opposite]

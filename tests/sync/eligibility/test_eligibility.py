@@ -4,15 +4,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kernel.approvals import Approval
+from kernel.approvals import Approval, ApprovalState
 from sync.eligibility.eligibility import EligibilityStatus, eligibility_of
 from sync.model.delivery_method import DeliveryMethod
 from tests.sync.builders import ANNA, ANNA_OBJECT, ANNA_RECORD, ANNA_USER, PROFILE, a_mailbox_row
 
 INCOMING, OUTGOING, ACT = DeliveryMethod
 APPROVAL = Approval(
-    ANNA_RECORD, ANNA, ANNA_OBJECT, ANNA_USER, "systemuser", {}, "approved", 1, "",
-    datetime(2026, 11, 23, tzinfo=UTC), None,
+    ANNA_RECORD, ANNA, ANNA_OBJECT, ANNA_USER, "systemuser", {}, ApprovalState.APPROVED, None, 1,
+    "", datetime(2026, 11, 23, tzinfo=UTC), None,
 )  # fmt: skip
 
 

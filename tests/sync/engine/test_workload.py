@@ -225,6 +225,7 @@ async def test_a_paused_mailbox_rests_in_every_workload(world: World, notebooks:
     assert notebooks.requests[ANNA_OBJECT] == world.exchange.requests[ANNA_OBJECT] == 0
 
 
+@pytest.mark.slow
 async def test_a_crash_at_any_step_ends_where_an_undisturbed_pass_ends(
     tmp_path: Path, clock: FrozenClock
 ) -> None:
@@ -270,7 +271,7 @@ def crashing_world(path: Path, clock: FrozenClock, failpoints: Failpoints) -> Wo
     notebooks.failpoints = failpoints
     for number in range(3):
         notebooks.write(ANNA_OBJECT, "red", f"note-{number}", f"Text {number}")
-    if isinstance(failpoints, Trace):
+    if isinstance(failpoints, Recorder):
         failpoints.reached.clear()
     return world
 

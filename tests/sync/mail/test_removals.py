@@ -99,7 +99,7 @@ class TestTooManyAtOnce:
         assert stopped >= 5
         assert state(world)[0] == "brake"
         assert {one.reason for one in report.problems} == {
-            "Too many mails of this folder are gone at once."
+            "Too many messages of this folder are gone at once."
         }
         # To try again everything is not a word about them.
         assert (await once(world.sync)).counts["removed"] == 0

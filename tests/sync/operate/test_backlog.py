@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from cloud.errors import Refused, Throttled, TokenUnavailable
-from sync.engine.intent import KINDS
 from sync.operate.mailboxes import resume, show_mailbox, withdraw
+from sync.registry import KINDS
 from sync.run.once import once
 from sync.run.report import PassReport, ProblemKind
 from tests.conftest import NOON

@@ -6,10 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sandbox import people
-from tests.crashes.end_state import EndState
-from tests.crashes.guard_house import House
-from tests.crashes.plays import (
-    Play,
+from tests.crashes.acts import (
+    Scenario,
     checkpoint,
     edit,
     obligations,
@@ -20,6 +18,8 @@ from tests.crashes.plays import (
     watch_on_evidence,
     without_synchronous_steps,
 )
+from tests.crashes.end_state import EndState
+from tests.crashes.guarded_organization import GuardedOrganization
 
 BOB, ANNA, CEO, CFO = people.BOB, people.ANNA, people.CEO, people.CFO
 APPROVED, PENDING, REJECTED = 1, 2, 3
@@ -30,35 +30,35 @@ CATCHING_UP = (reconciliation, obligations, checkpoint)
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A play and what is promised of its end.
+class Promised:
+    """A scenario and what is promised of its end.
 
     `promise_when_lost` is for the one case in which the end may differ: the process died before it
     had written down what an asynchronous delivery said, so the reconciliation finds the change, and
     nobody knows any more who made it. Rules that read the actor then err: law 1.
     """
 
-    play: Play
+    scenario: Scenario
     promise: Callable[[EndState], bool]
     promise_when_lost: Callable[[EndState], bool] = lambda state: False
 
 
-async def bob_has_an_old_address(house: House) -> bool:
-    insert = house.sandbox.dataverse.insert
+async def bob_has_an_old_address(guarded: GuardedOrganization) -> bool:
+    insert = guarded.sandbox.dataverse.insert
     for table, record_id, column in (
         ("mailbox", BOB.mailbox_id, "emailaddress"),
         ("systemuser", BOB.user_id, "internalemailaddress"),
     ):
-        row = house.sandbox.row(table, record_id)
+        row = guarded.sandbox.row(table, record_id)
         assert row is not None
         insert(table, {**row, column: OLD_ADDRESS})
     return True
 
 
-async def cfo_waits_for_approval(house: House) -> bool:
-    insert = house.sandbox.dataverse.insert
+async def cfo_waits_for_approval(guarded: GuardedOrganization) -> bool:
+    insert = guarded.sandbox.dataverse.insert
     for table, record_id in (("mailbox", CFO.mailbox_id), ("systemuser", CFO.user_id)):
-        row = house.sandbox.row(table, record_id)
+        row = guarded.sandbox.row(table, record_id)
         assert row is not None
         insert(table, {**row, "emailrouteraccessapproval": PENDING})
     return True
@@ -80,9 +80,9 @@ def is_approved(state: EndState, person: people.Sample) -> bool:
     return held is not None and held[0] == "approved" and held[3] == person.object_id
 
 
-PLAYS = {
-    "a legitimate edit, then a qualified approval": Told(
-        Play(
+SCENARIOS = {
+    "a legitimate edit, then a qualified approval": Promised(
+        Scenario(
             lead_up=(bob_has_an_old_address, reconciliation),
             acts=(
                 edit("desk", "mailboxes", BOB.mailbox_id, emailaddress=BOB.address),
@@ -98,8 +98,8 @@ PLAYS = {
             and state.own_writes == 0
         ),
     ),
-    "an illegitimate edit past the synchronous steps": Told(
-        Play(
+    "an illegitimate edit past the synchronous steps": Promised(
+        Scenario(
             lead_up=(without_synchronous_steps, reconciliation, scan_applied),
             acts=(
                 edit("approver", "mailboxes", ANNA.mailbox_id, emailaddress=CEO.address),
@@ -113,8 +113,8 @@ PLAYS = {
             and state.own_writes == 1
         ),
     ),
-    "an approval of a VIP past the synchronous steps": Told(
-        Play(
+    "an approval of a VIP past the synchronous steps": Promised(
+        Scenario(
             lead_up=(without_synchronous_steps, cfo_waits_for_approval, reconciliation),
             acts=(
                 edit("approver", "mailboxes", CFO.mailbox_id, emailrouteraccessapproval=APPROVED),
@@ -133,8 +133,8 @@ PLAYS = {
             and state.own_writes == 1
         ),
     ),
-    "an approval that is taken back before it was read": Told(
-        Play(
+    "an approval that is taken back before it was read": Promised(
+        Scenario(
             lead_up=(reconciliation,),
             acts=(
                 edit("approver", "mailboxes", BOB.mailbox_id, emailrouteraccessapproval=APPROVED),
@@ -150,8 +150,8 @@ PLAYS = {
             and state.own_writes == 0
         ),
     ),
-    "an approval whose evidence drifts": Told(
-        Play(
+    "an approval whose evidence drifts": Promised(
+        Scenario(
             lead_up=(reconciliation,),
             acts=(
                 edit("approver", "mailboxes", BOB.mailbox_id, emailrouteraccessapproval=APPROVED),
@@ -170,8 +170,8 @@ PLAYS = {
             and state.own_writes == 0
         ),
     ),
-    "the first watch, a bypass of every step, a row that vanishes": Told(
-        Play(
+    "the first watch, a bypass of every step, a row that vanishes": Promised(
+        Scenario(
             acts=(
                 reconciliation,
                 scan_applied,

@@ -81,7 +81,7 @@ class GuardProcess:
         await self._connections.aclose()
 
 
-class House:
+class GuardedOrganization:
     """The organisation, its data as at the beginning, and the process of the moment."""
 
     def __init__(self, sandbox: Sandbox, clock: FrozenClock, port: int) -> None:
@@ -169,23 +169,23 @@ async def _ready() -> dict[str, Any]:
     return {"ready": True}
 
 
-# What a play may change.
+# What a scenario may change.
 _TABLES = ("mailbox", "systemuser", "queue", "asyncoperation", "sdkmessageprocessingstep")
 
 
 @asynccontextmanager
-async def open_house() -> AsyncIterator[House]:
-    """Yield a house whose organisation posts to it; times stand still at noon."""
+async def open_guarded_organization() -> AsyncIterator[GuardedOrganization]:
+    """Yield a guarded whose organisation posts to it; times stand still at noon."""
     clock = FrozenClock(NOON)
     asyncio.get_running_loop().set_exception_handler(_report)
     with contextlib.closing(listen("127.0.0.1", 0)) as sock:
         async with Sandbox(clock=clock) as sandbox:
-            house = House(sandbox, clock, sock.getsockname()[1])
-            sandbox.register(house.url, KEY)
+            guarded = GuardedOrganization(sandbox, clock, sock.getsockname()[1])
+            sandbox.register(guarded.url, KEY)
             sandbox.dataverse.jobs.longest_delay_seconds = 0.0
-            async for _ in house.serve(sock):
-                yield house
-                await house.stop()
+            async for _ in guarded.serve(sock):
+                yield guarded
+                await guarded.stop()
 
 
 def database_url(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Plays: what people and the guard do, act by act, and how each act goes on after a crash.
+"""Scenarios: what people and the guard do, act by act, and how each act goes on after a crash.
 
 A person whose edit failed repeats it. Dataverse repeats nothing here: a process that dies breaks
 the connection, and only 502, 503 and 504 are tried again. What the guard repeats by itself (its
@@ -16,16 +16,16 @@ from console.demo.person import DemoPerson
 from kernel import tasks
 from kernel.failpoints import NONE, Crash, CrashAt, Failpoints, Recorder
 from kernel.tasks import OPEN_STATES
-from tests.crashes.guard_house import House
+from tests.crashes.guarded_organization import GuardedOrganization
 
 # One act returns whether it is through; otherwise it is done again.
-Act = Callable[[House], Awaitable[bool]]
+Act = Callable[[GuardedOrganization], Awaitable[bool]]
 TRIES = 3
 ROUNDS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Play:
+class Scenario:
     """What leads up to the acts, and the acts.
 
     `tells_refusals` is off where a crash may keep the guard from ever seeing what it would have
@@ -61,10 +61,10 @@ def places_of(trace: Recorder) -> list[Place]:
 def edit(alias: str, entity_set: str, record_id: str, **values: Any) -> Act:
     """Return the act of a person who changes a row, and does so again when it failed."""
 
-    async def change(house: House) -> bool:
-        seen = await DemoPerson(house.sandbox, alias).update(entity_set, record_id, values)
-        await house.sandbox.settle()
-        house.clock.advance(1)
+    async def change(guarded: GuardedOrganization) -> bool:
+        seen = await DemoPerson(guarded.sandbox, alias).update(entity_set, record_id, values)
+        await guarded.sandbox.settle()
+        guarded.clock.advance(1)
         return seen.is_done
 
     return change
@@ -73,11 +73,11 @@ def edit(alias: str, entity_set: str, record_id: str, **values: Any) -> Act:
 def past_every_step(table: str, record_id: str, **values: Any) -> Act:
     """Return the act of somebody who changes a row in a way that raises no event at all."""
 
-    async def change(house: House) -> bool:
-        row = house.sandbox.row(table, record_id)
+    async def change(guarded: GuardedOrganization) -> bool:
+        row = guarded.sandbox.row(table, record_id)
         assert row is not None
-        now = house.clock.now().replace(microsecond=0)
-        house.sandbox.dataverse.insert(table, {**row, **values, "modifiedon": now})
+        now = guarded.clock.now().replace(microsecond=0)
+        guarded.sandbox.dataverse.insert(table, {**row, **values, "modifiedon": now})
         return True
 
     return change
@@ -86,8 +86,8 @@ def past_every_step(table: str, record_id: str, **values: Any) -> Act:
 def vanish(table: str, record_id: str) -> Act:
     """Return the act of somebody who deletes a row."""
 
-    async def remove(house: House) -> bool:
-        transaction = house.sandbox.dataverse.store.begin()
+    async def remove(guarded: GuardedOrganization) -> bool:
+        transaction = guarded.sandbox.dataverse.store.begin()
         transaction.delete(table, record_id)
         transaction.commit()
         return True
@@ -95,82 +95,84 @@ def vanish(table: str, record_id: str) -> Act:
     return remove
 
 
-async def without_synchronous_steps(house: House) -> bool:
+async def without_synchronous_steps(guarded: GuardedOrganization) -> bool:
     """Disable the synchronous steps: what they would have refused is committed."""
-    for row in house.sandbox.rows("sdkmessageprocessingstep"):
+    for row in guarded.sandbox.rows("sdkmessageprocessingstep"):
         if row["mode"] == 0:
-            house.sandbox.dataverse.insert(
+            guarded.sandbox.dataverse.insert(
                 "sdkmessageprocessingstep", {**row, "statecode": 1, "statuscode": 2}
             )
     return True
 
 
-async def obligations(house: House) -> bool:
+async def obligations(guarded: GuardedOrganization) -> bool:
     """Let the workers carry out what is due until nothing is open."""
     for _ in range(ROUNDS):
-        process = house.running
+        process = guarded.running
         # One at a time, so that every run takes the steps in the same order.
         if await process.guard.parts.workers.run_due(limit=1):
-            await house.sandbox.settle()
+            await guarded.sandbox.settle()
             continue
         if not process.database.read_now(lambda c: tasks.list_states(c, states=OPEN_STATES)):
             return True
         # A claim of the dead, or a back-off, has to run out first.
-        house.clock.advance(30)
+        guarded.clock.advance(30)
     return False
 
 
-async def reconciliation(house: House) -> bool:
+async def reconciliation(guarded: GuardedOrganization) -> bool:
     """Compare every row, once what was changed just now has settled."""
-    house.clock.advance(10)
-    found = await house.running.guard.parts.reconciler.run()
+    guarded.clock.advance(10)
+    found = await guarded.running.guard.parts.reconciler.run()
     return found.waiting == 0 and found.brake is None
 
 
-async def watch_on_evidence(house: House) -> bool:
+async def watch_on_evidence(guarded: GuardedOrganization) -> bool:
     """Look at the evidence of every approval."""
-    found = await house.running.guard.parts.drift.run()
+    found = await guarded.running.guard.parts.drift.run()
     return found.unanswered == 0 and found.brake is None
 
 
-async def scan_applied(house: House) -> bool:
+async def scan_applied(guarded: GuardedOrganization) -> bool:
     """Do what `scan --apply` does."""
-    scanner = house.running.guard.parts.scanner
+    scanner = guarded.running.guard.parts.scanner
     await scanner.apply(await scanner.scan())
     return True
 
 
-async def checkpoint(house: House) -> bool:
+async def checkpoint(guarded: GuardedOrganization) -> bool:
     """Write down the heads of all chains."""
-    await house.running.guard.make_checkpoint()
+    await guarded.running.guard.make_checkpoint()
     return True
 
 
-async def perform(house: House, url: str, play: Play, points: Failpoints = NONE) -> bool:
-    """Play it from the beginning on an empty database; return whether the process died."""
-    house.rewind()
-    await house.start(url)
-    for act in play.lead_up:
-        assert await act(house)
-    house.running.points.armed = points
+async def perform(
+    guarded: GuardedOrganization, url: str, scenario: Scenario, points: Failpoints = NONE
+) -> bool:
+    """Run it from the beginning on an empty database; return whether the process died."""
+    guarded.rewind()
+    await guarded.start(url)
+    for act in scenario.lead_up:
+        assert await act(guarded)
+    guarded.running.points.armed = points
     died = False
-    for act in play.acts:
+    for act in scenario.acts:
         for _ in range(TRIES):
             try:
-                is_through = await act(house)
+                is_through = await act(guarded)
             except Crash:
                 is_through = False
-            if house.has_died:
+            if guarded.has_died:
                 died = True
                 # What is still on its way finds nobody.
-                await house.sandbox.settle()
-                await house.stop()
-                await house.start(url)
+                await guarded.sandbox.settle()
+                await guarded.stop()
+                await guarded.start(url)
             if is_through:
                 break
         else:
             raise AssertionError(f"This act never was through: {act}")
-    house.running.points.armed = NONE
+    guarded.running.points.armed = NONE
     return died
 
 
