@@ -48,11 +48,11 @@ def explanation_text(
     ]
     rules = [rule for rule in explanation.rules if only is None or concerns(rule, only)]
     # Who asks for one rule wants it whole; who asks for a decision wants what made it.
-    told = rules if only is not None else [r for r in rules if r.result in _TOLD]
+    whole = rules if only is not None else [r for r in rules if r.result in _WHOLE]
     by_name = {trace.policy.name: trace for trace in explanation.policies}
-    for rule in told:
+    for rule in whole:
         lines += rule_text(rule, by_name[rule.id.partition("/")[0]])
-    lines += [_passing_line(rule) for rule in rules if rule not in told]
+    lines += [_passing_line(rule) for rule in rules if rule not in whole]
     for trace in explanation.policies:
         if trace.matched is False and (only is None or only.partition("/")[0] == trace.policy.name):
             lines.append(f"- {trace.policy.name}  (match: {_reason(trace.match, blame=False)})")
@@ -61,7 +61,7 @@ def explanation_text(
     return "\n".join(line.rstrip() for line in lines)
 
 
-_TOLD: Final = ("failed", "error", "excepted")
+_WHOLE: Final = ("failed", "error", "excepted")
 
 
 def concerns(rule: RuleTrace, wanted: str) -> bool:

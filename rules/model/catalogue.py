@@ -170,7 +170,7 @@ def make_entity(
     *,
     effects: EffectSet = RECORDS,
 ) -> Entity:
-    """Return an entity with its lookups spread into `.id` and `.type`, and the usual aliases."""
+    """Return an entity: its lookups spread into `.id` and `.type`, its table's aliases added."""
     spread: dict[str, Field] = {}
     for one in fields.values():
         fact = one.fact or one.name.startswith(_LOOKED_UP)
