@@ -10,7 +10,7 @@ Terms:
 - *Own write*: what the guard announced before it wrote it, found by its *nonce*.
 - *Attempt*: a try to change or to approve an address, whatever became of it.
 
-The port stands with the ledger and not in `ports/`: what it promises is kept by our own database alone.
+The port stands with the ledger and not in `ports/`: our own database alone keeps what it promises.
 """
 
 from __future__ import annotations
