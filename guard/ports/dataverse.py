@@ -18,6 +18,7 @@ from guard.ports.rows import (
     UserRow,
     WriteRefused,
 )
+from kernel.errors import Unavailable
 from kernel.failpoints import failpoint
 from rules.model.change import Value
 
@@ -120,9 +121,12 @@ class DataverseRows:
             )
         except (PreconditionFailed, NotThere) as error:
             raise RowChanged(error.message) from error
-        except WebhookRejected:
+        except WebhookRejected as error:
             # A step of somebody, perhaps of our own endpoint while it restarts: trying again helps.
-            raise
+            raise Unavailable(
+                f"A webhook stopped the write: {error.message}",
+                hint="Look at the webhooks of the table; the write is tried again by itself.",
+            ) from error
         except (Refused, RequestRejected) as error:
             if error.service_code.lower() == CANNOT_MODIFY_ADDRESS:
                 raise AddressElsewhere(error.message) from error

@@ -9,6 +9,7 @@ from guard.columns.table import MAILBOX, TABLES, select_of
 from guard.ports.dataverse import DataverseRows, odata_from, stored_row_from
 from guard.ports.directory import GraphDirectory, person_from
 from guard.ports.rows import AddressElsewhere, RowChanged, WriteRefused
+from kernel.errors import Unavailable
 from tests.cloud.scripted import Scripted, no_content, ok, problem
 from tests.guard.builders import MAILBOX_ID, OBJECT_ID, QUEUE_ID, USER_ID
 
@@ -86,6 +87,7 @@ async def test_a_write_carries_etag_tag_and_values() -> None:
         (403, "0x80040220", WriteRefused),
         (400, "0x8005E208", AddressElsewhere),
         (400, "0x80048d19", WriteRefused),
+        (400, "0x80050201", Unavailable),
     ],
 )
 async def test_refusals_are_told_apart(status: int, code: str, error: type[Exception]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cloud.errors import RequestRejected, Throttled
+from cloud.errors import BadAnswer, RequestRejected, Throttled
 from rules.engine.policy_set import PolicySet
 from rules.model.change import Value
 from rules.syntax.shipped import shipped_folder
@@ -44,6 +44,10 @@ def marked(number: int = 1, sensitivity: int | None = 0, **changes: Any) -> dict
     if sensitivity is not None:
         told.append({"id": "Integer 0x36", "value": str(sensitivity)})
     return a_message(number, categories=[], singleValueExtendedProperties=told, **changes)
+
+
+def without(message: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in message.items() if key != name}
 
 
 def verdict(world: World, number: int = 1) -> Verdict:
@@ -186,6 +190,38 @@ class TestWhatAnEntryDoesNotSay:
         logged = world.database.read_now(lambda c: access.list_for(c, ANNA_RECORD))
         assert [one.operation for one in logged] == ["message", "message", "messages delta"]
 
+    async def test_is_read_though_all_that_a_row_needs_is_there(self, world: World) -> None:
+        """Without `ccRecipients` nobody is known to be in copy, and nobody is known not to be."""
+        judge_by(world, enforced())
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, marked(ccRecipients=[]))
+        world.exchange.deliver(ANNA_OBJECT, without(marked(2), "ccRecipients"))
+
+        report = await once(world.sync)
+
+        assert world.subjects() == ["Order 1", "Order 2"]
+        assert report.counts["graph_requests"] == 2
+
+    @pytest.mark.parametrize("first", [0, 2], ids=["harmless-first", "private-first"])
+    async def test_is_which_of_two_entries_is_the_newest(self, world: World, first: int) -> None:
+        """A page lists a mail twice, and only one of the entries calls it private."""
+        judge_by(world, enforced())
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, marked(1, 2))
+        page = world.exchange.page
+
+        async def twice(*args: Any, **options: Any) -> Any:
+            listed = await page(*args, **options)
+            entries = (marked(1, first), marked(1, 2 - first))
+            return type(listed)(entries, listed.next_link, listed.delta_link)
+
+        world.exchange.page = twice  # type: ignore[method-assign]
+
+        await once(world.sync)
+
+        assert world.subjects() == []
+        assert verdict(world).fate is Fate.SKIP
+
     async def test_is_no_request_for_a_mail_that_has_its_link(self, world: World) -> None:
         world.approve_anna()
         world.exchange.deliver(ANNA_OBJECT, a_message())
@@ -256,8 +292,13 @@ class TestWhatAnEntryDoesNotSay:
 
 @pytest.mark.parametrize(
     "error",
-    [RequestRejected("No.", status=400), ItemUnreadable("No sense."), KeyError("bug")],
-    ids=["refused", "unreadable", "bug"],
+    [
+        RequestRejected("No.", status=400),
+        ItemUnreadable("No sense."),
+        BadAnswer("Too large."),
+        KeyError("bug"),
+    ],
+    ids=["refused", "unreadable", "bad-answer", "bug"],
 )
 async def test_an_item_for_which_no_verdict_is_reached_is_set_aside_and_the_others_go_on(
     world: World, error: Exception
