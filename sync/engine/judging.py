@@ -18,7 +18,6 @@ from rules.engine.policy_set import PolicySet
 from rules.engine.verdict import MessageVerdict, judge_message
 from rules.model.change import NO_FACTS, Change
 from sync.engine.workload import Content, Workload
-from sync.model.stream import Stream
 from sync.model.verdict import Fate, Verdict
 
 CurrentPolicies = Callable[[], PolicySet]
@@ -55,13 +54,13 @@ class ContentJudge:
         self._clock = clock
 
     def verdict(
-        self, item_id: str, content: Content, otherwise: Verdict, *, stream: Stream, address: str
+        self, item_id: str, content: Content, otherwise: Verdict, *, folder: str, address: str
     ) -> Verdict:
         """Return the verdict on an item that was read whole; `otherwise` when no rule objects.
 
         Raises ItemUnreadable when its fields cannot be understood.
         """
-        fields = self._workload.fields(content, address=address, folder=stream.folder)
+        fields = self._workload.fields(content, address=address, folder=folder)
         # An item stands as the creation of a record of its entity.
         change = Change(self._entity, "create", item_id, before={}, after=fields)
         judged = judge_message(change, self._policies, NO_FACTS, now=self._clock.now())

@@ -13,16 +13,21 @@ from kernel.shards import Lease, check_fence
 from sync.engine.intent import Target
 from sync.engine.workload import Read
 from sync.model.link import ItemPlace
-from sync.store import access, links, payloads, quarantine
+from sync.model.verdict import Verdict
+from sync.store import access, links, payloads, quarantine, verdicts
 
 
 @dataclass(frozen=True, slots=True)
 class IntentOutcome:
-    """The link's new values, what was read for it, and why it is set aside, if it is."""
+    """The link's new values, what was read for it, and why it is set aside, if it is.
+
+    `verdict` is the newest one, where the item was judged again.
+    """
 
     values: dict[str, Any] = field(default_factory=dict)
     reads: Sequence[Read] = ()
     set_aside: str | None = None
+    verdict: Verdict | None = None
 
 
 def record(
@@ -35,6 +40,14 @@ def record(
     check_fence(connection, lease)
     if outcome.values:
         links.set_outcome(connection, target.object_id, target.item_id, now=now, **outcome.values)
+    if outcome.verdict is not None:
+        verdicts.save(
+            connection,
+            [(target.item_id, outcome.verdict)],
+            object_id=target.object_id,
+            workload=target.workload,
+            now=now,
+        )
     if outcome.set_aside is not None:
         quarantine.put(
             connection,

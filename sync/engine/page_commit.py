@@ -130,7 +130,13 @@ def _save(connection: Connection, work: PageWork, planned: Plan) -> None:
     # In the first round every link is new, so there is nothing that could be unseen.
     if stream.is_full and stream.round > 1:
         links.mark_seen(connection, stream, planned.known)
-    verdicts.save(connection, stream, planned.verdicts, now=now)
+    verdicts.save(
+        connection,
+        planned.verdicts,
+        object_id=stream.object_id,
+        workload=stream.workload,
+        now=now,
+    )
     for one in planned.set_aside:
         quarantine.put(
             connection,

@@ -119,7 +119,7 @@ class _Judging:
             if content is None:
                 return Verdict(Fate.SKIP, "gone before it was read")
             return self.judge.verdict(
-                item.item_id, content, own, stream=self.stream, address=self.address
+                item.item_id, content, own, folder=self.stream.folder, address=self.address
             )
         except (BadAnswer, ItemUnreadable, RequestRejected) as error:
             log.warning("verdict_not_reached", item_id=item.item_id, error=error.message)

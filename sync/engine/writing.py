@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ from kernel.workers import Again, Done, TaskOutcome
 from sync.eligibility.review import EligibilityReview
 from sync.engine import outcome as outcomes
 from sync.engine.intent import Target, resting
+from sync.engine.judging import ContentPolicies
 from sync.engine.leases import Leases
 from sync.engine.outcome import IntentOutcome
 from sync.engine.permits import Permits
@@ -23,10 +25,14 @@ from sync.engine.workload import ItemToWrite, Read, Workload, Written
 from sync.errors import ItemUnreadable, NotOurs
 from sync.failpoints import OUTCOME
 from sync.meter import Meter
+from sync.model.item import UnreadableEntry
 from sync.model.link import ItemPlace, LinkState
+from sync.model.verdict import Fate, Verdict
 from sync.store import links, payloads, quarantine
 
 WEBHOOK_ATTEMPTS = 5
+# What is to be written, unless a policy says otherwise.
+WANTED = Verdict(Fate.TRACK, "planned when its page was read")
 
 log = get_logger("sync")
 
@@ -50,6 +56,7 @@ class Writing:
         database: Database,
         clock: Clock,
         *,
+        policies: ContentPolicies,
         leases: Leases,
         review: EligibilityReview,
         permits: Permits,
@@ -57,6 +64,7 @@ class Writing:
     ) -> None:
         self._database = database
         self._clock = clock
+        self._policies = policies
         self._leases = leases
         self._review = review
         self._permits = permits
@@ -99,7 +107,7 @@ class Writing:
         permit = self._permits.of(target.record_id, epoch=target.epoch, delivery=workload.delivery)
         reads = _Reads(self._clock)
         # 2. The content: kept from its page, or read again by the item's immutable id.
-        if content is None:
+        if content is None or self._says_too_little(workload, content):
             found = await workload.content(target.object_id, target.item_id, permit=permit)
             if found is None:
                 gone = Written(
@@ -108,7 +116,14 @@ class Writing:
                 return await self._finish(target, gone, reads)
             reads.note(workload.noun)
             content = dict(found)
-        # 3. The other side.
+        # 3. Policies, once more: they, or the item, may be others than when its page was read.
+        verdict = self._judged(workload, target, content)
+        if verdict is not None and verdict.fate is Fate.SKIP:
+            skipped = Written("kept out by a policy", state=LinkState.DROPPED, count="skipped")
+            return await self._finish(target, skipped, reads, verdict)
+        if verdict is not None and verdict.fate is Fate.METADATA_ONLY:
+            link = replace(link, is_metadata_only=True)
+        # 4. The other side.
         written = await workload.write(
             ItemToWrite(
                 target.object_id,
@@ -120,16 +135,46 @@ class Writing:
                 note_read=reads.note,
             )
         )
-        # 4. What came of it, behind the fence.
-        return await self._finish(target, written, reads)
+        # 5. What came of it, behind the fence.
+        return await self._finish(target, written, reads, verdict)
 
-    async def _finish(self, target: Target, written: Written, reads: _Reads) -> TaskOutcome:
+    def _judged(
+        self, workload: Workload[Any], target: Target, content: Mapping[str, Any]
+    ) -> Verdict | None:
+        """Return what the policies that hold now say against the item, if they say anything.
+
+        A verdict of its page that was stricter stays: it stands in the link.
+        Raises ItemUnreadable when the fields cannot be understood.
+        """
+        judge = self._policies.judge_for(workload)
+        if judge is None:
+            return None
+        address = self._review.of(target.record_id).approval.address
+        verdict = judge.verdict(
+            target.item_id, content, WANTED, folder=target.folder, address=address
+        )
+        return None if verdict is WANTED else verdict
+
+    def _says_too_little(self, workload: Workload[Any], content: Mapping[str, Any]) -> bool:
+        """Return whether policies look at something that the kept entry does not tell."""
+        if self._policies.judge_for(workload) is None:
+            return False
+        item = workload.item(content)
+        return isinstance(item, UnreadableEntry) or not item.has_fields
+
+    async def _finish(
+        self,
+        target: Target,
+        written: Written,
+        reads: _Reads,
+        verdict: Verdict | None = None,
+    ) -> TaskOutcome:
         values: dict[str, Any] = {"state": written.state}
         if written.place is not None:
             values["place"] = written.place
         if written.row_id is not None:
             values |= {"row_id": written.row_id, "has_weak_key": written.has_weak_key}
-        await self._record(target, IntentOutcome(values, reads.found))
+        await self._record(target, IntentOutcome(values, reads.found, verdict=verdict))
         if written.count is not None:
             self._meter.add(written.count)
         return Done(written.result)

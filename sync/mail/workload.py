@@ -13,7 +13,7 @@ from sync.errors import ItemUnreadable
 from sync.mail.emails.port import EmailRows
 from sync.mail.exchange.port import Exchange
 from sync.mail.fields import ENTITY, fields_of
-from sync.mail.item import MailItem, entry_from, item_from_message
+from sync.mail.item import FIELDS, MailItem, entry_from, item_from_message
 from sync.mail.mapping.attachment import bytes_in, is_reference
 from sync.mail.mapping.description import has_inline_attachments
 from sync.mail.mapping.email import EmailValues, email_values
@@ -81,8 +81,13 @@ class MailWorkload:
         )
 
     async def content(self, object_id: str, item_id: str, *, permit: Permit) -> Content | None:
-        """Return one message whole, or None when it is gone."""
-        return await self._exchange.message(object_id, item_id, permit=permit)
+        """Return one message whole, or None when it is gone.
+
+        What policies look at and the service does not tell is there as None: asking again would
+        not tell it either.
+        """
+        found = await self._exchange.message(object_id, item_id, permit=permit)
+        return None if found is None else {**dict.fromkeys(FIELDS), **found}
 
     async def folder_of(self, object_id: str, item_id: str, *, permit: Permit) -> str | None:
         """Return the id of the folder that a message is in, or None when it is gone."""

@@ -77,7 +77,16 @@ def assemble(
         max_age_seconds=approval_max_age_seconds,
     )
     permits = Permits(database, clock, leases=leases, review=review, meter=meter)
-    writing = Writing(database, clock, leases=leases, review=review, permits=permits, meter=meter)
+    content_policies = ContentPolicies(clock, policies)
+    writing = Writing(
+        database,
+        clock,
+        policies=content_policies,
+        leases=leases,
+        review=review,
+        permits=permits,
+        meter=meter,
+    )
     verifying = Verifying(database, clock, leases=leases, permits=permits, meter=meter)
     handlers: dict[str, Handler] = {}
     for one in workloads:
@@ -88,7 +97,7 @@ def assemble(
     stream_pass = StreamPass(
         database,
         clock,
-        reading=PageReading(database, clock, policies=ContentPolicies(clock, policies)),
+        reading=PageReading(database, clock, policies=content_policies),
         permits=permits,
         review=review,
         leases=leases,

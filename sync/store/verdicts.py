@@ -8,16 +8,16 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from kernel.database import insert
-from sync.model.stream import Stream
 from sync.model.verdict import Fate, Verdict
 from sync.store.tables import verdicts
 
 
 def save(
     connection: Connection,
-    stream: Stream,
     found: Sequence[tuple[str, Verdict]],
     *,
+    object_id: str,
+    workload: str,
     now: datetime,
 ) -> None:
     """Write the newest verdict of each item; an unchanged one keeps its time."""
@@ -25,9 +25,9 @@ def save(
         return
     values = [
         {
-            "object_id": stream.object_id,
+            "object_id": object_id,
             "item_id": item_id,
-            "workload": stream.workload,
+            "workload": workload,
             "fate": verdict.fate,
             "reason": verdict.reason,
             "rule": verdict.rule,

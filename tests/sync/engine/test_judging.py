@@ -336,3 +336,59 @@ async def test_a_policy_set_that_is_swapped_judges_the_next_page(world: World) -
     await once(world.sync)
 
     assert world.subjects() == ["Order 1"]
+
+
+class TestWhatWaitedToBeWritten:
+    """Between its page and its row an item may change, and so may the policies on it."""
+
+    async def set_aside(self, world: World, sensitivity: int) -> None:
+        world.approve_anna()
+        world.exchange.deliver(ANNA_OBJECT, marked(1, sensitivity))
+        world.emails.refused_subjects.add("Order 1")
+        await once(world.sync)
+        assert link(world).state is LinkState.SET_ASIDE
+        world.emails.refused_subjects.clear()
+
+    def kept_out(self, world: World) -> bool:
+        return world.subjects() == [] and link(world).state is LinkState.DROPPED
+
+    async def test_is_kept_out_when_the_mail_was_marked_private_meanwhile(
+        self, world: World
+    ) -> None:
+        judge_by(world, enforced())
+        await self.set_aside(world, 0)
+        world.exchange.deliver(ANNA_OBJECT, marked(1, 2))
+
+        await once(world.sync)
+
+        assert self.kept_out(world)
+        assert (verdict(world).fate, verdict(world).rule) == (Fate.SKIP, NOT_PRIVATE)
+
+    async def test_is_kept_out_when_the_policy_is_enforced_by_now(self, world: World) -> None:
+        await self.set_aside(world, 2)
+        judge_by(world, enforced())
+
+        await once(world.sync)
+
+        assert self.kept_out(world)
+
+    async def test_is_kept_to_its_metadata_when_that_is_the_policy_by_now(
+        self, world: World
+    ) -> None:
+        await self.set_aside(world, 1)
+        judge_by(world, enforced())
+
+        await once(world.sync)
+
+        assert world.subjects() == ["Order 1"]
+        [row] = world.emails.rows.values()
+        assert row.get("description") is None
+
+    async def test_is_written_when_nothing_speaks_against_it(self, world: World) -> None:
+        judge_by(world, enforced())
+        await self.set_aside(world, 0)
+
+        await once(world.sync)
+
+        assert world.subjects() == ["Order 1"]
+        assert verdict(world).fate is Fate.TRACK
