@@ -192,7 +192,9 @@ class DriftWatch:
             return f"The Entra user {_name(approval)} no longer holds {address}; {moved}."
         if len(holders) > 1:
             return f"{len(holders)} users of Entra hold the address {address}."
-        if approval.owner_type != OwnerType.USER:
+        # Whoever is neither a queue nor a team is looked up as a person: a type that is not known
+        # must not let the owner go unseen.
+        if approval.owner_type in (OwnerType.QUEUE, OwnerType.TEAM):
             return None
         return await self._owner_reason(approval, person)
 
