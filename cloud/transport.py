@@ -44,7 +44,14 @@ from cloud.errors import (
 from cloud.origins import Service, origin_of
 from cloud.tokens import Tokens
 from cloud.waits import Jitter, random_jitter, repeat_seconds, retry_after_seconds
-from cloud.wire import WIRE_ERRORS, aiohttp_wire, never_left, open_client, read_bounded
+from cloud.wire import (
+    WIRE_ERRORS,
+    aiohttp_wire,
+    is_untrusted,
+    never_left,
+    open_client,
+    read_bounded,
+)
 from kernel.approvals import PERMIT_SECONDS
 from kernel.clock import Clock
 from kernel.errors import Bug
@@ -345,6 +352,7 @@ class Transport:
             f"the connection failed ({excerpt_of(told)[:200]})",
             repeat_seconds(progress.failures + 1, self._jitter),
             may_have_happened=call.call_class is not CallClass.READ and not never_left(error),
+            final=is_untrusted(error),
         )
 
     def _unusable(self, call: Call, answer: Answer) -> BadAnswer:

@@ -80,10 +80,19 @@ def never_left(error: BaseException) -> bool:
     httpx-aiohttp names a connection lost in mid-request ConnectTimeout, so the aiohttp error below
     it decides.
     """
-    below = error if isinstance(error, aiohttp.ClientError) else error.__cause__
+    below = _below(error)
     if isinstance(below, aiohttp.ClientError):
         return isinstance(below, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
     return isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+
+
+def is_untrusted(error: BaseException) -> bool:
+    """Tell whether the server's certificate was not trusted: another attempt sees the same one."""
+    return isinstance(_below(error), aiohttp.ClientConnectorCertificateError)
+
+
+def _below(error: BaseException) -> BaseException | None:
+    return error if isinstance(error, aiohttp.ClientError) else error.__cause__
 
 
 async def read_bounded(response: httpx.Response, most: int = ANSWER_BYTES_MAX) -> bytes:
