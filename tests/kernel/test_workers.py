@@ -230,7 +230,7 @@ async def test_a_handler_is_stopped_when_its_claim_ends(database: Database) -> N
 
     clock = SystemClock()
     add(database, now=clock.now())
-    await Workers(database, clock, {"revert": endless}, claim_seconds=0.2).run_due()
+    await Workers(database, clock, {"revert": endless}, claim_seconds=1.0).run_due()
     assert stopped.is_set()
     assert held(database).state == TaskState.QUEUED
 

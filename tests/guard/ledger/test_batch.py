@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -72,13 +71,21 @@ async def turns(count: int) -> None:
         await asyncio.sleep(0)
 
 
-def _be_busy(seconds: float) -> None:
-    """Take the turn as long as it takes under load."""
-    until = time.perf_counter() + seconds
-    while time.perf_counter() < until:
-        pass
+@pytest.fixture
+async def pass_seconds(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Stop the clock of the loop; it goes on by what a test says, however busy the machine is."""
+    loop = asyncio.get_running_loop()
+    now = loop.time()
+
+    def pass_(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(loop, "time", lambda: now)
+    return pass_
 
 
+@pytest.mark.usefixtures("pass_seconds")
 async def test_what_following_turns_of_the_loop_bring_goes_along(writing: Writing) -> None:
     for _ in range(3):
         writing.put()
@@ -94,11 +101,13 @@ async def test_enough_of_them_wait_for_nothing(writing: Writing) -> None:
     assert writing.sizes == [ENOUGH]
 
 
-async def test_a_loop_that_is_never_quiet_keeps_nobody_waiting(writing: Writing) -> None:
+async def test_a_loop_that_is_never_quiet_keeps_nobody_waiting(
+    writing: Writing, pass_seconds: Callable[[float], None]
+) -> None:
     for _ in range(ENOUGH):
         if not writing.batches:
             writing.put()
-            _be_busy(GATHER_SECONDS / 5)
+            pass_seconds(GATHER_SECONDS / 5)
             await turns(1)
     assert QUIET_TURNS < writing.sizes[0] < ENOUGH
 
