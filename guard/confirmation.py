@@ -1,8 +1,9 @@
 """Which allowed decision a committed change confirms, if any.
 
-A confirmed change matches a decision only if record, actor and the after-values of all guarded
-columns are equal and it was allowed. A decision confirms one change: whoever repeats
-an old edit past the synchronous step is judged anew.
+A committed change matches a decision only if it was allowed, record, actor and the after-values of
+all guarded columns are equal, and every column that was altered began with the same value: an edit
+that changed nothing is no pass for a later one that does. A decision confirms one change: whoever
+repeats an old edit past the synchronous step is judged anew.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from guard.columns.change import GuardedChange
-from guard.columns.compare import is_same
+from guard.columns.compare import is_same_change
 from guard.ledger.entry import Recorded
 from guard.ledger.port import ALLOWED, Ledger
 from rules.model.change import Change
@@ -45,7 +46,7 @@ def _allowed(one: Recorded, change: Change, *, actor_id: str | None) -> bool:
     # The same values from somebody else are another change: what was allowed was allowed to one.
     if actor_id is None or stated.get("initiating_user_id") != actor_id:
         return False
-    return is_same(change.table, one.after, change.after)
+    return is_same_change(change.table, (one.before, one.after), (change.before, change.after))
 
 
 def decision_of(recorded: Recorded) -> Decision:

@@ -34,6 +34,21 @@ def is_same(table: str, left: Mapping[str, Value], right: Mapping[str, Value]) -
     return not differing(table, left, right)
 
 
+def is_same_change(
+    table: str,
+    left: tuple[Mapping[str, Value], Mapping[str, Value]],
+    right: tuple[Mapping[str, Value], Mapping[str, Value]],
+) -> bool:
+    """Return whether two changes, each a row before and after, altered the same in the same way.
+
+    They end in the same guarded values, and each column that either altered began with the same.
+    """
+    if not is_same(table, left[1], right[1]):
+        return False
+    altered = {*differing(table, *left), *differing(table, *right)}
+    return all(is_equal(left[0].get(name), right[0].get(name)) for name in altered)
+
+
 def guarded_part(table: str, columns: Mapping[str, Value]) -> dict[str, Value]:
     """Return the guarded columns that are known; a lookup keeps its table beside its id."""
     kept: dict[str, Value] = {}

@@ -4,7 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from guard.columns.compare import differing, is_equal, is_same_change
+from guard.columns.table import MAILBOX, QUEUE, SYSTEMUSER, GuardedTable
 from guard.ports.rows import UserRow
 from kernel.clock import FrozenClock
 from kernel.database import Database
@@ -52,6 +56,38 @@ async def test_any_difference_is_decided_anew(guard: AGuard, difference: dict[st
     guard.receiver.policies.swap(none_allowed())
     answer = await guard.deliver(**({"target": {"username": "anna"}, "mode": 1} | difference))
     assert answer.body["decision"] == "reject"
+
+
+async def test_an_edit_that_changed_nothing_is_no_pass_for_a_later_one(guard: AGuard) -> None:
+    """Approval 1 to 1 passes the synchronous step; approval 2 to 1 then goes past it."""
+    approve = {"emailrouteraccessapproval": choice(1)}
+    approved = MAILBOX_BEFORE | approve
+    harmless = await guard.deliver(approve, before=approved)
+    assert (harmless.status, harmless.body["decision"]) == (200, "allow")
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
+    answer = await guard.deliver(approve, mode=1)
+    assert answer.body["decision"] == "reject"
+    assert guard.receiver.rows.written[0].columns == {"emailrouteraccessapproval": 3}
+    # What it is a pass for is itself.
+    confirmed = await guard.deliver(approve, mode=1, before=approved)
+    shown = guard.database.read_now(lambda c: shown_of(c, confirmed.body["decision_id"]))
+    assert shown["confirms"] == harmless.body["decision_id"]
+
+
+@pytest.mark.parametrize("table", [MAILBOX, SYSTEMUSER, QUEUE])
+@given(data=st.data())
+def test_a_change_is_the_same_only_if_every_altered_column_began_the_same(
+    table: GuardedTable, data: st.DataObject
+) -> None:
+    rows = st.fixed_dictionaries(
+        {name: st.sampled_from(("", "a", "A", "b")) for name in table.flat}
+    )
+    before, other, after = (data.draw(rows) for _ in range(3))
+    altered = differing(table.name, before, after)
+    begins = all(is_equal(before[name], other[name]) for name in altered)
+    ends = set(differing(table.name, other, after)) == set(altered)
+    same = is_same_change(table.name, (before, after), (other, after))
+    assert same == (begins and ends)
 
 
 async def test_a_decision_confirms_only_one_change(guard: AGuard) -> None:
