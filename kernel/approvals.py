@@ -3,6 +3,9 @@
 The key is the mailbox record of Dataverse. Only the guard grants; anyone may withdraw. The epoch
 rises with every change, so that work begun under an older approval fails where it would write:
 `lock` inside the transaction of a page, `permit` right before each attempt to reach the mailbox.
+
+A person's withdrawal stands (law 17): a grant compares itself with it, and only a *renewal* ends
+it, an approval in Dataverse that the guard read there and that was made after it.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Integer, Row, Table, Text, func, select, update
 
 from kernel.database import insert
-from kernel.errors import ApprovalWithdrawn, Bug
+from kernel.errors import ApprovalWithdrawn, Bug, Conflict
 from kernel.tables import Instant, Json, Word, metadata
 from kernel.words import DocumentedWord
 
@@ -61,6 +64,8 @@ approvals = Table(
     Column("cause", Word(WithdrawalCause)),
     Column("epoch", Integer, nullable=False),
     Column("reason", Text, nullable=False),
+    # Who withdrew it, where a person did.
+    Column("withdrawn_by", Text),
     Column("changed_at", Instant, nullable=False),
     Column("until", Instant),
 )
@@ -82,10 +87,30 @@ class Approval:
     reason: str
     changed_at: datetime
     until: datetime | None
+    withdrawn_by: str | None = None
+
+    @property
+    def is_withdrawn_by_person(self) -> bool:
+        """Return whether a person withdrew it, which only a renewal ends."""
+        return self.state == WITHDRAWN and self.cause == WithdrawalCause.PERSON
 
     def is_approved(self, now: datetime) -> bool:
         """Return whether the mailbox may be synced at that moment."""
         return self.state == APPROVED and (self.until is None or now < self.until)
+
+
+class WithdrawalStands(Conflict):
+    """A person withdrew the mailbox, and nothing newer in Dataverse approves it."""
+
+    code = "withdrawal-stands"
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """An approval in Dataverse that the guard read there: who made it, and when by Dataverse."""
+
+    approver_id: str
+    approved_at: datetime
 
 
 def grant(
@@ -99,10 +124,12 @@ def grant(
     evidence: dict[str, Any],
     now: datetime,
     until: datetime | None = None,
+    renewal: Renewal | None = None,
 ) -> int:
     """Hold the mailbox approved on this evidence and return the epoch.
 
     The epoch rises unless the mailbox already was approved for the same address, object and owner.
+    Raises WithdrawalStands when a person withdrew it and `renewal` is not newer than that.
     """
     held = _locked(connection, record_id)
     values = {
@@ -114,6 +141,7 @@ def grant(
         "state": APPROVED,
         "cause": None,
         "reason": "",
+        "withdrawn_by": None,
         "until": until,
     }
     if held is None:
@@ -124,6 +152,8 @@ def grant(
             return 1
         # Another process granted it in the same moment: go on from what it wrote.
         held = _checked_present(_locked(connection, record_id), record_id)
+    if held.is_withdrawn_by_person and (renewal is None or renewal.approved_at <= held.changed_at):
+        raise standing(held)
     identity = (held.address.casefold(), held.object_id, held.owner_id, held.owner_type)
     same = held.is_approved(now) and identity == (
         address.casefold(),
@@ -148,7 +178,12 @@ def withdraw(
     reason: str,
     now: datetime,
 ) -> int | None:
-    """Hold the mailbox withdrawn and return the new epoch; None when it was not approved."""
+    """Hold the mailbox withdrawn and return the new epoch; None when it was not approved.
+
+    What a person withdraws goes by `withdraw_by_person`, with a name.
+    """
+    if cause is WithdrawalCause.PERSON:
+        raise Bug("A person's withdrawal has a name.")
     held = _locked(connection, record_id)
     if held is None or held.state != APPROVED:
         return None
@@ -158,6 +193,43 @@ def withdraw(
         .values(state=WITHDRAWN, cause=cause, epoch=held.epoch + 1, reason=reason, changed_at=now)
     )
     return held.epoch + 1
+
+
+def withdraw_by_person(
+    connection: Connection, *, record_id: str, by: str, reason: str, now: datetime
+) -> bool:
+    """Hold the mailbox withdrawn on the word of a person; return whether it was approved.
+
+    The word is remembered either way: what was not approved may not be granted by older ones.
+    """
+    held = _locked(connection, record_id)
+    if held is None:
+        return False
+    was_approved = held.state == APPROVED
+    connection.execute(
+        update(approvals)
+        .where(approvals.c.record_id == record_id)
+        .values(
+            state=WITHDRAWN,
+            cause=WithdrawalCause.PERSON,
+            epoch=held.epoch + was_approved,
+            reason=reason,
+            withdrawn_by=by,
+            changed_at=now,
+        )
+    )
+    return was_approved
+
+
+def standing(held: Approval) -> WithdrawalStands:
+    """Return the error that tells of a person's withdrawal, with what ends it."""
+    at = held.changed_at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return WithdrawalStands(
+        f"{held.withdrawn_by} withdrew the mailbox at {at}: {held.reason}",
+        hint="Only a newer approval ends that: let a qualified person set its approval in "
+        "Dataverse to Pending, then to Approved.",
+        record_id=held.record_id,
+    )
 
 
 def find(connection: Connection, record_id: str) -> Approval | None:

@@ -112,15 +112,27 @@ def _written(ctx: click.Context, parameter: click.Parameter, text: str) -> str:
 @mailboxes.command(help="Withdraw the approval of a mailbox.")
 @click.argument("record_id", metavar="ID")
 @click.option("--reason", required=True, callback=_written, help="Why; it is recorded.")
+@click.option(
+    "--by",
+    metavar="NAME",
+    help="Who withdraws it; it is recorded. Else asked for, or the name of the account.",
+)
 @click.pass_context
-def withdraw(ctx: click.Context, record_id: str, reason: str) -> int:
+def withdraw(ctx: click.Context, record_id: str, reason: str, by: str | None) -> int:
     """Return when no further access can begin; exit 1 when the mailbox was not approved."""
+    from console.operator import operator_name
     from sync.operate.mailboxes import withdraw as withdraw_mailbox
 
+    name = operator_name(by)
     with open_prepared(settings_of(ctx)) as database:
-        done = asyncio.run(withdraw_mailbox(database, SystemClock(), record_id, reason=reason))
+        done = asyncio.run(
+            withdraw_mailbox(database, SystemClock(), record_id, by=name, reason=reason)
+        )
     if not done:
-        click.echo(f"Mailbox {record_id} was not approved.")
+        click.echo(
+            f"Mailbox {record_id} was not approved. That {name} withdrew it is remembered: only a "
+            "newer approval in Dataverse ends that."
+        )
         return 1
     click.echo(f"Mailbox {record_id} is withdrawn; no further access can begin.")
     return 0

@@ -57,7 +57,7 @@ def scan(
     if applied is not None:
         click.echo(
             f"Granted {len(applied.granted)}, withdrew {len(applied.withdrawn)}, "
-            f"left {len(applied.left)}.",
+            f"kept {len(applied.kept)}, left {len(applied.left)}.",
             err=True,
         )
         for record_id, reason in applied.left.items():

@@ -30,10 +30,11 @@ from guard.ledger.entry import iso
 from guard.ledger.port import ALLOWED
 from guard.ledger.tables import decisions
 from guard.obligations.obligation import Obligation, Payload
+from guard.obligations.renewal import renewal_from
 from guard.obligations.resolve import Resolved, Unresolved, resolve
 from guard.ports.rows import StoredRow
 from kernel import approvals
-from kernel.approvals import WithdrawalCause
+from kernel.approvals import Approval, Renewal, WithdrawalCause, WithdrawalStands
 from kernel.failpoints import failpoint
 from kernel.log import get_logger
 from kernel.tasks import Task
@@ -132,6 +133,11 @@ class Grant(Obligation[GrantPayload]):
         reason = why_not_granted(row, address)
         if reason is not None or not isinstance(address, str):
             return await self._refuse(row, NotGranted(reason or NO_ADDRESS))
+        # (3a) What a person withdrew comes back only by an approval that is newer than that.
+        withdrawn = await self._withdrawn_by_person(row.record_id)
+        renewal = await self._renewal(owed, withdrawn) if withdrawn is not None else None
+        if withdrawn is not None and renewal is None:
+            return await self._refuse(row, NotGranted(_told(approvals.standing(withdrawn))))
         # (4) The address must be that of one Entra object, the owner's own where it is a user's.
         resolved = await resolve(
             row, address, rows=self._means.rows, directory=self._means.directory
@@ -146,8 +152,33 @@ class Grant(Obligation[GrantPayload]):
             return await self._refuse(row, judged)
         # (6) Hold it approved unless anything was decided on the row since (1). What the platform
         # approves by itself is the act of whoever scheduled the test (law 3).
+        if withdrawn is not None and judged.attributed_to is not None:
+            # The platform's own approval is nobody's newer word.
+            return await self._refuse(row, NotGranted(_told(approvals.standing(withdrawn))))
         approver = judged.attributed_to or owed.actor_id
-        return await self._grant(row, resolved, owed, seen, approver=approver)
+        return await self._grant(row, resolved, owed, seen, approver=approver, renewal=renewal)
+
+    async def _withdrawn_by_person(self, record_id: str) -> Approval | None:
+        held = await self._means.database.read(lambda c: approvals.find(c, record_id))
+        return held if held is not None and held.is_withdrawn_by_person else None
+
+    async def _renewal(self, owed: GrantPayload, withdrawn: Approval) -> Renewal | None:
+        """Return the renewal that the row shows on which it was decided, read for this.
+
+        Own identities never approve.
+        """
+        if owed.actor_id == self._means.identity.user_id:
+            return None
+        row = await self._means.rows.row(owed.table, owed.record_id)
+        if row is None:
+            return None
+        return renewal_from(
+            row,
+            withdrawn=withdrawn,
+            before_approval=owed.before_approval,
+            actor_id=owed.actor_id,
+            decided_at=await self._means.database.read(decided_at(owed.decision_id)),
+        )
 
     async def _judge_again(
         self, row: StoredRow, owed: GrantPayload, task: Task
@@ -208,6 +239,7 @@ class Grant(Obligation[GrantPayload]):
         seen: str | None,
         *,
         approver: str | None,
+        renewal: Renewal | None,
     ) -> str | Again:
         now = self._means.recorder.now()
         evidence = {
@@ -235,9 +267,13 @@ class Grant(Obligation[GrantPayload]):
                 owner_type=resolved.owner_type,
                 evidence=evidence,
                 now=now,
+                renewal=renewal,
             )
 
-        epoch = await self._means.database.write(write, failpoint=GRANTED)
+        try:
+            epoch = await self._means.database.write(write, failpoint=GRANTED)
+        except WithdrawalStands as error:
+            return await self._refuse(row, NotGranted(_told(error)))
         if epoch is None:
             return Again("Another change of the row was decided meanwhile.", now)
         log.info("mailbox_approved", record_id=row.record_id, epoch=epoch)
@@ -288,6 +324,22 @@ def record_refusal(
             now=now,
         )
     approvals.withdraw(connection, record_id=row.record_id, cause=cause, reason=reason, now=now)
+
+
+def _told(error: WithdrawalStands) -> str:
+    return f"{error.message.rstrip('.')}. {error.hint}"
+
+
+def decided_at(decision_id: str) -> Callable[[Connection], datetime | None]:
+    """Return a reading of when a decision was made; None for one that is not recorded."""
+
+    def find(connection: Connection) -> datetime | None:
+        found: datetime | None = connection.scalar(
+            select(decisions.c.decided_at).where(decisions.c.id == decision_id)
+        )
+        return found
+
+    return find
 
 
 def newest_decision(record_id: str) -> Callable[[Connection], str | None]:

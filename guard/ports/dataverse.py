@@ -141,7 +141,7 @@ def _held(roles: Sequence[Role]) -> list[HeldRole]:
 
 
 def _select(table: GuardedTable) -> tuple[str, ...]:
-    return (*select_of(table), "modifiedon")
+    return (*select_of(table), "modifiedon", "_modifiedby_value", "_modifiedonbehalfby_value")
 
 
 def stored_row_from(table: GuardedTable, item: Mapping[str, Any]) -> StoredRow:
@@ -162,6 +162,8 @@ def stored_row_from(table: GuardedTable, item: Mapping[str, Any]) -> StoredRow:
         etag=str(item.get("@odata.etag") or "*"),
         columns=columns,
         modified_at=_moment(item.get("modifiedon")),
+        modified_by=_guid(item.get("_modifiedby_value")),
+        on_behalf_by=_guid(item.get("_modifiedonbehalfby_value")),
     )
 
 

@@ -47,13 +47,18 @@ class AddressElsewhere(WriteRefused):
 
 @dataclass(frozen=True, slots=True)
 class StoredRow:
-    """The guarded part of a row as Dataverse holds it now; times are UTC."""
+    """The guarded part of a row as Dataverse holds it now; times are UTC.
+
+    `modified_by` is whose write was the last; `on_behalf_by` who made it as that user, if somebody.
+    """
 
     table: str
     record_id: str
     etag: str
     columns: Mapping[str, Value]
     modified_at: datetime | None = None
+    modified_by: str | None = None
+    on_behalf_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +149,8 @@ class _Held:
     columns: dict[str, Value]
     version: int = 1
     modified_at: datetime | None = None
+    modified_by: str | None = None
+    on_behalf_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +188,8 @@ class MemoryRows:
         record_id: str,
         *,
         modified_at: datetime | None = None,
+        modified_by: str | None = None,
+        on_behalf_by: str | None = None,
         **columns: Value,
     ) -> None:
         """Put columns into a row; `ownerid__id` stands for `ownerid.id`."""
@@ -188,6 +197,7 @@ class MemoryRows:
         held.columns.update({name.replace("__", "."): value for name, value in columns.items()})
         held.version += 1
         held.modified_at = modified_at or held.modified_at
+        held.modified_by, held.on_behalf_by = modified_by, on_behalf_by
 
     def remove(self, table: str, record_id: str) -> None:
         """Delete a row."""
@@ -213,6 +223,8 @@ class MemoryRows:
             f'W/"{held.version}"',
             {**_all_empty(table), **held.columns},
             held.modified_at,
+            held.modified_by,
+            held.on_behalf_by,
         )
 
     async def row(self, table: str, record_id: str) -> StoredRow | None:

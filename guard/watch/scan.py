@@ -1,7 +1,8 @@
 """Every existing address judged by every policy of its table (docs/contract.md, `scan`).
 
 `apply` grants what Dataverse already holds approved and the policies find nothing against, and
-withdraws what they do. Withdrawing more than max(20, 5 %) stops before the first write.
+withdraws what they do. What a person withdrew is left (law 17), and what is approved already keeps
+its evidence. Withdrawing more than max(20, 5 %) stops before the first write.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ from guard.record import DecisionRecorder
 from guard.watch.rejudging import GOOD, objection_to
 from guard.watch.unanswered import UnansweredLimit, ask_each
 from kernel import approvals
-from kernel.approvals import WithdrawalCause
+from kernel.approvals import Approval, WithdrawalCause, WithdrawalStands
 from kernel.brake import Release, brake
 from kernel.database import Database
 from kernel.digest import digest_of
 from kernel.errors import Conflict, GuardError, Unavailable
 from kernel.failpoints import failpoint
 from rules.engine.row import Judgement
+from rules.operators.fields import fold
 
 SCAN_GRANTED = failpoint(
     "guard.scan-granted", "A mailbox that was approved before is held approved."
@@ -86,10 +88,14 @@ class ScannedRow:
 
 @dataclass(slots=True)
 class Applied:
-    """What `apply` did, by mailbox record; `unanswered` is why it stopped looking up, if so."""
+    """What `apply` did, by mailbox record; `unanswered` is why it stopped looking up, if so.
+
+    `kept` are those that were approved already, for the same address, object and owner.
+    """
 
     granted: list[str] = field(default_factory=list)
     withdrawn: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
     left: dict[str, str] = field(default_factory=dict)
     unanswered: str | None = None
 
@@ -224,6 +230,9 @@ class Scanner:
         """Return what is to be done about a mailbox, before anything is written."""
         record_id = one.row.record_id
         seen = await self._database.read(newest_decision(record_id))
+        held = await self._database.read(lambda c: approvals.find(c, record_id))
+        if held is not None and held.is_withdrawn_by_person:
+            return _Plan(one, seen, left=approvals.standing(held).message)
         owner = owners.get(_owner_id(one.row))
         reason = objection_to(one.row, one.address, one.judgement, owner)
         if reason is not None:
@@ -273,10 +282,8 @@ class Scanner:
                 applied.left[plan.record_id] = plan.refused
         elif not self._recorder.enforces:
             applied.left[plan.record_id] = "Observing: nothing is granted."
-        elif await self._grant(plan):
-            applied.granted.append(plan.record_id)
         else:
-            applied.left[plan.record_id] = "A change of the row was decided meanwhile."
+            await self._grant(plan, applied)
 
     async def _refuse(self, row: StoredRow, reason: str) -> bool:
         """Withdraw, and return whether an approval ended.
@@ -297,11 +304,11 @@ class Scanner:
 
         return await self._database.write(write, failpoint=SCAN_WITHDRAWN)
 
-    async def _grant(self, plan: _Plan) -> bool:
-        """Hold a mailbox approved unless a decision was made since it was read."""
+    async def _grant(self, plan: _Plan, applied: Applied) -> None:
+        """Hold a mailbox approved unless it is, or a decision was made since it was read."""
         now, one, resolved = self._recorder.now(), plan.scanned, plan.resolved
         if resolved is None:
-            return False
+            return
         evidence = {
             "pre_existing": True,
             "approved_by": None,
@@ -312,9 +319,12 @@ class Scanner:
             "rules": list(one.judgement.evaluated),
         }
 
-        def write(connection: Connection) -> bool:
+        def write(connection: Connection) -> list[str] | None:
             if newest_decision(plan.record_id)(connection) != plan.seen:
-                return False
+                return None
+            held = approvals.find(connection, plan.record_id)
+            if held is not None and held.is_approved(now) and _is_of(held, one, resolved):
+                return applied.kept
             approvals.grant(
                 connection,
                 record_id=plan.record_id,
@@ -325,9 +335,27 @@ class Scanner:
                 evidence=evidence,
                 now=now,
             )
-            return True
+            return applied.granted
 
-        return await self._database.write(write, failpoint=SCAN_GRANTED)
+        try:
+            done = await self._database.write(write, failpoint=SCAN_GRANTED)
+        except WithdrawalStands as error:
+            applied.left[plan.record_id] = error.message
+            return
+        if done is None:
+            applied.left[plan.record_id] = "A change of the row was decided meanwhile."
+        else:
+            done.append(plan.record_id)
+
+
+def _is_of(held: Approval, one: ScannedRow, resolved: Resolved) -> bool:
+    """Return whether an approval is of the address, object and owner that were found."""
+    return (fold(held.address), held.object_id, held.owner_id, held.owner_type) == (
+        fold(one.address),
+        resolved.person.object_id,
+        resolved.owner.id,
+        resolved.owner_type,
+    )
 
 
 def _owner_id(row: StoredRow) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from kernel import approvals, tasks
-from kernel.approvals import PERMIT_SECONDS, Approval, WithdrawalCause
+from kernel.approvals import PERMIT_SECONDS, Approval
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.tasks import TaskState
@@ -58,6 +58,7 @@ def show_mailbox(connection: Connection, record_id: str, *, now: datetime) -> di
     return {
         **_shown(approval, state, chains, waiting, now=now),
         "evidence": approval.evidence,
+        "changed_at": _text(approval.changed_at),
         "until": _text(approval.until),
         "tasks": [
             {
@@ -120,23 +121,22 @@ async def resume(database: Database, clock: Clock, record_id: str) -> bool:
     return await database.write(write, failpoint=COMMAND)
 
 
-async def withdraw(database: Database, clock: Clock, record_id: str, *, reason: str) -> bool:
-    """Withdraw an approval; returns when no further access can begin, False when there was none.
+async def withdraw(
+    database: Database, clock: Clock, record_id: str, *, by: str, reason: str
+) -> bool:
+    """Withdraw an approval on the word of a person; returns when no further access can begin.
 
-    A permit given before the commit may still be used for a moment; that moment is waited out.
+    Returns whether there was an approval; the word stands either way. A permit given before the
+    commit may still be used for a moment; that moment is waited out.
     """
     now = clock.now()
 
     def write(connection: Connection) -> bool:
         approval = _known(connection, record_id)
-        epoch = approvals.withdraw(
-            connection,
-            record_id=approval.record_id,
-            cause=WithdrawalCause.PERSON,
-            reason=reason,
-            now=now,
+        was_approved = approvals.withdraw_by_person(
+            connection, record_id=approval.record_id, by=by, reason=reason, now=now
         )
-        if epoch is None:
+        if not was_approved:
             return False
         mailboxes.set_state(
             connection, approval.record_id, state=SyncState.WITHDRAWN, reason=reason, now=now
@@ -179,6 +179,7 @@ def _shown(
         "epoch": approval.epoch,
         "state": word,
         "reason": reason,
+        "withdrawn_by": approval.withdrawn_by,
         "fresh_as_of": _text(_fresh_as_of(chains)),
         "next_at": _text(state.next_at if state is not None and is_approved else None),
     }

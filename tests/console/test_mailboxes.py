@@ -135,3 +135,46 @@ def test_resuming_a_withdrawn_mailbox_says_that_it_is_not_approved_all_the_same(
     done = run("mailboxes", "resume", ANNAS)
     assert done.code == 0
     assert "but it is not approved all the same" in done.out
+
+
+def test_who_withdrew_a_mailbox_is_remembered_and_shown(run: Run, approved: Database) -> None:
+    done = run("mailboxes", "withdraw", ANNAS, "--reason", "She left.", "--by", " Ben  Berg ")
+    assert done.code == 0
+    held = approved.read_now(lambda c: approvals.find(c, ANNAS))
+    assert held is not None
+    assert (held.withdrawn_by, held.cause) == ("Ben Berg", "person")
+    shown = json.loads(run("mailboxes", "show", ANNAS, "--output", "json").out)
+    assert (shown["withdrawn_by"], shown["reason"]) == ("Ben Berg", "She left.")
+    assert "withdrawn_by: Ben Berg" in run("mailboxes", "show", ANNAS).out
+
+
+def test_without_a_terminal_the_account_withdraws(
+    run: Run, approved: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "operations")
+    assert run("mailboxes", "withdraw", ANNAS, "--reason", "She left.").code == 0
+    held = approved.read_now(lambda c: approvals.find(c, ANNAS))
+    assert held is not None
+    assert held.withdrawn_by == "operations"
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 201, "a\x1b[31m"])
+def test_a_name_that_says_nothing_withdraws_nothing(
+    run: Run, approved: Database, name: str
+) -> None:
+    done = run("mailboxes", "withdraw", ANNAS, "--reason", "She left.", "--by", name)
+    assert done.code == 2
+    held = approved.read_now(lambda c: approvals.find(c, ANNAS))
+    assert held is not None
+    assert held.state == "approved"
+
+
+def test_the_word_of_a_person_counts_for_a_mailbox_that_was_not_approved(
+    run: Run, approved: Database
+) -> None:
+    run("mailboxes", "withdraw", ANNAS, "--reason", "She left.", "--by", "Ben")
+    done = run("mailboxes", "withdraw", ANNAS, "--reason", "Again.", "--by", "Cleo")
+    assert (done.code, "is remembered" in done.out) == (1, True)
+    held = approved.read_now(lambda c: approvals.find(c, ANNAS))
+    assert held is not None
+    assert (held.withdrawn_by, held.reason, held.epoch) == ("Cleo", "Again.", 2)

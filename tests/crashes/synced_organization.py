@@ -12,7 +12,6 @@ from sqlalchemy import select
 
 from console.wiring.connections import connect_guard, connect_sync
 from kernel import approvals, tasks
-from kernel.approvals import WithdrawalCause
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.failpoints import Crash, failpoint
@@ -132,10 +131,10 @@ class SyncedOrganization:
     def withdraw(self, person: people.Sample) -> None:
         """Withdraw a person's mailbox."""
         self.running.database.write_now(
-            lambda c: approvals.withdraw(
+            lambda c: approvals.withdraw_by_person(
                 c,
                 record_id=person.mailbox_id,
-                cause=WithdrawalCause.PERSON,
+                by="Ben",
                 reason="Withdrawn.",
                 now=self.clock.now(),
             ),

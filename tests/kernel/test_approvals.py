@@ -44,7 +44,7 @@ def grant(database: Database, **changes: Any) -> int:
 def withdraw(database: Database, record_id: str = "m1") -> int | None:
     return database.write_now(
         lambda c: approvals.withdraw(
-            c, record_id=record_id, cause=WithdrawalCause.PERSON, reason="left", now=LATER
+            c, record_id=record_id, cause=WithdrawalCause.CHANGE, reason="left", now=LATER
         ),
         failpoint=STEP,
     )
@@ -109,11 +109,11 @@ def test_withdrawals_are_counted_by_their_cause_and_by_time(database: Database) 
     grant(database)
     assert [count(one) for one in WithdrawalCause] == [0] * len(WithdrawalCause)
     withdraw(database)
-    assert {one for one in WithdrawalCause if count(one)} == {WithdrawalCause.PERSON}
-    assert count(WithdrawalCause.PERSON) == 1
-    assert count(WithdrawalCause.PERSON, LATER + timedelta(seconds=1)) == 0
+    assert {one for one in WithdrawalCause if count(one)} == {WithdrawalCause.CHANGE}
+    assert count(WithdrawalCause.CHANGE) == 1
+    assert count(WithdrawalCause.CHANGE, LATER + timedelta(seconds=1)) == 0
     grant(database)
-    assert count(WithdrawalCause.PERSON) == 0
+    assert count(WithdrawalCause.CHANGE) == 0
 
 
 def test_only_what_was_approved_can_be_withdrawn_once(database: Database) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from kernel import approvals
+from kernel.approvals import Renewal
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.failpoints import failpoint
@@ -90,6 +92,8 @@ def grant(
     object_id: str = ANNA_OBJECT,
     address: str = ANNA,
 ) -> int:
+    """Approve, newer than any withdrawal until now."""
+    renewal = Renewal("an approver", clock.now() + timedelta(seconds=1))
     return database.write_now(
         lambda c: approvals.grant(
             c,
@@ -100,6 +104,7 @@ def grant(
             owner_type="systemuser",
             evidence={},
             now=clock.now(),
+            renewal=renewal,
         ),
         failpoint=TEST,
     )

@@ -98,7 +98,7 @@ class TestPoison:
         world.exchange.deliver(ANNA_OBJECT, a_message())
         world.emails.refused_subjects.add("Order 1")
         await once(world.sync)
-        await withdraw(world.database, world.clock, ANNA_RECORD, reason="to be checked")
+        await withdraw(world.database, world.clock, ANNA_RECORD, by="Ben", reason="to be checked")
         world.emails.refused_subjects.clear()
         world.clock.advance(7200)
         await once(world.sync)
@@ -299,7 +299,7 @@ class TestWithdrawal:
         later = world.clock.now() + timedelta(hours=1)
         world.emails.fail_next("create_email", Throttled("Slow down.", until=later))
         await once(world.sync)
-        await withdraw(world.database, world.clock, ANNA_RECORD, reason="to be checked")
+        await withdraw(world.database, world.clock, ANNA_RECORD, by="Ben", reason="to be checked")
         requests = world.exchange.requests[ANNA_OBJECT]
         world.clock.advance(7200)
 

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from kernel import approvals, tasks
-from kernel.approvals import WithdrawalCause
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.errors import ApprovalWithdrawn, FenceLost
@@ -77,10 +76,10 @@ def race(ours: Database, theirs: Database, lease: Lease, clock: FrozenClock, num
             refused.append(True)
 
     def withdraw(connection: Connection) -> tuple[int | None, int, str | None]:
-        approvals.withdraw(
+        approvals.withdraw_by_person(
             connection,
             record_id=ANNA_RECORD,
-            cause=WithdrawalCause.PERSON,
+            by="Ben",
             reason="a test",
             now=clock.now(),
         )

@@ -14,7 +14,6 @@ from guard.ports.directory import Person
 from guard.ports.rows import UserRow
 from guard.watch import drift
 from kernel import approvals
-from kernel.approvals import WithdrawalCause
 from kernel.brake import Braked
 from kernel.clock import FrozenClock
 from kernel.database import Database
@@ -270,10 +269,10 @@ class TestManyAtOnce:
         def by_a_person(connection: Connection) -> None:
             for one in ids[:30]:
                 # A person's words may well be the watch's own: they are not what is counted.
-                approvals.withdraw(
+                approvals.withdraw_by_person(
                     connection,
                     record_id=one,
-                    cause=WithdrawalCause.PERSON,
+                    by="Ben",
                     reason=f"CHG-30140. {drift.ANEW}",
                     now=clock.now(),
                 )

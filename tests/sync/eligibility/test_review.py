@@ -200,21 +200,21 @@ async def test_a_withdrawn_mailbox_is_never_read_again(world: World) -> None:
     world.exchange.deliver(ANNA_OBJECT, a_message(1))
     world.exchange.deliver(BEN_OBJECT, a_message(2))
 
-    assert await withdraw(world.database, world.clock, ANNA_RECORD, reason="left the company")
+    assert await withdraw(world.database, world.clock, ANNA_RECORD, by="Ben", reason="left us")
     await once(world.sync)
 
     assert world.exchange.requests[ANNA_OBJECT] == requests
     assert world.subjects() == ["Order 2"]
     assert shown(world)["state"] == "withdrawn"
-    assert shown(world)["reason"] == "left the company"
+    assert shown(world)["reason"] == "left us"
     assert shown(world)["approved"] is False
-    assert not await withdraw(world.database, world.clock, ANNA_RECORD, reason="again")
+    assert not await withdraw(world.database, world.clock, ANNA_RECORD, by="Ben", reason="again")
 
 
 async def test_a_new_approval_goes_on_where_the_old_one_ended(world: World) -> None:
     world.approve_anna()
     await once(world.sync)
-    await withdraw(world.database, world.clock, ANNA_RECORD, reason="to be checked")
+    await withdraw(world.database, world.clock, ANNA_RECORD, by="Ben", reason="to be checked")
     world.exchange.deliver(ANNA_OBJECT, a_message())
 
     assert world.approve_anna() == 3

@@ -92,7 +92,7 @@ async def test_what_waited_under_an_earlier_approval_is_not_told_under_the_next(
         "create_email", Throttled("Slow down.", until=world.clock.now() + timedelta(hours=1))
     )
     await once(world.sync)
-    await withdraw(world.database, world.clock, ANNA_RECORD, reason="to be checked")
+    await withdraw(world.database, world.clock, ANNA_RECORD, by="Ben", reason="to be checked")
     world.approve_anna()
 
     await once(world.sync)

@@ -100,7 +100,7 @@ async def test_a_withdrawn_mailbox_is_left_alone_at_once(world: World) -> None:
     world.approve_anna()
     loop = await started(world)
     requests = world.exchange.requests[ANNA_OBJECT]
-    await withdraw(world.database, world.clock, ANNA_RECORD, reason="test")
+    await withdraw(world.database, world.clock, ANNA_RECORD, by="Ben", reason="test")
 
     for _ in range(5):
         world.clock.advance(60)
