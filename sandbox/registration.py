@@ -35,6 +35,32 @@ GUARDED: dict[str, tuple[str, ...]] = {
     ),
     "queue": ("emailaddress", "emailrouteraccessapproval", "ownerid", "statecode"),
 }
+# What the images carry beside them; a change of these alone calls nobody.
+CARRIED: dict[str, tuple[str, ...]] = {
+    "mailbox": (
+        "name",
+        "isserviceaccount",
+        "isemailaddressapprovedbyo365admin",
+        "processanddeleteemails",
+    ),
+    "systemuser": (
+        "fullname",
+        "isemailaddressapprovedbyo365admin",
+        "incomingemaildeliverymethod",
+        "outgoingemaildeliverymethod",
+        "islicensed",
+        "accessmode",
+        "businessunitid",
+    ),
+    "queue": (
+        "name",
+        "isemailaddressapprovedbyo365admin",
+        "incomingemaildeliverymethod",
+        "outgoingemaildeliverymethod",
+        "incomingemailfilteringmethod",
+        "queueviewtype",
+    ),
+}
 _SYNCHRONOUS, _ASYNCHRONOUS = 0, 1
 _HIGHEST_RANK = 2_147_483_647
 
@@ -122,7 +148,7 @@ def _step(
                 "entityalias": "pre",
                 "imagetype": 0,
                 "messagepropertyname": "Target",
-                "attributes": ",".join(columns),
+                "attributes": ",".join((*columns, *CARRIED[table])),
                 "sdkmessageprocessingstepid": Ref("sdkmessageprocessingstep", step_id),
             },
         )

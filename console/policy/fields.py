@@ -59,7 +59,8 @@ def _fields(name: str, entity: Entity, *, prefix: str) -> Iterator[dict[str, Any
             "type": field.kind.value,
             "caseless": field.caseless,
             "personal": field.personal,
-            "looked_up": field.fact or bool(prefix),
+            "arrives": field.arrives.value,
+            "looked_up": field.fact,
             "labels": dict(field.labels),
             "doc": field.doc,
         }
@@ -80,8 +81,9 @@ def _text(found: Sequence[dict[str, Any]]) -> str:
             row["field"],
             row["type"],
             "any case" if row["caseless"] else "",
+            row["arrives"],
             ": ".join(filter(None, (row["doc"], ", ".join(row["labels"])))),
         )
         for row in found
     ]
-    return table(("entity", "field", "type", "compared", "meaning: labels"), rows)
+    return table(("entity", "field", "type", "compared", "arrives", "meaning: labels"), rows)

@@ -46,7 +46,9 @@ _SWITCHES = frozenset({"isdisabled", "statecode"})
 class GuardedTable:
     """One guarded table: how Dataverse names it, its role, and what of it is guarded.
 
-    `columns` maps each guarded column by its logical name to its kind. `address` names the column
+    `columns` maps each guarded column by its logical name to its kind. `context` are columns that
+    images and reads carry beside them, for policies alone: a change of them brings no delivery, and
+    nothing compares, keeps or restores them. `address` names the column
     that holds the address. `sensitive` are the columns, by their flat names, whose rejected change
     makes the approval Rejected: address, approval, owner and identity; `identity` are those of them
     that say which Entra object the row is. `owner_type` is what rows with the role of an owner are
@@ -62,6 +64,7 @@ class GuardedTable:
     role: TableRole
     address: str
     columns: Mapping[str, Kind]
+    context: Mapping[str, Kind]
     sensitive: frozenset[str]
     identity: frozenset[str] = frozenset()
     owner_type: OwnerType | None = None
@@ -75,6 +78,11 @@ class GuardedTable:
         )
         object.__setattr__(self, "flat", flat)
         object.__setattr__(self, "evidence", self.sensitive | _SWITCHES.intersection(flat))
+
+    @property
+    def carried(self) -> Mapping[str, Kind]:
+        """Return the columns that every image and every read of a row carries, with their kinds."""
+        return {**self.columns, **self.context}
 
     @property
     def holds_approval(self) -> bool:
@@ -105,6 +113,14 @@ MAILBOX = GuardedTable(
             "statecode": "choice",
         }
     ),
+    context=MappingProxyType(
+        {
+            "name": "string",
+            "isserviceaccount": "bool",
+            "isemailaddressapprovedbyo365admin": "bool",
+            "processanddeleteemails": "bool",
+        }
+    ),
     sensitive=frozenset(
         {"emailaddress", "emailrouteraccessapproval", "ownerid.id", "regardingobjectid.id"}
     ),
@@ -125,6 +141,17 @@ SYSTEMUSER = GuardedTable(
             "azureactivedirectoryobjectid": "guid",
             "applicationid": "guid",
             "isdisabled": "bool",
+        }
+    ),
+    context=MappingProxyType(
+        {
+            "fullname": "string",
+            "isemailaddressapprovedbyo365admin": "bool",
+            "incomingemaildeliverymethod": "choice",
+            "outgoingemaildeliverymethod": "choice",
+            "islicensed": "bool",
+            "accessmode": "choice",
+            "businessunitid": "lookup",
         }
     ),
     sensitive=frozenset(
@@ -154,6 +181,16 @@ QUEUE = GuardedTable(
             "statecode": "choice",
         }
     ),
+    context=MappingProxyType(
+        {
+            "name": "string",
+            "isemailaddressapprovedbyo365admin": "bool",
+            "incomingemaildeliverymethod": "choice",
+            "outgoingemaildeliverymethod": "choice",
+            "incomingemailfilteringmethod": "choice",
+            "queueviewtype": "choice",
+        }
+    ),
     sensitive=frozenset({"emailaddress", "emailrouteraccessapproval", "ownerid.id"}),
 )
 
@@ -169,8 +206,8 @@ OWNERS: tuple[GuardedTable, ...] = tuple(
 
 
 def select_of(table: GuardedTable) -> tuple[str, ...]:
-    """Return what to `$select` to read a row's key and guarded columns by the Web API."""
+    """Return what to `$select` to read a row's key and what images carry of it by the Web API."""
     return (
         table.key,
-        *(f"_{name}_value" if kind == "lookup" else name for name, kind in table.columns.items()),
+        *(f"_{name}_value" if kind == "lookup" else name for name, kind in table.carried.items()),
     )

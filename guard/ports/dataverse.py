@@ -147,7 +147,7 @@ def _select(table: GuardedTable) -> tuple[str, ...]:
 def stored_row_from(table: GuardedTable, item: Mapping[str, Any]) -> StoredRow:
     """Return the row in a Web API answer; a selected column that is absent is empty."""
     columns: dict[str, Value] = {}
-    for name, kind in table.columns.items():
+    for name, kind in table.carried.items():
         if kind == "lookup":
             wire = f"_{name}_value"
             columns[f"{name}.id"] = _guid(item.get(wire))

@@ -8,7 +8,8 @@ Terms:
 - *ETag*: the version of a row. A write names the one that was read, and is refused by a newer row.
 - *Tag*: a text that travels with a write to every step that it triggers, by which the guard knows
   its own writes again; the reader on the other side is `own_writes`.
-- *Guarded part*: a row that is read has every guarded column of its table; an empty one is None.
+- *Guarded part*: a row that is read has every guarded column of its table, and those that images
+  carry beside them; an empty one is None.
 
 Nothing here is kept from one call to the next: what is returned was read for this call.
 """
@@ -299,9 +300,9 @@ class MemoryRows:
 
 
 def _all_empty(table: str) -> dict[str, Value]:
-    """Return every guarded column empty: a row that is read has them all."""
+    """Return every column empty that a read carries: a row that is read has them all."""
     columns: dict[str, Value] = {}
-    for name, kind in TABLES[table].columns.items():
+    for name, kind in TABLES[table].carried.items():
         if kind == "lookup":
             columns[f"{name}.id"] = columns[f"{name}.type"] = None
         else:

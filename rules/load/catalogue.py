@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from rules.load.keys import Complaints, Keys, mapping_of, read_head
 from rules.model.catalogue import (
     NO_LABELS,
+    OF_ENTITY,
     SHARED_ROOTS,
+    Arrival,
     Catalogue,
     Entity,
     Field,
     Kind,
+    is_looked_up,
     make_entity,
 )
 from rules.model.effects import EFFECT_SETS, RECORDS, EffectSet
@@ -21,8 +25,14 @@ from rules.syntax.nodes import ListNode, MapNode, ScalarNode
 _HEADER: Final = ("apiVersion", "kind")
 
 
-def read_catalogue(root: MapNode, complaints: Complaints) -> Catalogue:
-    """Return the catalogue; every mistake in it becomes a complaint."""
+def read_catalogue(
+    root: MapNode, complaints: Complaints, shipped: Catalogue | None = None
+) -> Catalogue:
+    """Return the catalogue; every mistake in it becomes a complaint.
+
+    What is looked up, and what a delivery carries, does not depend on who describes it: a folder's
+    own catalogue goes by the `shipped` one, without which the catalogue read is that one itself.
+    """
     read_head(Keys(root, complaints, what="catalogue"), "Catalogue")
     entities: dict[str, Entity] = {}
     for name, node in root.entries.items():
@@ -30,18 +40,21 @@ def read_catalogue(root: MapNode, complaints: Complaints) -> Catalogue:
             continue
         body = mapping_of(node, complaints, what="section of the catalogue")
         if body is not None:
-            entities[name] = _entity(name, body, complaints)
+            entities[name] = _entity(name, body, complaints, shipped)
     shared = {root: entities.pop(root) for root in SHARED_ROOTS if root in entities}
     return Catalogue(entities, shared)
 
 
-def _entity(name: str, body: MapNode, complaints: Complaints) -> Entity:
+def _entity(name: str, body: MapNode, complaints: Complaints, shipped: Catalogue | None) -> Entity:
     fields: dict[str, Field] = {}
     aliases: dict[str, str] = {}
     effects = RECORDS
+    arrives = _of_entity(name, body, complaints, shipped)
     for key, node in body.entries.items():
         if key == "effects" and isinstance(node, ListNode):
             effects = _effects(node, complaints)
+            continue
+        if key == "arrives" and isinstance(node, ScalarNode):
             continue
         entry = mapping_of(node, complaints, what="field")
         if entry is None:
@@ -50,7 +63,45 @@ def _entity(name: str, body: MapNode, complaints: Complaints) -> Entity:
             aliases[key] = _alias(key, entry, body, complaints)
         else:
             fields[key] = _field(key, entry, complaints)
-    return make_entity(name, fields, aliases, effects=effects)
+            said = "arrives" in entry.entries
+            settled = _settled(name, fields[key], said, arrives, shipped)
+            fields[key] = replace(fields[key], arrives=settled)
+    return make_entity(name, fields, aliases, effects=effects, arrives=arrives)
+
+
+def _of_entity(
+    name: str, body: MapNode, complaints: Complaints, shipped: Catalogue | None
+) -> Arrival:
+    """Return how the entity arrives whose section this is."""
+    node = body.entries.get("arrives")
+    if isinstance(node, ScalarNode):
+        if node.content in OF_ENTITY:
+            return Arrival(str(node.content))
+        allowed = " or ".join(OF_ENTITY)
+        complaints.add(node, "value-unknown", f"`arrives` of an entity must be {allowed}.")
+    if shipped is None or name in SHARED_ROOTS:
+        return Arrival.DELIVERY
+    known = shipped.entities.get(name)
+    return known.arrives if known is not None else Arrival.NEVER
+
+
+def _settled(
+    entity: str, field: Field, said: bool, around: Arrival, shipped: Catalogue | None
+) -> Arrival:
+    """Return how a field arrives, which its own catalogue may have `said`."""
+    looked_up = is_looked_up(entity, field.name)
+    if shipped is None:
+        if said or not looked_up:
+            return field.arrives if said else around
+        return Arrival.FACT
+    section = shipped.entities.get(entity) or shipped.shared.get(entity)
+    known = section.fields.get(field.name) if section is not None else None
+    if looked_up or field.arrives is Arrival.FACT:
+        # Nothing looks up what only this catalogue knows.
+        return known.arrives if known is not None and known.fact else Arrival.NEVER
+    if said:
+        return field.arrives
+    return known.arrives if known is not None else Arrival.NEVER
 
 
 def _effects(node: ListNode, complaints: Complaints) -> EffectSet:
@@ -95,7 +146,9 @@ def _field(key: str, entry: MapNode, complaints: Complaints) -> Field:
         personal=keys.flag("personal"),
         doc=keys.text("doc"),
         labels=labels or NO_LABELS,
-        fact=keys.flag("fact"),
+        arrives=Arrival(
+            keys.choice("arrives", [one.value for one in Arrival], default=Arrival.DELIVERY.value)
+        ),
     )
     keys.done()
     return field

@@ -7,7 +7,7 @@ from typing import Final
 from rules.load.keys import Complaints, Keys, mapping_of
 from rules.load.operands import LOOSE, read_operand
 from rules.load.scope import Scope
-from rules.model.catalogue import FieldReference, Kind
+from rules.model.catalogue import Arrival, FieldReference, Kind
 from rules.operators.fields import PARTS
 from rules.operators.operator import Operator
 from rules.operators.table import OPERATORS
@@ -184,4 +184,11 @@ def _check(
             hint="Name the field with `new.`.",
         )
         return None
+    if operator.needs_old and reference.field.arrives is Arrival.IMAGE:
+        complaints.add(
+            mark, "change-unnoticed",
+            f"A change of `{scope.said}` alone brings no delivery; it is seen beside another's.",
+            hint="Ask for its value where address or approval changes.",
+            level="warning",
+        )  # fmt: skip
     return read_operand(operator, node, reference, kind, scope)

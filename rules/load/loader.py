@@ -11,6 +11,7 @@ import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -107,6 +108,14 @@ def _read(
             gc.enable()
 
 
+@cache
+def _shipped() -> Catalogue:
+    found: list[Complaint] = []
+    root = read_whole(CATALOGUE_FILE, shipped_catalogue(), found)
+    assert isinstance(root, MapNode), found  # noqa: S101 - a test reads it.
+    return read_catalogue(root, Complaints(CATALOGUE_FILE, found))
+
+
 class _Loading:
     """One loading of one set; the steps of `_load` in their order."""
 
@@ -179,7 +188,8 @@ class _Loading:
         """Read the files in the order in which they refer to each other."""
         # 1. The catalogue: every path and label below is looked up in it.
         for path, root in self.by_kind["Catalogue"][:1]:
-            self.catalogue = read_catalogue(root, Complaints(path, self.found))
+            shipped = None if self.documents[path] == shipped_catalogue() else _shipped()
+            self.catalogue = read_catalogue(root, Complaints(path, self.found), shipped)
         for path, root in self.by_kind["Catalogue"][1:]:
             Complaints(path, self.found).add(
                 root, "name-duplicate", "The folder has two catalogues.", hint="Keep one."

@@ -9,7 +9,7 @@ from typing import Any
 from rules.load.conditions import read_conditions
 from rules.load.keys import NAME, Complaints, Keys, mapping_of, read_version
 from rules.load.scope import NamedList, Scope
-from rules.model.catalogue import Catalogue, FieldReference
+from rules.model.catalogue import Arrival, Catalogue, FieldReference
 from rules.policy.conditions import Condition, Location
 from rules.policy.messages import HOLE, value_words
 from rules.policy.policy import (
@@ -168,6 +168,13 @@ def _match(
     for node in keys.texts("operations"):
         if node.content in OPERATIONS:
             operations.add(str(node.content))
+            if node.content == "delete":
+                complaints.add(
+                    node, "operation-unnoticed",
+                    "No delivery of a delete comes: the policy has no say about it.",
+                    hint="Remove it; an approval ends with its row.",
+                    level="warning",
+                )  # fmt: skip
         else:
             complaints.add(
                 node,
@@ -191,6 +198,12 @@ def _entities(node: Node | None, catalogue: Catalogue, complaints: Complaints) -
         if isinstance(name, str) and name in catalogue.entities:
             if name not in found:
                 found.append(name)
+            if catalogue.entities[name].arrives is Arrival.NEVER:
+                complaints.add(
+                    item, "entity-never-arrives",
+                    f"Nothing is ever decided about `{name}`: no delivery of it comes.",
+                    hint=f"These come: {', '.join(catalogue.arriving())}.",
+                )  # fmt: skip
             continue
         shown = item.text[:80] if isinstance(item, ScalarNode) else "this"
         complaints.add(
@@ -287,6 +300,8 @@ def _hole(path: str, node: Node, scope: Scope) -> str | FieldReference | None:
     else:
         found = scope.catalogue.resolve(scope.table, path)
         if found is not None:
+            if found.field.arrives is Arrival.NEVER:
+                scope.complain_absent(node, path)
             return found
         known = scope.catalogue.spellings(scope.table, like=path)
     scope.complaints.add(

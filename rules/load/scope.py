@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rules.load.keys import Complaints
-from rules.model.catalogue import RECORD_ROOTS, Catalogue, FieldReference
+from rules.model.catalogue import RECORD_ROOTS, Arrival, Catalogue, FieldReference
 from rules.syntax.complaint import FIELDS_LISTED, closest
 from rules.syntax.nodes import Node
 
@@ -39,7 +39,20 @@ class Scope:
         found = self.catalogue.resolve(self.table, path)
         if found is None:
             self._complain_field(node, path)
+        elif found.field.arrives is Arrival.NEVER:
+            self.complain_absent(node, path)
         return found
+
+    def complain_absent(self, node: Node, path: str) -> None:
+        """Complain that nothing ever tells the value of a field."""
+        entity = self.catalogue.entities.get(self.table)
+        if entity is not None and entity.arrives is Arrival.NEVER:
+            return  # Said of the entity, once.
+        self.complaints.add(
+            node, "field-never-arrives",
+            f"`{path[:80]}` is never known: no delivery carries it, and nothing looks it up.",
+            hint="Decide by another field; `mailbox-guard policy fields` says how each arrives.",
+        )  # fmt: skip
 
     def _complain_field(self, node: Node, path: str) -> None:
         on = f" of {self.table}" if path.partition(".")[0] in RECORD_ROOTS else ""

@@ -30,6 +30,22 @@ class Kind(StrEnum):
     LOOKUP = "lookup"
 
 
+class Arrival(StrEnum):
+    """How the value of a field comes to be known when a change is decided.
+
+    A `delivery` carries the column, and its change alone brings one. An `image` carries it beside
+    the change of another column. A `fact` is looked up. What `never` arrives no rule may name.
+    """
+
+    DELIVERY = "delivery"
+    IMAGE = "image"
+    FACT = "fact"
+    NEVER = "never"
+
+
+OF_ENTITY = (Arrival.DELIVERY, Arrival.NEVER)
+"""How a whole entity may arrive."""
+
 NO_LABELS: Mapping[str, int | str] = MappingProxyType({})
 
 # Names that mean the same on every guarded table, for catalogues that do not declare them.
@@ -46,6 +62,7 @@ _LOOKUPS = frozenset(
 
 # These are looked up, never columns of the row, whatever a catalogue says about them.
 _LOOKED_UP = ("owner.", "addressOwner.")
+_LOOKED_UP_ROOTS = ("actor", "facts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +70,8 @@ class Field:
     """One field of the catalogue.
 
     `name` is without a root. `labels` maps the label of a choice to what is stored. `caseless`
-    text is compared without case everywhere. `personal` marks personal data. `fact` is true for
-    what is looked up and not a column of the row.
+    text is compared without case everywhere. `personal` marks personal data. `arrives` says how
+    its value comes to be known, `fact` whether it is looked up and no column of the row.
     """
 
     name: str
@@ -64,6 +81,7 @@ class Field:
     doc: str = ""
     labels: Mapping[str, int | str] = field(default_factory=lambda: NO_LABELS)
     fact: bool = False
+    arrives: Arrival = Arrival.DELIVERY
 
     def label_of(self, stored: object) -> str | None:
         """Return the label of a stored choice; None when it has none."""
@@ -93,20 +111,22 @@ class FieldReference:
     @property
     def is_fact(self) -> bool:
         """Tell whether the value is looked up rather than read from the change."""
-        return self.root in ("actor", "facts") or self.field.fact
+        return self.root in _LOOKED_UP_ROOTS or self.field.fact
 
 
 @dataclass(frozen=True, slots=True)
 class Entity:
     """A table, or a shared root such as actor, with its fields and their aliases.
 
-    `effects` are those that a rule on the entity may have.
+    `effects` are those that a rule on the entity may have. Of an entity that never `arrives`
+    nothing is ever decided.
     """
 
     name: str
     fields: Mapping[str, Field]
     aliases: Mapping[str, str] = field(default_factory=dict)
     effects: EffectSet = RECORDS
+    arrives: Arrival = Arrival.DELIVERY
 
     def find(self, name: str) -> Field | None:
         """Return the field of that name, alias or lookup; None when there is none."""
@@ -121,6 +141,13 @@ class Entity:
         yield from self.fields
         yield from self.aliases
 
+    def known_names(self) -> Iterator[str]:
+        """Yield those names whose value arrives."""
+        for name in self.names():
+            field = self.find(name)
+            if field is not None and field.arrives is not Arrival.NEVER:
+                yield name
+
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
@@ -128,6 +155,12 @@ class Catalogue:
 
     entities: Mapping[str, Entity]
     shared: Mapping[str, Entity]
+
+    def arriving(self) -> Iterator[str]:
+        """Yield every entity on which something may be decided."""
+        for name, entity in self.entities.items():
+            if entity.arrives is not Arrival.NEVER:
+                yield name
 
     def resolve(self, table: str, path: str) -> FieldReference | None:
         """Return what a path means on a table; None when nothing has that name."""
@@ -145,14 +178,15 @@ class Catalogue:
         return FieldReference(root, found.name, found) if found else None
 
     def paths(self, table: str) -> Iterator[str]:
-        """Yield every path that is valid on a table, in its longest form."""
+        """Yield every path that a rule on a table may name, in its longest form."""
         entity = self.entities.get(table)
         if entity is not None:
+            names = list(entity.known_names())
             for root in RECORD_ROOTS:
-                for name in entity.names():
+                for name in names:
                     yield f"{root}.{name}"
         for root, shared in self.shared.items():
-            for name in shared.names():
+            for name in shared.known_names():
                 yield f"{root}.{name}"
 
     def spellings(self, table: str, *, like: str) -> list[str]:
@@ -163,17 +197,23 @@ class Catalogue:
         return known
 
 
+def is_looked_up(entity: str, name: str) -> bool:
+    """Return whether a field is never a column of the row, whatever a catalogue says about it."""
+    return entity in _LOOKED_UP_ROOTS or name.startswith(_LOOKED_UP)
+
+
 def make_entity(
     name: str,
     fields: Mapping[str, Field],
     aliases: Mapping[str, str],
     *,
     effects: EffectSet = RECORDS,
+    arrives: Arrival = Arrival.DELIVERY,
 ) -> Entity:
     """Return an entity: its lookups spread into `.id` and `.type`, its table's aliases added."""
     spread: dict[str, Field] = {}
     for one in fields.values():
-        fact = one.fact or one.name.startswith(_LOOKED_UP)
+        fact = one.fact or one.arrives is Arrival.FACT or is_looked_up(name, one.name)
         if fact != one.fact:
             one = replace(one, fact=True)
         if one.name in _LOOKUPS and one.kind is Kind.STRING:
@@ -182,13 +222,14 @@ def make_entity(
         if one.kind is Kind.LOOKUP:
             for part, doc in (("id", "id"), ("type", "table")):
                 key = f"{one.name}.{part}"
-                spread.setdefault(
-                    key,
-                    Field(key, Kind.STRING, caseless=True, doc=f"{one.doc} ({doc})", fact=one.fact),
-                )
+                part_of = Field(
+                    key, Kind.STRING, caseless=True, doc=f"{one.doc} ({doc})", fact=one.fact,
+                    arrives=one.arrives,
+                )  # fmt: skip
+                spread.setdefault(key, part_of)
     known = {
         alias: target
         for alias, target in _ALIASES.get(name, {}).items()
         if target in spread and alias not in spread
     }
-    return Entity(name, spread, {**known, **aliases}, effects)
+    return Entity(name, spread, {**known, **aliases}, effects, arrives)

@@ -7,11 +7,11 @@ a schema cannot say (references, patterns, limits) is the loader's.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from rules.load.keys import NAME, VERSIONS
-from rules.model.catalogue import RECORD_ROOTS, Catalogue, Entity, Kind
+from rules.model.catalogue import OF_ENTITY, RECORD_ROOTS, Arrival, Catalogue, Entity, Kind
 from rules.model.decision import Outcome
 from rules.model.effects import EFFECT_SETS, EFFECTS, OUTCOMES
 from rules.operators.fields import PARTS
@@ -106,7 +106,7 @@ def _policy(catalogue: Catalogue) -> Schema:
         },
         required=("id", "require", "message"),
     )  # fmt: skip
-    entity = _enum(tuple(catalogue.entities))
+    entity = _enum(_arriving(catalogue))
     match = _object(
         {
             "entity": {"anyOf": [entity, _array(entity, least=1)]},
@@ -221,22 +221,21 @@ def _operator(operator: Operator) -> Schema:
     return {"$ref": f"#/$defs/{operator.takes}", "description": operator.doc}
 
 
+def _arriving(catalogue: Catalogue) -> tuple[str, ...]:
+    return tuple(catalogue.arriving())
+
+
 def _fields(catalogue: Catalogue) -> Schema:
     docs: dict[str, str] = {}
-    for entity in catalogue.entities.values():
-        for name in _names(entity):
+    for table in catalogue.arriving():
+        entity = catalogue.entities[table]
+        for name in entity.known_names():
             for path in (name, *(f"{root}.{name}" for root in RECORD_ROOTS)):
                 docs.setdefault(path, _doc(entity, name))
     for root, shared in catalogue.shared.items():
-        for name in _names(shared):
+        for name in shared.known_names():
             docs[f"{root}.{name}"] = _doc(shared, name)
     return {"enum": list(docs), "markdownEnumDescriptions": list(docs.values())}
-
-
-def _names(entity: Entity) -> Iterator[str]:
-    for name in entity.names():
-        if entity.find(name) is not None:
-            yield name
 
 
 def _doc(entity: Entity, name: str) -> str:
@@ -305,8 +304,8 @@ def _test(catalogue: Catalogue) -> Schema:
     change = _object(
         {
             "operation": _enum(OPERATIONS, "update"),
-            "entity": _enum(tuple(catalogue.entities), "mailbox"),
-            "table": _enum(tuple(catalogue.entities)),
+            "entity": _enum(_arriving(catalogue), "mailbox"),
+            "table": _enum(_arriving(catalogue)),
             "record_id": _TEXT,
             **{key: anything for key in ("old", "new", "actor", "facts", "request", "missing")},
         }
@@ -358,7 +357,11 @@ def _catalogue(catalogue: Catalogue) -> Schema:
             "type": _enum(tuple(kind.value for kind in Kind)),
             "caseless": {**_FLAG, "description": "Compared without case, everywhere."},
             "personal": {**_FLAG, "description": "Personal data, masked in the records."},
-            "fact": {**_FLAG, "description": "Looked up, not a column of the row."},
+            "arrives": _enum(
+                tuple(one.value for one in Arrival),
+                None,
+                "Whether a delivery brings it, carries it in an image, it is looked up, or never.",
+            ),
             "doc": _TEXT,
             "values": labels,
         },
@@ -377,11 +380,16 @@ def _catalogue(catalogue: Catalogue) -> Schema:
             "properties": _version("Catalogue"),
             "additionalProperties": {
                 "type": "object",
-                "properties": {"effects": _effect_sets(entry)},
+                "properties": {"effects": _effect_sets(entry), "arrives": _of_entity(entry)},
                 "additionalProperties": entry,
             },
         },
     )
+
+
+def _of_entity(entry: Schema) -> Schema:
+    words = _enum(tuple(one.value for one in OF_ENTITY), None, "Whether a delivery of it comes.")
+    return {"if": {"type": "string"}, "then": words, "else": entry}
 
 
 def _effect_sets(entry: Schema) -> Schema:

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from rules.load.keys import Complaints, Keys, moment_from
-from rules.model.catalogue import Catalogue, FieldReference, Kind
+from rules.model.catalogue import Arrival, Catalogue, FieldReference, Kind
 from rules.model.change import Change, Facts, Value
 from rules.model.errors import ChangeUnreadable
 from rules.policy.policy import OPERATIONS
@@ -133,6 +133,14 @@ class DocumentReader:
                 known = [name for name in self._catalogue.paths(table) if name.startswith(root)]
                 hint = closest(path, known) or FIELDS_LISTED
                 self._problem(f"`{path}` is not a field", hint, at=path)
+                continue
+            if reference.field.arrives is Arrival.NEVER:
+                # What a test says of it would never be so.
+                self._problem(
+                    f"`{path}` never arrives: it is in no delivery, and nothing looks it up",
+                    "Leave it out.",
+                    at=path,
+                )
                 continue
             yield reference, self._value(reference, value, at=path)
 

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from guard.columns.table import TABLES
+from sandbox import registration
 from tests.docs.pages import blocks, page
 
 TEXT = page("dataverse-setup.md")
@@ -20,6 +21,17 @@ def _columns(table: str) -> list[str]:
 @pytest.mark.parametrize("table", sorted(TABLES))
 def test_the_filter_of_a_step_names_exactly_the_guarded_columns(table: str) -> None:
     assert sorted(_columns(table)) == sorted(TABLES[table].columns)
+
+
+@pytest.mark.parametrize("table", sorted(TABLES))
+def test_an_image_carries_besides_exactly_what_policies_may_ask_for(table: str) -> None:
+    assert sorted(_columns(f"{table} image")) == sorted(TABLES[table].context)
+
+
+@pytest.mark.parametrize("table", sorted(TABLES))
+def test_the_sample_registration_registers_what_the_page_says(table: str) -> None:
+    assert list(registration.GUARDED[table]) == list(TABLES[table].columns)
+    assert list(registration.CARRIED[table]) == list(TABLES[table].context)
 
 
 def test_every_request_body_is_json() -> None:

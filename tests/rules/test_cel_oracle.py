@@ -30,11 +30,11 @@ mailbox:
   name: {type: string}
   emailrouteraccessapproval:
     {type: choice, values: {empty: 0, approved: 1, pending: 2, rejected: 3}}
-  enabledforact: {type: boolean}
-  testemailconfigurationretrycount: {type: number}
-  processemailreceivedafter: {type: datetime}
-  owner.upn: {type: string, caseless: true, fact: true}
-  owner.type: {type: choice, fact: true, values: {user: user, queue: queue, team: team}}
+  enabledforact: {type: boolean, arrives: delivery}
+  testemailconfigurationretrycount: {type: number, arrives: delivery}
+  processemailreceivedafter: {type: datetime, arrives: delivery}
+  owner.upn: {type: string, caseless: true}
+  owner.type: {type: choice, values: {user: user, queue: queue, team: team}}
 actor:
   roles: {type: list, caseless: true}
 """

@@ -40,10 +40,10 @@ mailbox:
   name: {type: string}
   emailrouteraccessapproval: {type: choice, values: {empty: 0, approved: 1, pending: 2}}
   emailserverprofile: {type: lookup}
-  enabledforact: {type: boolean}
-  retries: {type: number}
-  receivedafter: {type: datetime}
-  owner.upn: {type: string, caseless: true, fact: true}
+  enabledforact: {type: boolean, arrives: delivery}
+  retries: {type: number, arrives: delivery}
+  receivedafter: {type: datetime, arrives: delivery}
+  owner.upn: {type: string, caseless: true}
 actor:
   roleTemplates: {type: list, caseless: true}
 """

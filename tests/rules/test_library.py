@@ -11,7 +11,7 @@ from guard.facts.history import HOLDER_FACTS, PAST_FACTS
 from guard.facts.owner import ABOUT_OWNER
 from rules.engine.decide import decide
 from rules.engine.row import Judgement, judge_row
-from rules.model.catalogue import SHARED_ROOTS
+from rules.model.catalogue import SHARED_ROOTS, Arrival
 from rules.model.change import Change, Facts, Value
 from rules.policy.conditions import Condition, references_of
 from rules.policy.policy import Policy
@@ -151,15 +151,28 @@ def _supplied() -> set[str]:
     return {f"facts.{name}" for name in names}
 
 
-@_EACH
-def test_what_nobody_supplies_is_off_and_the_page_says_so(policy: Policy):
-    unsupplied = _names(policy) - _supplied()
-    unsupplied = {name for name in unsupplied if name.startswith("facts.")}
+def test_the_catalogue_says_that_a_fact_arrives_where_something_supplies_it():
+    facts = _SET.catalogue.shared["facts"].fields.values()
+    arriving = {f"facts.{one.name}" for one in facts if one.arrives is not Arrival.NEVER}
 
-    assert (policy.mode == "off") == bool(unsupplied)
-    if unsupplied:
-        assert policy.on_error == "allow"
-        assert [name for name in unsupplied if f"`{name}`" not in _page(policy)] == []
+    assert arriving == _supplied()
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_the_catalogue_says_that_a_column_arrives_where_images_and_reads_carry_it(table):
+    columns = [one for one in _SET.catalogue.entities[table.name].fields.values() if not one.fact]
+    arriving = {how: {_base(one.name) for one in columns if one.arrives is how} for how in Arrival}
+
+    assert arriving[Arrival.DELIVERY] == set(table.columns)
+    assert arriving[Arrival.IMAGE] == set(table.context)
+
+
+def test_no_delivery_comes_of_what_is_no_guarded_table():
+    assert {*_SET.catalogue.arriving()} - {"message"} == set(TABLES)
+
+
+def _base(name: str) -> str:
+    return name.split(".", 1)[0]
 
 
 def test_every_field_of_the_catalogue_says_what_it_is():
@@ -175,16 +188,16 @@ def test_every_field_of_the_catalogue_says_what_it_is():
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
-def test_every_guarded_column_is_in_the_catalogue_and_holds_what_the_guard_reads(table):
+def test_every_column_that_is_carried_holds_what_the_guard_reads(table):
     entity = _SET.catalogue.entities[table.name]
     kinds = {
         "string": "string", "guid": "string", "choice": "choice", "bool": "boolean",
         "lookup": "lookup",
     }  # fmt: skip
 
-    found = {name: entity.fields[name].kind.value for name in table.columns}
+    found = {name: entity.fields[name].kind.value for name in table.carried}
 
-    assert found == {name: kinds[kind] for name, kind in table.columns.items()}
+    assert found == {name: kinds[kind] for name, kind in table.carried.items()}
 
 
 _ANNA = {"id": "u1", "type": "user", "upn": "anna@contoso.com", "objectId": "o1"}

@@ -41,8 +41,9 @@ def test_a_web_api_row_becomes_flat_columns() -> None:
 
 
 @pytest.mark.parametrize("table", list(TABLES))
-def test_what_is_selected_are_the_key_and_the_guarded_columns(table: str) -> None:
+def test_what_is_selected_are_the_key_and_the_columns_that_images_carry(table: str) -> None:
     selected = select_of(TABLES[table])
+    assert len(selected) == 1 + len(TABLES[table].columns) + len(TABLES[table].context)
     assert selected[0] == TABLES[table].key
     assert ("_ownerid_value" in selected) is ("ownerid" in TABLES[table].columns)
     assert "ownerid" not in selected

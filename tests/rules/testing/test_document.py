@@ -28,10 +28,9 @@ def test_columns_and_facts_are_told_apart():
           regardingobjectid: {id: U1, type: systemuser}
           emailserverprofile: P1
           owner: {id: u1, upn: a@b.de, type: user}
-          processemailreceivedafter: 2026-01-31
         new: {<<: *row, approval: approved}
         actor: {id: a9, roles: [x, y]}
-        facts: {addressElsewhere: 3}
+        facts: {addressElsewhere: 3, addressChangedOn: 2026-01-31}
         request: {depth: 2}
         missing: {actor.entraRoles: Entra did not answer}
         now: 2026-08-21T10:00:00Z
@@ -41,7 +40,6 @@ def test_columns_and_facts_are_told_apart():
     assert given.change.after == {
         "emailaddress": "a@b.de", "emailrouteraccessapproval": 1, "regardingobjectid.id": "U1",
         "regardingobjectid.type": "systemuser", "emailserverprofile.id": "P1",
-        "processemailreceivedafter": datetime(2026, 1, 31, tzinfo=UTC),
     }  # fmt: skip
     assert given.change.before["emailrouteraccessapproval"] == 2
     assert given.change.sent == {"emailrouteraccessapproval"}
@@ -49,6 +47,7 @@ def test_columns_and_facts_are_told_apart():
     assert given.facts.values["new.owner.upn"] == given.facts.values["old.owner.upn"] == "a@b.de"
     assert given.facts.values["actor.roles"] == ("x", "y")
     assert given.facts.values["facts.addressElsewhere"] == 3
+    assert given.facts.values["facts.addressChangedOn"] == datetime(2026, 1, 31, tzinfo=UTC)
     assert given.now == datetime(2026, 8, 21, 10, tzinfo=UTC)
     assert given.facts.missing == {"actor.entraRoles": "Entra did not answer"}
 
