@@ -47,6 +47,7 @@ class Values:
 
     `webhook_keys` are those that are accepted; with none nothing is. `deadline_seconds` bounds the
     look-ups of one decision, `reconcile_seconds` is how often the watch goes round.
+    `evidence_max_age_seconds` is how old the look-up of evidence may be.
     `delegated_role_id` is the security role Delegated Mailbox Approver, None when there is none.
     """
 
@@ -54,6 +55,7 @@ class Values:
     enforcement: str = ENFORCE
     deadline_seconds: float = 5.0
     reconcile_seconds: float = 60.0
+    evidence_max_age_seconds: float = 3600.0
     delegated_role_id: str | None = None
 
 
@@ -142,24 +144,39 @@ def assemble_guard(
         read_back=receiver.read_back,
         identity=identity,
     )
-    patient_judge = _judge(
-        sources, ledger, policies, identity, clock, values, deadline_seconds=PATIENT_SECONDS
-    )
     return Guard(
         receiver=receiver,
         means=means,
         workers=Workers(database, clock, handlers(means)),
         reconciler=Reconciler(database, rows, ledger, judge, recorder, metrics),
-        drift=DriftWatch(
-            database,
-            rows,
-            directory,
-            patient_judge,
-            clock,
-            metrics,
-            round_seconds=values.reconcile_seconds,
-        ),
+        drift=assemble_drift(sources, ledger, policies, identity, clock, database, metrics, values),
         scanner=Scanner(database, rows, directory, judge, recorder, identity),
+    )
+
+
+def assemble_drift(
+    sources: Sources,
+    ledger: Ledger,
+    policies: ActivePolicies,
+    identity: OwnIdentity,
+    clock: Clock,
+    database: Database,
+    metrics: GuardMetrics,
+    values: Values,
+) -> DriftWatch:
+    """Return the watch on evidence alone: a process that only syncs needs no more of the guard."""
+    patient_judge = _judge(
+        sources, ledger, policies, identity, clock, values, deadline_seconds=PATIENT_SECONDS
+    )
+    return DriftWatch(
+        database,
+        sources.rows,
+        sources.directory,
+        patient_judge,
+        clock,
+        metrics,
+        round_seconds=values.reconcile_seconds,
+        evidence_max_age_seconds=values.evidence_max_age_seconds,
     )
 
 

@@ -6,18 +6,23 @@ rises with every change, so that work begun under an older approval fails where 
 
 A person's withdrawal stands (law 17): a grant compares itself with it, and only a *renewal* ends
 it, an approval in Dataverse that the guard read there and that was made after it.
+
+An approval *rests*, and gives no permit, while a brake has stopped something about its row
+(`kernel.stops`), and once its evidence is older than allowed, until that was looked up again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Column, Connection, Integer, Row, Table, Text, func, select, update
 
+from kernel import stops
 from kernel.database import insert
-from kernel.errors import ApprovalWithdrawn, Bug, Conflict
+from kernel.errors import ApprovalRests, ApprovalWithdrawn, Bug, Conflict
 from kernel.tables import Instant, Json, Word, metadata
 from kernel.words import DocumentedWord
 
@@ -37,6 +42,7 @@ class WithdrawalCause(DocumentedWord):
     ROW_GONE = "row-gone", "Its row is no longer in Dataverse."
     EVIDENCE = "evidence", "The watch found that its evidence, or the policies, no longer hold."
     SCAN = "scan", "A scan found that the policies do not allow it."
+    RELEASED = "released", "A person let a brake go on that had kept it from being withdrawn."
     UNBACKED = (
         "unbacked",
         "The sync read in Dataverse that it no longer holds the mailbox approved.",
@@ -47,6 +53,8 @@ class WithdrawalCause(DocumentedWord):
 APPROVED = ApprovalState.APPROVED
 WITHDRAWN = ApprovalState.WITHDRAWN
 
+# A clock that was set back must not make evidence young; so much may two clocks differ.
+CLOCKS_DIFFER = timedelta(minutes=5)
 # How long a permit may be used after it was given. Whoever withdraws waits this long after the
 # commit before saying that no further access can begin.
 PERMIT_SECONDS = 1.0
@@ -68,12 +76,16 @@ approvals = Table(
     Column("withdrawn_by", Text),
     Column("changed_at", Instant, nullable=False),
     Column("until", Instant),
+    Column("looked_up_at", Instant, nullable=False),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """What is held of one mailbox record: approved or withdrawn, on which evidence, since when."""
+    """What is held of one mailbox record: approved or withdrawn, on which evidence, since when.
+
+    `looked_up_at` is when everything that it rests on was last looked up and found to hold.
+    """
 
     record_id: str
     address: str
@@ -87,12 +99,18 @@ class Approval:
     reason: str
     changed_at: datetime
     until: datetime | None
+    looked_up_at: datetime
     withdrawn_by: str | None = None
 
     @property
     def is_withdrawn_by_person(self) -> bool:
         """Return whether a person withdrew it, which only a renewal ends."""
         return self.state == WITHDRAWN and self.cause == WithdrawalCause.PERSON
+
+    def evidence_age(self, now: datetime) -> timedelta:
+        """Return how old the evidence is; a moment that is still to come is no age at all."""
+        age = now - self.looked_up_at
+        return timedelta.max if age < -CLOCKS_DIFFER else max(age, timedelta())
 
     def is_approved(self, now: datetime) -> bool:
         """Return whether the mailbox may be synced at that moment."""
@@ -143,6 +161,7 @@ def grant(
         "reason": "",
         "withdrawn_by": None,
         "until": until,
+        "looked_up_at": now,
     }
     if held is None:
         statement = insert(connection, approvals).values(
@@ -232,6 +251,24 @@ def standing(held: Approval) -> WithdrawalStands:
     )
 
 
+def confirm(connection: Connection, looked_up: Iterable[Approval], *, now: datetime) -> None:
+    """Remember that everything these rest on was looked up just now, and holds.
+
+    One that was granted or withdrawn meanwhile stays as it is.
+    """
+    for one in looked_up:
+        connection.execute(
+            update(approvals)
+            .where(
+                approvals.c.record_id == one.record_id,
+                approvals.c.epoch == one.epoch,
+                approvals.c.evidence == one.evidence,
+                approvals.c.state == APPROVED,
+            )
+            .values(looked_up_at=now)
+        )
+
+
 def find(connection: Connection, record_id: str) -> Approval | None:
     """Return what is held of that record, if anything ever was."""
     row = connection.execute(select(approvals).where(approvals.c.record_id == record_id)).first()
@@ -277,17 +314,42 @@ def count_withdrawn(connection: Connection, *, cause: WithdrawalCause, since: da
 def lock(connection: Connection, record_id: str, *, epoch: int, now: datetime) -> Approval:
     """Return the approval and keep any withdrawal waiting until this transaction ends.
 
-    Raises ApprovalWithdrawn when the mailbox is not approved under that epoch.
+    Raises ApprovalWithdrawn when the mailbox is not approved under that epoch, and ApprovalRests
+    when a brake has stopped something about it.
     """
-    return _checked(_locked(connection, record_id), record_id, epoch=epoch, now=now)
+    held = _checked(_locked(connection, record_id), record_id, epoch=epoch, now=now)
+    _check_rest(connection, record_id)
+    return held
 
 
-def permit(connection: Connection, record_id: str, *, epoch: int, now: datetime) -> None:
+def permit(
+    connection: Connection,
+    record_id: str,
+    *,
+    epoch: int,
+    now: datetime,
+    evidence_max_age: timedelta,
+) -> None:
     """Allow one attempt to reach the mailbox, to begin within PERMIT_SECONDS.
 
-    Raises ApprovalWithdrawn when the mailbox is not approved under that epoch.
+    Raises ApprovalWithdrawn when the mailbox is not approved under that epoch, and ApprovalRests
+    when its evidence is older than that, or a brake has stopped something about it.
     """
-    _checked(find(connection, record_id), record_id, epoch=epoch, now=now)
+    held = _checked(find(connection, record_id), record_id, epoch=epoch, now=now)
+    if held.evidence_age(now) > evidence_max_age:
+        raise ApprovalRests(
+            f"The mailbox rests: what its approval rests on was last looked up at "
+            f"{held.looked_up_at.isoformat(timespec='seconds')}, longer ago than allowed.",
+            hint="Check that Entra and Dataverse answer; it goes on once they have.",
+            record_id=record_id,
+        )
+    _check_rest(connection, record_id)
+
+
+def _check_rest(connection: Connection, record_id: str) -> None:
+    reason = stops.reason_to_rest(connection, record_id)
+    if reason is not None:
+        raise ApprovalRests(reason, hint="See `mailbox-guard brakes list`.", record_id=record_id)
 
 
 def _checked_present(held: Approval | None, record_id: str) -> Approval:

@@ -31,9 +31,10 @@ class Release(DocumentedWord):
     YES_WITHDRAW = "scan --apply --yes-withdraw N", "An operator's, for up to N withdrawals."
     RESUME = "mailboxes resume ID", "An operator's, for that mailbox."
     RETRY = "decisions retry ID", "An operator's, for the obligations of that decision."
-    SUBSIDES = (
-        "when it is no longer too many",
-        "Nobody's: it counts anew each time, and a person mends what is counted.",
+    GO_ON = (
+        "brakes release NAME",
+        "An operator's, for everything that the brake has stopped by now; until then the "
+        "approvals of all that it concerns rest.",
     )
 
 

@@ -9,6 +9,7 @@
     │   ├── FenceLost       the shard has another holder, transient
     │   └── ApprovalWithdrawn
     ├── Unavailable         503, exit 2, transient: try again later
+    │   └── ApprovalRests   no permit until evidence was looked up, or a brake let go
     └── Bug                 500, exit 3: our own fault
 
 Rooms add subclasses with a `code` of their own. A refusal by a policy is a value, not an error.
@@ -97,6 +98,12 @@ class Unavailable(GuardError):
     http_status = 503
     exit_code = 2
     transient = True
+
+
+class ApprovalRests(Unavailable):
+    """The mailbox is approved, but nothing may reach it for now; whoever sees this stops."""
+
+    code = "approval-rests"
 
 
 class Bug(GuardError):

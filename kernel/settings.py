@@ -165,6 +165,12 @@ class Settings:
     approval_max_age_seconds: float = _setting(
         900.0, "How old Dataverse's word on an approval may be before a pass.", unit="seconds"
     )
+    evidence_max_age_seconds: float = _setting(
+        3600.0,
+        "How old the look-up of what an approval rests on may be; older, the mailbox rests until "
+        "it was looked up again.",
+        unit="seconds",
+    )
     reconcile_seconds: float = _setting(
         60.0, "How often guarded columns are compared with the last known good.", unit="seconds"
     )

@@ -45,9 +45,7 @@ async def _once(settings: Settings) -> dict[str, Any]:
     clock = SystemClock()
     policies = PolicyFolder.of(settings, clock)
     with open_prepared(settings) as database:
-        async with sync_alone(
-            settings, database, clock, role=ONCE, policies=lambda: policies.current
-        ) as opened:
+        async with sync_alone(settings, database, clock, role=ONCE, policies=policies) as opened:
             report = await once(opened)
     return report.to_json()
 
@@ -67,9 +65,7 @@ async def _loop(settings: Settings) -> None:
     with exclusive(sqlite_file(settings), "loop"), open_prepared(settings) as database:
         stop = asyncio.Event()
         stop_on_signals(stop)
-        async with sync_alone(
-            settings, database, clock, role=LOOP, policies=lambda: policies.current
-        ) as opened:
+        async with sync_alone(settings, database, clock, role=LOOP, policies=policies) as opened:
             readiness, watch = Readiness(database), AsyncioRunner(clock)
             runner, loop = AsyncioRunner(clock, may_call=readiness.is_ready), Loop(opened)
             watch.every(POLICIES_SECONDS, policies.refresh, name="policy folder")

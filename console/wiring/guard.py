@@ -13,13 +13,22 @@ from console.wiring.organization import (
     remember_organization,
 )
 from guard.active_policies import ActivePolicies
-from guard.assembly import Guard, Sources, Values, assemble_guard, assemble_receiver
+from guard.assembly import (
+    Guard,
+    Sources,
+    Values,
+    assemble_drift,
+    assemble_guard,
+    assemble_receiver,
+)
 from guard.identity import OwnIdentity
 from guard.ledger.port import Ledger, MemoryLedger
 from guard.ledger.stored import StoredLedger
 from guard.ports.dataverse import DataverseRows
 from guard.ports.directory import GraphDirectory, MemoryDirectory
+from guard.ports.metrics import CountingMetrics
 from guard.ports.rows import MemoryRows, Myself, Rows
+from guard.watch.drift import DriftWatch
 from guard.webhook import Readiness, Webhook
 from kernel.clock import Clock
 from kernel.database import Database
@@ -103,13 +112,7 @@ def open_guard(
     need one err, and nothing is ever granted.
     """
     deadline = settings.decision_deadline_seconds
-    values = Values(
-        webhook_keys=[key.reveal() for key in settings.webhook_keys],
-        enforcement=settings.enforcement,
-        deadline_seconds=deadline,
-        reconcile_seconds=settings.reconcile_seconds,
-        delegated_role_id=settings.delegated_approver_role_id.lower() or None,
-    )
+    values = values_of(settings)
     ledger: Ledger = (
         MemoryLedger(keep=False) if settings.unsafe_without_store else StoredLedger(database, clock)
     )
@@ -125,6 +128,39 @@ def open_guard(
         database=database,
         rows=sources.rows,
         parts=assemble_guard(receiver, sources, database, policies, clock, metrics, values),
+    )
+
+
+def open_evidence(
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    *,
+    policies: ActivePolicies,
+    connections: Connections,
+) -> DriftWatch:
+    """Return what looks up evidence in a process that has no guard."""
+    return assemble_drift(
+        _sources(connections),
+        StoredLedger(database, clock),
+        policies,
+        OwnIdentity(organization_id=known_organization(settings, database)),
+        clock,
+        database,
+        CountingMetrics(),
+        values_of(settings),
+    )
+
+
+def values_of(settings: Settings) -> Values:
+    """Return what the settings say about a guard."""
+    return Values(
+        webhook_keys=[key.reveal() for key in settings.webhook_keys],
+        enforcement=settings.enforcement,
+        deadline_seconds=settings.decision_deadline_seconds,
+        reconcile_seconds=settings.reconcile_seconds,
+        evidence_max_age_seconds=settings.evidence_max_age_seconds,
+        delegated_role_id=settings.delegated_approver_role_id.lower() or None,
     )
 
 

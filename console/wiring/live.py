@@ -181,7 +181,8 @@ class Live:
                 self._database,
                 self._clock,
                 role=LOOP,
-                policies=lambda: self._policies.current,
+                policies=self._policies,
+                evidence=self._guard.parts.drift,
                 guard=self._connections,
                 mailboxes=self._mailboxes,
             )

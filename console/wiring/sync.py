@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import UUID
 
+from console.policy_folder import PolicyFolder
 from console.wiring.connections import Connections, connect_guard, connect_mailboxes
+from console.wiring.guard import open_evidence
 from console.wiring.organization import (
     agreed_organization,
     known_organization,
@@ -17,8 +19,8 @@ from kernel.database import Database
 from kernel.failpoints import failpoints_from
 from kernel.settings import Settings
 from sync.eligibility.dataverse import DataverseMailboxRows
+from sync.eligibility.evidence import Evidence
 from sync.engine.holder import new_holder
-from sync.engine.judging import CurrentPolicies
 from sync.engine.workload import Clients
 from sync.meter import Meter
 from sync.registry import open_workloads
@@ -32,7 +34,7 @@ async def sync_alone(
     clock: Clock,
     *,
     role: str,
-    policies: CurrentPolicies,
+    policies: PolicyFolder,
 ) -> AsyncIterator[Assembly]:
     """Yield the sync of a process that has no guard, and close its connections at the end.
 
@@ -51,6 +53,9 @@ async def sync_alone(
             clock,
             role=role,
             policies=policies,
+            evidence=open_evidence(
+                settings, database, clock, policies=policies.holder, connections=guard
+            ),
             guard=guard,
             mailboxes=mailboxes,
         )
@@ -62,7 +67,8 @@ async def open_sync(
     clock: Clock,
     *,
     role: str,
-    policies: CurrentPolicies,
+    policies: PolicyFolder,
+    evidence: Evidence,
     guard: Connections,
     mailboxes: Connections,
 ) -> Assembly:
@@ -70,7 +76,7 @@ async def open_sync(
 
     `role` is `sync.engine.holder.LOOP` or `ONCE`: what the process holds its shards for. Mailboxes
     are read as `mailboxes`, all else as `guard`. `policies` gives the set that judges what they
-    hold.
+    hold, `evidence` is where what approvals rest on is looked up again.
 
     Raises OrganizationDiffers, CloudError when Dataverse cannot be asked.
     """
@@ -86,8 +92,10 @@ async def open_sync(
         clock,
         workloads=open_workloads(clients),
         mailbox_rows=DataverseMailboxRows(guard.dataverse, meter),
-        policies=policies,
+        policies=lambda: policies.current,
+        evidence=evidence,
         holder=new_holder(role),
         meter=meter,
         approval_max_age_seconds=settings.approval_max_age_seconds,
+        evidence_max_age_seconds=settings.evidence_max_age_seconds,
     )

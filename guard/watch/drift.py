@@ -7,14 +7,15 @@ now do not allow its rows. That an account is disabled proves nothing by itself.
 More than max(20, 5 %) within a day need a person (law 8): what waits to be withdrawn counts with
 what was. The withdrawals are counted in the database, so that neither a restart nor another process
 begins anew; a mailbox that was approved again no longer counts. Where a look at all takes several
-rounds, many in one of them wait for a second look: by then the others have been counted.
+rounds, many in one of them wait for a second look: by then the others have been counted. Whatever
+waits rests meanwhile. What holds is confirmed, so that its evidence is young again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -27,7 +28,7 @@ from guard.ports.directory import Directory, Person
 from guard.ports.metrics import GuardMetrics
 from guard.ports.rows import Rows
 from guard.watch.rejudging import NotJudged, Rejudging
-from kernel import approvals
+from kernel import approvals, stops
 from kernel.approvals import Approval, WithdrawalCause
 from kernel.brake import Braked, Release, brake
 from kernel.clock import Clock
@@ -38,6 +39,7 @@ from kernel.log import get_logger
 from rules.operators.fields import fold
 
 DRIFTED = failpoint("guard.drifted", "An approval whose evidence no longer holds is withdrawn.")
+CONFIRMED = failpoint("guard.confirmed", "Approvals whose evidence holds are confirmed.")
 
 AT_ONCE = 20
 # A round looks at so many, and the next one goes on from there: a large fleet takes several.
@@ -49,10 +51,12 @@ WITHDRAWALS = brake(
     counts="approvals whose evidence no longer holds: what waits, and what was withdrawn for that",
     total="approved mailboxes",
     window=timedelta(hours=24),
-    release=Release.YES_WITHDRAW,
+    release=Release.GO_ON,
 )
 ANEW = "Approve the address anew if it is right."
 MOST_NAMED = 20
+# Evidence that is confirmed anew is written down before it is half as old as allowed.
+CONFIRM_SHARE = 1 / 3
 log = get_logger("guard")
 
 
@@ -71,10 +75,19 @@ class DriftRound:
 
 @dataclass(frozen=True, slots=True)
 class _Drifted:
-    """Why the evidence of an approval no longer holds, and in which pass that was found."""
+    """An approval whose evidence no longer holds, why, and in which pass that was found."""
 
+    approval: Approval
     reason: str
     since: int
+
+
+@dataclass(slots=True)
+class _Looked:
+    """What was found of some approvals: which hold, and which drifted."""
+
+    good: list[Approval] = field(default_factory=list)
+    drifted: list[Approval] = field(default_factory=list)
 
 
 class DriftWatch:
@@ -93,6 +106,7 @@ class DriftWatch:
         metrics: GuardMetrics,
         *,
         round_seconds: float = 60.0,
+        evidence_max_age_seconds: float = 3600.0,
     ) -> None:
         self._database = database
         self._rows = rows
@@ -103,6 +117,8 @@ class DriftWatch:
         self._most = max(AT_ONCE, round(MOST_A_SECOND * round_seconds))
         self._after = ""
         self._pass = 0
+        self._max_age = timedelta(seconds=evidence_max_age_seconds)
+        self._concluding = asyncio.Lock()
         self._drifted: dict[str, _Drifted] = {}
 
     async def run(self) -> DriftRound:
@@ -118,20 +134,26 @@ class DriftWatch:
         self._rejudging.keep(known)
         # (2) Look at the next of them, a page at a time, until nothing answers any more.
         chosen = self._next(held)
-        total, found = DriftRound(), list[Approval]()
+        total, looked = DriftRound(), _Looked()
         for start in range(0, len(chosen), AT_ONCE):
             page = chosen[start : start + AT_ONCE]
-            if not await self._look_at(page, found, total):
+            if not await self._look_at(page, looked, total):
                 break
         if total.unjudged:
             log.warning("approvals_not_judged", approvals=total.unjudged)
-        # (3) Stop before the first withdrawal when it would be too many within a day.
-        if await self._pulls_brake(len(held), total, now):
-            return total
-        # (4) Withdraw, each only if it is still held on the evidence that was looked at.
-        for one in self._due(found):
-            await self._withdraw(one, self._drifted.pop(one.record_id).reason, total)
+        # (3) Confirm what holds, withdraw what doesn't, and let rest what waits for that.
+        oldest = self._max_age * CONFIRM_SHARE
+        due = [one for one in looked.good if one.evidence_age(now) > oldest]
+        await self._confirm(due, now)
+        await self._conclude(looked, total, now, known)
         return total
+
+    async def look_up(self, approval: Approval) -> None:
+        """Do as a round does about one approval, for whoever is about to use it."""
+        now, looked, total = self._clock.now(), _Looked(), DriftRound()
+        await self._look_at([approval], looked, total)
+        await self._confirm(looked.good, now)
+        await self._conclude(looked, total, now, None)
 
     def _next(self, held: Sequence[Approval]) -> list[Approval]:
         """Return the approvals of this round; after the last of all, a pass begins anew."""
@@ -142,10 +164,8 @@ class DriftWatch:
         self._after = chosen[-1].record_id if len(chosen) < len(ahead) else ""
         return chosen
 
-    async def _look_at(
-        self, page: Sequence[Approval], found: list[Approval], total: DriftRound
-    ) -> bool:
-        """Add to `found` what drifted; return whether there is a point in asking on."""
+    async def _look_at(self, page: Sequence[Approval], looked: _Looked, total: DriftRound) -> bool:
+        """Add to `looked` what was found; return whether there is a point in asking on."""
         answers = await asyncio.gather(*map(self._answer, page))
         silent = 0
         for one, answer in zip(page, answers, strict=True):
@@ -154,14 +174,18 @@ class DriftWatch:
                 silent += answer.transient
                 continue
             if isinstance(answer, NotJudged):
+                # Its evidence holds; only the policies had no answer.
                 total.unjudged += 1
+                looked.good.append(one)
                 continue
             total.looked_at += 1
             before = self._drifted.pop(one.record_id, None)
             if answer is not None:
                 since = before.since if before is not None else self._pass
-                self._drifted[one.record_id] = _Drifted(answer, since)
-                found.append(one)
+                self._drifted[one.record_id] = _Drifted(one, answer, since)
+                looked.drifted.append(one)
+            else:
+                looked.good.append(one)
         if silent < len(page):
             return True
         log.warning("drift_not_looked_at", error=str(answers[-1]))
@@ -212,20 +236,76 @@ class DriftWatch:
             return None
         return f"The Entra user {_name(approval)} is no longer the owner's own object."
 
-    def _due(self, found: list[Approval]) -> list[Approval]:
-        """Return what may be withdrawn now: many wait until a pass has counted all that drifted."""
-        if len(found) <= FEW or not self._after:
-            return found
-        return [one for one in found if self._drifted[one.record_id].since < self._pass]
+    async def _confirm(self, good: Sequence[Approval], now: datetime) -> None:
+        if good:
+            await self._database.write(
+                lambda c: approvals.confirm(c, good, now=now), failpoint=CONFIRMED
+            )
 
-    async def _pulls_brake(self, held: int, total: DriftRound, now: datetime) -> bool:
+    async def _conclude(
+        self, looked: _Looked, total: DriftRound, now: datetime, known: set[str] | None
+    ) -> None:
+        """Withdraw what may be withdrawn, and let rest what may not yet.
+
+        `known` are all approved mailboxes; None where they were not read.
+        """
+        async with self._concluding:
+            stopped = await self._database.read(lambda c: stops.list_of(c, WITHDRAWALS.name, ""))
+            released = {one.subject for one in stopped if one.released_at is not None}
+            # (1) Stop before the first withdrawal when it would be too many within a day.
+            is_braked = await self._pulls_brake(total, released, now)
+            due = [] if is_braked else self._due(looked.drifted)
+            due += [one for one in self._drifted if one in released and one not in due]
+            # (2) Withdraw, each only if it is still held on the evidence that was looked at.
+            for record_id in due:
+                drifted = self._drifted.pop(record_id, None)
+                if drifted is not None:
+                    await self._withdraw(drifted, total, is_released=record_id in released)
+            # (3) What waits rests; what was withdrawn, or holds after all, rests no longer.
+            ended = {*due, *(one.record_id for one in looked.good)} - self._drifted.keys()
+            if known is not None:
+                ended |= {one.subject for one in stopped} - known
+            await self._let_rest(stopped, ended, now)
+
+    async def _let_rest(
+        self, stopped: Sequence[stops.Stop], ended: Collection[str], now: datetime
+    ) -> None:
+        resting = {one.subject for one in stopped}
+        new = [
+            stops.Stopped(record_id, record_id, one.reason)
+            for record_id, one in self._drifted.items()
+            if record_id not in resting
+        ]
+        over = sorted(resting.intersection(ended))
+        if not new and not over:
+            return
+
+        def write(connection: Connection) -> None:
+            stops.add(connection, WITHDRAWALS.name, "", new, now=now)
+            stops.end(connection, WITHDRAWALS.name, "", over)
+
+        await self._database.write(write, failpoint=stops.STOPPED)
+
+    def _due(self, found: Sequence[Approval]) -> list[str]:
+        """Return what may be withdrawn now: many wait until a pass has counted all that drifted."""
+        ids = [one.record_id for one in found]
+        if len(ids) <= FEW or not self._after:
+            return ids
+        return [one for one in ids if self._drifted[one].since < self._pass]
+
+    async def _pulls_brake(
+        self, total: DriftRound, released: Collection[str], now: datetime
+    ) -> bool:
         """Count together what drifted and waits, and what was withdrawn for that within a day."""
-        drifted = len(self._drifted)
+        drifted = len(self._drifted.keys() - set(released))
         if not drifted:
             return False
         since = now - (WITHDRAWALS.window or timedelta())
-        withdrawn = await self._database.read(
-            lambda c: approvals.count_withdrawn(c, cause=WithdrawalCause.EVIDENCE, since=since)
+        held, withdrawn = await self._database.read(
+            lambda c: (
+                len(approvals.list_approved(c, now=now)),
+                approvals.count_withdrawn(c, cause=WithdrawalCause.EVIDENCE, since=since),
+            )
         )
         braked = WITHDRAWALS.check(drifted + withdrawn, held)
         if braked is None:
@@ -241,10 +321,11 @@ class DriftWatch:
         self._metrics.watched("brake")
         return True
 
-    async def _withdraw(self, approval: Approval, reason: str, total: DriftRound) -> None:
+    async def _withdraw(self, drifted: _Drifted, total: DriftRound, *, is_released: bool) -> None:
         """Withdraw what is still held on the evidence that was looked at."""
-        now = self._clock.now()
-        reason = f"{reason} {ANEW}"
+        now, approval = self._clock.now(), drifted.approval
+        reason = f"{drifted.reason} {ANEW}"
+        cause = WithdrawalCause.RELEASED if is_released else WithdrawalCause.EVIDENCE
 
         def write(connection: Connection) -> int | None:
             held = approvals.find(connection, approval.record_id)
@@ -253,7 +334,7 @@ class DriftWatch:
             return approvals.withdraw(
                 connection,
                 record_id=approval.record_id,
-                cause=WithdrawalCause.EVIDENCE,
+                cause=cause,
                 reason=reason,
                 now=now,
             )

@@ -44,13 +44,13 @@ REFUSED_BRAKE = brake(
     "guard.refused",
     counts="rows of one table that changed past the guard and are refused in one reconciliation",
     total="rows of the table",
-    release=Release.SUBSIDES,
+    release=Release.GO_ON,
 )
 GONE_BRAKE = brake(
     "guard.gone",
     counts="rows of one table that one reconciliation finds gone",
     total="rows of the table that are left",
-    release=Release.SUBSIDES,
+    release=Release.GO_ON,
 )
 COMMITTED_WITHIN = timedelta(minutes=15)
 log = get_logger("guard")

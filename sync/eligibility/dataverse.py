@@ -23,6 +23,8 @@ _MAILBOX_SELECT = (
     "outgoingemaildeliverymethod",
     "actdeliverymethod",
     "_emailserverprofile_value",
+    "_regardingobjectid_value",
+    "_ownerid_value",
 )
 
 
@@ -84,6 +86,7 @@ def _mailbox_from(row: Mapping[str, Any]) -> MailboxRow:
         outgoing_delivery=_number(row.get("outgoingemaildeliverymethod")),
         act_delivery=_number(row.get("actdeliverymethod")),
         profile_id=_text(row.get("_emailserverprofile_value")),
+        owner_id=_text(row.get("_regardingobjectid_value")) or _text(row.get("_ownerid_value")),
     )
 
 

@@ -50,7 +50,8 @@ class Eligibility:
 def doubt_about(approval: Approval, row: MailboxRow | None) -> str | None:
     """Return why Dataverse no longer backs an approval, or None while it does.
 
-    A state column that did not come counts as active; an approval that did not come is none.
+    A state column that did not come counts as active; an approval that did not come is none, and
+    neither is an owner.
     """
     if row is None:
         return "Dataverse holds no such mailbox."
@@ -60,6 +61,8 @@ def doubt_about(approval: Approval, row: MailboxRow | None) -> str | None:
         return "The mailbox is inactive in Dataverse."
     if (row.address or "").strip().casefold() != approval.address.strip().casefold():
         return "The mailbox has another address in Dataverse than the one that was approved."
+    if (row.owner_id or "").casefold() != approval.owner_id.casefold():
+        return "The mailbox has another owner in Dataverse than the one it was approved for."
     return None
 
 

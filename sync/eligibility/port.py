@@ -4,6 +4,7 @@ Terms:
 - *mailbox row*: the row of the mailbox table that an approval is about, by its `mailboxid`;
 - *approval*: what Dataverse itself says (`emailrouteraccessapproval`), beside which the guard's
   approval stands in our own database; a mailbox is synced only while both hold;
+- *owner*: the user or queue that the row regards, else the user or team that owns it;
 - *delivery column*: who syncs a direction or workload of the mailbox, by a choice whose numbers
   differ from column to column;
 - *server profile*: the row that lets Microsoft's server-side synchronization reach mailboxes; while
@@ -38,6 +39,7 @@ class MailboxRow:
     outgoing_delivery: int | None = None
     act_delivery: int | None = None
     profile_id: str | None = None
+    owner_id: str | None = None
 
     def names_server_side_sync(self, delivery: DeliveryMethod) -> bool:
         """Return whether that delivery column names Microsoft's service."""

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from kernel import tasks
+from kernel.errors import ApprovalRests
 from kernel.shards import shard_of
 from kernel.tables import microseconds
 from kernel.tasks import TaskCause, TaskSubject
@@ -95,6 +96,6 @@ def subject_of(object_id: str, item_id: str) -> str:
     return f"{object_id}/{item_id}"
 
 
-def resting(error: NotOurs) -> Again:
-    """Return how a task waits whose mailbox is paused, or another engine's, for now."""
+def resting(error: NotOurs | ApprovalRests) -> Again:
+    """Return how a task waits whose mailbox rests, or is another engine's, for now."""
     return Again(error.message, cause=TaskCause.RESTING, error_code=error.code)

@@ -1,12 +1,13 @@
 """Permits: asked right before every attempt to reach a mailbox, retries included.
 
-A permit needs an approval under the epoch the work began with, the shard's fence, no pause, and an
-eligibility that is not too old. Each permit that is given is one request to Exchange.
+A permit needs an approval under the epoch the work began with that does not rest, the shard's
+fence, no pause, and an eligibility that is not too old. Each permit that is given is one request to
+Exchange.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import timedelta
 
 from sqlalchemy import Connection, bindparam, select
 
@@ -38,17 +39,19 @@ class Permits:
         leases: Leases,
         review: EligibilityReview,
         meter: Meter,
+        evidence_max_age: timedelta,
     ) -> None:
         self._database = database
         self._clock = clock
         self._leases = leases
         self._review = review
         self._meter = meter
+        self._evidence_max_age = evidence_max_age
 
     def of(self, record_id: str, *, epoch: int, delivery: DeliveryMethod) -> Permit:
         """Return the permit for a part of a mailbox, to be asked before each attempt.
 
-        Asking raises ApprovalWithdrawn, FenceLost, NotOurs or EligibilityUnknown.
+        Asking raises ApprovalWithdrawn, ApprovalRests, FenceLost, NotOurs or EligibilityUnknown.
         """
 
         async def permit() -> None:
@@ -69,13 +72,16 @@ class Permits:
             )
         lease = self._leases.of(record_id)
         now = self._clock.now()
-        await self._database.read(lambda c: _check(c, record_id, epoch=epoch, lease=lease, now=now))
+        max_age = self._evidence_max_age
+
+        def read(connection: Connection) -> None:
+            approvals.permit(connection, record_id, epoch=epoch, now=now, evidence_max_age=max_age)
+            _check(connection, record_id, lease=lease)
+
+        await self._database.read(read)
 
 
-def _check(
-    connection: Connection, record_id: str, *, epoch: int, lease: Lease, now: datetime
-) -> None:
-    approvals.permit(connection, record_id, epoch=epoch, now=now)
+def _check(connection: Connection, record_id: str, *, lease: Lease) -> None:
     # Only read here: `check_fence` would lock the row, which a reading connection may not.
     fence = connection.scalar(_FENCE, {"number": lease.shard})
     if fence != lease.fence:

@@ -12,6 +12,7 @@ from typing import Any
 from kernel.brake import Release, brake
 from kernel.clock import Clock
 from kernel.database import Database
+from kernel.errors import ApprovalRests
 from kernel.tasks import Task, TaskCause
 from kernel.workers import Done, NeedsPerson, TaskOutcome
 from sync.engine import outcome as outcomes
@@ -64,7 +65,7 @@ class Verifying:
             return Done("nothing to verify")
         try:
             found = await workload.folder_of(target.object_id, target.item_id, permit=permit)
-        except NotOurs as error:
+        except (NotOurs, ApprovalRests) as error:
             return resting(error)
         if found is not None:
             read = Read(self._clock.now(), f"{workload.noun} place")

@@ -17,9 +17,10 @@ from sqlalchemy import Connection
 from cloud.errors import Throttled
 from kernel.clock import Clock
 from kernel.database import Database
-from kernel.errors import ApprovalWithdrawn, FenceLost, GuardError
+from kernel.errors import ApprovalRests, ApprovalWithdrawn, FenceLost, GuardError
 from kernel.log import get_logger
 from sync.eligibility.eligibility import Eligibility
+from sync.eligibility.evidence import EvidenceAge
 from sync.eligibility.review import EligibilityReview
 from sync.engine.freshness import Freshness
 from sync.engine.leases import Leases
@@ -91,6 +92,7 @@ class Visits:
         workloads: Sequence[Workload[Any]],
         stream_pass: StreamPass,
         review: EligibilityReview,
+        evidence: EvidenceAge,
         leases: Leases,
         freshness: Freshness,
         meter: Meter,
@@ -100,6 +102,7 @@ class Visits:
         self._workloads = workloads
         self._stream_pass = stream_pass
         self._review = review
+        self._evidence = evidence
         self._leases = leases
         self._freshness = freshness
         self._meter = meter
@@ -199,7 +202,10 @@ class Visits:
 
     async def _eligibility_of(self, record_id: str) -> Eligibility:
         await self._review.refresh(self._leases.shards)
-        return self._review.of(record_id)
+        found = self._review.of(record_id)
+        if found.is_eligible:
+            await self._evidence.renew(found.approval)
+        return found
 
     async def _attempt(self, record_id: str, step: Awaitable[T]) -> T | _Failure:
         """Return what a step gave, or what its error makes of the visit."""
@@ -209,6 +215,10 @@ class Visits:
             # The next review writes the state; here we only stop.
             log.info("visit_stopped", record_id=record_id, reason=error.message)
             return _Failure(_Ended(Visit(record_id)), stops_all=True)
+        except ApprovalRests as error:
+            log.warning("visit_rests", record_id=record_id, reason=error.message)
+            visit = Visit(record_id, problem=error.message)
+            return _Failure(_Ended(visit, (SyncState.RESTING, error.message)), stops_all=True)
         except FenceLost as error:
             self._leases.lose(int(error.context.get("shard", -1)))
             return _Failure(_Ended(Visit(record_id, problem=error.message)), stops_all=True)

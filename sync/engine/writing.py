@@ -10,6 +10,7 @@ from typing import Any
 from cloud.errors import RequestRejected, WebhookRejected
 from kernel.clock import Clock
 from kernel.database import Database
+from kernel.errors import ApprovalRests
 from kernel.log import get_logger
 from kernel.tasks import Task, TaskCause
 from kernel.workers import Again, Done, TaskOutcome
@@ -78,7 +79,7 @@ class Writing:
         target = Target.from_payload(task.payload)
         try:
             return await self._create(workload, target)
-        except NotOurs as error:
+        except (NotOurs, ApprovalRests) as error:
             return resting(error)
         except WebhookRejected as error:
             # Whoever stopped the row may be down for a moment, but not for ever.

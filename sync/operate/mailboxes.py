@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from kernel import approvals, tasks
+from kernel import approvals, stops, tasks
 from kernel.approvals import PERMIT_SECONDS, Approval
 from kernel.clock import Clock
 from kernel.database import Database
@@ -32,12 +32,16 @@ def list_mailboxes(connection: Connection, *, now: datetime) -> list[dict[str, A
     for one in streams.list_all(connection):
         chains[one.record_id, one.object_id].append(one)
     found = backlog.list_all(connection, now=now)
+    resting = {
+        one.record_id: stops.told(one.brake, one.reason) for one in stops.list_all(connection)
+    }
     return [
         _shown(
             held,
             states.get(held.record_id),
             chains.get((held.record_id, held.object_id), []),
             found.get(held.record_id),
+            resting.get(held.record_id),
             now=now,
         )
         for held in approvals.list_all(connection)
@@ -53,12 +57,14 @@ def show_mailbox(connection: Connection, record_id: str, *, now: datetime) -> di
     chains = streams.list_for(connection, approval.record_id, approval.object_id)
     state = mailboxes.find(connection, approval.record_id)
     waiting = backlog.list_all(connection, approval.record_id, now=now).get(approval.record_id)
+    resting = stops.reason_to_rest(connection, approval.record_id)
     mine = [one for one in tasks.list_for(connection, approval.record_id) if one.kind in KINDS]
     open_tasks = [one for one in mine if one.state in (*tasks.OPEN_STATES, TaskState.NEEDS_PERSON)]
     return {
-        **_shown(approval, state, chains, waiting, now=now),
+        **_shown(approval, state, chains, waiting, resting, now=now),
         "evidence": approval.evidence,
         "changed_at": _text(approval.changed_at),
+        "looked_up_at": _text(approval.looked_up_at),
         "until": _text(approval.until),
         "tasks": [
             {
@@ -164,11 +170,14 @@ def _shown(
     state: MailboxState | None,
     chains: Sequence[Stream],
     waiting: BacklogState | None,
+    resting: str | None,
     *,
     now: datetime,
 ) -> dict[str, Any]:
     is_approved = approval.is_approved(now)
     word, reason = _state(approval, state, chains, waiting, now=now)
+    if resting is not None and word not in (SyncState.WITHDRAWN, SyncState.PAUSED, SyncState.BRAKE):
+        word, reason = SyncState.RESTING, resting
     return {
         "id": approval.record_id,
         "address": approval.address,

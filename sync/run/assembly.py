@@ -10,6 +10,7 @@ from typing import Any
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.workers import Handler, Workers
+from sync.eligibility.evidence import Evidence, EvidenceAge
 from sync.eligibility.port import MailboxRows
 from sync.eligibility.review import EligibilityReview
 from sync.engine.freshness import Freshness
@@ -59,12 +60,15 @@ def assemble(
     mailbox_rows: MailboxRows,
     holder: str,
     meter: Meter,
+    evidence: Evidence,
     policies: CurrentPolicies | None = None,
     approval_max_age_seconds: float = 900.0,
+    evidence_max_age_seconds: float = 3600.0,
 ) -> Assembly:
     """Put the sync of these workloads together.
 
-    `policies` gives the policy set that judges items; without it each workload judges alone.
+    `evidence` is where what approvals rest on is looked up again. `policies` gives the policy set
+    that judges items; without it each workload judges alone.
     """
     create_kinds = tuple(task_kind(one.name, IntentKind.CREATE) for one in workloads)
     verify_kinds = tuple(task_kind(one.name, IntentKind.VERIFY) for one in workloads)
@@ -76,7 +80,10 @@ def assemble(
         deliveries=frozenset(one.delivery for one in workloads),
         max_age_seconds=approval_max_age_seconds,
     )
-    permits = Permits(database, clock, leases=leases, review=review, meter=meter)
+    ages = EvidenceAge(database, clock, evidence, max_age_seconds=evidence_max_age_seconds)
+    permits = Permits(
+        database, clock, leases=leases, review=review, meter=meter, evidence_max_age=ages.max_age
+    )
     content_policies = ContentPolicies(clock, policies)
     writing = Writing(
         database,
@@ -110,6 +117,7 @@ def assemble(
         workloads=workloads,
         stream_pass=stream_pass,
         review=review,
+        evidence=ages,
         leases=leases,
         freshness=freshness,
         meter=meter,

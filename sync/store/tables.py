@@ -33,6 +33,11 @@ class SyncState(DocumentedWord):
         "failing",
         "The last visit, or the writing of a mail, went wrong; the reason says how.",
     )
+    RESTING = (
+        "resting",
+        "It is approved, but not reached for now: what the approval rests on must be looked up "
+        "again, or a brake has stopped something about it.",
+    )
     BRAKE = "brake", "Too many at once: a person must look."
 
 

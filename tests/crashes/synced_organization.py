@@ -21,6 +21,7 @@ from kernel.tasks import OPEN_STATES, TaskState
 from sandbox import people
 from sandbox.server import Sandbox
 from sync.eligibility.dataverse import DataverseMailboxRows
+from sync.eligibility.evidence import MemoryEvidence
 from sync.engine.holder import new_holder
 from sync.mail.emails.dataverse import DataverseEmailRows
 from sync.mail.exchange.graph import GraphExchange
@@ -60,6 +61,7 @@ class SyncProcess:
             mailbox_rows=DataverseMailboxRows(guard.dataverse, meter),
             holder=new_holder(),
             meter=meter,
+            evidence=MemoryEvidence(self.database, clock),
         )
 
     async def end(self) -> None:

@@ -6,16 +6,18 @@ import itertools
 import threading
 import time
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from sqlalchemy import Column, Connection, Integer, Table, func, select
 
-from kernel import approvals
+from kernel import approvals, stops
 from kernel.approvals import ApprovalState, WithdrawalCause
 from kernel.database import Database, insert
-from kernel.errors import ApprovalWithdrawn
+from kernel.errors import ApprovalRests, ApprovalWithdrawn
 from kernel.failpoints import failpoint
+from kernel.stops import Stopped
 from kernel.tables import metadata
 from tests.conftest import NOON
 
@@ -66,6 +68,7 @@ def test_a_first_grant_has_epoch_one_and_keeps_its_evidence(database: Database) 
         reason="",
         changed_at=NOON,
         until=LATER,
+        looked_up_at=NOON,
     )
 
 
@@ -134,7 +137,7 @@ def test_an_approval_ends_by_itself_and_a_new_grant_is_a_new_epoch(database: Dat
     assert database.read_now(lambda c: approvals.list_approved(c, now=NOON))
     assert database.read_now(lambda c: approvals.list_approved(c, now=LATER)) == []
     with pytest.raises(ApprovalWithdrawn):
-        database.read_now(lambda c: approvals.permit(c, "m1", epoch=1, now=LATER))
+        database.read_now(lambda c: permit(c, "m1", epoch=1, now=LATER))
     assert grant(database, now=LATER) == 2
 
 
@@ -148,7 +151,76 @@ def test_lists_are_in_the_order_of_ids(database: Database) -> None:
     assert [held.record_id for held in approved] == ["m1", "m3"]
 
 
-@pytest.mark.parametrize("check", [approvals.lock, approvals.permit])
+HOUR = timedelta(hours=1)
+permit = partial(approvals.permit, evidence_max_age=HOUR)
+
+
+class TestRest:
+    """An approval that rests is approved all the same, and gives no permit."""
+
+    def allow(self, database: Database, now: datetime) -> None:
+        database.read_now(lambda c: permit(c, "m1", epoch=1, now=now))
+
+    def test_old_evidence_gives_no_permit_until_it_was_looked_up_again(
+        self, database: Database
+    ) -> None:
+        grant(database)
+        self.allow(database, NOON + HOUR)
+        later = NOON + HOUR + timedelta(seconds=1)
+        with pytest.raises(ApprovalRests, match="longer ago than allowed"):
+            self.allow(database, later)
+        held = found(database)
+        assert held.is_approved(later)
+        database.write_now(lambda c: approvals.confirm(c, [held], now=later), failpoint=STEP)
+        self.allow(database, later)
+        assert found(database).changed_at == NOON
+
+    def test_a_clock_that_was_set_back_makes_no_evidence_young(self, database: Database) -> None:
+        grant(database)
+        self.allow(database, NOON - timedelta(minutes=4))
+        with pytest.raises(ApprovalRests):
+            self.allow(database, NOON - timedelta(hours=3))
+
+    @pytest.mark.parametrize(
+        "meanwhile", [{"evidence": {"decision": "d2"}}, {"address": "a2@contoso.com"}]
+    )
+    def test_what_was_granted_anew_meanwhile_is_not_confirmed(
+        self, database: Database, meanwhile: dict[str, Any]
+    ) -> None:
+        grant(database)
+        held = found(database)
+        grant(database, **meanwhile)
+        database.write_now(lambda c: approvals.confirm(c, [held], now=LATER), failpoint=STEP)
+        assert found(database).looked_up_at == NOON
+
+    @pytest.mark.parametrize("check", [approvals.lock, permit])
+    def test_what_a_brake_stopped_lets_nothing_pass_until_that_has_ended(
+        self, database: Database, check: Any
+    ) -> None:
+        grant(database)
+        stopped = [Stopped("s1", "m1", "It changed past the guard.")]
+
+        def ask() -> None:
+            database.write_now(lambda c: check(c, "m1", epoch=1, now=NOON), failpoint=STEP)
+
+        database.write_now(
+            lambda c: stops.add(c, "test.brake", "", stopped, now=NOON), failpoint=STEP
+        )
+        with pytest.raises(ApprovalRests, match=r"brake test\.brake is pulled"):
+            ask()
+        # Neither a new grant nor a release ends the rest: what was stopped must have been done.
+        grant(database, evidence={"decision": "d2"})
+        let_go = database.write_now(
+            lambda c: stops.release(c, "test.brake", now=LATER), failpoint=STEP
+        )
+        assert [(one.subject, one.record_id) for one in let_go] == [("s1", "m1")]
+        with pytest.raises(ApprovalRests):
+            ask()
+        database.write_now(lambda c: stops.end(c, "test.brake", "", ["s1"]), failpoint=STEP)
+        ask()
+
+
+@pytest.mark.parametrize("check", [approvals.lock, permit])
 class TestEveryCheck:
     def test_passes_under_the_epoch_of_the_grant(self, database: Database, check: Any) -> None:
         grant(database)

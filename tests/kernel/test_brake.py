@@ -52,7 +52,7 @@ class TestADeclaredBrake:
                 "tests.two",
                 counts="things",
                 total="all",
-                release=Release.SUBSIDES,
+                release=Release.GO_ON,
                 window=timedelta(seconds=seconds),
             )
 

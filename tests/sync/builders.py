@@ -12,6 +12,7 @@ from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.failpoints import failpoint
 from rules.engine.policy_set import PolicySet
+from sync.eligibility.evidence import MemoryEvidence
 from sync.eligibility.memory import MemoryMailboxRows
 from sync.eligibility.port import MailboxRow
 from sync.engine.holder import LOOP, new_holder
@@ -81,6 +82,7 @@ def a_mailbox_row(record_id: str = ANNA_RECORD, **changes: Any) -> MailboxRow:
         "state": 0,
         "incoming_delivery": 0,
         "profile_id": None,
+        "owner_id": ANNA_USER,
     }
     return MailboxRow(**(values | changes))
 
@@ -118,6 +120,7 @@ class World:
         self.clock = clock
         self.meter = Meter()
         self.exchange = MemoryExchange(page_size=page_size)
+        self.evidence = MemoryEvidence(database, clock)
         self.emails = MemoryEmailRows(meter=self.meter)
         self.mailbox_rows = MemoryMailboxRows(meter=self.meter)
         self.mailbox_rows.put(a_mailbox_row(ANNA_RECORD))
@@ -142,6 +145,7 @@ class World:
             mailbox_rows=self.mailbox_rows,
             holder=new_holder(LOOP),
             meter=self.meter,
+            evidence=self.evidence,
             policies=policies,
         )
 

@@ -23,6 +23,7 @@ from kernel.database import Database
 from sandbox import people
 from sandbox.server import Sandbox
 from sync.eligibility.dataverse import DataverseMailboxRows
+from sync.eligibility.evidence import MemoryEvidence
 from sync.engine.holder import new_holder
 from sync.engine.workload import Clients
 from sync.meter import Meter
@@ -96,6 +97,7 @@ async def tenant(tmp_path: Path) -> AsyncIterator[Tenant]:
             mailbox_rows=DataverseMailboxRows(rows, meter),
             holder=new_holder(),
             meter=meter,
+            evidence=MemoryEvidence(database, clock),
         )
         yield Tenant(sandbox, database, sync)
         await transport.aclose()

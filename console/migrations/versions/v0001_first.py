@@ -109,6 +109,7 @@ def upgrade() -> None:
         sa.Column("withdrawn_by", sa.Text(), nullable=True),
         sa.Column("changed_at", sa.BigInteger(), nullable=False),
         sa.Column("until", sa.BigInteger(), nullable=True),
+        sa.Column("looked_up_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("record_id", name=op.f("pk_kernel_approvals")),
     )
     op.create_table(
@@ -129,6 +130,20 @@ def upgrade() -> None:
         sa.Column("leased_until", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("shard", name=op.f("pk_kernel_shards")),
     )
+    op.create_table(
+        "kernel_stops",
+        sa.Column("brake", sa.Text(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("record_id", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("released_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint(
+            "brake", "scope", "subject", "record_id", name=op.f("pk_kernel_stops")
+        ),
+    )
+    op.create_index("ix_kernel_stops_record", "kernel_stops", ["record_id"], unique=False)
     op.create_table(
         "kernel_tasks",
         sa.Column(

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from guard.ports.directory import Person
 from guard.ports.rows import UserRow
 from guard.watch import drift
-from kernel import approvals
+from kernel import approvals, stops
 from kernel.brake import Braked
 from kernel.clock import FrozenClock
 from kernel.database import Database
@@ -280,3 +280,68 @@ class TestManyAtOnce:
         guard.database.write_now(by_a_person, failpoint=drift.DRIFTED)
         self.lose(guard, ids[30:31])
         assert (await guard.drift.run()).withdrawn == 1
+
+    def resting(self, guard: AGuard) -> set[str]:
+        found = guard.database.read_now(stops.list_all)
+        return {one.record_id for one in found}
+
+    async def test_what_a_brake_keeps_from_being_withdrawn_rests_until_a_person_lets_it_go(
+        self, guard: AGuard, ids: list[str]
+    ) -> None:
+        self.lose(guard, ids[:22])
+        await guard.drift.run()
+        assert self.resting(guard) == set(ids[:22])
+        # One that holds again rests no longer; the others do, whoever looks at them.
+        guard.receiver.directory.people[ids[0]] = Person(ids[0], f"{ids[0]}@contoso.com")
+        self.lose(guard, ids[22:23])
+        another = slowly(guard)
+        for _ in range(5):
+            await another.run()
+        assert self.resting(guard) == set(ids[1:23])
+        assert self.ended(guard, ids) == 0
+
+        def let_go(connection: Connection) -> None:
+            stops.release(connection, "guard.evidence", now=guard.receiver.clock.now())
+
+        guard.database.write_now(let_go, failpoint=stops.RELEASED)
+        # What was let go on counts no more: what comes later is counted anew.
+        self.lose(guard, ids[23:26])
+        assert (await guard.drift.run()).withdrawn == 22 + 3
+        assert self.ended(guard, ids) == 22 + 3
+        assert self.resting(guard) == set()
+
+    async def test_what_waits_for_a_second_look_rests_meanwhile(
+        self, guard: AGuard, ids: list[str]
+    ) -> None:
+        slow = slowly(guard)
+        self.lose(guard, ids[:15])
+        assert (await slow.run()).withdrawn == 0
+        assert self.resting(guard) == set(ids[:15])
+        for _ in range(4):
+            await slow.run()
+        assert self.ended(guard, ids) == 15
+        assert self.resting(guard) == set()
+
+
+async def test_evidence_that_holds_is_confirmed_before_it_is_half_as_old_as_allowed(
+    guard: AGuard, clock: FrozenClock
+) -> None:
+    granted = guard.approval()
+    clock.advance(19 * 60)
+    await guard.drift.run()
+    assert guard.approval() == granted
+    clock.advance(2 * 60)
+    await guard.drift.run()
+    held = guard.approval()
+    assert held is not None
+    assert granted is not None
+    assert held.looked_up_at == clock.now()
+    assert held.epoch == granted.epoch
+
+
+async def test_what_nobody_answers_is_not_confirmed(guard: AGuard, clock: FrozenClock) -> None:
+    granted = guard.approval()
+    guard.receiver.directory.is_down = True
+    clock.advance(2 * 60 * 60)
+    await guard.drift.run()
+    assert guard.approval() == granted

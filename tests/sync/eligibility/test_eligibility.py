@@ -12,7 +12,7 @@ from tests.sync.builders import ANNA, ANNA_OBJECT, ANNA_RECORD, ANNA_USER, PROFI
 INCOMING, OUTGOING, ACT = DeliveryMethod
 APPROVAL = Approval(
     ANNA_RECORD, ANNA, ANNA_OBJECT, ANNA_USER, "systemuser", {}, ApprovalState.APPROVED, None, 1,
-    "", datetime(2026, 11, 23, tzinfo=UTC), None,
+    "", datetime(2026, 11, 23, tzinfo=UTC), None, datetime(2026, 11, 23, tzinfo=UTC),
 )  # fmt: skip
 
 

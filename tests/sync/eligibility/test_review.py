@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cloud.errors import RequestRejected, Unreachable
-from kernel import approvals
-from kernel.approvals import Approval
+from kernel import approvals, stops
+from kernel.approvals import Approval, WithdrawalCause
 from sync.errors import MailboxUnknown
 from sync.operate.mailboxes import list_mailboxes, pause, resume, show_mailbox, withdraw
 from sync.run.full_pass import full_pass
@@ -96,6 +96,48 @@ async def test_too_many_withdrawals_at_once_stop_and_ask_a_person(world: World) 
         ANNA_OBJECT
     ]
     assert shown(world, "cccccccc-0000-4000-8000-000000000001")["state"] == "brake"
+    # Nobody else reaches them either, and a person's word withdraws just these.
+    resting = {one.record_id for one in world.database.read_now(stops.list_all)}
+    assert len(resting) == 25
+    assert ANNA_RECORD not in resting
+    now = world.clock.now()
+    world.database.write_now(
+        lambda c: stops.release(c, "sync.unbacked", now=now), failpoint=stops.RELEASED
+    )
+    await once(world.sync)
+    assert {
+        one.record_id
+        for one in world.database.read_now(approvals.list_all)
+        if one.cause is WithdrawalCause.RELEASED
+    } == resting
+    assert world.database.read_now(stops.list_all) == []
+
+
+async def test_a_mailbox_of_another_owner_is_withdrawn_before_any_access(world: World) -> None:
+    world.approve_anna()
+    world.mailbox_rows.put(a_mailbox_row(owner_id=BEN_RECORD))
+    await once(world.sync)
+    assert held(world).cause is WithdrawalCause.UNBACKED
+    assert not world.exchange.requests[ANNA_OBJECT]
+
+
+async def test_evidence_is_looked_up_again_before_it_is_too_old(world: World) -> None:
+    world.approve_anna()
+    await once(world.sync)
+    assert not world.evidence.asked
+    world.clock.advance(31 * 60)
+    await once(world.sync)
+    assert world.evidence.asked[ANNA_RECORD] == 1
+    world.evidence.is_down = True
+    world.clock.advance(61 * 60)
+    before = world.exchange.requests[ANNA_OBJECT]
+    report = await once(world.sync)
+    assert [one.record_id for one in report.problems] == [ANNA_RECORD]
+    assert shown(world, ANNA_RECORD)["state"] == "resting"
+    assert world.exchange.requests[ANNA_OBJECT] == before
+    world.evidence.is_down = False
+    assert (await once(world.sync)).is_clean
+    assert shown(world, ANNA_RECORD)["state"] == "synced"
 
 
 async def test_a_mailbox_that_microsofts_service_owns_is_not_reached(world: World) -> None:
