@@ -23,6 +23,7 @@ from sqlalchemy import Column, Connection, Integer, Row, Table, Text, func, sele
 from kernel import stops
 from kernel.database import insert
 from kernel.errors import ApprovalRests, ApprovalWithdrawn, Bug, Conflict
+from kernel.failpoints import failpoint
 from kernel.tables import Instant, Json, Word, metadata
 from kernel.words import DocumentedWord
 
@@ -52,6 +53,8 @@ class WithdrawalCause(DocumentedWord):
 
 APPROVED = ApprovalState.APPROVED
 WITHDRAWN = ApprovalState.WITHDRAWN
+
+CONFIRMED = failpoint("kernel.confirmed", "Approvals whose evidence holds are confirmed.")
 
 # A clock that was set back must not make evidence young; so much may two clocks differ.
 CLOCKS_DIFFER = timedelta(minutes=5)

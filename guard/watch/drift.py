@@ -39,7 +39,6 @@ from kernel.log import get_logger
 from rules.operators.fields import fold
 
 DRIFTED = failpoint("guard.drifted", "An approval whose evidence no longer holds is withdrawn.")
-CONFIRMED = failpoint("guard.confirmed", "Approvals whose evidence holds are confirmed.")
 
 AT_ONCE = 20
 # A round looks at so many, and the next one goes on from there: a large fleet takes several.
@@ -239,7 +238,7 @@ class DriftWatch:
     async def _confirm(self, good: Sequence[Approval], now: datetime) -> None:
         if good:
             await self._database.write(
-                lambda c: approvals.confirm(c, good, now=now), failpoint=CONFIRMED
+                lambda c: approvals.confirm(c, good, now=now), failpoint=approvals.CONFIRMED
             )
 
     async def _conclude(

@@ -16,10 +16,8 @@ from kernel.approvals import Approval
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.errors import GuardError
-from kernel.failpoints import failpoint
 from kernel.log import get_logger
 
-CONFIRMED = failpoint("sync.evidence", "The twin of the evidence confirms what it was asked for.")
 # Evidence is looked up again well before it is too old to be used.
 RENEW_SHARE = 1 / 2
 
@@ -87,5 +85,5 @@ class MemoryEvidence:
             return
         now = self._clock.now()
         await self._database.write(
-            lambda c: approvals.confirm(c, [approval], now=now), failpoint=CONFIRMED
+            lambda c: approvals.confirm(c, [approval], now=now), failpoint=approvals.CONFIRMED
         )

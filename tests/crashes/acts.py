@@ -133,6 +133,12 @@ async def watch_on_evidence(guarded: GuardedOrganization) -> bool:
     return found.unanswered == 0 and found.brake is None
 
 
+async def half_an_hour(guarded: GuardedOrganization) -> bool:
+    """Let so much time pass that evidence is due to be confirmed."""
+    guarded.clock.advance(30 * 60)
+    return True
+
+
 async def scan_applied(guarded: GuardedOrganization) -> bool:
     """Do what `scan --apply` does."""
     scanner = guarded.running.guard.parts.scanner
