@@ -17,6 +17,12 @@ class DecisionUnknown(NotFound):
     code = "decision-unknown"
 
 
+class DecisionAmbiguous(InputRefused):
+    """Several decisions have ids that begin with what was given."""
+
+    code = "decision-ambiguous"
+
+
 class DecisionUnreadable(Conflict):
     """The record of a decision was altered beyond reading."""
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from console.context import open_prepared, settings_of
-from console.output import Output, counted, emit, output_option, table
+from console.output import FORMATS, Output, counted, emit, output_option, plain
 from console.times import PastType
 from kernel.errors import InputRefused
 
+if TYPE_CHECKING:
+    from guard.ledger.filters import DecisionFilter
+    from kernel.database import Database
+
 DECISIONS = ("allow", "warn", "hold", "reject")
+LIST_FORMATS = (*FORMATS, "csv")
 
 
 @click.group(help="List, show and verify decisions.")
@@ -21,61 +27,76 @@ def decisions() -> None:
     """Group the commands that read the ledger."""
 
 
-@decisions.command(name="list", help="List decisions, newest first.")
+@decisions.command(name="list", help="List edits and how they were decided, newest first.")
 @click.option("--since", type=PastType(), help="Only those since then: 2h, 7d, or a date.")
+@click.option("--until", type=PastType(), help="Only those before then.")
 @click.option("--decision", type=click.Choice(DECISIONS), help="Only those with this answer.")
-@click.option("--table", "table_name", help="Only those on this table, by logical name.")
+@click.option("--actor", help="Only those by this user: a sign-in name, or an id.")
+@click.option("--address", help="Only those whose row had this address, before or after.")
+@click.option("--table", help="Only those on this table, by logical name.")
 @click.option("--record", help="Only those on the record with this id.")
 @click.option("--rule", help="Only those to which this policy/rule contributed.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="How many.")
-@output_option()
+@click.option("--each", is_flag=True, help="An entry for each decision; JSON always has one.")
+@click.option("--follow", is_flag=True, help="Go on with what is decided from now on.")
+@output_option(LIST_FORMATS)
 @click.pass_context
 def list_command(
     ctx: click.Context,
-    since: datetime | None,
-    decision: str | None,
-    table_name: str | None,
-    record: str | None,
-    rule: str | None,
+    /,
     limit: int,
+    each: bool,
+    follow: bool,
     outputs: Sequence[Output],
+    **wanted: Any,
 ) -> None:
-    """Print the decisions that fit every filter."""
+    """Tell who changed what, when it was seen, and what was decided; ids may be cut short."""
+    from console.edits import csv_of, edits_of, events_of, text_of
+    from guard.ledger.filters import DecisionFilter, refuse_misspelt
     from guard.ledger.listing import list_decisions
 
+    asked = DecisionFilter(**wanted)
     with open_prepared(settings_of(ctx)) as database:
-        found = database.read_now(
-            lambda c: list_decisions(
-                c,
-                since=since,
-                decision=decision,
-                table=table_name,
-                record=record,
-                rule=rule,
-                limit=limit,
-            )
-        )
-    emit(outputs, found, text=lambda: _list_text(found))
+        database.read_now(lambda c: refuse_misspelt(c, asked))
+        if follow:
+            asyncio.run(_follow(database, asked, _followed(outputs), each=each, newest=limit))
+        # The two decisions of an edit are one entry.
+        found = database.read_now(lambda c: list_decisions(c, asked, limit=2 * limit))
+    entries = (events_of if each else edits_of)(found)[:limit]
+    emit(
+        outputs,
+        found[:limit],
+        text=lambda: text_of(entries) or "No decision fits.",
+        csv=lambda: csv_of(entries),
+    )
 
 
-def _list_text(found: Sequence[dict[str, Any]]) -> str:
-    if not found:
-        return "No decision fits."
-    columns = ("decided at", "decision", "cause", "operation", "table", "record", "rules", "id")
-    rows = [
-        (
-            one["decided_at"],
-            one["decision"],
-            one["cause"],
-            one["operation"],
-            one["table"],
-            one["record_id"],
-            ", ".join(one["rules"] or ()),
-            one["id"],
-        )
-        for one in found
-    ]
-    return table(columns, rows)
+def _followed(outputs: Sequence[Output]) -> str:
+    """Return the one format in which decisions are told as they come."""
+    if len(outputs) > 1 or any(one.file for one in outputs):
+        raise click.UsageError("--follow writes to stdout, in one format.")
+    return outputs[0].format if outputs else "text"
+
+
+async def _follow(
+    database: Database, asked: DecisionFilter, form: str, *, each: bool, newest: int
+) -> NoReturn:
+    """Print decisions as they are made until somebody interrupts; JSON is a line for each."""
+    from console.edits import csv_of, events_of, text_of
+    from console.following import follow
+    from kernel.clock import SystemClock
+
+    is_first = True
+    async for found in follow(database, SystemClock(), asked, newest=newest):
+        # What is confirmed later has been told.
+        entries = [one for one in events_of(found) if each or not one["confirms"]]
+        if form == "json":
+            lines = [json.dumps(one, ensure_ascii=False, default=str) for one in found]
+            click.echo("\n".join(lines))
+        elif entries:
+            click.echo(csv_of(entries, head=is_first) if form == "csv" else plain(text_of(entries)))
+        is_first = False
+    raise AssertionError("What is followed has no end.")
 
 
 @decisions.command(help="Show one decision whole.")
@@ -92,9 +113,13 @@ def show(ctx: click.Context, decision_id: str, outputs: Sequence[Output]) -> Non
 
 
 def _show_text(found: dict[str, Any]) -> str:
+    from console.edits import actor_text, changed_text, seen
+
     lines = [
         f"{found['decision'].upper()}  {found['operation']} of {found['table']} "
         f"{found['record_id']}",
+        f"  {changed_text(found)}",
+        f"  by {actor_text(found)}, seen {seen(found)}, id {found['id']}",
         f"  decided at {found['decided_at']}, cause {found['cause']}, "
         f"policy set {str(found['policy_set'])[:12]}",
         f"  initiated by {found['initiating_user_id']}, correlation {found['correlation_id']}",

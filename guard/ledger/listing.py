@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from guard.errors import DecisionUnknown, DecisionUnreadable
+from guard.errors import DecisionUnreadable
+from guard.ledger import stated as said
 from guard.ledger.entry import Recorded, iso
-from guard.ledger.reading import PUBLIC, UNREADABLE, WHOLE, recorded_from
+from guard.ledger.filters import ALL, DecisionFilter, Fits, find_id, selected
+from guard.ledger.people import NOBODY, Person, list_people
+from guard.ledger.reading import UNREADABLE, WHOLE, recorded_from
 from guard.ledger.tables import decisions
 from kernel import tasks
 from rules.replay.ledger_format import with_after
@@ -23,68 +25,56 @@ LISTED = (
     "correlation_id",
     "initiating_user_id",
     "policy_set",
+    "enforcement",
+    "confirms",
 )
 
 
 def list_decisions(
-    connection: Connection,
-    *,
-    since: datetime | None = None,
-    decision: str | None = None,
-    table: str | None = None,
-    record: str | None = None,
-    rule: str | None = None,
-    limit: int | None = 100,
+    connection: Connection, wanted: DecisionFilter = ALL, *, limit: int | None = 100
 ) -> list[dict[str, Any]]:
-    """Return decisions, newest first, as docs/contract.md words them."""
-    statement = select(*PUBLIC).order_by(decisions.c.id.desc())
-    if since is not None:
-        statement = statement.where(decisions.c.decided_at >= since)
-    if decision is not None:
-        statement = statement.where(decisions.c.decision == decision)
-    if table is not None:
-        statement = statement.where(decisions.c.table_name == table)
-    if record is not None:
-        statement = statement.where(decisions.c.record_id == record.strip("{}").lower())
-    found: list[dict[str, Any]] = []
-    for row in _rows(connection, statement):
+    """Return the decisions that are wanted, newest first, as docs/contract.md words them."""
+    fits = Fits(connection, wanted)
+    found: list[Recorded | str] = []
+    for row in _rows(connection, selected(wanted)):
         if limit is not None and len(found) >= limit:
             break
         try:
             stated = recorded_from(row)
         except UNREADABLE:
             # Altered beyond reading, it is shown as such and hides no other.
-            if rule is None:
-                found.append(_unreadable(row.id))
+            if fits.is_any:
+                found.append(row.id)
             continue
-        if rule is None or _has_rule(stated.public, rule):
-            found.append(_listed(connection, stated))
-    return found
+        if fits(stated):
+            found.append(stated)
+    people = _people(connection, [one for one in found if isinstance(one, Recorded)])
+    return [
+        _unreadable(one) if isinstance(one, str) else _listed(connection, one, people)
+        for one in found
+    ]
 
 
 def get_decision(connection: Connection, decision_id: str) -> dict[str, Any]:
-    """Return one decision whole; its private part is None when it was masked.
+    """Return one decision whole, by its id or the first characters of it.
 
-    Raises DecisionUnknown, DecisionUnreadable.
+    Its private part is None when it was masked. Raises DecisionUnknown, DecisionAmbiguous,
+    DecisionUnreadable.
     """
     row = connection.execute(
         select(*WHOLE, decisions.c.chain, decisions.c.seq).where(
-            decisions.c.id == decision_id.lower()
+            decisions.c.id == find_id(connection, decision_id)
         )
-    ).first()
-    if row is None:
-        raise DecisionUnknown(
-            f"No decision has the id {decision_id}.",
-            hint="`mailbox-guard decisions list` shows the ids.",
-        )
+    ).one()
     try:
         stated = recorded_from(row)
     except UNREADABLE:
         raise DecisionUnreadable(
-            f"The record of decision {decision_id} was altered and can no longer be read.",
+            f"The record of decision {row.id} was altered and can no longer be read.",
             hint="`mailbox-guard decisions verify` walks the whole ledger.",
         ) from None
-    shown = {**stated.public, **_listed(connection, stated)}
+    people = _people(connection, [stated])
+    shown = {**stated.public, **_listed(connection, stated, people)}
     shown["status"] = stated.status
     shown["chain"] = {"id": row.chain, "place": row.seq}
     shown["masked"] = stated.private is None
@@ -107,12 +97,17 @@ def _rows(connection: Connection, statement: Select[Any]) -> Iterator[Any]:
             return
 
 
-def _has_rule(public: Any, rule: str) -> bool:
-    return any(rule in (one, one.split("/", 1)[0]) for one in public.get("rules", ()))
+def _people(connection: Connection, found: Sequence[Recorded]) -> Mapping[str, Person]:
+    ids = (said.actor_id(one) for one in found)
+    return list_people(connection, {one for one in ids if one is not None})
 
 
-def _listed(connection: Connection, stated: Recorded) -> dict[str, Any]:
+def _listed(
+    connection: Connection, stated: Recorded, people: Mapping[str, Person]
+) -> dict[str, Any]:
     public = stated.public
+    actor_id = said.actor_id(stated)
+    actor = people.get(actor_id or "", NOBODY)
     return {
         "id": stated.id,
         "decided_at": iso(stated.decided_at),
@@ -121,6 +116,10 @@ def _listed(connection: Connection, stated: Recorded) -> dict[str, Any]:
         "table": stated.table,
         "record_id": stated.record_id,
         **{name: public.get(name) for name in LISTED},
+        "actor": {"id": actor_id, "name": actor.name, "upn": said.actor_upn(stated) or actor.upn},
+        "address": said.address(stated),
+        "approval": said.approval(stated),
+        "altered": said.altered(stated),
         "rules": public.get("rules", []),
         "obligations": _obligations(connection, stated) if public.get("obliged") else [],
     }
@@ -133,6 +132,10 @@ def _unreadable(decision_id: str) -> dict[str, Any]:
         **nothing,
         "decision": "unreadable",
         "cause": "unreadable",
+        "actor": {"id": None, "name": None, "upn": None},
+        "address": {},
+        "approval": {},
+        "altered": [],
         "rules": [],
         "obligations": [],
     }

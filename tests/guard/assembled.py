@@ -12,6 +12,7 @@ from guard.facts.actor import SYSTEM_ADMINISTRATOR
 from guard.identity import OwnIdentity
 from guard.intake import Intake
 from guard.judge import Judge
+from guard.ledger.filters import DecisionFilter
 from guard.ledger.listing import list_decisions
 from guard.ledger.port import Ledger, MemoryLedger
 from guard.ledger.stored import StoredLedger
@@ -295,7 +296,7 @@ class AGuard:
         return self.database.read_now(lambda c: approvals.find(c, record_id))
 
     def decisions(self, **filters: Any) -> list[dict[str, Any]]:
-        return self.database.read_now(lambda c: list_decisions(c, **filters))
+        return self.database.read_now(lambda c: list_decisions(c, DecisionFilter(**filters)))
 
     def is_whole(self) -> bool:
         return self.database.read_now(verify).is_whole

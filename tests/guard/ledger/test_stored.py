@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from guard.errors import DecisionUnknown
 from guard.ledger.entry import Effects, Entry, MirrorRow, NewTask, Withdrawal
+from guard.ledger.filters import DecisionFilter
 from guard.ledger.listing import get_decision, list_decisions
 from guard.ledger.stored import DECISION, StoredLedger
 from guard.ledger.verify import verify
@@ -82,7 +83,7 @@ async def test_filters_choose_what_is_listed(
         {"rule": "own"},
         {"since": since},
     ):
-        listed = database.read_now(lambda c, f=filters: list_decisions(c, **f))
+        listed = database.read_now(lambda c, f=filters: list_decisions(c, DecisionFilter(**f)))
         assert [one["id"] for one in listed] == [rejected.id], filters
 
 

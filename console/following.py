@@ -1,0 +1,36 @@
+"""Decisions as they are made: the newest ones first of all, then whatever comes, oldest first."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final
+
+from guard.ledger.filters import DecisionFilter
+from guard.ledger.listing import list_decisions
+from kernel.clock import Clock
+from kernel.database import Database
+
+EVERY_SECONDS: Final = 1.0
+# Processes that decide beside each other may commit in another order than they decided in.
+_LATE: Final = timedelta(seconds=60)
+
+
+async def follow(
+    database: Database, clock: Clock, wanted: DecisionFilter, *, newest: int
+) -> AsyncIterator[list[dict[str, Any]]]:
+    """Yield so many of the newest decisions that are wanted, then each new one, without end."""
+    began = clock.now()
+    found = await database.read(lambda c: list_decisions(c, wanted, limit=newest))
+    told = {one["id"] for one in found}
+    while True:
+        if found:
+            yield found[::-1]
+        await clock.sleep(EVERY_SECONDS)
+        since = max(began, clock.now() - _LATE, wanted.since or began)
+        lately = replace(wanted, since=since)
+        recent = await database.read(partial(list_decisions, wanted=lately, limit=None))
+        found = [one for one in recent if one["id"] not in told]
+        told = {one["id"] for one in recent}
