@@ -22,15 +22,21 @@ async def follow(
     database: Database, clock: Clock, wanted: DecisionFilter, *, newest: int
 ) -> AsyncIterator[list[dict[str, Any]]]:
     """Yield so many of the newest decisions that are wanted, then each new one, without end."""
-    began = clock.now()
-    found = await database.read(lambda c: list_decisions(c, wanted, limit=newest))
-    told = {one["id"] for one in found}
+    lately = _lately(clock, wanted)
+    found, recent = await database.read(
+        lambda c: (list_decisions(c, wanted, limit=newest), list_decisions(c, lately, limit=None))
+    )
+    told = {one["id"] for one in recent}
     while True:
         if found:
             yield found[::-1]
         await clock.sleep(EVERY_SECONDS)
-        since = max(began, clock.now() - _LATE, wanted.since or began)
-        lately = replace(wanted, since=since)
+        lately = _lately(clock, wanted)
         recent = await database.read(partial(list_decisions, wanted=lately, limit=None))
         found = [one for one in recent if one["id"] not in told]
         told = {one["id"] for one in recent}
+
+
+def _lately(clock: Clock, wanted: DecisionFilter) -> DecisionFilter:
+    since = clock.now() - _LATE
+    return replace(wanted, since=since if wanted.since is None else max(since, wanted.since))

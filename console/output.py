@@ -129,6 +129,19 @@ def counted(number: int, one: str, several: str = "") -> str:
     return f"{number} {one}" if number == 1 else f"{number} {several or one + 's'}"
 
 
+def word(value: object) -> str:
+    """Return a value as people write it: yes, no, a list with commas, and nothing for nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(word(one) for one in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {word(one)}" for name, one in value.items())
+    return str(value)
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> str:
     """Return rows as a table for people."""
     from rich.console import Console

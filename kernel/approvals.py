@@ -13,6 +13,7 @@ An approval *rests*, and gives no permit, while a brake has stopped something ab
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -61,6 +62,8 @@ CLOCKS_DIFFER = timedelta(minutes=5)
 # How long a permit may be used after it was given. Whoever withdraws waits this long after the
 # commit before saying that no further access can begin.
 PERMIT_SECONDS = 1.0
+
+_ID_START = re.compile(r"[0-9a-f][0-9a-f-]{3,}\Z")
 
 approvals = Table(
     "kernel_approvals",
@@ -283,6 +286,19 @@ def list_owned_by(connection: Connection, owner_id: str) -> list[Approval]:
     statement = select(approvals).where(approvals.c.owner_id == owner_id)
     rows = connection.execute(statement.order_by(approvals.c.record_id))
     return [_approval_from_row(row) for row in rows]
+
+
+def list_named(connection: Connection, name: str) -> list[Approval]:
+    """Return what is held under this record id, the first characters of one, or this address."""
+    wanted = name.strip("{} ").lower()
+    exact = find(connection, wanted)
+    if exact is not None:
+        return [exact]
+    named = func.lower(approvals.c.address) == wanted
+    if _ID_START.match(wanted):
+        named |= approvals.c.record_id.startswith(wanted, autoescape=True)
+    statement = select(approvals).where(named).order_by(approvals.c.record_id)
+    return [_approval_from_row(row) for row in connection.execute(statement)]
 
 
 def list_all(connection: Connection) -> list[Approval]:

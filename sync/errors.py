@@ -12,9 +12,15 @@ class ItemUnreadable(InputRefused):
 
 
 class MailboxUnknown(NotFound):
-    """No mailbox with that id was ever approved."""
+    """No mailbox with that id or address was ever approved."""
 
     code = "mailbox-unknown"
+
+
+class MailboxAmbiguous(InputRefused):
+    """Several mailboxes have that address, or ids that begin so."""
+
+    code = "mailbox-ambiguous"
 
 
 class EligibilityUnknown(Unavailable):

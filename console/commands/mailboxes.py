@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from console.context import open_prepared, settings_of
-from console.output import Output, emit, output_option, table
+from console.output import Output, emit, output_option, table, word
 from kernel.clock import SystemClock
 
 
@@ -38,15 +38,12 @@ def _list_text(found: Sequence[dict[str, Any]]) -> str:
     names = ("address", "approved", "epoch", "state", "reason", "fresh_as_of", "id")
     return table(
         [name.replace("_", " ") for name in names],
-        [
-            [("yes" if one[n] else "no") if n == "approved" else one[n] for n in names]
-            for one in found
-        ],
+        [[word(one[name]) for name in names] for one in found],
     )
 
 
 @mailboxes.command(help="Show one mailbox with its evidence, tasks and newest accesses.")
-@click.argument("record_id", metavar="ID")
+@click.argument("record_id", metavar="MAILBOX")
 @output_option()
 @click.pass_context
 def show(ctx: click.Context, record_id: str, outputs: Sequence[Output]) -> None:
@@ -64,18 +61,18 @@ def _show_text(found: dict[str, Any]) -> str:
         if isinstance(value, list):
             lines.append(f"{name}: {len(value)}")
             for one in value:
-                parts = (f"{key} {item}" for key, item in one.items() if item is not None)
+                parts = (f"{key} {word(item)}" for key, item in one.items() if item is not None)
                 lines.append("  " + ", ".join(parts))
         elif isinstance(value, dict):
             lines.append(f"{name}:")
-            lines += [f"  {key}: {item}" for key, item in value.items()]
+            lines += [f"  {key}: {word(item)}" for key, item in value.items()]
         else:
-            lines.append(f"{name}: {'' if value is None else value}")
+            lines.append(f"{name}: {word(value)}")
     return "\n".join(lines)
 
 
 @mailboxes.command(help="Let a mailbox rest until it is resumed.")
-@click.argument("record_id", metavar="ID")
+@click.argument("record_id", metavar="MAILBOX")
 @click.option("--reason", default="Paused by an operator.", show_default=True, help="Why.")
 @click.pass_context
 def pause(ctx: click.Context, record_id: str, reason: str) -> None:
@@ -88,7 +85,7 @@ def pause(ctx: click.Context, record_id: str, reason: str) -> None:
 
 
 @mailboxes.command(help="End a pause or a brake.")
-@click.argument("record_id", metavar="ID")
+@click.argument("record_id", metavar="MAILBOX")
 @click.pass_context
 def resume(ctx: click.Context, record_id: str) -> None:
     """Let the mailbox be synced again, if it is approved."""
@@ -110,7 +107,7 @@ def _written(ctx: click.Context, parameter: click.Parameter, text: str) -> str:
 
 
 @mailboxes.command(help="Withdraw the approval of a mailbox.")
-@click.argument("record_id", metavar="ID")
+@click.argument("record_id", metavar="MAILBOX")
 @click.option("--reason", required=True, callback=_written, help="Why; it is recorded.")
 @click.option(
     "--by",

@@ -14,7 +14,7 @@ from kernel.approvals import PERMIT_SECONDS, Approval
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.tasks import TaskState
-from sync.errors import MailboxUnknown
+from sync.errors import MailboxAmbiguous, MailboxUnknown
 from sync.failpoints import COMMAND
 from sync.model.stream import Stream, brake_reason
 from sync.operate import backlog
@@ -23,6 +23,8 @@ from sync.registry import CREATE_KINDS, KINDS, NOUNS
 from sync.store import access, mailboxes, payloads, quarantine, streams
 from sync.store.mailboxes import MailboxState
 from sync.store.tables import SyncState
+
+_MOST_NAMED = 3
 
 
 def list_mailboxes(connection: Connection, *, now: datetime) -> list[dict[str, Any]]:
@@ -51,7 +53,8 @@ def list_mailboxes(connection: Connection, *, now: datetime) -> list[dict[str, A
 def show_mailbox(connection: Connection, record_id: str, *, now: datetime) -> dict[str, Any]:
     """Return one mailbox with its tasks, quarantine and newest accesses.
 
-    Raises MailboxUnknown when it was never approved.
+    It is named by its id, the beginning of it, or its address. Raises MailboxUnknown,
+    MailboxAmbiguous.
     """
     approval = _known(connection, record_id)
     chains = streams.list_for(connection, approval.record_id, approval.object_id)
@@ -155,14 +158,24 @@ async def withdraw(
     return was_approved
 
 
-def _known(connection: Connection, record_id: str) -> Approval:
-    found = approvals.find(connection, record_id) or approvals.find(connection, record_id.lower())
-    if found is None:
+def _known(connection: Connection, name: str) -> Approval:
+    """Return what is held of the one mailbox that is meant: by address, or by the id's beginning.
+
+    Raises MailboxUnknown, MailboxAmbiguous.
+    """
+    found = approvals.list_named(connection, name)
+    if not found:
         raise MailboxUnknown(
-            f"Mailbox {record_id} was never approved.",
+            f"No mailbox that was ever approved has the id or the address {name}.",
             hint="`mailbox-guard mailboxes list` shows every mailbox that was.",
         )
-    return found
+    if len(found) > 1:
+        ids = ", ".join(one.record_id for one in found[:_MOST_NAMED])
+        raise MailboxAmbiguous(
+            f"{len(found)} mailboxes are called {name}: {ids}.",
+            hint="Give the id of the one meant.",
+        )
+    return found[0]
 
 
 def _shown(

@@ -64,6 +64,43 @@ def test_one_mailbox_is_shown_with_its_evidence(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("approved")
+@pytest.mark.parametrize("name", ["Anna@Contoso.com", ANNAS[:8], "{" + ANNAS.upper() + "}"])
+def test_a_mailbox_is_named_by_address_or_by_the_beginning_of_its_id(run: Run, name: str) -> None:
+    shown = json.loads(run("mailboxes", "show", name, "--output", "json").out)
+    assert shown["id"] == ANNAS
+    assert run("mailboxes", "pause", name).code == 0
+    (one,) = json.loads(run("mailboxes", "list", "--output", "json").out)
+    assert one["state"] == "paused"
+
+
+def test_a_name_that_several_mailboxes_have_is_refused_with_their_ids(
+    run: Run, approved: Database
+) -> None:
+    other = ANNAS[:8] + "-2222-4222-8222-222222222222"
+    approved.write_now(
+        lambda c: approvals.grant(
+            c, record_id=other, address="anna@contoso.com", object_id="o", owner_id="u",
+            owner_type="user", evidence={}, now=NOW,
+        ),
+        failpoint=TEST,
+    )  # fmt: skip
+    for name in ("anna@contoso.com", ANNAS[:8]):
+        done = run("mailboxes", "withdraw", name, "--reason", "She left.")
+        assert done.code == 2
+        assert ANNAS in done.err
+        assert other in done.err
+    listed = json.loads(run("mailboxes", "list", "--output", "json").out)
+    assert [one["approved"] for one in listed] == [True, True]
+
+
+@pytest.mark.usefixtures("approved")
+def test_text_for_people_has_words_and_no_python(run: Run) -> None:
+    told = run("mailboxes", "show", ANNAS).out
+    assert "approved: yes" in told
+    assert not any(one in told for one in ("True", "False", "None"))
+
+
+@pytest.mark.usefixtures("approved")
 @pytest.mark.parametrize(
     "command",
     [("show",), ("pause",), ("resume",), ("withdraw", "--reason", "a test")],
@@ -72,7 +109,7 @@ def test_one_mailbox_is_shown_with_its_evidence(run: Run) -> None:
 def test_an_unknown_mailbox_is_a_no_with_a_mend(run: Run, command: tuple[str, ...]) -> None:
     done = run("mailboxes", command[0], "nonsense", *command[1:])
     assert (done.code, done.out) == (1, "")
-    assert "Mailbox nonsense was never approved." in done.err
+    assert "No mailbox that was ever approved has the id or the address nonsense." in done.err
     assert "hint: `mailbox-guard mailboxes list`" in done.err
 
 
