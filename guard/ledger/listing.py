@@ -11,7 +11,7 @@ from guard.errors import DecisionUnreadable
 from guard.ledger import stated as said
 from guard.ledger.entry import Recorded, iso
 from guard.ledger.filters import ALL, DecisionFilter, Fits, find_id, selected
-from guard.ledger.people import NOBODY, Person, list_people
+from guard.ledger.people import NOBODY, KnownUser, list_people
 from guard.ledger.reading import UNREADABLE, WHOLE, recorded_from
 from guard.ledger.tables import decisions
 from kernel import tasks
@@ -97,13 +97,13 @@ def _rows(connection: Connection, statement: Select[Any]) -> Iterator[Any]:
             return
 
 
-def _people(connection: Connection, found: Sequence[Recorded]) -> Mapping[str, Person]:
+def _people(connection: Connection, found: Sequence[Recorded]) -> Mapping[str, KnownUser]:
     ids = (said.actor_id(one) for one in found)
     return list_people(connection, {one for one in ids if one is not None})
 
 
 def _listed(
-    connection: Connection, stated: Recorded, people: Mapping[str, Person]
+    connection: Connection, stated: Recorded, people: Mapping[str, KnownUser]
 ) -> dict[str, Any]:
     public = stated.public
     actor_id = said.actor_id(stated)

@@ -15,20 +15,20 @@ from rules.operators.fields import fold
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class KnownUser:
     """A system user by name and sign-in name; what is None is not known."""
 
     name: str | None = None
     upn: str | None = None
 
 
-NOBODY = Person()
+NOBODY = KnownUser()
 
 
-def list_people(connection: Connection, ids: Iterable[str]) -> dict[str, Person]:
+def list_people(connection: Connection, ids: Iterable[str]) -> dict[str, KnownUser]:
     """Return the people that are known among these ids of system users."""
     rows = mirror.list_by_ids(connection, SYSTEMUSER.name, ids)
-    return {one: Person(upn=_text(row.columns.get("domainname"))) for one, row in rows.items()}
+    return {one: KnownUser(upn=_text(row.columns.get("domainname"))) for one, row in rows.items()}
 
 
 def find_ids(connection: Connection, name: str) -> list[str]:
