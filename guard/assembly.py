@@ -17,6 +17,7 @@ from guard.facts.gather import Gatherer
 from guard.facts.history import HistoryFacts
 from guard.facts.owner import AddressOwnerFacts, OwnerFacts
 from guard.facts.steward import StewardFacts
+from guard.facts.users import Users
 from guard.identity import OwnIdentity
 from guard.intake import Intake
 from guard.judge import Judge
@@ -150,7 +151,7 @@ def assemble_guard(
         workers=Workers(database, clock, handlers(means)),
         reconciler=Reconciler(database, rows, ledger, judge, recorder, metrics),
         drift=assemble_drift(sources, ledger, policies, identity, clock, database, metrics, values),
-        scanner=Scanner(database, rows, directory, judge, recorder, identity),
+        scanner=Scanner(database, rows, means.users, directory, judge, recorder, identity),
     )
 
 
@@ -191,9 +192,10 @@ def _judge(
     deadline_seconds: float,
 ) -> Judge:
     rows, directory = sources.rows, sources.directory
+    users = Users(rows, ledger.mirrored)
     gatherer = Gatherer(
-        ActorFacts(rows, directory, identity, values.delegated_role_id),
-        OwnerFacts(rows, directory, ledger.mirrored),
+        ActorFacts(users, rows, directory, identity, values.delegated_role_id),
+        OwnerFacts(users, directory),
         AddressOwnerFacts(directory),
         HistoryFacts(ledger, clock),
         Activity(ledger, clock),

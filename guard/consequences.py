@@ -58,6 +58,8 @@ def of_allowed(change: GuardedChange, *, decision_id: str, changed_at: datetime)
     elif change.alters_evidence:
         # An approval of this very address and owner stays until it was read back and judged.
         reason = "The evidence of the approval has changed."
+        if change.changes_identity:
+            reason = "The owner's row names another identity. Approve the address anew."
         withdrawals = (_withdrawal(change, reason, keep=True),)
     row = MirrorRow(
         change.change.table,

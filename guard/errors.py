@@ -33,3 +33,11 @@ class DecisionMasked(InputRefused):
     """A decision can't be decided again, because what it was made on isn't kept."""
 
     code = "decision-masked"
+
+
+class IdentityInDoubt(Conflict):
+    """A user row names somebody else than the copy of it that is known good."""
+
+    code = "identity-in-doubt"
+    # The change is judged by reconciliation: then it is good, or it is taken back.
+    transient = True

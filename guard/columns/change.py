@@ -54,6 +54,11 @@ class GuardedChange:
         return not self.table.identity.isdisjoint(self.altered)
 
     @property
+    def changes_identity(self) -> bool:
+        """Return whether a row that was somebody's is another Entra object's now."""
+        return self.change.operation != "create" and self.alters_identity
+
+    @property
     def becomes_approved(self) -> bool:
         """Return whether it made the approval Approved."""
         return (

@@ -7,12 +7,12 @@ administrator's when its template says so, never by its name.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from guard.columns.table import SYSTEMUSER
 from guard.facts.fact_sheet import Absence, FactSheet, Question
+from guard.facts.users import Users, user_from
 from guard.identity import OwnIdentity
 from guard.ports.directory import Directory
 from guard.ports.rows import HeldRole, Rows, UserRow
@@ -43,6 +43,7 @@ Kind = Literal["user", "application", "system", "guard"]
 class ActorFacts:
     """Looks up the actor; `delegated_role_id` names the role Delegated Mailbox Approver."""
 
+    users: Users
     rows: Rows
     directory: Directory
     identity: OwnIdentity
@@ -89,18 +90,17 @@ class ActorFacts:
         self, question: Question, actor_id: str, sheet: FactSheet
     ) -> tuple[UserRow | None, str]:
         change = question.change
-        if (
-            question.is_synchronous
-            and change.table == SYSTEMUSER.name
-            and change.record_id == actor_id
-        ):
-            # The row is being written by this very transaction: what it says stands in the change.
-            if change.after.get("domainname") is None and change.after.get("applicationid") is None:
+        if change.table == SYSTEMUSER.name and change.record_id == actor_id:
+            # Whoever edits the own row acted as who they were before the edit. Before the commit
+            # the row may not be read at all.
+            before = change.before
+            if before.get("domainname") is not None or before.get("applicationid") is not None:
+                return user_from(actor_id, before), FROM_DELIVERY
+            if question.is_synchronous:
                 _lack_row(sheet, "the actor's own row is being changed and doesn't name its UPN")
                 return None, ""
-            return user_from(actor_id, change.after), FROM_DELIVERY
         try:
-            user = await self.rows.user(actor_id)
+            user = await self.users.user(actor_id)
         except GuardError as error:
             sheet.lack_answer([ROOT + name for name in ROW_FACTS], error)
             return None, ""
@@ -166,21 +166,6 @@ def kind_of(user: UserRow, *, identity: OwnIdentity) -> Kind:
     if user.access_mode == SUPPORT_USER or (user.upn is None and user.object_id is None):
         return "system"
     return "user"
-
-
-def user_from(user_id: str, columns: Mapping[str, Value]) -> UserRow:
-    """Return the user that the columns of a systemuser row describe."""
-
-    texts = {
-        name: value if isinstance(value := columns.get(name), str) and value else None
-        for name in ("domainname", "azureactivedirectoryobjectid", "applicationid")
-    }
-    return UserRow(
-        id=user_id,
-        upn=texts["domainname"],
-        object_id=texts["azureactivedirectoryobjectid"],
-        application_id=texts["applicationid"],
-    )
 
 
 def _lack_row(sheet: FactSheet, reason: str, absence: Absence = Absence.OTHER) -> None:

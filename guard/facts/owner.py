@@ -7,22 +7,17 @@ a queue the queue. Queues and teams have no UPN and no Entra object: known to be
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from guard.columns.owner import Owner, owner_of
 from guard.columns.table import SYSTEMUSER, TABLES, OwnerType
-from guard.facts.actor import (
-    FROM_DATAVERSE,
-    FROM_DELIVERY,
-    FROM_ENTRA,
-    user_from,
-)
+from guard.facts.actor import FROM_DATAVERSE, FROM_DELIVERY, FROM_ENTRA
 from guard.facts.fact_sheet import UNREADABLE_OWNER, Absence, FactSheet, Question
-from guard.ledger.entry import MirrorRow
+from guard.facts.users import Users, user_from
 from guard.ports.directory import Directory, Person
-from guard.ports.rows import Rows, UserRow
+from guard.ports.rows import UserRow
 from kernel.errors import GuardError
 from rules.model.change import Value
 
@@ -34,18 +29,15 @@ ENTRA_FACTS = frozenset({"objectId", "entraUpn"})
 # What else Entra and Exchange say of the owner after the change, under `facts.`.
 ROOT = "facts."
 _PERSON_FACTS = frozenset({"ownerAddresses", "ownerIsEnabled", "ownerIsGuest"})
-ABOUT_OWNER = _PERSON_FACTS | {"ownerIsLicensed", "mailboxPurpose"}
-
-Mirrored = Callable[[str, str], Awaitable[MirrorRow | None]]
+ABOUT_OWNER = _PERSON_FACTS | {"ownerIsLicensed", "mailboxPurpose", "ownerElsewhere"}
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerFacts:
     """Looks up the owner on one side of a change (`new.owner.` or `old.owner.`)."""
 
-    rows: Rows
+    users: Users
     directory: Directory
-    mirrored: Mirrored
 
     async def gather(self, question: Question, side: str, sheet: FactSheet) -> None:
         """Look up what is needed of the owner, in two waves at most."""
@@ -97,6 +89,8 @@ class OwnerFacts:
             wave.append(self._licence(user, sheet))
         if "mailboxPurpose" in needed:
             wave.append(self._purpose(user, sheet))
+        if "ownerElsewhere" in needed:
+            wave.append(self._elsewhere(user, sheet))
         await asyncio.gather(*wave)
 
     async def _row(
@@ -117,7 +111,7 @@ class OwnerFacts:
                     sheet.lack(root + name, UNREADABLE_OWNER, Absence.SAME_TRANSACTION)
                 return None, ""
         try:
-            user = await self.rows.user(owner.id)
+            user = await self.users.user(owner.id)
         except GuardError as error:
             sheet.lack_answer([root + name for name in ROW_FACTS], error)
             return None, ""
@@ -143,7 +137,7 @@ class OwnerFacts:
         sent = question.ancestor(SYSTEMUSER.name, owner.id)
         if not is_primary and change.operation != "create" and sent is None:
             return None, "", False
-        known = await self.mirrored(SYSTEMUSER.name, owner.id)
+        known = await self.users.mirrored(SYSTEMUSER.name, owner.id)
         together = {**(known.columns if known else {}), **(sent or {})}
         if not together.get("domainname"):
             return None, "", is_primary or change.operation == "create"
@@ -180,6 +174,15 @@ class OwnerFacts:
             sheet.know(path, await self.directory.mailbox_purpose(user.object_id), FROM_EXCHANGE)
         except GuardError as error:
             sheet.lack_answer([path], error)
+
+    async def _elsewhere(self, user: UserRow, sheet: FactSheet) -> None:
+        path = ROOT + "ownerElsewhere"
+        try:
+            others = await self.users.others_named(user)
+        except GuardError as error:
+            sheet.lack_answer([path], error)
+            return
+        sheet.know(path, len(others), FROM_DATAVERSE)
 
 
 def _person_facts(person: Person | None) -> dict[str, Value]:

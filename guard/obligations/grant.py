@@ -81,9 +81,15 @@ class Grant(Obligation[GrantPayload]):
 
     @classmethod
     def owed_by(cls, committed: Committed) -> GrantPayload | None:
-        """It is owed when evidence changed on a row that Dataverse now holds approved."""
+        """It is owed when evidence changed on a row that Dataverse now holds approved.
+
+        Whose row it is must stand before it is approved: a row that changed its identity needs an
+        approval that is newer than that.
+        """
         change = committed.change
         if change is None or not committed.is_allowed or not change.alters_evidence:
+            return None
+        if change.changes_identity:
             return None
         before, after = change.change.before, change.change.after
         if after.get(APPROVAL) != APPROVED:
@@ -140,7 +146,7 @@ class Grant(Obligation[GrantPayload]):
             return await self._refuse(row, NotGranted(_told(approvals.standing(withdrawn))))
         # (4) The address must be that of one Entra object, the owner's own where it is a user's.
         resolved = await resolve(
-            row, address, rows=self._means.rows, directory=self._means.directory
+            row, address, users=self._means.users, directory=self._means.directory
         )
         if isinstance(resolved, Unresolved):
             return await self._refuse(row, NotGranted(resolved.reason))
@@ -247,9 +253,7 @@ class Grant(Obligation[GrantPayload]):
             "approved_by": approver,
             "read_at": iso(now),
             "etag": row.etag,
-            "owner_upn": resolved.owner_upn,
-            "object_upn": resolved.person.upn,
-            "object_mail": resolved.person.mail,
+            **resolved.identity,
             "policy_set": self._means.judge.policy_set.digest,
         }
         newest = newest_decision(owed.record_id)

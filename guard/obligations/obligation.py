@@ -19,6 +19,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from guard.consequences import Committed
+from guard.facts.users import Users
 from guard.identity import OwnIdentity
 from guard.judge import Judge
 from guard.ledger.port import Ledger
@@ -60,6 +61,11 @@ class Means:
     recorder: DecisionRecorder
     read_back: ReadBack
     identity: OwnIdentity
+
+    @property
+    def users(self) -> Users:
+        """Return the users of Dataverse, each only while its identity is known good."""
+        return Users(self.rows, self.ledger.mirrored)
 
 
 Remembered = TypeVar("Remembered", bound=Payload)

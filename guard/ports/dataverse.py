@@ -8,6 +8,7 @@ from typing import Any
 
 from cloud.dataverse import LOOKUP_TYPE, Dataverse, Role
 from cloud.errors import NotThere, PreconditionFailed, Refused, RequestRejected, WebhookRejected
+from cloud.odata import is_guid, literal
 from guard.columns.table import MAILBOX, SYSTEMUSER, TABLES, GuardedTable, select_of
 from guard.ports.rows import (
     AddressElsewhere,
@@ -81,16 +82,23 @@ class DataverseRows:
         found = await self._dataverse.get(
             "systemusers", user_id, select=_USER_SELECT, reason="guard: read a user"
         )
-        if found is None:
-            return None
-        mode = found.get("accessmode")
-        return UserRow(
-            id=user_id,
-            upn=_text(found.get("domainname")),
-            object_id=_guid(found.get("azureactivedirectoryobjectid")),
-            application_id=_guid(found.get("applicationid")),
-            access_mode=mode if isinstance(mode, int) else None,
+        return None if found is None else _user_from(user_id, found)
+
+    async def users_named(self, *, object_id: str | None, upn: str | None) -> Sequence[UserRow]:
+        """List the system users with that object id or sign-in name."""
+        terms = [f"domainname eq {literal(upn)}"] if upn is not None else []
+        # A GUID is written without quotes; what is none can be nobody's.
+        if object_id is not None and is_guid(object_id):
+            terms.append(f"azureactivedirectoryobjectid eq {object_id}")
+        if not terms:
+            return []
+        found = await self._dataverse.rows(
+            SYSTEMUSER.entity_set,
+            select=_USER_SELECT,
+            filter=" or ".join(terms),
+            reason="guard: find the user rows of a person",
         )
+        return [_user_from(str(item.get("systemuserid") or "").lower(), item) for item in found]
 
     async def roles_of(self, user_id: str) -> Sequence[HeldRole]:
         """Read the direct roles."""
@@ -134,6 +142,17 @@ class DataverseRows:
                 f"Dataverse refuses the write: {error.message}",
                 hint="Give the guard's application user the privileges that the guide names.",
             ) from error
+
+
+def _user_from(user_id: str, item: Mapping[str, Any]) -> UserRow:
+    mode = item.get("accessmode")
+    return UserRow(
+        id=user_id,
+        upn=_text(item.get("domainname")),
+        object_id=_guid(item.get("azureactivedirectoryobjectid")),
+        application_id=_guid(item.get("applicationid")),
+        access_mode=mode if isinstance(mode, int) else None,
+    )
 
 
 def _held(roles: Sequence[Role]) -> list[HeldRole]:

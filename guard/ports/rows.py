@@ -24,6 +24,7 @@ from typing import Protocol
 from guard.columns.table import APPROVAL, TABLES, TableRole
 from kernel.errors import Conflict, GuardError, Unavailable
 from rules.model.change import Value
+from rules.operators.fields import fold
 
 
 class RowChanged(Conflict):
@@ -119,6 +120,13 @@ class Rows(Protocol):
 
     async def user(self, user_id: str) -> UserRow | None:
         """Return a system user; None when there is none."""
+        ...
+
+    async def users_named(self, *, object_id: str | None, upn: str | None) -> Sequence[UserRow]:
+        """Return the system users that name this Entra object, or this sign-in name, in any case.
+
+        At least one of the two is given.
+        """
         ...
 
     async def roles_of(self, user_id: str) -> Sequence[HeldRole]:
@@ -259,6 +267,16 @@ class MemoryRows:
         """Return the user."""
         self._ask(f"user {user_id}")
         return self.users.get(user_id)
+
+    async def users_named(self, *, object_id: str | None, upn: str | None) -> Sequence[UserRow]:
+        """Return the users with that object id or sign-in name."""
+        self._ask(f"users_named {object_id} {upn}")
+        return [
+            user
+            for user in self.users.values()
+            if (object_id is not None and user.object_id == object_id)
+            or (upn is not None and fold(user.upn or "") == fold(upn))
+        ]
 
     async def roles_of(self, user_id: str) -> Sequence[HeldRole]:
         """Return the direct roles."""

@@ -21,7 +21,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from guard.columns.table import OwnerType
-from guard.facts.owner import person_of
 from guard.judge import Judge
 from guard.obligations.resolve import confirmed_holders
 from guard.ports.directory import Directory, Person
@@ -228,12 +227,12 @@ class DriftWatch:
         told = approval.evidence.get("owner_upn")
         if _differs(told, user.upn):
             return f"The owner {told} now has the sign-in name {user.upn or 'none'}."
-        if user.object_id is not None and fold(user.object_id) == fold(person.object_id):
-            return None
-        own = await person_of(self._directory, user)
-        if own is not None and own.object_id == person.object_id:
-            return None
-        return f"The Entra user {_name(approval)} is no longer the owner's own object."
+        if user.application_id is not None:
+            return f"The owner {told or user.id} is now an application."
+        # Whom the row names must be told by its object id: a sign-in name alone can be chosen.
+        if user.object_id is None or fold(user.object_id) != fold(person.object_id):
+            return f"The Entra user {_name(approval)} is no longer the owner's own object."
+        return None
 
     async def _confirm(self, good: Sequence[Approval], now: datetime) -> None:
         if good:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from guard.columns.owner import owner_of
 from guard.columns.table import APPROVAL, APPROVED, MAILBOX, TABLES, TableRole
+from guard.facts.users import Users
 from guard.identity import OwnIdentity
 from guard.judge import Judge
 from guard.ledger.entry import iso
@@ -132,6 +133,7 @@ class Scanner:
         self,
         database: Database,
         rows: Rows,
+        users: Users,
         directory: Directory,
         judge: Judge,
         recorder: DecisionRecorder,
@@ -139,6 +141,7 @@ class Scanner:
     ) -> None:
         self._database = database
         self._rows = rows
+        self._users = users
         self._directory = directory
         self._judge = judge
         self._recorder = recorder
@@ -247,7 +250,7 @@ class Scanner:
             row = await self._rows.row(MAILBOX.name, record_id)
             if row is None or row.columns != one.row.columns:
                 return _Plan(one, seen, left="The row changed during the scan.")
-            resolved = await resolve(row, one.address, rows=self._rows, directory=self._directory)
+            resolved = await resolve(row, one.address, users=self._users, directory=self._directory)
         except GuardError as error:
             if error.transient:
                 limit.unanswered(error.message)
@@ -313,8 +316,7 @@ class Scanner:
             "pre_existing": True,
             "approved_by": None,
             "read_at": iso(now),
-            "object_upn": resolved.person.upn,
-            "owner_upn": resolved.owner_upn,
+            **resolved.identity,
             "policy_set": self._judge.policy_set.digest,
             "rules": list(one.judgement.evaluated),
         }

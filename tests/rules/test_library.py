@@ -243,6 +243,7 @@ def _scanned(table: str, **columns: Value) -> Judgement:
         "facts.ownerIsLicensed": True,
         "facts.mailboxPurpose": "user",
         "facts.stewardLeft": False,
+        "facts.ownerElsewhere": 0,
     }
     row: dict[str, Value] = {"emailrouteraccessapproval": 1, **_APPROVED[table], **columns}
     return judge_row(table, "r1", row, policy_set=_SET, facts=Facts(known), now=NOW)

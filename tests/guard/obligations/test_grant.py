@@ -4,11 +4,14 @@ from typing import Any
 
 import pytest
 
+from guard.ledger import mirror
+from guard.ledger.entry import MirrorRow
 from guard.obligations.grant import ATTEMPTS_FOR_FACTS, Grant
 from guard.ports.directory import Person
 from guard.ports.rows import UserRow
 from kernel.clock import FrozenClock
 from kernel.database import Database
+from kernel.failpoints import failpoint
 from rules.model.decision import Outcome
 from tests.guard.assembled import SYSTEM_ID, AGuard, a_guard
 from tests.guard.builders import (
@@ -26,6 +29,7 @@ from tests.guard.obligations.decided import committed
 
 APPROVE = {"emailrouteraccessapproval": choice(1)}
 SCHEDULE = {"testemailconfigurationscheduled": True}
+STEP = failpoint("tests.grant", "A copy of the tests of grants is kept.")
 
 
 OWED_BY = committed(Outcome.ALLOW, emailrouteraccessapproval=1)
@@ -113,6 +117,74 @@ async def test_a_users_mailbox_must_be_the_owners_own_object(guard: AGuard) -> N
     assert held is not None
     assert held.state == "withdrawn"
     assert "not to the owner" in held.reason
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ({USER_ID: UserRow(USER_ID, "anna@contoso.com")}, "names no object of Entra"),
+        (
+            {USER_ID: UserRow(USER_ID, "anna@contoso.com", OBJECT_ID, SYSTEM_ID)},
+            "is an application",
+        ),
+        ({QUEUE_ID: UserRow(QUEUE_ID, "x@contoso.com", OBJECT_ID)}, f"too: {QUEUE_ID}"),
+        ({QUEUE_ID: UserRow(QUEUE_ID, "ANNA@contoso.com")}, f"too: {QUEUE_ID}"),
+    ],
+)
+async def test_whose_row_it_is_must_be_plain(
+    guard: AGuard, rows: dict[str, UserRow], reason: str
+) -> None:
+    guard.receiver.rows.users.update(rows)
+    await guard.deliver(APPROVE, mode=1, actor=ADMIN_ID)
+    held = guard.approval()
+    assert held is not None
+    assert (held.state, reason in held.reason) == ("withdrawn", True)
+
+
+async def test_whom_the_owners_row_names_is_evidence(guard: AGuard) -> None:
+    await guard.deliver(APPROVE, mode=1, actor=ADMIN_ID)
+    held = guard.approval()
+    assert held is not None
+    named = held.evidence["owner_upn"], held.evidence["owner_object_id"]
+    assert named == ("Anna@contoso.com", OBJECT_ID)
+
+
+async def test_nothing_is_granted_while_the_owner_is_in_doubt(guard: AGuard) -> None:
+    at = guard.receiver.clock.now()
+    columns = {"domainname": "anna@contoso.com", "azureactivedirectoryobjectid": CEO_OBJECT_ID}
+    known = MirrorRow("systemuser", USER_ID, columns, at)
+    guard.database.write_now(lambda c: mirror.keep(c, known), failpoint=STEP)
+    await guard.deliver(APPROVE, mode=1, actor=ADMIN_ID)
+    assert guard.approval() is None
+    (listed,) = guard.decisions()
+    assert [(one["kind"], one["state"]) for one in listed["obligations"]] == [("grant", "queued")]
+    # Once the row names whom it did, what waited is done.
+    guard.receiver.rows.users[USER_ID] = UserRow(USER_ID, "anna@contoso.com", CEO_OBJECT_ID)
+    guard.receiver.clock.advance(60)
+    await guard.workers.run_due()
+    held = guard.approval()
+    assert held is not None
+    assert "not to the owner" in held.reason
+
+
+async def test_another_identity_ends_the_approval_until_a_newer_one(guard: AGuard) -> None:
+    await guard.deliver(APPROVE, mode=1, actor=ADMIN_ID)
+    await guard.deliver(
+        {"domainname": "a.berg@contoso.com"},
+        table="systemuser",
+        record_id=USER_ID,
+        before={
+            "internalemailaddress": "anna@contoso.com",
+            "emailrouteraccessapproval": choice(1),
+            "domainname": "anna@contoso.com",
+            "azureactivedirectoryobjectid": OBJECT_ID,
+        },
+        mode=1,
+        actor=ADMIN_ID,
+    )
+    held = guard.approval()
+    assert held is not None
+    assert (held.state, "names another identity" in held.reason) == ("withdrawn", True)
 
 
 async def test_a_queue_mailbox_needs_no_own_object(guard: AGuard) -> None:

@@ -96,6 +96,8 @@ async def test_a_deleted_user_ends_the_approval(guard: AGuard) -> None:
         (None, "no user of Dataverse"),
         (UserRow(USER_ID, "new@contoso.com", OBJECT_ID), "now has the sign-in name"),
         (UserRow(USER_ID, "anna@contoso.com", CEO_OBJECT_ID), "no longer the owner's own"),
+        (UserRow(USER_ID, "anna@contoso.com"), "no longer the owner's own"),
+        (UserRow(USER_ID, "anna@contoso.com", OBJECT_ID, ADMIN_ID), "is now an application"),
     ],
 )
 async def test_an_owner_who_is_another_ends_the_approval(
