@@ -12,8 +12,8 @@ from typing import Any
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 
+from console.gauges import Gauges
 from console.metrics import CONTENT_TYPE, PrometheusMetrics
-from kernel.tasks import TaskCounts
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -57,7 +57,7 @@ def application(
     *,
     readiness: Readiness,
     metrics: PrometheusMetrics,
-    count_tasks: Callable[[], Awaitable[TaskCounts]],
+    gauges: Callable[[], Awaitable[Gauges]],
 ) -> Front:
     """Return the whole surface. `readiness` answers `{"ready": bool, …}`; False becomes 503."""
     rest = FastAPI(title="Mailbox Guard", docs_url=None, redoc_url=None, openapi_url=None)
@@ -70,7 +70,7 @@ def application(
 
     @rest.get("/metrics")
     async def metrics_page() -> Response:
-        metrics.show_tasks(await count_tasks())
+        metrics.show(await gauges())
         return Response(metrics.render(), media_type=CONTENT_TYPE)
 
     return Front(webhook, rest)

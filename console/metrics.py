@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from cloud.access import LoggedRequest
+from console.gauges import Gauges
 from guard.obligations.table import OBLIGATIONS
 from kernel.tasks import TaskCounts, TaskState
 
@@ -75,8 +76,44 @@ class PrometheusMetrics:
             ["kind"],
             registry=self.registry,
         )
+        self._decisions = Counter(
+            "mailbox_guard_decisions",
+            "Decisions by answer, cause and the way by which they came, repeats included.",
+            ["decision", "cause", "source"],
+            registry=self.registry,
+        )
+        self._ledger_seconds = Histogram(
+            "mailbox_guard_ledger_write_seconds",
+            "Time in which a batch of decisions became durable, in seconds.",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._mailboxes = Gauge(
+            "mailbox_guard_mailboxes",
+            "Mailboxes by state, counted once a minute at most.",
+            ["state"],
+            registry=self.registry,
+        )
+        self._stalest = Gauge(
+            "mailbox_guard_mailbox_stalest_timestamp_seconds",
+            "As of when the approved mailbox is known that is furthest behind, in seconds since "
+            "1970; 0 where none has been visited.",
+            registry=self.registry,
+        )
+        self._quarantined = Gauge(
+            "mailbox_guard_quarantined",
+            "Items that are set aside and try again at long intervals.",
+            registry=self.registry,
+        )
+        self._brakes = Gauge(
+            "mailbox_guard_brake_stopped",
+            "Rows or streams that a brake has stopped, by brake.",
+            ["brake"],
+            registry=self.registry,
+        )
         # A label lookup costs more than a count, so the children of the hot path are kept.
         self._answered: dict[tuple[int, str, str], Counter] = {}
+        self._decided: dict[tuple[str, str, str], Counter] = {}
 
     def answered(self, *, status: int, decision: str, cause: str, seconds: float) -> None:
         """Count an answer of the webhook."""
@@ -109,7 +146,30 @@ class PrometheusMetrics:
         self._policy_set_loaded.set(loaded_at)
         self._policy_set_refused.set(1 if is_refused else 0)
 
-    def show_tasks(self, counts: TaskCounts) -> None:
+    def decided(self, *, decision: str, cause: str, source: str) -> None:
+        """Count a decision that is being recorded."""
+        key = (decision, cause, source)
+        counter = self._decided.get(key)
+        if counter is None:
+            counter = self._decided[key] = self._decisions.labels(*key)
+        counter.inc()
+
+    def ledger_written(self, seconds: float) -> None:
+        """Take how long a batch of decisions took to become durable."""
+        self._ledger_seconds.observe(seconds)
+
+    def show(self, gauges: Gauges) -> None:
+        """Say what was counted in the database."""
+        self._show_tasks(gauges.tasks)
+        for state, count in gauges.mailboxes.by_state.items():
+            self._mailboxes.labels(state.value).set(count)
+        stalest = gauges.mailboxes.stalest
+        self._stalest.set(0 if stalest is None else stalest.timestamp())
+        self._quarantined.set(gauges.mailboxes.quarantined)
+        for brake, count in gauges.stopped.items():
+            self._brakes.labels(brake).set(count)
+
+    def _show_tasks(self, counts: TaskCounts) -> None:
         """Say how many tasks there are; kinds and states that are gone are forgotten.
 
         Of every obligation it is said how many need a person, also when none does, so that an

@@ -193,6 +193,7 @@ class DecisionRecorder:
             public=public,
             private=private,
         )
+        self._metrics.decided(decision=entry.decision, cause=entry.cause, source=case.source)
         return self._ledger.record(
             entry,
             effects=effects,

@@ -11,7 +11,9 @@ _HEAD = """\
 # Metrics
 
 `GET /metrics` answers in Prometheus' text form. Addresses, record ids and other personal values are
-in no label.
+in no label. [monitoring/alerts.yaml](monitoring/alerts.yaml) has alert rules over them for Prometheus,
+and [monitoring/grafana.json](monitoring/grafana.json) a board for Grafana; what to do about each alert
+stands in [operations](operations.md#worth-an-alarm).
 
 """
 _SUFFIX = {"counter": "_total"}

@@ -114,7 +114,9 @@ def open_guard(
     deadline = settings.decision_deadline_seconds
     values = values_of(settings)
     ledger: Ledger = (
-        MemoryLedger(keep=False) if settings.unsafe_without_store else StoredLedger(database, clock)
+        MemoryLedger(keep=False)
+        if settings.unsafe_without_store
+        else StoredLedger(database, clock, on_written=metrics.ledger_written)
     )
     identity = OwnIdentity(organization_id=known_organization(settings, database))
     # Somebody waits for a decision: what it looks up goes first and gives up in time.

@@ -7,6 +7,7 @@ import signal
 from typing import Any
 
 from console.application import Front, application
+from console.gauges import GaugeReader
 from console.metrics import PrometheusMetrics
 from console.policy_folder import PolicyFolder
 from console.wiring.connections import (
@@ -19,7 +20,6 @@ from console.wiring.guard import open_guard
 from console.wiring.organization import OrganizationDiffers
 from console.wiring.readiness import SCHEMA_SECONDS, Readiness
 from console.wiring.sync import open_sync
-from kernel import tasks
 from kernel.clock import Clock
 from kernel.database import CLOSING_SECONDS, Database
 from kernel.errors import GuardError
@@ -85,7 +85,7 @@ class Live:
             self._guard.webhook,
             readiness=self._state,
             metrics=self._metrics,
-            count_tasks=lambda: database.read(lambda c: tasks.count_all(c, now=clock.now())),
+            gauges=GaugeReader(database, clock).read,
         )
 
     async def start(self) -> None:

@@ -50,7 +50,7 @@ class Waiting:
 class Batch:
     """One function for the writer, which answers it as it would answer a future."""
 
-    __slots__ = ("_ended", "_job", "_queue", "_timers", "waiting", "when_durable")
+    __slots__ = ("_began", "_ended", "_job", "_queue", "_timers", "waiting", "when_durable")
 
     def __init__(self, queue: Queue, waiting: list[Waiting]) -> None:
         self.waiting = waiting
@@ -58,11 +58,13 @@ class Batch:
         self._queue = queue
         self._job: Job | None = None
         self._timers: list[asyncio.TimerHandle] = []
+        self._began = 0.0
         self._ended = False
 
     def begin(self, job: Job, loop: asyncio.AbstractEventLoop) -> None:
         """Watch over the job that was handed to the writer."""
         self._job = job
+        self._began = loop.time()
         self._timers.append(loop.call_later(BESIDE_SECONDS, self._queue.pass_by, self))
         deadlines = [one.until for one in self.waiting if one.until is not None]
         if deadlines:
@@ -75,6 +77,7 @@ class Batch:
     def set_result(self, _: Any) -> None:
         """Take the writer's word that all of it is durable."""
         self._end()
+        self._queue.on_written(asyncio.get_running_loop().time() - self._began)
         if self.when_durable is not None:
             self.when_durable()
         for one in self.waiting:
@@ -118,15 +121,18 @@ class Queue:
     """What waits, and the batch that is being written.
 
     `write` hands a batch to the writer; `retry` deals with one of which nothing was written.
+    `on_written` takes how many seconds a batch took to become durable.
     """
 
     def __init__(
         self,
         write: Callable[[Batch], Job],
         retry: Callable[[Sequence[Waiting], Exception], None],
+        on_written: Callable[[float], None] = lambda seconds: None,
     ) -> None:
         self._write = write
         self.retry = retry
+        self.on_written = on_written
         self._waiting: list[Waiting] = []
         self._current: Batch | None = None
         self._gathers = False

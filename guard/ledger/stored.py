@@ -44,13 +44,22 @@ MOST_DECISIONS_ON_A_ROW = 50
 
 
 class StoredLedger:
-    """The ledger of one process: it owns one chain, begun with the first decision."""
+    """The ledger of one process: it owns one chain, begun with the first decision.
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    `on_written` takes how many seconds a batch of decisions took to become durable.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        on_written: Callable[[float], None] = lambda seconds: None,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._chain = new_id(clock.now())
-        self._queue = Queue(self._submit, self._retry)
+        self._queue = Queue(self._submit, self._retry, on_written)
         self._sets_to_store: dict[str, PolicySet] = {}
         self._sets_stored: set[str] = set()
         self._retries: set[asyncio.Task[None]] = set()

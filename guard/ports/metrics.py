@@ -21,6 +21,14 @@ class GuardMetrics(Protocol):
         """Count an answer of the webhook; refusals before a decision have an empty decision."""
         ...
 
+    def decided(self, *, decision: str, cause: str, source: str) -> None:
+        """Count a decision that is being recorded, by the way it came (`guard.case`)."""
+        ...
+
+    def ledger_written(self, seconds: float) -> None:
+        """Take how long a batch of decisions took to become durable."""
+        ...
+
     def fact_missing(self, path: str) -> None:
         """Count a fact that a decision needed and didn't get."""
         ...
@@ -45,6 +53,14 @@ class CountingMetrics:
         """Count an answer."""
         self.counts["answered", str(status), decision, cause] += 1
         self.seconds += seconds
+
+    def decided(self, *, decision: str, cause: str, source: str) -> None:
+        """Count a decision."""
+        self.counts["decided", decision, cause, source] += 1
+
+    def ledger_written(self, seconds: float) -> None:
+        """Count a batch."""
+        self.counts["ledger_written",] += 1
 
     def fact_missing(self, path: str) -> None:
         """Count a missing fact."""

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from console.application import application
+from console.gauges import GaugeReader
 from console.metrics import PrometheusMetrics
 from console.policy_folder import PolicyFolder
 from console.serving import Serving, listen
 from console.wiring.connections import connect_guard
 from console.wiring.guard import open_guard
-from kernel import tasks
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.failpoints import Crash
@@ -58,7 +58,7 @@ class GuardProcess:
             self.guard.webhook,
             readiness=_ready,
             metrics=PrometheusMetrics(),
-            count_tasks=lambda: self.database.read(lambda c: tasks.count_all(c, now=clock.now())),
+            gauges=GaugeReader(self.database, clock).read,
         )
         self._requests: set[asyncio.Task[Any]] = set()
 
