@@ -34,6 +34,8 @@ class Call:
     `scope` is the token scope and must be the one of the service that `url` belongs to; empty means
     that one. `budget` is an Exchange object id or "tenant". `accept` are statuses from 300 that
     are an answer here, not an error. `urgent` may use the reserved share of the budget.
+    `stumbles_most` is how many times a service may fail inside (500, 504) before the call is given
+    up; other setbacks are repeated until the deadline.
     Raises Bug for a write without a registered `failpoint`, or for a read that is not GET or HEAD.
     """
 
@@ -50,6 +52,7 @@ class Call:
     reason: str = ""
     accept: frozenset[int] = frozenset()
     urgent: bool = False
+    stumbles_most: int | None = None
 
     def __post_init__(self) -> None:
         is_read_method = self.method.upper() in ("GET", "HEAD")

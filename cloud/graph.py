@@ -57,6 +57,8 @@ MESSAGE_SELECT = (
 ATTACHMENT_SELECT = ("id", "name", "contentType", "size", "isInline", "lastModifiedDateTime")
 _ROLE_SELECT = ("id", "displayName", "roleTemplateId")
 _PAGES_MAX = 1000
+# What Exchange stumbles over is mostly one item, and the mailbox has others.
+_STUMBLES_MOST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,9 +302,15 @@ class Graph(Client):
     ) -> Answer:
         preferences = ", ".join(('IdType="ImmutableId"', *prefer))
         headers = {"Prefer": preferences, "Accept": accept}
-        return await self._transport.send(
-            self._call("GET", url, headers=headers, budget=object_id, reason=reason), permit=permit
+        call = self._call(
+            "GET",
+            url,
+            headers=headers,
+            budget=object_id,
+            reason=reason,
+            stumbles_most=_STUMBLES_MOST,
         )
+        return await self._transport.send(call, permit=permit)
 
     def _message_url(self, object_id: str, message_id: str) -> str:
         return f"{self._service.base_url}{_user_path(object_id)}/messages/{segment(message_id)}"

@@ -60,9 +60,12 @@ from kernel.log import get_logger
 
 USER_AGENT = "MailboxGuard/1"
 ATTEMPTS_MAX = 10
-# After one of these the same request may succeed; 408 is a gateway's own time-out. Only 429 says
-# that the request was not carried out.
-_REPEATABLE = frozenset({408, 429, 500, 502, 503, 504})
+# After one of these the same request may succeed; 408 is a gateway's own time-out. Only throttling
+# says that the request was not carried out.
+# 509 is what Exchange answers to too many bytes.
+_THROTTLING = frozenset({429, 509})
+_STUMBLING = frozenset({500, 504})
+_REPEATABLE = frozenset({408, 502, 503, *_THROTTLING, *_STUMBLING})
 _THROTTLE_WITHOUT_ADVICE_SECONDS = 5.0
 
 _NO_ANSWER_HINT = "Check MAILBOX_GUARD_GRAPH_URL, _DATAVERSE_URL, _CA_BUNDLE_FILE and the network."
@@ -77,6 +80,7 @@ class _Progress:
     give_up_at: float
     attempts: int = 0
     failures: int = 0
+    stumbles: int = 0
     unsure: bool = False
     renewed: bool = False
 
@@ -292,21 +296,25 @@ class Transport:
         raise wrong
 
     def _passing(self, call: Call, budget: Budget, progress: _Progress, answer: Answer) -> _Setback:
-        """Return the setback of a 429 or a 5xx, and raise the fence where the service says so."""
+        """Return the setback of a throttling or a 5xx, and raise the fence where it says so."""
         advised = retry_after_seconds(answer.headers, self._clock.now())
+        is_throttling = answer.status in _THROTTLING
         wait = repeat_seconds(progress.failures + 1, self._jitter)
-        if answer.status == 429 and advised is None:
+        if is_throttling and advised is None:
             wait = max(wait, _THROTTLE_WITHOUT_ADVICE_SECONDS)
         elif advised is not None:
             wait = max(wait, advised)
-        if answer.status == 429 or (answer.status == 503 and advised is not None):
+        if is_throttling or (answer.status == 503 and advised is not None):
             budget.raise_fence(wait)
             _log.info("scope_fenced", status=answer.status, seconds=wait, reason=call.reason)
+        progress.stumbles += answer.status in _STUMBLING
+        most = call.stumbles_most
         return _Setback(
             f"the service answered {answer.status}",
             wait,
-            throttled=answer.status == 429,
-            may_have_happened=answer.status != 429,
+            throttled=is_throttling,
+            may_have_happened=not is_throttling,
+            final=most is not None and progress.stumbles >= most,
             answer=answer,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -18,6 +19,15 @@ SETBACK_MAX_SECONDS = 3_600.0
 # Past this many doublings the wait is at its most; 2.0 ** failures would overflow one day.
 _DOUBLINGS_MAX = 16
 
+# At most nine digits: a longer number is no wait.
+_NAMED = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(s|secs?|seconds?|m|mins?|minutes?|h|hours?)", re.I)
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_SPAN = re.compile(r"(?:(\d{1,9})\.)?(\d{1,9}):(\d{1,9}):(\d{1,9}(?:\.\d{1,9})?)")
+_DURATION = re.compile(
+    r"P(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9}(?:\.\d{1,9})?)S)?)?", re.I
+)
+_MILLISECONDS = ("retry-after-ms", "x-ms-retry-after-ms")
+
 Jitter = Callable[[], float]
 """Returns a number from 0 to 1; tests pass a fixed one."""
 
@@ -28,26 +38,70 @@ def random_jitter() -> float:
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return the seconds that `Retry-After` asks for, at most a day; None when it says nothing.
+    """Return the seconds that an answer asks to wait, at most a day; None when it says nothing.
 
-    Seconds in practice, an HTTP date by RFC 9110 section 10.2.3; a date gone by means 0.
+    Seconds in practice, an HTTP date by RFC 9110 section 10.2.3; proxies and services also write
+    other dates, durations, several headers at once, and milliseconds under a name of their own. Of
+    several waits the longest counts; a date gone by means 0.
     """
-    text = headers.get("retry-after", "").strip()
-    if not text:
-        return None
+    found = [_seconds_in(headers.get("retry-after", ""), now)]
+    for name in _MILLISECONDS:
+        thousandths = _seconds_in(headers.get(name, ""), now)
+        found.append(None if thousandths is None else thousandths / 1000)
+    known = [seconds for seconds in found if seconds is not None]
+    return min(max(0.0, *known), RETRY_AFTER_MAX_SECONDS) if known else None
+
+
+def _seconds_in(text: str, now: datetime) -> float | None:
+    text = text.strip().strip("\"'")
+    for reading in (_number, _span, _duration):
+        seconds = reading(text)
+        if seconds is not None:
+            return seconds
+    when = _moment(text)
+    if when is not None:
+        return (when - now).total_seconds()
+    # Several headers arrive as one, with commas between them.
+    parts = [_seconds_in(part, now) for part in text.split(",")] if "," in text else []
+    return max((seconds for seconds in parts if seconds is not None), default=None)
+
+
+def _number(text: str) -> float | None:
     try:
         seconds = float(text)
     except ValueError:
-        try:
-            when = parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        if when.tzinfo is None:
-            when = when.replace(tzinfo=UTC)
-        seconds = (when - now).total_seconds()
-    if seconds != seconds:  # NaN, which float() accepts.
+        named = _NAMED.fullmatch(text)
+        return float(named[1]) * _UNITS[named[2][0].lower()] if named else None
+    # NaN is no number of seconds, though float() takes it.
+    return seconds if seconds == seconds else None
+
+
+def _span(text: str) -> float | None:
+    """Return the seconds of a .NET time span, `[d.]hh:mm:ss[.f]`."""
+    found = _SPAN.fullmatch(text)
+    if found is None:
         return None
-    return min(max(seconds, 0.0), RETRY_AFTER_MAX_SECONDS)
+    days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    return days * 86_400 + hours * 3600 + minutes * 60 + seconds
+
+
+def _duration(text: str) -> float | None:
+    """Return the seconds of an ISO 8601 duration of days and less."""
+    found = _DURATION.fullmatch(text)
+    if found is None or not any(found.groups()):
+        return None
+    days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    return days * 86_400 + hours * 3600 + minutes * 60 + seconds
+
+
+def _moment(text: str) -> datetime | None:
+    for reading in (parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            when = reading(text)
+            return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+        except (IndexError, OverflowError, TypeError, ValueError):
+            continue
+    return None
 
 
 def repeat_seconds(failures: int, jitter: Jitter) -> float:

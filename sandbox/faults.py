@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,11 +13,16 @@ from starlette.responses import Response
 
 @dataclass(slots=True)
 class PlannedFault:
-    """An answer for requests that match; `after` does the work first and then lies about it."""
+    """An answer for requests that match; `after` does the work first and then lies about it.
+
+    `contains` is a piece of the URL; `pattern` a regular expression over the method, a blank, and
+    the path with its query.
+    """
 
     origin: str
     contains: str
     status: int
+    pattern: str = ""
     method: str | None = None
     body: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -49,7 +55,14 @@ class FaultPlan:
         for fault in self._planned:
             if fault.origin != origin or fault.method not in (None, method):
                 continue
-            if fault.contains.casefold() in url.casefold() and fault.times > 0:
+            if fault.times > 0 and _meets(fault, method, url):
                 fault.times -= 1
                 return fault
         return None
+
+
+def _meets(fault: PlannedFault, method: str, url: str) -> bool:
+    if fault.contains.casefold() not in url.casefold():
+        return False
+    path = "/" + url.partition("://")[2].partition("/")[2]
+    return not fault.pattern or re.search(fault.pattern, f"{method} {path}") is not None

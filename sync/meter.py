@@ -9,6 +9,7 @@ COUNTS = (
     "listed",
     "tracked",
     "created",
+    "linked",
     "updated",
     "skipped",
     "quarantined",

@@ -86,6 +86,8 @@ def _text(report: dict[str, Any]) -> str:
     lines = [counts]
     for problem in report["problems"]:
         item = f", item {problem['item_id']}" if problem.get("item_id") else ""
+        if problem.get("count", 1) > 1:
+            item = f", {problem['count']} items"
         hint = f" {problem['hint']}" if problem.get("hint") else ""
         lines.append(
             f"{problem['kind']}: mailbox {problem['record_id']}{item}: {problem['reason']}{hint}"

@@ -25,10 +25,12 @@ stand in `mailbox-guard decisions show`; the sync's are *intents* and stand in
 """
 
 _VERIFY = "A removal that the source reported is verified by reading the item."
+_SUPPLEMENT = "What could not be had when an item was written is asked for again, a few times."
 
 MEANINGS = {one.kind: one.doc for one in OBLIGATIONS} | {
     **{task_kind(one.name, IntentKind.CREATE): one.effect for one in WORKLOADS},
     **{task_kind(one.name, IntentKind.VERIFY): _VERIFY for one in WORKLOADS},
+    **{task_kind(one.name, IntentKind.SUPPLEMENT): _SUPPLEMENT for one in WORKLOADS},
 }
 """Every kind of task with what it does; a test walks the kinds that the rooms add."""
 

@@ -11,6 +11,7 @@ from typing import Any
 from sandbox.dataverse.faults import (
     BAD_PROPERTY,
     BAD_QUERY,
+    INVALID_CHARACTERS,
     TEXT_TOO_LONG,
     VALUE_OUT_OF_RANGE,
     Fault,
@@ -22,6 +23,8 @@ from sandbox.odata import moment
 
 _REFERENCE = re.compile(r"(?:.*/)?(\w+)\(([0-9A-Fa-f-]{36})\)$")
 _GUID = re.compile(r"^[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}$")
+# What XML 1.0 can't hold, section 2.2: the platform checks every text for it.
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # An e-mail is also reachable as the activity that it is.
 _SET_ALIASES = {"activitypointers": "email"}
 
@@ -205,6 +208,12 @@ def stored(table: Table, column: Column, value: Any) -> Any:
             f"Cannot convert the value '{value}' of '{column.name}' to the expected type "
             f"'{column.kind}'.",
         ) from error
+    if isinstance(kept, str) and _NOT_XML.search(kept):
+        raise Fault(
+            400,
+            INVALID_CHARACTERS,
+            f"The '{column.name}' contains data that is not allowed: invalid character in field.",
+        )
     if column.kind == "choice" and kept not in column.options:
         raise Fault(
             400,

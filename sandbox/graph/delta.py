@@ -6,14 +6,14 @@ import base64
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from random import Random
 from typing import Any
 
 from kernel.digest import sha256_hex
 from sandbox.graph.mailboxes import Entry, Mailbox
 from sandbox.graph.messages import extended_shown
-from sandbox.graph.problems import Problem, bad_token
+from sandbox.graph.problems import Problem, bad_token, unreadable_item
 from sandbox.odata import parse_expand
 
 DEFAULT_PAGE = 10
@@ -33,6 +33,11 @@ class StreamFaults:
     lose_items_moved_back: bool = False
     refuse_other_id_type: bool = True
     partial_updates: bool = False
+    # Every next link names the very link that was asked for, or a fresh one to the same page.
+    repeat_link: bool = False
+    repeat_page: bool = False
+    # Items whose content nobody can read: a page that would hold it fails, and so does the item.
+    unreadable: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Link:
     change_type: str = ""
     after: str = ""
     filtered: bool = False
+    turn: int = 0
 
 
 def write_link(link: Link, secret: str) -> str:
@@ -137,11 +143,18 @@ def round_page(
         Random(link.until).shuffle(entries)  # noqa: S311 - disorder for tests, not secrecy.
     if faults.empty_page_first and not link.opened:
         return DeltaPage([], replace(link, opened=True), is_last=False)
+    if faults.repeat_link:
+        return DeltaPage([], link, is_last=False)
     start = link.position
     chosen = entries[start : start + size]
     if faults.repeat_items and start > 0:
         chosen = [entries[start - 1], *chosen]
+    stumbles = any(entry.immutable_id in faults.unreadable for entry in chosen)
+    if stumbles and "body" in link.select.split(","):
+        raise unreadable_item()
     items = [_item(mailbox, link, entry, faults=faults, text_body=text_body) for entry in chosen]
+    if faults.repeat_page:
+        return DeltaPage(items, replace(link, turn=link.turn + 1), is_last=False)
     if start + size < len(entries):
         return DeltaPage(items, replace(link, position=start + size, opened=True), is_last=False)
     done = replace(link, since=link.until, position=0, opened=False)

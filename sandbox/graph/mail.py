@@ -19,7 +19,7 @@ from sandbox.graph.messages import (
     read_attachment,
     to_text,
 )
-from sandbox.graph.problems import Problem, no_such_item
+from sandbox.graph.problems import Problem, no_such_item, unreadable_item
 from sandbox.odata import QueryRefused, parse_expand, parse_filter, sort_key, split_outside
 
 
@@ -168,6 +168,8 @@ class Mail:
             folder = self._room.folder(ask, mailbox)
             if message.folder_id != folder.id:
                 raise no_such_item()
+        if message.immutable_id in self._room.faults_of(mailbox.object_id).unreadable:
+            raise unreadable_item()
         return self._one(ask, mailbox, message)
 
     def _create(self, ask: Ask) -> Answer:

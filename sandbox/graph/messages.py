@@ -35,9 +35,10 @@ class Attachment:
     is_inline: bool = False
     content_id: str | None = None
     modified_at: datetime = datetime(2024, 1, 1, tzinfo=UTC)
+    told: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the attachment with its content."""
+        """Return the attachment with its content; what `told` names is told as it says."""
         return {
             "@odata.type": "#microsoft.graph.fileAttachment",
             "@odata.mediaContentType": self.content_type,
@@ -50,6 +51,7 @@ class Attachment:
             "contentId": self.content_id,
             "contentLocation": None,
             "contentBytes": base64.b64encode(self.content).decode(),
+            **self.told,
         }
 
 
@@ -97,7 +99,7 @@ class Message:
         return shown
 
 
-SENSITIVITY, SIZE = "Integer 0x36", "Integer 0xe08"
+SENSITIVITY, SIZE, HAS_ATTACHMENTS = "Integer 0x36", "Integer 0xe08", "Boolean 0xe1b"
 """The MAPI properties that Graph shows of a message only when they are expanded."""
 # The values of the `Sensitivity` header as PidTagSensitivity counts them.
 _SENSITIVITIES = {"personal": "1", "private": "2", "company-confidential": "3"}
@@ -113,6 +115,8 @@ def extended_shown(message: Message, expansions: Iterable[Expansion]) -> dict[st
             every = {
                 SENSITIVITY: _SENSITIVITIES.get(headers.get("sensitivity", ""), "0"),
                 SIZE: str(len(str(message.properties))),
+                # Inline ones too, which `hasAttachments` leaves out.
+                HAS_ATTACHMENTS: str(bool(message.attachments)).lower(),
                 **message.extended,
             }
             found[expansion.name] = [

@@ -72,3 +72,8 @@ def no_mailbox() -> Problem:
         "MailboxNotEnabledForRESTAPI",
         "The mailbox is either inactive, soft-deleted, or is hosted on-premise.",
     )
+
+
+def unreadable_item() -> Problem:
+    """Return the problem of an item whose content is corrupt."""
+    return Problem(500, "ErrorInternalServerError", "An internal server error occurred.")

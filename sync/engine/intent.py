@@ -17,7 +17,7 @@ from kernel.tasks import TaskCause, TaskSubject
 from kernel.workers import Again
 from sync.errors import NotOurs
 from sync.model.plan import Intent, IntentKind
-from sync.model.stream import Stream
+from sync.model.stream import Stream, new_stream
 
 
 def task_kind(workload: str, kind: IntentKind) -> str:
@@ -37,10 +37,34 @@ class Target:
     item_id: str
     epoch: int
 
+    @property
+    def stream(self) -> Stream:
+        """The stream of the item, as far as its name tells."""
+        return new_stream(
+            self.record_id, self.object_id, workload=self.workload, folder=self.folder
+        )
+
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> Target:
         """Return the target that a task carries."""
         return cls(**{name: payload[name] for name in cls.__dataclass_fields__})
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What a written item lacks: parts that may be had later, and whether others never can."""
+
+    parts: tuple[str, ...]
+    is_for_good: bool = False
+
+    def to_payload(self) -> dict[str, Any]:
+        """Return the part of a task's payload that says so."""
+        return {"parts": list(self.parts), "lacks_for_good": self.is_for_good}
+
+    @classmethod
+    def from_payload(cls, payload: Mapping[str, Any]) -> Lack:
+        """Return what a task supplements."""
+        return cls(tuple(payload["parts"]), bool(payload["lacks_for_good"]))
 
 
 def add_intent(
@@ -51,8 +75,9 @@ def add_intent(
     epoch: int,
     now: datetime,
     not_before: datetime | None = None,
+    lack: Lack | None = None,
 ) -> bool:
-    """Add the task of an intent and return whether it is new.
+    """Add the task of an intent and return whether it is new; `lack` is what it supplements.
 
     An item is written once under each approval: the epoch stands in the key, so that a new approval
     takes up what waited when the old one was withdrawn. One that still waits is tried at once when
@@ -72,6 +97,8 @@ def add_intent(
         "epoch": epoch,
         "version": intent.version,
     }
+    if lack is not None:
+        payload |= lack.to_payload()
     due_at = not_before or now
     if tasks.add(
         connection,

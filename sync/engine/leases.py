@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, update
+from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from kernel import shards, tasks
 from kernel.clock import Clock
@@ -108,17 +108,28 @@ def queue_again(connection: Connection, shards: Sequence[int], *, kinds: Collect
         )
 
 
+def any_waiting(
+    connection: Connection, *, kinds: Collection[str], owners: Collection[str], now: datetime
+) -> bool:
+    """Return whether `hasten` would find anything: a read, as idle work writes nothing."""
+    chosen = select(tasks.tasks.c.id).where(_waiting(kinds=kinds, owners=owners, now=now))
+    return connection.execute(chosen.limit(1)).first() is not None
+
+
 def hasten(
     connection: Connection, *, kinds: Collection[str], owners: Collection[str], now: datetime
 ) -> None:
     """Let the waiting tasks of these kinds be due now."""
-    connection.execute(
-        update(tasks.tasks)
-        .where(
-            tasks.tasks.c.kind.in_(kinds),
-            tasks.tasks.c.state == TaskState.QUEUED,
-            tasks.tasks.c.not_before > now,
-            tasks.tasks.c.owner.in_(owners),
-        )
-        .values(not_before=now)
+    chosen = _waiting(kinds=kinds, owners=owners, now=now)
+    connection.execute(update(tasks.tasks).where(chosen).values(not_before=now))
+
+
+def _waiting(
+    *, kinds: Collection[str], owners: Collection[str], now: datetime
+) -> ColumnElement[bool]:
+    return and_(
+        tasks.tasks.c.kind.in_(kinds),
+        tasks.tasks.c.state == TaskState.QUEUED,
+        tasks.tasks.c.not_before > now,
+        tasks.tasks.c.owner.in_(owners),
     )

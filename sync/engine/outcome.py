@@ -10,9 +10,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from kernel.shards import Lease, check_fence
-from sync.engine.intent import Target
-from sync.engine.workload import Read
+from sync.engine.intent import Lack, Target, add_intent
+from sync.engine.schedule import retry_at
 from sync.model.link import ItemPlace
+from sync.model.plan import Intent, IntentKind
+from sync.model.read import Read
 from sync.model.verdict import Verdict
 from sync.store import access, links, payloads, quarantine, verdicts
 
@@ -21,13 +23,15 @@ from sync.store import access, links, payloads, quarantine, verdicts
 class IntentOutcome:
     """The link's new values, what was read for it, and why it is set aside, if it is.
 
-    `verdict` is the newest one, where the item was judged again.
+    `verdict` is the newest one, where the item was judged again; `lack` what is to be brought
+    later.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
     reads: Sequence[Read] = ()
     set_aside: str | None = None
     verdict: Verdict | None = None
+    lack: Lack | None = None
 
 
 def record(
@@ -60,6 +64,16 @@ def record(
         )
     else:
         quarantine.let_go(connection, target.object_id, target.item_id)
+    if outcome.lack is not None:
+        add_intent(
+            connection,
+            target.stream,
+            Intent(IntentKind.SUPPLEMENT, target.item_id),
+            epoch=target.epoch,
+            now=now,
+            not_before=retry_at(1, now=now),
+            lack=outcome.lack,
+        )
     payloads.forget(connection, target.object_id, target.item_id)
     _record_reads(connection, target, outcome.reads)
 
@@ -91,16 +105,21 @@ def record_place(
     _record_reads(connection, target, reads)
 
 
+def record_supplement(
+    connection: Connection, target: Target, reads: Sequence[Read], *, lease: Lease
+) -> None:
+    """Write down what was read to bring what an item lacked."""
+    check_fence(connection, lease)
+    _record_reads(connection, target, reads)
+
+
 def _record_reads(connection: Connection, target: Target, reads: Sequence[Read]) -> None:
-    for read in reads:
-        access.record(
-            connection,
-            at=read.at,
-            record_id=target.record_id,
-            object_id=target.object_id,
-            workload=target.workload,
-            operation=read.operation,
-            item_count=read.item_count,
-            epoch=target.epoch,
-            reason="approved mailbox",
-        )
+    """Write down what was read for an intent."""
+    access.record(
+        connection,
+        reads,
+        record_id=target.record_id,
+        object_id=target.object_id,
+        workload=target.workload,
+        epoch=target.epoch,
+    )

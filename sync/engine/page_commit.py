@@ -18,9 +18,10 @@ from kernel import approvals
 from kernel.brake import Braked, Release, brake
 from kernel.shards import Lease, check_fence
 from sync.engine.intent import add_intent
-from sync.engine.workload import Page, Read, Workload
+from sync.engine.workload import Page, Workload
 from sync.model.item import Item, UnreadableEntry
 from sync.model.plan import Intent, IntentKind, Plan
+from sync.model.read import Read
 from sync.model.stream import Stream
 from sync.model.verdict import Fate, Verdict
 from sync.store import access, links, quarantine, streams, verdicts
@@ -60,9 +61,7 @@ class PageResult:
     """The stream after the page, and what the page came to."""
 
     stream: Stream
-    tracked: int
     skipped: int
-    set_aside: int
 
 
 def commit_page(connection: Connection, work: PageWork) -> PageResult:
@@ -84,9 +83,7 @@ def commit_page(connection: Connection, work: PageWork) -> PageResult:
     fates = [verdict.fate for _, verdict in planned.verdicts]
     return PageResult(
         stream,
-        tracked=sum(fate is not Fate.SKIP for fate in fates),
         skipped=fates.count(Fate.SKIP),
-        set_aside=len(planned.set_aside),
     )
 
 
@@ -155,18 +152,14 @@ def _save(connection: Connection, work: PageWork, planned: Plan) -> None:
     if work.entries:
         operation = f"{work.workload.noun}s delta"
         reads.insert(0, Read(work.asked_at, operation, len(work.entries)))
-    for read in reads:
-        access.record(
-            connection,
-            at=read.at,
-            record_id=stream.record_id,
-            object_id=stream.object_id,
-            workload=stream.workload,
-            operation=read.operation,
-            item_count=read.item_count,
-            epoch=work.epoch,
-            reason="approved mailbox",
-        )
+    access.record(
+        connection,
+        reads,
+        record_id=stream.record_id,
+        object_id=stream.object_id,
+        workload=stream.workload,
+        epoch=work.epoch,
+    )
 
 
 def _advanced(connection: Connection, work: PageWork) -> Stream:

@@ -18,10 +18,11 @@ from kernel.database import Database
 from kernel.errors import GuardError
 from kernel.log import get_logger
 from sync.engine.judging import ContentJudge, ContentPolicies
-from sync.engine.workload import Content, Page, Permit, Read, Workload
+from sync.engine.workload import Content, Page, Permit, Workload
 from sync.errors import ItemUnreadable
 from sync.failpoints import PAYLOADS
 from sync.model.item import Item, UnreadableEntry, present
+from sync.model.read import Read
 from sync.model.stream import Stream
 from sync.model.verdict import Fate, Verdict
 from sync.store import links, payloads

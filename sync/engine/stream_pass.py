@@ -206,7 +206,6 @@ class StreamPass:
             lambda c: page_commit.commit_page(c, work), failpoint=PAGE
         )
         self._newer_links.pop(stream.stream_id, None)
-        self._meter.add("tracked", result.tracked)
         self._meter.add("skipped", result.skipped)
         return result.stream
 

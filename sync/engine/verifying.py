@@ -19,12 +19,12 @@ from sync.engine import outcome as outcomes
 from sync.engine.intent import Target, resting
 from sync.engine.leases import Leases
 from sync.engine.permits import Permits
-from sync.engine.workload import Read, Workload
+from sync.engine.workload import Workload
 from sync.errors import NotOurs
 from sync.failpoints import OUTCOME
 from sync.meter import Meter
 from sync.model.link import ItemPlace
-from sync.model.stream import new_stream
+from sync.model.read import Read
 from sync.store import links, streams
 
 REMOVALS = brake(
@@ -110,9 +110,7 @@ class Verifying:
     async def _is_braked(self, target: Target) -> bool:
         """Return whether one more tombstone would be too many of its folder at once."""
         since = self._clock.now() - (REMOVALS.window or timedelta())
-        stream = new_stream(
-            target.record_id, target.object_id, workload=target.workload, folder=target.folder
-        )
+        stream = target.stream
         gone, here = await self._database.read(
             lambda c: (links.count_gone_since(c, stream, since), links.count_here(c, stream))
         )

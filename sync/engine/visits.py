@@ -46,7 +46,7 @@ log = get_logger("sync")
 class Visit:
     """How a visit ended: with how many items, or with which problem, not before when.
 
-    `is_throttled` tells that a service asked for the wait.
+    `is_throttled` tells that a service asked for the wait, `hint` how a person mends the problem.
     """
 
     record_id: str
@@ -54,6 +54,7 @@ class Visit:
     problem: str | None = None
     until: datetime | None = None
     is_throttled: bool = False
+    hint: str | None = None
 
 
 @dataclass(slots=True)
@@ -159,6 +160,7 @@ class Visits:
             return eligibility.ended
         if not eligibility.is_eligible:
             return _Ended(Visit(record_id))
+        self._meter.add("mailboxes")
         streams: list[StreamOutcome] = []
         failed: _Ended | None = None
         for workload, folder in self._streams_of(eligibility):
@@ -175,7 +177,6 @@ class Visits:
                 break
         if failed is not None:
             return replace(failed, streams=streams)
-        self._meter.add("mailboxes")
         item_count = sum(one.item_count for one in streams)
         reason = self._brake_reason(streams)
         if reason is None:
@@ -231,7 +232,8 @@ class Visits:
                 "visit_failed", record_id=record_id, error_code=error.code, error=error.message
             )
             reason = f"{error.code}: {error.message}"
-            visit = Visit(record_id, problem=reason, until=getattr(error, "until", None))
+            until = getattr(error, "until", None)
+            visit = Visit(record_id, problem=reason, until=until, hint=error.hint)
             return _Failure(_Ended(visit, (SyncState.FAILING, reason)))
         except Exception as error:
             log.error("visit_raised", record_id=record_id, exc_info=error)

@@ -28,7 +28,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rules.model.change import Value
@@ -63,21 +62,13 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """One answer that held something of a mailbox, for the access log."""
-
-    at: datetime
-    operation: str
-    item_count: int = 1
-
-
-@dataclass(frozen=True, slots=True)
 class ItemToWrite:
     """One item that is to be carried to the other side.
 
     `permit` is asked before each attempt to reach the mailbox, `check` before the first effect
     elsewhere: nothing of a mailbox goes anywhere once it is withdrawn, not even what was read
-    before. `note_read` is told of each answer that held something of the mailbox.
+    before. `note_read` is told of each answer that held something of the mailbox. `attempts` is
+    how often it was tried, this time included.
     """
 
     object_id: str
@@ -87,14 +78,16 @@ class ItemToWrite:
     permit: Permit
     check: Permit
     note_read: Callable[[str, int], None]
+    attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What came of writing an item: how its link stands now, and how it is counted.
+    """What came of writing an item: how its link stands now.
 
-    `count` is the name of a count of `sync.meter`; None counts nothing. `result` is shown with the
-    task.
+    `is_new` tells that this very attempt made the row, `is_completed` that it brought one to its
+    end. `missing` names what could not be had and may come later; `is_lacking` tells that something
+    never can. `result` is shown with the task.
     """
 
     result: str
@@ -102,7 +95,10 @@ class Written:
     place: ItemPlace | None = None
     row_id: str | None = None
     has_weak_key: bool = False
-    count: str | None = None
+    is_new: bool = False
+    is_completed: bool = False
+    missing: tuple[str, ...] = ()
+    is_lacking: bool = False
 
 
 class Workload(Protocol[I]):
@@ -181,8 +177,15 @@ class Workload(Protocol[I]):
     async def write(self, item: ItemToWrite) -> Written:
         """Carry an item to the other side, or find it there.
 
+        What belongs to the item and cannot be had is named in `missing`; it holds up nothing.
         Raises ItemUnreadable, or RequestRejected, for what is set aside with the reason.
         """
+        ...
+
+    async def supplement(
+        self, item: ItemToWrite, missing: Sequence[str], *, is_lacking: bool
+    ) -> tuple[str, ...]:
+        """Bring what was missing when an item was written; return what is missing still."""
         ...
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from cloud.errors import RequestRejected, WebhookRejected
+from cloud.errors import CloudError, RequestRejected, WebhookRejected
+from kernel import tasks
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.errors import ApprovalRests
@@ -16,22 +17,26 @@ from kernel.tasks import Task, TaskCause
 from kernel.workers import Again, Done, TaskOutcome
 from sync.eligibility.review import EligibilityReview
 from sync.engine import outcome as outcomes
-from sync.engine.intent import Target, resting
+from sync.engine.intent import Lack, Target, resting
 from sync.engine.judging import ContentPolicies
+from sync.engine.lasting import is_lasting
 from sync.engine.leases import Leases
 from sync.engine.outcome import IntentOutcome
 from sync.engine.permits import Permits
 from sync.engine.schedule import retry_at
-from sync.engine.workload import ItemToWrite, Read, Workload, Written
+from sync.engine.workload import ItemToWrite, Permit, Workload, Written
 from sync.errors import ItemUnreadable, NotOurs
 from sync.failpoints import OUTCOME
 from sync.meter import Meter
 from sync.model.item import UnreadableEntry
 from sync.model.link import ItemPlace, LinkState
+from sync.model.read import Read
 from sync.model.verdict import Fate, Verdict
 from sync.store import links, payloads, quarantine
 
 WEBHOOK_ATTEMPTS = 5
+# With the growing waits of what is set aside, the last is about a day after the first.
+SUPPLEMENT_ATTEMPTS = 6
 # What is to be written, unless a policy says otherwise.
 WANTED = Verdict(Fate.TRACK, "planned when its page was read")
 
@@ -78,7 +83,7 @@ class Writing:
         """
         target = Target.from_payload(task.payload)
         try:
-            return await self._create(workload, target)
+            return await self._create(workload, target, attempts=task.attempts)
         except (NotOurs, ApprovalRests) as error:
             return resting(error)
         except WebhookRejected as error:
@@ -89,7 +94,9 @@ class Writing:
         except (RequestRejected, ItemUnreadable) as error:
             return await self._set_aside(target, error.message)
 
-    async def _create(self, workload: Workload[Any], target: Target) -> TaskOutcome:
+    async def _create(
+        self, workload: Workload[Any], target: Target, *, attempts: int
+    ) -> TaskOutcome:
         # 1. What is known: an item that has its row needs nothing.
         link, content = await self._database.read(
             lambda c: (
@@ -99,28 +106,22 @@ class Writing:
         )
         if link is None or not link.awaits_row:
             return Done("the row was made before")
-        check = partial(
-            self._permits.check,
-            target.record_id,
-            epoch=target.epoch,
-            delivery=workload.delivery,
-        )
-        permit = self._permits.of(target.record_id, epoch=target.epoch, delivery=workload.delivery)
+        permit, check = self._asking(workload, target)
         reads = _Reads(self._clock)
         # 2. The content: kept from its page, or read again by the item's immutable id.
         if content is None or self._says_too_little(workload, content):
-            found = await workload.content(target.object_id, target.item_id, permit=permit)
+            found = await self._read(workload, target, permit, attempts=attempts)
             if found is None:
                 gone = Written(
                     "gone before it was read", state=LinkState.DROPPED, place=ItemPlace.GONE
                 )
                 return await self._finish(target, gone, reads)
             reads.note(workload.noun)
-            content = dict(found)
+            content = found
         # 3. Policies, once more: they, or the item, may be others than when its page was read.
         verdict = self._judged(workload, target, content)
         if verdict is not None and verdict.fate is Fate.SKIP:
-            skipped = Written("kept out by a policy", state=LinkState.DROPPED, count="skipped")
+            skipped = Written("kept out by a policy", state=LinkState.DROPPED)
             return await self._finish(target, skipped, reads, verdict)
         if verdict is not None and verdict.fate is Fate.METADATA_ONLY:
             link = replace(link, is_metadata_only=True)
@@ -134,10 +135,102 @@ class Writing:
                 permit=permit,
                 check=check,
                 note_read=reads.note,
+                attempts=attempts,
             )
         )
         # 5. What came of it, behind the fence.
-        return await self._finish(target, written, reads, verdict)
+        return await self._finish(target, written, reads, verdict, attempts=attempts)
+
+    async def supplement(self, workload: Workload[Any], task: Task) -> TaskOutcome:
+        """Bring what was missing when an item was written; it ends after a few tries.
+
+        Raises what the workload raises beyond a refusal: the worker puts the task off.
+        """
+        target, lack = Target.from_payload(task.payload), Lack.from_payload(task.payload)
+        try:
+            missing = await self._supplement(workload, target, lack, attempts=task.attempts)
+        except (NotOurs, ApprovalRests) as error:
+            return resting(error)
+        except (RequestRejected, ItemUnreadable) as error:
+            if task.attempts < SUPPLEMENT_ATTEMPTS:
+                until = retry_at(task.attempts, now=self._clock.now())
+                return Again(error.message, until, error_code=error.code)
+            return Done(f"given up: {error.message}")
+        if not missing:
+            return Done("nothing is missing any more")
+        if task.attempts >= SUPPLEMENT_ATTEMPTS:
+            return Done(f"{len(missing)} parts could not be had in {task.attempts} tries")
+        until = retry_at(task.attempts + 1, now=self._clock.now())
+        await self._database.write(
+            lambda c: tasks.renew(
+                c,
+                kind=task.kind,
+                key=task.key,
+                payload=task.payload | Lack(missing, lack.is_for_good).to_payload(),
+                not_before=until,
+            ),
+            failpoint=OUTCOME,
+        )
+        return Again(f"{len(missing)} parts cannot be had now", until)
+
+    async def _supplement(
+        self, workload: Workload[Any], target: Target, lack: Lack, *, attempts: int
+    ) -> tuple[str, ...]:
+        link = await self._database.read(lambda c: links.find(c, target.object_id, target.item_id))
+        if link is None or link.row_id is None or link.is_metadata_only:
+            return ()
+        permit, check = self._asking(workload, target)
+        reads = _Reads(self._clock)
+        content = await self._read(workload, target, permit, attempts=attempts)
+        if content is None:
+            return ()
+        reads.note(workload.noun)
+        verdict = self._judged(workload, target, content)
+        missing: tuple[str, ...] = ()
+        if verdict is None:
+            missing = await workload.supplement(
+                ItemToWrite(
+                    target.object_id,
+                    link,
+                    content,
+                    address_book=self._review.address_book,
+                    permit=permit,
+                    check=check,
+                    note_read=reads.note,
+                    attempts=attempts,
+                ),
+                lack.parts,
+                is_lacking=lack.is_for_good,
+            )
+        lease = self._leases.of(target.record_id)
+        await self._database.write(
+            lambda c: outcomes.record_supplement(c, target, reads.found, lease=lease),
+            failpoint=OUTCOME,
+        )
+        return missing
+
+    async def _read(
+        self, workload: Workload[Any], target: Target, permit: Permit, *, attempts: int
+    ) -> dict[str, Any] | None:
+        """Return an item read whole, or None when it is gone.
+
+        Raises ItemUnreadable when it alone cannot be had, and lastingly so.
+        """
+        try:
+            found = await workload.content(target.object_id, target.item_id, permit=permit)
+        except CloudError as error:
+            if is_lasting(error, attempts=attempts):
+                raise ItemUnreadable(error.message) from error
+            raise
+        return None if found is None else dict(found)
+
+    def _asking(self, workload: Workload[Any], target: Target) -> tuple[Permit, Permit]:
+        """Return what is asked before each attempt to reach the mailbox, and before effects."""
+        record_id, epoch, delivery = target.record_id, target.epoch, workload.delivery
+        return (
+            self._permits.of(record_id, epoch=epoch, delivery=delivery),
+            partial(self._permits.check, record_id, epoch=epoch, delivery=delivery),
+        )
 
     def _judged(
         self, workload: Workload[Any], target: Target, content: Mapping[str, Any]
@@ -169,16 +262,38 @@ class Writing:
         written: Written,
         reads: _Reads,
         verdict: Verdict | None = None,
+        *,
+        attempts: int = 1,
     ) -> TaskOutcome:
         values: dict[str, Any] = {"state": written.state}
         if written.place is not None:
             values["place"] = written.place
         if written.row_id is not None:
             values |= {"row_id": written.row_id, "has_weak_key": written.has_weak_key}
-        await self._record(target, IntentOutcome(values, reads.found, verdict=verdict))
-        if written.count is not None:
-            self._meter.add(written.count)
+        lack = Lack(written.missing, written.is_lacking) if written.missing else None
+        await self._record(target, IntentOutcome(values, reads.found, verdict=verdict, lack=lack))
+        for name in await self._counts(target, written, verdict, attempts=attempts):
+            self._meter.add(name)
         return Done(written.result)
+
+    async def _counts(
+        self, target: Target, written: Written, verdict: Verdict | None, *, attempts: int
+    ) -> tuple[str, ...]:
+        """Return as what a written item counts: once for its row, however many mailboxes have it.
+
+        A row that was there already is ours where an earlier attempt made it and its answer was
+        lost, unless it belongs to an item of another mailbox.
+        """
+        row_id = written.row_id
+        if row_id is None:
+            return ("skipped",) if verdict is not None and verdict.fate is Fate.SKIP else ()
+        if not written.is_new:
+            is_shared = await self._database.read(
+                lambda c: links.has_other(c, row_id, target.object_id, target.item_id)
+            )
+            if is_shared or (attempts == 1 and not written.is_completed):
+                return ("linked",)
+        return ("tracked", "created")
 
     async def _set_aside(self, target: Target, reason: str) -> TaskOutcome:
         values = {"state": LinkState.SET_ASIDE}

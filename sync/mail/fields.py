@@ -11,7 +11,7 @@ from typing import Any
 
 from rules.model.change import Value
 from sync.errors import ItemUnreadable
-from sync.mail.item import address_of, moment_from_text
+from sync.mail.item import address_of, moment_from_text, sender_of
 
 ENTITY = "message"
 PROPERTIES = "singleValueExtendedProperties"
@@ -26,7 +26,7 @@ def fields_of(message: Mapping[str, Any], *, address: str, folder: str) -> dict[
     `internal` is always left out: which domains are allowed is known to policies, not to the sync.
     Raises ItemUnreadable when a property is of the wrong kind.
     """
-    sender = address_of(message.get("from") or message.get("sender"))
+    sender = sender_of(message)
     to, cc = _addresses(message, "toRecipients"), _addresses(message, "ccRecipients")
     found: dict[str, Value] = {
         "to": to,

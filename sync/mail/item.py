@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from sync.errors import ItemUnreadable
 from sync.model.item import Item, UnreadableEntry
 
 MAX_ID = 1000
+_NAMED_ADDRESS = re.compile(r"[^<>]*<\s*([^<>\s]+@[^<>\s]+)\s*>")
 
 # With all of these in the page, the mail need not be read again to be written to Dataverse.
 # An updated item carries at least what changed, possibly no more (delta query overview).
@@ -56,7 +58,7 @@ def item_from_message(message: Mapping[str, Any]) -> MailItem:
         is_draft=_optional(message, "isDraft", bool),
         folder_id=_optional(message, "parentFolderId", str),
         shared_id=_plain_or_none(_optional(message, "internetMessageId", str)),
-        sender=address_of(message.get("from") or message.get("sender")),
+        sender=sender_of(message),
         subject=_optional(message, "subject", str),
         received_at=moment_from_text(_optional(message, "receivedDateTime", str)),
         is_whole=message.keys() >= WHOLE,
@@ -95,7 +97,19 @@ def address_of(recipient: Any) -> str | None:
     address = email.get("address")
     if address is not None and not isinstance(address, str):
         raise ItemUnreadable("A recipient's address is no text.")
-    return address.strip() or None if address else None
+    address = (address or "").strip()
+    # Some programs write the whole header where only the address belongs.
+    named = _NAMED_ADDRESS.fullmatch(address)
+    return (named[1] if named else address) or None
+
+
+def sender_of(message: Mapping[str, Any]) -> str | None:
+    """Return the address of `from`, or of `sender` where `from` has none.
+
+    Raises ItemUnreadable when either is no recipient.
+    """
+    found = (address_of(message.get(name)) for name in ("from", "sender"))
+    return next((address for address in found if address), None)
 
 
 def moment_from_text(text: str | None) -> datetime | None:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+from cloud.errors import CloudError
 from rules.model.change import Value
+from sync.engine.lasting import is_missing
 from sync.engine.workload import Clients, Content, ItemToWrite, Page, Permit, Written
 from sync.errors import ItemUnreadable
 from sync.mail.emails.port import EmailRows
-from sync.mail.exchange.port import Exchange
+from sync.mail.exchange.port import ANY_ATTACHMENT, Exchange
 from sync.mail.fields import ENTITY, fields_of
 from sync.mail.item import FIELDS, MailItem, entry_from, item_from_message
 from sync.mail.mapping.attachment import bytes_in, is_reference
-from sync.mail.mapping.description import has_inline_attachments
 from sync.mail.mapping.email import EmailValues, email_values
 from sync.mail.plan import plan
-from sync.mail.rows import Attached, RowMaker
+from sync.mail.rows import Attached, AttachmentMissing, Attachments, RowMaker
 from sync.model.address_book import AddressBook
 from sync.model.delivery_method import DeliveryMethod
 from sync.model.item import UnreadableEntry
@@ -32,12 +35,10 @@ INBOX = "inbox"
 MAX_ATTACHMENT_BYTES = 5 * 1024 * 1024
 
 
-async def _nothing() -> bytes | None:
-    return None
-
-
-# Stands for the attachments of a mail that went away before they could be listed.
-LOST: Attached = ({}, _nothing)
+# Stands for all attachments of a mail, where they could not be listed.
+ALL = "*"
+# So many that cannot be had are enough to know that the rest is better asked for another time.
+MOST_MISSES = 5
 
 
 class MailWorkload:
@@ -127,50 +128,99 @@ class MailWorkload:
         if mail.is_draft:
             return Written("a draft", state=LinkState.DROPPED)
         # 2. What is attached; the bytes follow one by one, while the row is open.
-        attached = await self._attached(item)
+        attachments, missing = await self._attachments(item)
         # 3. The row, its attachments, its completion.
         await item.check()
-        made = await self._rows.make(item.content, values, attached)
+        made = await self._rows.make(item.content, values, attachments)
         return Written(
             str(made.row_id),
             row_id=str(made.row_id),
             has_weak_key=made.has_weak_key,
-            count="created" if made.is_created else "updated" if made.is_completed else "skipped",
+            is_new=made.is_created,
+            is_completed=made.is_completed,
+            missing=missing + made.missing if made.is_completed else (),
+            is_lacking=made.is_lacking,
         )
 
-    async def _attached(self, item: ItemToWrite) -> list[Attached]:
-        """Return what is attached; without a request for the mails that have nothing."""
-        if item.link.is_metadata_only:
-            return []
-        if item.content.get("hasAttachments") is False and not has_inline_attachments(item.content):
-            return []
-        listed = await self._exchange.attachments(
-            item.object_id, item.link.item_id, permit=item.permit
-        )
-        if listed is None:
-            return [LOST]
-        if not listed:
-            return []
-        item.note_read("attachments", len(listed))
-        return [(attachment, self._reader(item, attachment)) for attachment in listed]
+    async def supplement(
+        self, item: ItemToWrite, missing: Sequence[str], *, is_lacking: bool
+    ) -> tuple[str, ...]:
+        """Add to a completed row the attachments that could not be had when it was made.
 
-    def _reader(
-        self, item: ItemToWrite, attachment: Mapping[str, Any]
-    ) -> Callable[[], Awaitable[bytes | None]]:
-        async def read() -> bytes | None:
-            if is_reference(attachment):
-                return None
-            content = bytes_in(attachment)
-            if content is not None:
-                return content
-            return await self._exchange.attachment_bytes(
-                item.object_id,
-                item.link.item_id,
-                str(attachment.get("id")),
-                permit=item.permit,
+        Raises RequestRejected where the row cannot be opened again.
+        """
+        attachments, not_listed = await self._attachments(item)
+        if not attachments.is_known:
+            return tuple(missing) if not_listed else ()
+        wanted = [one for one in attachments.found if {ALL, one.part_id} & set(missing)]
+        await item.check()
+        return await self._rows.add(UUID(str(item.link.row_id)), wanted, is_lacking=is_lacking)
+
+    async def _attachments(self, item: ItemToWrite) -> tuple[Attachments, tuple[str, ...]]:
+        """Return what is attached, without a request for the mails that surely have nothing.
+
+        Beside it stands what to ask for later, where not even the list can be had now.
+        """
+        if _has_surely_none(item.content):
+            return Attachments(), ()
+        try:
+            listed = await self._exchange.attachments(
+                item.object_id, item.link.item_id, permit=item.permit
             )
+        except CloudError as error:
+            if not is_missing(error, attempts=item.attempts):
+                raise
+            return Attachments(is_known=False), (ALL,)
+        if listed is None:
+            return Attachments(is_known=False), ()
+        if listed:
+            item.note_read("attachments", len(listed))
+        reader = _Reader(self._exchange, item)
+        found = [Attached(one, partial(reader.read, one)) for one in listed]
+        return Attachments(found, is_wanted=not item.link.is_metadata_only), ()
 
-        return read
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads the attachments of one mail; `misses` counts those that cannot be had."""
+
+    exchange: Exchange
+    item: ItemToWrite
+    misses: int = 0
+
+    async def read(self, attachment: Mapping[str, Any]) -> bytes | None:
+        """Return the bytes, or None for what has none. Raises AttachmentMissing."""
+        if is_reference(attachment):
+            return None
+        content = bytes_in(attachment)
+        if content is not None:
+            return content
+        if self.misses >= MOST_MISSES:
+            raise AttachmentMissing("Too many attachments of this mail cannot be had now.")
+        try:
+            content = await self.exchange.attachment_bytes(
+                self.item.object_id,
+                self.item.link.item_id,
+                str(attachment.get("id")),
+                permit=self.item.permit,
+            )
+        except CloudError as error:
+            if not is_missing(error, attempts=self.item.attempts):
+                raise
+            self.misses += 1
+            raise AttachmentMissing(error.message) from error
+        if content is None:
+            self.misses += 1
+            raise AttachmentMissing("The service says that the attachment is gone.")
+        return content
+
+
+def _has_surely_none(content: Content) -> bool:
+    """Return whether nothing is attached to a mail; where the service does not tell, nobody knows.
+
+    `hasAttachments` leaves inline ones out, whether the body shows them or not.
+    """
+    return content.get("hasAttachments") is False and content.get(ANY_ATTACHMENT) is False
 
 
 def _mapped(

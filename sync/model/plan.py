@@ -16,6 +16,8 @@ class IntentKind(StrEnum):
     """Carries an item to the other side: what that takes is the workload's."""
     VERIFY = "verify"
     """Learns where an item is that is said to have left its folder."""
+    SUPPLEMENT = "supplement"
+    """Brings what could not be had when the item was carried over, a bounded number of times."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,8 @@ from sync.model.plan import IntentKind
 class Assembly:
     """Everything that one process needs to sync the mailboxes of the shards it holds.
 
-    `create_kinds` and `verify_kinds` are the kinds of its tasks, one of each for every workload.
+    `create_kinds`, `verify_kinds` and `supplement_kinds` are the kinds of its tasks, one of each
+    for every workload. What is to be supplemented is told by the row, and holds up nothing.
     """
 
     database: Database
@@ -45,10 +46,11 @@ class Assembly:
     visits: Visits
     create_kinds: tuple[str, ...]
     verify_kinds: tuple[str, ...]
+    supplement_kinds: tuple[str, ...]
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Every kind of task that it adds and carries out."""
+        """Every kind of task that a mailbox is not up to date without."""
         return self.create_kinds + self.verify_kinds
 
 
@@ -72,7 +74,9 @@ def assemble(
     """
     create_kinds = tuple(task_kind(one.name, IntentKind.CREATE) for one in workloads)
     verify_kinds = tuple(task_kind(one.name, IntentKind.VERIFY) for one in workloads)
-    leases = Leases(database, clock, holder=holder, kinds=create_kinds + verify_kinds)
+    supplement_kinds = tuple(task_kind(one.name, IntentKind.SUPPLEMENT) for one in workloads)
+    every_kind = create_kinds + verify_kinds + supplement_kinds
+    leases = Leases(database, clock, holder=holder, kinds=every_kind)
     review = EligibilityReview(
         database,
         clock,
@@ -99,6 +103,7 @@ def assemble(
     for one in workloads:
         handlers[task_kind(one.name, IntentKind.CREATE)] = partial(writing.create, one)
         handlers[task_kind(one.name, IntentKind.VERIFY)] = partial(verifying.verify, one)
+        handlers[task_kind(one.name, IntentKind.SUPPLEMENT)] = partial(writing.supplement, one)
     workers = Workers(database, clock, handlers)
     freshness = Freshness(database, clock)
     stream_pass = StreamPass(
@@ -124,5 +129,5 @@ def assemble(
     )
     return Assembly(
         database, clock, meter, leases, review, workers, freshness, visits,
-        create_kinds, verify_kinds,
+        create_kinds, verify_kinds, supplement_kinds,
     )  # fmt: skip

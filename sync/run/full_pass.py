@@ -14,12 +14,12 @@ from kernel.shards import shard_of
 from kernel.tasks import OPEN_STATES, TaskCause, TaskState, any_stopped, release, tasks
 from sync.eligibility.eligibility import Eligibility, EligibilityStatus
 from sync.engine.freshness import FLUSH_SECONDS
-from sync.engine.leases import hasten
+from sync.engine.leases import any_waiting, hasten
 from sync.engine.stream_pass import TASKS_AT_ONCE
 from sync.engine.visits import Visit
 from sync.failpoints import TAKE_OVER
 from sync.run.assembly import Assembly
-from sync.run.report import PassReport, Problem, ProblemKind
+from sync.run.report import PassReport, Problem, ProblemKind, each_once
 from sync.store import quarantine
 
 # How long a single pass waits for a service that asked it to, and for one that is away.
@@ -28,6 +28,8 @@ AWAY_SECONDS = 30.0
 AGAIN_SECONDS = 5.0
 # Whoever asks for a full pass may have mended what tasks need; a brake asks for a word.
 NOT_BRAKED = tuple(cause for cause in TaskCause if cause is not TaskCause.BRAKE)
+
+NOT_KNOWN = (EligibilityStatus.UNBACKED, EligibilityStatus.UNKNOWN)
 
 log = get_logger("sync")
 
@@ -48,24 +50,27 @@ async def full_pass(sync: Assembly, shards: Collection[int]) -> PassReport:
     await _retry(sync, visited)
     # 3. Every mailbox, until no wait is left that is worth it.
     visits = await _visit_all(sync, visited)
-    # 4. The tasks that are left, likewise.
+    # 4. The tasks that are left, likewise; and once what could not be had before.
     await _settle(sync, visited, shards)
+    await sync.workers.run_due(kinds=sync.supplement_kinds, shards=sorted(shards))
     await sync.freshness.flush(gain_seconds=FLUSH_SECONDS)
     # 5. What could not be brought to an end, each with its reason.
     problems = [
-        Problem(visit.record_id, ProblemKind.UNRESOLVED, visit.problem)
+        Problem(visit.record_id, ProblemKind.UNRESOLVED, visit.problem, hint=visit.hint)
         for visit in visits
         if visit.problem is not None
     ]
+    unknown = [one for one in approved if one.status in NOT_KNOWN]
     problems += [
-        Problem(one.approval.record_id, ProblemKind.UNRESOLVED, one.reason)
-        for one in approved
-        if one.status in (EligibilityStatus.UNBACKED, EligibilityStatus.UNKNOWN)
+        Problem(one.approval.record_id, ProblemKind.UNRESOLVED, one.reason) for one in unknown
     ]
     problems += await sync.database.read(lambda c: _problems(c, sync, approved))
     counts = sync.meter.since(before)
+    # A mailbox of which nothing is known was to be brought up to date like the others.
+    unread = [one for one in unknown if one.status is EligibilityStatus.UNKNOWN]
+    counts["mailboxes"] = len(visited) + len(unread)
     counts["quarantined"] = sum(one.kind is ProblemKind.QUARANTINED for one in problems)
-    return PassReport(counts, tuple(problems))
+    return PassReport(counts, each_once(problems))
 
 
 async def _visit_all(sync: Assembly, mailboxes: Collection[Eligibility]) -> list[Visit]:
@@ -102,15 +107,21 @@ async def _visit_all(sync: Assembly, mailboxes: Collection[Eligibility]) -> list
 
 async def _retry(sync: Assembly, visited: Collection[Eligibility]) -> None:
     owners = [one.approval.record_id for one in visited]
+    now = sync.clock.now()
+    if await sync.database.read(
+        lambda c: any_waiting(c, kinds=sync.supplement_kinds, owners=owners, now=now)
+    ):
+        await sync.database.write(
+            lambda c: hasten(c, kinds=sync.supplement_kinds, owners=owners, now=now),
+            failpoint=TAKE_OVER,
+        )
     if await sync.database.read(lambda c: quarantine.any_for(c, owners)):
-        now = sync.clock.now()
         await sync.database.write(
             lambda c: quarantine.retry(c, owners, kinds=sync.create_kinds, now=now),
             failpoint=TAKE_OVER,
         )
     wanted = partial(any_stopped, kinds=sync.kinds, owners=owners, causes=NOT_BRAKED)
     if await sync.database.read(wanted):
-        now = sync.clock.now()
         let_go = partial(release, now=now, kinds=sync.kinds, owners=owners, causes=NOT_BRAKED)
         await sync.database.write(let_go, failpoint=TAKE_OVER)
 

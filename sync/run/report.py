@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from kernel.words import DocumentedWord
@@ -23,13 +23,17 @@ class ProblemKind(DocumentedWord):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that a pass could not bring to an end, with its reason and the mend, if known."""
+    """One thing that a pass could not bring to an end, with its reason and the mend, if known.
+
+    `count` tells of how many items of the mailbox it is true; `item_id` names one that is alone.
+    """
 
     record_id: str
     kind: ProblemKind
     reason: str
     item_id: str | None = None
     hint: str | None = None
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +72,22 @@ def together(reports: Iterable[PassReport]) -> PassReport:
         counts.update(report.counts)
         problems += report.problems
     return PassReport({name: counts[name] for name in COUNTS}, tuple(problems))
+
+
+def each_once(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return each cause of a mailbox once, however many items it holds up.
+
+    What is quarantined stays one by one: each item is named.
+    """
+    found: dict[tuple[str, str, str | None], Problem] = {}
+    for one in problems:
+        key = (one.record_id, one.reason, one.hint)
+        if one.kind is ProblemKind.QUARANTINED:
+            key = (one.record_id, one.item_id or "", None)
+        known = found.get(key)
+        if known is None:
+            found[key] = one
+        else:
+            count = known.count + (one.item_id is not None)
+            found[key] = replace(known, item_id=None, count=count)
+    return tuple(found.values())

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
+from sync.model.read import Read
 from sync.store.tables import access
+
+# The one reason there is: nothing is read of a mailbox without an approval.
+APPROVED = "approved mailbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +33,29 @@ class Access:
 
 def record(
     connection: Connection,
+    reads: Sequence[Read],
     *,
-    at: datetime,
     record_id: str,
     object_id: str,
     workload: str,
-    operation: str,
-    item_count: int,
     epoch: int,
-    reason: str,
 ) -> None:
-    """Write one access down."""
-    connection.execute(
-        insert(access).values(
-            at=at,
-            record_id=record_id,
-            object_id=object_id,
-            workload=workload,
-            operation=operation,
-            item_count=item_count,
-            epoch=epoch,
-            reason=reason,
-        )
-    )
+    """Write down what was read of a mailbox under an approval."""
+    values = [
+        {
+            "at": read.at,
+            "record_id": record_id,
+            "object_id": object_id,
+            "workload": workload,
+            "operation": read.operation,
+            "item_count": read.item_count,
+            "epoch": epoch,
+            "reason": APPROVED,
+        }
+        for read in reads
+    ]
+    if values:
+        connection.execute(insert(access), values)
 
 
 def list_for(connection: Connection, record_id: str, *, limit: int = 100) -> list[Access]:

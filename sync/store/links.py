@@ -46,6 +46,13 @@ def find_many(connection: Connection, object_id: str, ids: Collection[str]) -> d
     return {row.item_id: _link_from_row(row) for row in rows}
 
 
+def has_other(connection: Connection, row_id: str, object_id: str, item_id: str) -> bool:
+    """Return whether another item than this one has that row."""
+    is_this = (links.c.object_id == object_id) & (links.c.item_id == item_id)
+    statement = select(links.c.row_id).where(links.c.row_id == row_id, ~is_this).limit(1)
+    return connection.execute(statement).first() is not None
+
+
 def save(connection: Connection, stream: Stream, found: Iterable[Link], *, now: datetime) -> None:
     """Write new and changed links of a stream."""
     values = [

@@ -192,10 +192,24 @@ class TestThrottling:
         await service.transport.send(a_read())
         assert service.sent_at == [0.0, 9.0]
 
-    async def test_throttling_without_advice_waits_five_seconds(self) -> None:
-        service = Scripted(problem(429), ok())
+    @pytest.mark.parametrize("status", [429, 509])
+    async def test_throttling_without_advice_waits_five_seconds(self, status: int) -> None:
+        service = Scripted(problem(status), ok())
         await service.transport.send(a_read())
         assert service.sent_at == [0.0, 5.0]
+
+    async def test_too_many_bytes_are_throttling_and_a_write_may_be_sent_again(self) -> None:
+        service = Scripted(problem(509, Retry_After="00:00:20"))
+        with pytest.raises(Throttled) as raised:
+            await service.transport.send(a_mail_read(deadline_seconds=5), permit=permitted)
+        assert raised.value.until == AT + timedelta(seconds=20)
+
+    async def test_where_a_service_stumbles_a_reading_of_one_thing_is_soon_given_up(self) -> None:
+        service = Scripted(problem(500, "ErrorInternalServerError"))
+        with pytest.raises(Unreachable) as raised:
+            await service.graph.message(MAILBOX, "AAk1", permit=permitted)
+        assert raised.value.status == 500
+        assert len(service.requests) == 3
 
     async def test_three_at_once_for_a_mailbox_and_a_fourth_for_the_urgent(self) -> None:
         gate = asyncio.Event()

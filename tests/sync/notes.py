@@ -154,8 +154,13 @@ class NotesWorkload:
             row_id,
             state=LinkState.TRACKED,
             row_id=row_id,
-            count="created" if is_new else "skipped",
+            is_new=is_new,
         )
+
+    async def supplement(
+        self, item: ItemToWrite, missing: Sequence[str], *, is_lacking: bool
+    ) -> tuple[str, ...]:
+        return ()
 
 
 def _read(link: str) -> tuple[int, int]:

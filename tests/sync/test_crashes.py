@@ -41,7 +41,7 @@ def end_state(world: World) -> tuple[Any, ...]:
             .order_by(links.c.item_id)
         ).all()
     )
-    return [tuple(row) for row in rows], world.emails.rows, world.emails.attachments
+    return [tuple(row) for row in rows], world.emails.rows, world.emails.attached
 
 
 async def run(world: World, failpoints: Failpoints) -> bool:

@@ -87,7 +87,7 @@ class TestPoison:
         report = await once(world.another_process())
 
         assert report.is_clean
-        assert report.counts["created"] == len(world.emails.attachments) == 1
+        assert report.counts["created"] == len(world.emails.attached) == 1
         assert link(world).state is LinkState.TRACKED
         assert world.database.read_now(lambda c: quarantine.list_for(c, [ANNA_RECORD])) == []
 

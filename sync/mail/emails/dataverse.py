@@ -15,10 +15,11 @@ from uuid import UUID
 
 from cloud.dataverse import Dataverse
 from sync.mail.emails.port import EmailRow
-from sync.mail.failpoints import ATTACHMENT, COMPLETION, ROW
+from sync.mail.failpoints import ATTACHMENT, COMPLETION, REOPENING, ROW
 from sync.meter import Meter
 
 COMPLETED, RECEIVED = 1, 4
+OPEN, DRAFT = 0, 1
 
 
 class DataverseEmailRows:
@@ -41,17 +42,22 @@ class DataverseEmailRows:
         row = await self._dataverse.get(
             "emails",
             str(row_id),
-            select=("activityid", "statecode", "statuscode", "sender", "actualstart"),
+            select=("activityid", "statecode", "statuscode"),
             reason="look at a mail's row that exists",
         )
-        if row is None:
-            return None
-        return EmailRow(
-            str(row_id),
-            is_open=row.get("statecode") == 0,
-            sender=_text(row.get("sender")),
-            sent_at=_text(row.get("actualstart")),
+        return None if row is None else EmailRow(str(row_id), is_open=row.get("statecode") == 0)
+
+    async def attachments(self, row_id: UUID) -> dict[UUID, str]:
+        """Return the file names of an email row's attachments."""
+        self._meter.add("dataverse_requests")
+        rows = await self._dataverse.rows(
+            "activitymimeattachments",
+            select=("activitymimeattachmentid", "filename"),
+            filter=f"_objectid_value eq {row_id}",
+            reason="look at the attachments of a mail's row that exists",
         )
+        found = {row.get("activitymimeattachmentid"): row.get("filename") for row in rows}
+        return {UUID(str(one)): str(name or "") for one, name in found.items() if one}
 
     async def create_attachment(self, attachment_id: UUID, columns: Mapping[str, Any]) -> bool:
         """Create an attachment of an open email row."""
@@ -64,21 +70,22 @@ class DataverseEmailRows:
             reason="create a tracked mail's attachment",
         )
 
-    async def complete_email(self, row_id: UUID, *, notifications: int) -> None:
+    async def complete_email(self, row_id: UUID, *, notifications: int | None) -> None:
         """Complete an open email row as Received."""
-        self._meter.add("dataverse_requests")
-        columns: dict[str, Any] = {"statecode": COMPLETED, "statuscode": RECEIVED}
-        if notifications:
+        columns = {"statecode": COMPLETED, "statuscode": RECEIVED}
+        if notifications is not None:
             columns["notifications"] = notifications
+        await self._move(row_id, columns, COMPLETION, reason="complete a tracked mail's row")
+
+    async def reopen_email(self, row_id: UUID) -> None:
+        """Open a completed email row again."""
+        columns = {"statecode": OPEN, "statuscode": DRAFT}
+        await self._move(row_id, columns, REOPENING, reason="open a tracked mail's row again")
+
+    async def _move(
+        self, row_id: UUID, columns: Mapping[str, Any], failpoint: str, *, reason: str
+    ) -> None:
+        self._meter.add("dataverse_requests")
         await self._dataverse.update(
-            "emails",
-            str(row_id),
-            columns,
-            if_match="*",
-            failpoint=COMPLETION,
-            reason="complete a tracked mail's row",
+            "emails", str(row_id), columns, if_match="*", failpoint=failpoint, reason=reason
         )
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None

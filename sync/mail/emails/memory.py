@@ -10,7 +10,7 @@ from uuid import UUID
 from cloud.errors import CloudError, NotThere, RequestRejected
 from kernel.failpoints import NONE, Failpoints
 from sync.mail.emails.port import EmailRow
-from sync.mail.failpoints import ATTACHMENT, COMPLETION, ROW
+from sync.mail.failpoints import ATTACHMENT, COMPLETION, REOPENING, ROW
 from sync.meter import Meter
 
 
@@ -24,7 +24,7 @@ class MemoryEmailRows:
         self.meter = meter or Meter()
         self.failpoints = failpoints
         self.rows: dict[UUID, dict[str, Any]] = {}
-        self.attachments: dict[UUID, dict[str, Any]] = {}
+        self.attached: dict[UUID, dict[str, Any]] = {}
         self.requests: Counter[str] = Counter()
         self.refused_subjects: set[str] = set()
         self._faults: dict[str, list[CloudError]] = defaultdict(list)
@@ -49,33 +49,49 @@ class MemoryEmailRows:
         """Return an email row."""
         self._count("email")
         row = self.rows.get(row_id)
-        if row is None:
-            return None
-        return EmailRow(
-            str(row_id), row["statecode"] == 0, row.get("sender"), row.get("actualstart")
-        )
+        return None if row is None else EmailRow(str(row_id), row["statecode"] == 0)
+
+    async def attachments(self, row_id: UUID) -> dict[UUID, str]:
+        """Return the file names of a row's attachments."""
+        self._count("attachments")
+        bound = f"/activitypointers({row_id})"
+        return {
+            attachment_id: str(columns["filename"])
+            for attachment_id, columns in self.attached.items()
+            if columns["objectid_activitypointer@odata.bind"] == bound
+        }
 
     async def create_attachment(self, attachment_id: UUID, columns: Mapping[str, Any]) -> bool:
         """Create an attachment of an open row."""
         self.failpoints.reach(ATTACHMENT, "before-send")
         self._count("create_attachment")
-        if attachment_id in self.attachments:
+        if attachment_id in self.attached:
             return False
         bound = str(columns["objectid_activitypointer@odata.bind"])
         self._open_row(UUID(bound.partition("(")[2].rstrip(")")))
-        self.attachments[attachment_id] = dict(columns)
+        self.attached[attachment_id] = dict(columns)
         self.failpoints.reach(ATTACHMENT, "after-send")
         return True
 
-    async def complete_email(self, row_id: UUID, *, notifications: int) -> None:
+    async def complete_email(self, row_id: UUID, *, notifications: int | None) -> None:
         """Complete an open row as Received."""
         self.failpoints.reach(COMPLETION, "before-send")
         self._count("complete_email")
         row = self._open_row(row_id)
         row.update(statecode=1, statuscode=4)
-        if notifications:
+        if notifications is not None:
             row["notifications"] = notifications
         self.failpoints.reach(COMPLETION, "after-send")
+
+    async def reopen_email(self, row_id: UUID) -> None:
+        """Open a completed row again."""
+        self.failpoints.reach(REOPENING, "before-send")
+        self._count("reopen_email")
+        row = self.rows.get(row_id)
+        if row is None:
+            raise NotThere("The email row does not exist.", status=404)
+        row.update(statecode=0, statuscode=1)
+        self.failpoints.reach(REOPENING, "after-send")
 
     def _open_row(self, row_id: UUID) -> dict[str, Any]:
         row = self.rows.get(row_id)

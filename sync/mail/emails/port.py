@@ -22,12 +22,10 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class EmailRow:
-    """What is needed of an email row that exists already; times are ISO 8601 texts."""
+    """What is needed of an email row that exists already."""
 
     row_id: str
     is_open: bool
-    sender: str | None
-    sent_at: str | None
 
 
 class EmailRows(Protocol):
@@ -45,6 +43,18 @@ class EmailRows(Protocol):
         """Create an attachment of an open email row; False when it exists."""
         ...
 
-    async def complete_email(self, row_id: UUID, *, notifications: int) -> None:
-        """Complete an open email row as Received; from then on it is read-only."""
+    async def attachments(self, row_id: UUID) -> dict[UUID, str]:
+        """Return the file names of an email row's attachments, by the attachments' ids."""
+        ...
+
+    async def complete_email(self, row_id: UUID, *, notifications: int | None) -> None:
+        """Complete an open email row as Received; from then on it is read-only.
+
+        `notifications`: 0 nothing to say, 1 not all attachments were saved, 2 the body was cut;
+        None leaves what the row says.
+        """
+        ...
+
+    async def reopen_email(self, row_id: UUID) -> None:
+        """Open a completed email row again, so that it takes attachments; open ones stay so."""
         ...

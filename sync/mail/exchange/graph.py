@@ -8,14 +8,19 @@ from cloud.classify import ITEM_GONE_CODES
 from cloud.errors import NotThere
 from cloud.graph import MESSAGE_SELECT, Graph
 from sync.engine.workload import Page, Permit
+from sync.mail.exchange.port import ANY_ATTACHMENT
 
 # The body comes with the page: read apart it would cost a request for each mail. So does what
 # policies see beside it. A round keeps what its first request asked for, so all is always asked.
 PAGE_SELECT = (*MESSAGE_SELECT, "body", "categories")
-# Graph's messages have no property for the sender's sensitivity and the size; MAPI's have.
-# Source: "message: delta" (`$expand` is supported); MS-OXPROPS, PidTagSensitivity and
-# PidTagMessageSize.
-EXPAND = "singleValueExtendedProperties($filter=id eq 'Integer 0x36' or id eq 'Integer 0xe08')"
+# Graph's messages have no property for the sender's sensitivity, the size, and whether anything is
+# attached that is inline; MAPI's have. Source: "message: delta" (`$expand` is supported);
+# MS-OXPROPS, PidTagSensitivity, PidTagMessageSize and PidTagHasAttachments.
+PROPERTIES = "singleValueExtendedProperties"
+EXPAND = (
+    f"{PROPERTIES}($filter=id eq 'Integer 0x36' or id eq 'Integer 0xe08' or id eq 'Boolean 0xe1b')"
+)
+_HAS_ATTACHMENTS = "boolean 0xe1b"
 
 
 class GraphExchange:
@@ -37,20 +42,22 @@ class GraphExchange:
             expand=EXPAND,
             reason="list changed mail of an approved mailbox",
         )
-        return Page(tuple(page.items), next_link=page.next_link, delta_link=page.delta_link)
+        entries = tuple(_told(item) for item in page.items)
+        return Page(entries, next_link=page.next_link, delta_link=page.delta_link)
 
     async def message(
         self, object_id: str, item_id: str, *, permit: Permit
     ) -> dict[str, Any] | None:
         """Return one message with what a row needs."""
-        return await self._graph.message(
+        message = await self._graph.message(
             object_id,
             item_id,
-            select=(*PAGE_SELECT, "internetMessageHeaders"),
+            select=PAGE_SELECT,
             expand=EXPAND,
             permit=permit,
             reason="read a tracked mail",
         )
+        return None if message is None else _told(message)
 
     async def place(self, object_id: str, item_id: str, *, permit: Permit) -> str | None:
         """Return the folder that an item is in, None when the service says that it is gone."""
@@ -92,3 +99,18 @@ class GraphExchange:
             if error.service_code.lower() in ITEM_GONE_CODES:
                 return None
             raise
+
+
+def _told(message: dict[str, Any]) -> dict[str, Any]:
+    """Return the message with what one of its MAPI properties tells under a name of its own."""
+    properties = message.get(PROPERTIES)
+    if not isinstance(properties, list):
+        return message
+    kept, found = [], {}
+    for one in properties:
+        name = str(one.get("id")).casefold() if isinstance(one, dict) else ""
+        if name == _HAS_ATTACHMENTS:
+            found[ANY_ATTACHMENT] = str(one.get("value")).casefold() == "true"
+        else:
+            kept.append(one)
+    return {**message, PROPERTIES: kept, **found}

@@ -12,6 +12,7 @@ from typing import Any
 
 from cloud.errors import CloudError, CursorLost, NotThere
 from sync.engine.workload import Page, Permit
+from sync.mail.exchange.port import ANY_ATTACHMENT
 
 INBOX_ID = "inbox-folder-id"
 
@@ -32,6 +33,8 @@ class MemoryExchange:
         self._mailboxes: dict[str, _Mailbox] = {}
         self._faults: dict[str, list[CloudError]] = defaultdict(list)
         self._generation = 0
+        # What cannot be had, for as long as it stands here: items and attachments, by their ids.
+        self.broken: dict[str, CloudError] = {}
 
     def add_mailbox(self, object_id: str) -> None:
         """Let a mailbox exist."""
@@ -47,7 +50,8 @@ class MemoryExchange:
         """Put a message, with its `id`, into the Inbox."""
         self.add_mailbox(object_id)
         box = self._mailboxes[object_id]
-        box.messages[message["id"]] = {"parentFolderId": INBOX_ID, **message}
+        told = {"parentFolderId": INBOX_ID, ANY_ATTACHMENT: bool(attachments)}
+        box.messages[message["id"]] = {**told, **message}
         box.attached[message["id"]] = attachments or []
         box.log.append((message["id"], False))
 
@@ -107,7 +111,9 @@ class MemoryExchange:
         self, object_id: str, item_id: str, *, permit: Permit
     ) -> dict[str, Any] | None:
         """Return one message."""
-        return (await self._reach(object_id, permit)).messages.get(item_id)
+        box = await self._reach(object_id, permit)
+        self._look_at(item_id)
+        return box.messages.get(item_id)
 
     async def place(self, object_id: str, item_id: str, *, permit: Permit) -> str | None:
         """Return the folder that the item is in."""
@@ -128,6 +134,7 @@ class MemoryExchange:
         box = await self._reach(object_id, permit)
         for attachment in box.attached.get(item_id, []):
             if attachment["id"] == attachment_id:
+                self._look_at(attachment_id)
                 content: bytes = attachment["_bytes"]
                 return content
         return None
@@ -140,6 +147,10 @@ class MemoryExchange:
         if object_id not in self._mailboxes:
             raise NotThere("The mailbox does not exist.", status=404)
         return self._mailboxes[object_id]
+
+    def _look_at(self, name: str) -> None:
+        if name in self.broken:
+            raise self.broken[name]
 
     def _cut(
         self,

@@ -5,7 +5,8 @@ Terms:
 - *message*: an object of Graph's JSON, under Graph's own names, by its immutable id. Beside the
   properties of a message it carries `singleValueExtendedProperties`, a list of `id` and `value`:
   the sender's sensitivity (`Integer 0x36`) and the size in bytes (`Integer 0xe08`), where the
-  service told them;
+  service told them; and `hasAnyAttachment`, whether anything at all is attached, inline too, which
+  `hasAttachments` leaves out, where the service told it;
 - *link*: where a round goes on, opaque, to be used as it came;
 - *permit*: asked before every attempt, because every method reaches a mailbox.
 
@@ -19,6 +20,8 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from sync.engine.workload import Page, Permit
+
+ANY_ATTACHMENT = "hasAnyAttachment"
 
 
 class Exchange(Protocol):

@@ -9,7 +9,7 @@ from typing import Any
 import nh3
 
 from sync.errors import ItemUnreadable
-from sync.mail.mapping.text import lines_of, units_in
+from sync.mail.mapping.text import allowed, lines_of, units_in
 
 # The column takes 1,073,741,823 characters; a request of that size serves nobody.
 MAX_CHARACTERS = 2_000_000
@@ -31,11 +31,5 @@ def description_of(message: Mapping[str, Any]) -> tuple[str | None, bool]:
     content = lines_of(content, MAX_CHARACTERS)
     if str(body.get("contentType") or "html").casefold() == "text":
         return html.escape(content, quote=False).replace("\r\n", "\n").replace("\n", "<br>"), is_cut
-    return nh3.clean(content, url_schemes=_SCHEMES), is_cut
-
-
-def has_inline_attachments(message: Mapping[str, Any]) -> bool:
-    """Return whether the body shows `cid:` images: Graph's `hasAttachments` leaves them out."""
-    body = message.get("body")
-    content = body.get("content") if isinstance(body, Mapping) else None
-    return isinstance(content, str) and "cid:" in content.lower()
+    # What was written as a reference, such as `&#11;`, is a character now.
+    return allowed(nh3.clean(content, url_schemes=_SCHEMES)), is_cut

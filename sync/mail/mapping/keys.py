@@ -1,17 +1,32 @@
 """Keys of rows, computed from what they hold, so that the same mail has the same row everywhere.
 
-The organisation's id is the namespace: two organisations never share a key.
-A key made from the mail itself makes the second create the same create.
+What makes a mail the same is its Message-ID *and* its content, attachments included: there are
+senders that give every mail of a second one Message-ID, or none. The organisation's id is the
+namespace: two organisations never share a key. A key made from the mail itself makes the second
+create the same create.
+
+Only what every recipient's copy has in common may enter: no received time, no Bcc, and no link as
+Exchange rewrites it for one recipient.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import html
+import json
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid5
 
-from kernel.digest import digest_of
-from sync.mail.item import address_of
+from kernel.digest import digest_of, sha256_hex
+from sync.mail.item import address_of, sender_of
+
+# Bounded work: neither looks behind a `<` or a quote for its end more than once.
+_TAG = re.compile(r"<[^<>]*+>")
+_LINK = re.compile(r"""(?:href|src)\s*+=\s*+("[^"]*+"|'[^']*+')""", re.IGNORECASE)
+_URL = re.compile(r"https?://[^\s\"'<>]++", re.IGNORECASE)
+_SAFE_LINKS = ".safelinks.protection.outlook.com"
 
 
 def normalised_message_id(text: str | None) -> str:
@@ -22,17 +37,45 @@ def normalised_message_id(text: str | None) -> str:
     return "".join((text or "").split()).removeprefix("<").removesuffix(">")
 
 
-def email_key(organization: UUID, message: Mapping[str, Any]) -> UUID:
-    """Return the `activityid` of an incoming mail: from its Message-ID, else a weak key."""
-    message_id = normalised_message_id(message.get("internetMessageId"))
-    if message_id:
-        return uuid5(organization, f"incoming:{message_id}")
-    return _key_from_content(organization, "weak", message)
+def email_key(
+    organization: UUID,
+    message: Mapping[str, Any],
+    attachments: Sequence[Mapping[str, Any]] | None = (),
+    *,
+    max_bytes: int = 0,
+) -> UUID:
+    """Return the `activityid` of an incoming mail: from its Message-ID and its content.
+
+    `attachments` are as the service lists them, without their bytes; None when they could not be
+    listed: then nobody knows whether another mail is the same, and the key is this item's alone.
+    The size of one above `max_bytes` counts, because nobody will compare its bytes; that of others
+    doesn't, because it includes what Exchange itself keeps with a file.
+    """
+    parts = [
+        normalised_message_id(message.get("internetMessageId")),
+        message.get("sentDateTime"),
+        (sender_of(message) or "").casefold(),
+        message.get("subject"),
+        sorted(
+            (address_of(recipient) or "").casefold()
+            for name in ("toRecipients", "ccRecipients")
+            for recipient in message.get(name) or ()
+        ),
+        _fingerprint(message.get("body")),
+        str(message.get("id"))
+        if attachments is None
+        else sorted(_listed(one, max_bytes=max_bytes) for one in attachments),
+    ]
+    # Escaped, so that half a surrogate pair in a subject is no obstacle.
+    return uuid5(organization, f"incoming:{sha256_hex(json.dumps(parts).encode())}")
 
 
-def other_email_key(organization: UUID, message: Mapping[str, Any]) -> UUID:
-    """Return the `activityid` of a mail whose Message-ID another sender's mail already uses."""
-    return _key_from_content(organization, "same-message-id", message)
+def other_email_key(first: UUID, contents: Sequence[str]) -> UUID:
+    """Return the `activityid` of a mail that differs in the bytes of its attachments alone.
+
+    `first` is the key that it shares with another; `contents` are the SHA-256 of the attachments.
+    """
+    return uuid5(first, f"attachments:{digest_of(sorted(contents))}")
 
 
 def attachment_key(email: UUID, *, sha256: str, name: str) -> UUID:
@@ -45,27 +88,30 @@ def has_weak_key(message: Mapping[str, Any]) -> bool:
     return not normalised_message_id(message.get("internetMessageId"))
 
 
-def _key_from_content(organization: UUID, kind: str, message: Mapping[str, Any]) -> UUID:
-    # Only what every recipient's copy has in common may enter: no received time, no Bcc.
-    parts = [
-        normalised_message_id(message.get("internetMessageId")),
-        message.get("sentDateTime"),
-        (address_of(message.get("from") or message.get("sender")) or "").casefold(),
-        message.get("subject"),
-        sorted(
-            (address_of(recipient) or "").casefold()
-            for name in ("toRecipients", "ccRecipients")
-            for recipient in message.get(name) or ()
-        ),
-        _first_reference(message),
-    ]
-    return uuid5(organization, f"incoming:{kind}:{digest_of(parts)}")
+def _listed(attachment: Mapping[str, Any], *, max_bytes: int) -> list[str]:
+    size = attachment.get("size")
+    is_large = isinstance(size, int) and size > max_bytes
+    return [str(attachment.get("name")), str(size if is_large else "")]
 
 
-def _first_reference(message: Mapping[str, Any]) -> str:
-    """Return the first Message-ID of the `References` header, where the headers were read."""
-    for header in message.get("internetMessageHeaders") or ():
-        if str(header.get("name", "")).casefold() == "references":
-            references = str(header.get("value", "")).split()
-            return references[0] if references else ""
-    return ""
+def _fingerprint(body: Any) -> str:
+    """Return a digest of what a body says and where it leads to, however it is marked up."""
+    content = body.get("content") if isinstance(body, Mapping) else None
+    if not isinstance(content, str):
+        return ""
+    content = content.encode("utf-8", "replace").decode()
+    links = [_unwrapped(html.unescape(found[1:-1])) for found in _LINK.findall(content)]
+    said = html.unescape(_TAG.sub(" ", content))
+    said = _URL.sub(lambda found: _unwrapped(found[0]), said)
+    return sha256_hex("\n".join([" ".join(said.split()), *links]).encode())
+
+
+def _unwrapped(url: str) -> str:
+    """Return where a link leads to that Exchange wrapped for one recipient (Safe Links)."""
+    try:
+        parsed = urlsplit(url)
+        if not (parsed.hostname or "").endswith(_SAFE_LINKS):
+            return url
+        return parse_qs(parsed.query, max_num_fields=50).get("url", [url])[0]
+    except ValueError:
+        return url

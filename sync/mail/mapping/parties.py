@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sync.mail.item import address_of
+from sync.mail.item import address_of, sender_of
 from sync.mail.mapping.text import line_of
 from sync.model.address_book import AddressBook
 
 SENDER, TO, CC, BCC = 1, 2, 3, 4
 MAX_ADDRESS = 250
-_FIELDS = ((SENDER, "from"), (TO, "toRecipients"), (CC, "ccRecipients"), (BCC, "bccRecipients"))
+_FIELDS = ((TO, "toRecipients"), (CC, "ccRecipients"), (BCC, "bccRecipients"))
 BIND = "@odata.bind"
 _SETS = {"systemuser": "systemusers", "queue": "queues"}
 
@@ -44,11 +44,11 @@ def unbound(columns: Mapping[str, Any]) -> dict[str, Any]:
 
 def addresses_of(message: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
     """Yield each way of taking part with its address; recipients without an address are left."""
+    sender = line_of(sender_of(message) or "", MAX_ADDRESS)
+    if sender:
+        yield SENDER, sender
     for mask, name in _FIELDS:
-        value = message.get(name)
-        if mask == SENDER:
-            value = [value or message.get("sender")]
-        for recipient in value or ():
+        for recipient in message.get(name) or ():
             address = line_of(address_of(recipient) or "", MAX_ADDRESS)
             if address:
                 yield mask, address

@@ -1,25 +1,36 @@
-"""Text as the columns of Dataverse take it: no control characters, no longer than they are.
+"""Text as the columns of Dataverse take it: characters that XML can hold, no longer than they are.
 
-A column's length is counted in UTF-16 units: an emoji takes two of them.
+Dataverse checks every text by the rules of XML 1.0, and refuses the row for one character: control
+characters, U+FFFE, U+FFFF, and halves of surrogate pairs. A column's length is counted in UTF-16
+units: an emoji takes two of them.
+
+Source: "Manage invalid characters" of the Power Apps documentation; XML 1.0, section 2.2.
 """
 
 from __future__ import annotations
 
 import re
 
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
-# Of the control characters, text of several lines keeps tab, line feed and carriage return.
-_CONTROLS_IN_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+")
+# Halves of surrogate pairs are seen to by `fitted`.
+# Of the control characters only tab, line feed and carriage return are sure to be taken.
+_REFUSED = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff"
+_REFUSED_IN_LINES = re.compile(f"[{_REFUSED}]+")
+_REFUSED_IN_LINE = re.compile(f"[{_REFUSED}\t\n\r\u2028\u2029]+")
 
 
 def line_of(text: str, units: int) -> str:
-    """Return one line of at most that many UTF-16 units; control characters become blanks."""
-    return fitted(_CONTROLS.sub(" ", text).strip(), units)
+    """Return one line of at most that many UTF-16 units; what is refused becomes a blank."""
+    return fitted(_REFUSED_IN_LINE.sub(" ", text).strip(), units)
 
 
 def lines_of(text: str, units: int) -> str:
     """Return text of at most that many UTF-16 units, with its lines and tabs."""
-    return fitted(_CONTROLS_IN_LINES.sub("", text), units)
+    return fitted(allowed(text), units)
+
+
+def allowed(text: str) -> str:
+    """Return the text without the characters that are refused; its lines and tabs stay."""
+    return _REFUSED_IN_LINES.sub("", text)
 
 
 def fitted(text: str, units: int) -> str:

@@ -67,7 +67,7 @@ async def test_a_private_mail_is_not_copied_and_the_rule_is_kept(world: World) -
     report = await once(world.sync)
 
     assert world.subjects() == ["Order 2"]
-    assert world.emails.attachments == {}
+    assert world.emails.attached == {}
     assert (report.counts["tracked"], report.counts["skipped"]) == (1, 1)
     assert verdict(world) == Verdict(Fate.SKIP, f"Rule {NOT_PRIVATE} says skip.", NOT_PRIVATE)
     assert verdict(world, 2) == Verdict(Fate.TRACK, "incoming mail of the Inbox")
@@ -90,7 +90,7 @@ async def test_of_a_personal_mail_only_the_metadata_is_copied(world: World) -> N
     [row] = world.emails.rows.values()
     assert "description" not in row
     assert row["sender"] == "buyer@fabrikam.com"
-    assert world.emails.attachments == {}
+    assert world.emails.attached == {}
     assert report.is_clean
     assert (verdict(world).fate, verdict(world).rule) == (Fate.METADATA_ONLY, PERSONAL)
     assert link(world).is_metadata_only

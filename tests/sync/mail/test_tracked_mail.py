@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from cloud.errors import NotThere, RequestRejected
-from sync.mail.mapping.keys import email_key, other_email_key
+from sync.mail.mapping.keys import email_key
 from sync.model.verdict import Fate
 from sync.operate.mailboxes import show_mailbox
 from sync.run.once import once
@@ -39,7 +41,7 @@ class TestAttachments:
 
         report = await once(world.sync)
 
-        names = sorted(row["filename"] for row in world.emails.attachments.values())
+        names = sorted(row["filename"] for row in world.emails.attached.values())
         assert names == ["A mail.eml", "copy.txt", "order.txt"]
         [row] = world.emails.rows.values()
         assert (row["statecode"], row["statuscode"]) == (1, 4)
@@ -57,7 +59,7 @@ class TestAttachments:
 
         await once(world.sync)
 
-        assert len(world.emails.attachments) == 1
+        assert len(world.emails.attached) == 1
 
     async def test_a_link_to_a_file_elsewhere_is_left_out_and_the_row_says_so(
         self, world: World
@@ -70,7 +72,7 @@ class TestAttachments:
 
         report = await once(world.sync)
 
-        assert [row["filename"] for row in world.emails.attachments.values()] == ["order.txt"]
+        assert [row["filename"] for row in world.emails.attached.values()] == ["order.txt"]
         assert [row["notifications"] for row in world.emails.rows.values()] == [1]
         assert report.is_clean
 
@@ -109,7 +111,7 @@ class TestAttachments:
 
         report = await once(world.sync)
 
-        assert world.emails.attachments == {}
+        assert world.emails.attached == {}
         assert {row["notifications"] for row in world.emails.rows.values()} == {1}
         assert report.is_clean
 
@@ -123,10 +125,11 @@ class TestTheSameMail:
 
         report = await once(world.sync)
 
-        assert len(world.emails.rows) == len(world.emails.attachments) == 1
+        assert len(world.emails.rows) == len(world.emails.attached) == 1
         assert link(world).row_id == link(world, object_id=BEN_OBJECT).row_id
         assert report.is_clean
-        assert (report.counts["tracked"], report.counts["created"]) == (2, 1)
+        counts = report.counts
+        assert (counts["tracked"], counts["created"], counts["linked"]) == (1, 1, 1)
 
     async def test_is_found_also_where_its_parties_are_refused_first(self, world: World) -> None:
         world.approve_anna()
@@ -150,12 +153,33 @@ class TestTheSameMail:
         await once(world.sync)
         world.exchange.deliver(BEN_OBJECT, a_message(1))
 
-        await once(world.sync)
+        report = await once(world.sync)
 
         assert set(world.emails.rows) == {
             email_key(ORGANIZATION, forged),
-            other_email_key(ORGANIZATION, a_message(1)),
+            email_key(ORGANIZATION, a_message(1)),
         }
+        assert (report.counts["created"], report.counts["linked"]) == (1, 0)
+
+    @pytest.mark.parametrize("message_id", ["<once-a-second@fabrikam.com>", None])
+    async def test_is_none_where_only_the_bytes_of_a_file_differ(
+        self, world: World, message_id: str | None
+    ) -> None:
+        world.approve_anna()
+        world.approve_ben()
+        same = a_message(1, internetMessageId=message_id, hasAttachments=True)
+        for number in range(3):
+            file = FILE | {"_bytes": b"scan%d" % number}
+            mail = same | {"id": f"AAkScan{number}"}
+            world.exchange.deliver(ANNA_OBJECT, mail, attachments=[file])
+        world.exchange.deliver(BEN_OBJECT, same, attachments=[FILE | {"_bytes": b"scan1"}])
+
+        report = await once(world.sync)
+
+        assert report.is_clean
+        assert len(world.emails.rows) == len(world.emails.attached) == 3
+        assert (report.counts["created"], report.counts["linked"]) == (3, 1)
+        assert {row["statecode"] for row in world.emails.rows.values()} == {1}
 
 
 class TestParties:

@@ -13,13 +13,13 @@ from tests.cloud.scripted import ROW, Scripted, ok, problem
 
 
 async def test_an_email_row_is_there_or_not_and_a_missing_table_is_neither() -> None:
-    found = {"activityid": ROW, "statecode": 1, "sender": "", "actualstart": "2026-11-20T09:00:00Z"}
+    found = {"activityid": ROW, "statecode": 1}
     gone = problem(404, "0x80040217")
     service = Scripted(ok(found), gone, problem(404, "0x80060888"))
     emails = DataverseEmailRows(service.dataverse, Meter())
     row = await emails.email(UUID(ROW))
     assert row is not None
-    assert (row.is_open, row.sender, row.sent_at) == (False, None, "2026-11-20T09:00:00Z")
+    assert not row.is_open
     assert await emails.email(UUID(ROW)) is None
     with pytest.raises(NotThere):
         await emails.email(UUID(ROW))

@@ -1,0 +1,197 @@
+"""An attachment that cannot be had holds up nothing, and comes later if it can."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cloud.errors import (
+    BadAnswer,
+    CloudError,
+    NotThere,
+    Refused,
+    RequestRejected,
+    Unreachable,
+)
+from kernel.failpoints import NONE, Crash, CrashAt
+from sync.engine.lasting import MANY_ATTEMPTS
+from sync.engine.writing import SUPPLEMENT_ATTEMPTS
+from sync.mail.workload import MOST_MISSES
+from sync.run.once import once
+from tests.conftest import NOON
+from tests.rules.builders import a_policy, a_set
+from tests.sync.builders import ANNA_OBJECT, FILE, World, a_message
+
+GOOD = FILE | {"id": "att-2", "name": "fine.pdf"}
+STUMBLED = Unreachable("Answered 500.", until=NOON, status=500)
+ERRORS = {
+    "400": RequestRejected("The id is malformed.", status=400),
+    "403": Refused("Access is denied.", status=403),
+    "404": NotThere("No such thing.", status=404, service_code="ErrorNameNotKnown"),
+    "404 gone": NotThere("Not found.", status=404, service_code="ErrorItemNotFound"),
+    "500": STUMBLED,
+    "504": Unreachable("Answered 504.", until=NOON, status=504),
+    "base64": BadAnswer("The bytes of an attachment are not base64."),
+}
+
+
+def deliver(world: World, *attachments: dict[str, Any]) -> None:
+    world.approve_anna()
+    world.exchange.deliver(
+        ANNA_OBJECT, a_message(hasAttachments=True), attachments=list(attachments)
+    )
+
+
+def row(world: World) -> tuple[int, int, int]:
+    [found] = world.emails.rows.values()
+    return found["statecode"], found["statuscode"], found.get("notifications", 0)
+
+
+def names(world: World) -> list[str]:
+    return sorted(one["filename"] for one in world.emails.attached.values())
+
+
+@pytest.mark.parametrize("error", ERRORS.values(), ids=list(ERRORS))
+async def test_the_mail_is_complete_without_it_and_gets_it_later(
+    world: World, error: CloudError
+) -> None:
+    deliver(world, FILE, GOOD)
+    world.exchange.broken["att-1"] = error
+
+    report = await once(world.sync)
+
+    assert report.is_clean, report.problems
+    assert (row(world), names(world)) == ((1, 4, 1), ["fine.pdf"])
+
+    world.exchange.broken.clear()
+    assert (await once(world.sync)).is_clean
+    assert (row(world), names(world)) == ((1, 4, 0), ["fine.pdf", "order.txt"])
+    requests = world.emails.requests.total()
+    await once(world.sync)
+    assert world.emails.requests.total() == requests
+
+
+@pytest.mark.parametrize("error", ERRORS.values(), ids=list(ERRORS))
+async def test_the_same_where_they_cannot_even_be_listed(world: World, error: CloudError) -> None:
+    deliver(world, FILE, GOOD)
+    # The page, then the list.
+    listed = world.exchange.attachments
+
+    async def fail(*args: Any, permit: Any) -> Any:
+        await permit()
+        raise error
+
+    world.exchange.attachments = fail  # type: ignore[method-assign]
+    report = await once(world.sync)
+    assert report.is_clean, report.problems
+    assert (row(world), names(world)) == ((1, 4, 1), [])
+
+    world.exchange.attachments = listed  # type: ignore[method-assign]
+    await once(world.sync)
+    assert (row(world), names(world)) == ((1, 4, 0), ["fine.pdf", "order.txt"])
+
+
+async def test_it_is_asked_for_a_bounded_number_of_times_and_the_loop_waits_ever_longer(
+    world: World,
+) -> None:
+    deliver(world, FILE)
+    world.exchange.broken["att-1"] = STUMBLED
+    await once(world.sync)
+    await world.sync.leases.claim()
+
+    waits = 0
+    for _ in range(3 * SUPPLEMENT_ATTEMPTS):
+        world.clock.advance(86_400)
+        await world.sync.review.review(world.sync.leases.shards)
+        waits += await world.sync.workers.run_due()
+    assert waits == SUPPLEMENT_ATTEMPTS
+    assert row(world) == (1, 4, 1)
+    requests = world.exchange.requests[ANNA_OBJECT]
+    await once(world.sync)
+    assert world.exchange.requests[ANNA_OBJECT] == requests + 1
+
+
+async def test_what_may_be_had_in_part_is_had_in_part(world: World) -> None:
+    deliver(world, FILE, GOOD)
+    world.exchange.broken |= {"att-1": STUMBLED, "att-2": STUMBLED}
+    await once(world.sync)
+    del world.exchange.broken["att-2"]
+    await once(world.sync)
+    assert (row(world), names(world)) == ((1, 4, 1), ["fine.pdf"])
+
+    world.exchange.broken.clear()
+    await once(world.sync)
+    assert (row(world), names(world)) == ((1, 4, 0), ["fine.pdf", "order.txt"])
+
+
+async def test_a_row_that_lacks_something_for_good_goes_on_saying_so(world: World) -> None:
+    large = FILE | {"id": "att-2", "name": "film.mp4", "size": 90_000_000}
+    deliver(world, FILE, large)
+    world.exchange.broken["att-1"] = STUMBLED
+    await once(world.sync)
+    world.exchange.broken.clear()
+    await once(world.sync)
+    assert (row(world), names(world)) == ((1, 4, 1), ["order.txt"])
+
+
+async def test_a_mail_of_many_that_cannot_be_had_is_not_asked_for_each(world: World) -> None:
+    many = [FILE | {"id": f"att-{number}", "name": f"{number}.txt"} for number in range(50)]
+    deliver(world, *many)
+    world.exchange.broken |= {one["id"]: STUMBLED for one in many}
+    await once(world.sync)
+    # The page, the list, and a few of them.
+    assert world.exchange.requests[ANNA_OBJECT] == 2 + MOST_MISSES
+    assert row(world) == (1, 4, 1)
+
+
+async def test_one_larger_than_it_says_is_left_out(world: World) -> None:
+    deliver(world, FILE | {"size": 5, "_bytes": b"x" * 6_000_000}, GOOD)
+    report = await once(world.sync)
+    assert report.is_clean
+    assert (row(world), names(world)) == ((1, 4, 1), ["fine.pdf"])
+
+
+async def test_an_exchange_that_is_away_is_waited_for_and_not_for_ever_where_it_answers(
+    world: World,
+) -> None:
+    deliver(world, FILE)
+    world.exchange.broken["att-1"] = Unreachable("Answered 503.", until=NOON, status=503)
+    report = await once(world.sync)
+    assert not report.is_clean or row(world) == (1, 4, 1)
+    for _ in range(MANY_ATTEMPTS):
+        world.clock.advance(3600)
+        await once(world.sync)
+    assert row(world) == (1, 4, 1)
+
+
+async def test_of_a_mail_that_policies_keep_out_by_now_nothing_more_is_copied(
+    world: World,
+) -> None:
+    deliver(world, FILE)
+    world.exchange.broken["att-1"] = STUMBLED
+    await once(world.sync)
+    world.exchange.broken.clear()
+    rule = "{id: none, require: [{field: subject, notContains: Order}], message: m}"
+    world.policies = a_set(a_policy(rule, entity="message"))
+    await once(world.another_process())
+    assert (row(world), names(world)) == ((1, 4, 1), [])
+
+
+@pytest.mark.parametrize("step", ["reopening", "attachment", "completion"])
+@pytest.mark.parametrize("moment", ["before-send", "after-send"])
+async def test_a_crash_while_it_is_added_ends_in_the_whole_mail(
+    world: World, step: str, moment: str
+) -> None:
+    deliver(world, FILE)
+    world.exchange.broken["att-1"] = STUMBLED
+    await once(world.sync)
+    world.exchange.broken.clear()
+
+    world.emails.failpoints = CrashAt(f"sync.mail.{step}:{moment}")
+    with pytest.raises(Crash):
+        await once(world.sync)
+    world.emails.failpoints = NONE
+    world.clock.advance(7200)
+    assert (await once(world.another_process())).is_clean
+    assert (row(world), names(world)) == ((1, 4, 0), ["order.txt"])
