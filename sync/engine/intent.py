@@ -52,19 +52,27 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """What a written item lacks: parts that may be had later, and whether others never can."""
+    """What a written item lacks: parts that may be had later, and whether others never can.
+
+    `tries` is how often they were asked for since.
+    """
 
     parts: tuple[str, ...]
     is_for_good: bool = False
+    tries: int = 0
 
     def to_payload(self) -> dict[str, Any]:
         """Return the part of a task's payload that says so."""
-        return {"parts": list(self.parts), "lacks_for_good": self.is_for_good}
+        return {
+            "parts": list(self.parts),
+            "lacks_for_good": self.is_for_good,
+            "tries": self.tries,
+        }
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> Lack:
         """Return what a task supplements."""
-        return cls(tuple(payload["parts"]), bool(payload["lacks_for_good"]))
+        return cls(tuple(payload["parts"]), bool(payload["lacks_for_good"]), payload["tries"])
 
 
 def add_intent(

@@ -36,7 +36,7 @@ from sync.store import links, payloads, quarantine
 
 WEBHOOK_ATTEMPTS = 5
 # With the growing waits of what is set aside, the last is about a day after the first.
-SUPPLEMENT_ATTEMPTS = 6
+SUPPLEMENT_TRIES = 6
 # What is to be written, unless a policy says otherwise.
 WANTED = Verdict(Fate.TRACK, "planned when its page was read")
 
@@ -147,31 +147,27 @@ class Writing:
         Raises what the workload raises beyond a refusal: the worker puts the task off.
         """
         target, lack = Target.from_payload(task.payload), Lack.from_payload(task.payload)
+        reason = "not all of it can be had now"
         try:
             missing = await self._supplement(workload, target, lack, attempts=task.attempts)
         except (NotOurs, ApprovalRests) as error:
             return resting(error)
         except (RequestRejected, ItemUnreadable) as error:
-            if task.attempts < SUPPLEMENT_ATTEMPTS:
-                until = retry_at(task.attempts, now=self._clock.now())
-                return Again(error.message, until, error_code=error.code)
-            return Done(f"given up: {error.message}")
+            missing, reason = lack.parts, error.message
         if not missing:
             return Done("nothing is missing any more")
-        if task.attempts >= SUPPLEMENT_ATTEMPTS:
-            return Done(f"{len(missing)} parts could not be had in {task.attempts} tries")
-        until = retry_at(task.attempts + 1, now=self._clock.now())
+        tries = lack.tries + 1
+        if tries >= SUPPLEMENT_TRIES:
+            return Done(f"given up after {tries} tries: {reason}")
+        until = retry_at(tries + 1, now=self._clock.now())
+        payload = task.payload | Lack(missing, lack.is_for_good, tries).to_payload()
         await self._database.write(
             lambda c: tasks.renew(
-                c,
-                kind=task.kind,
-                key=task.key,
-                payload=task.payload | Lack(missing, lack.is_for_good).to_payload(),
-                not_before=until,
+                c, kind=task.kind, key=task.key, payload=payload, not_before=until
             ),
             failpoint=OUTCOME,
         )
-        return Again(f"{len(missing)} parts cannot be had now", until)
+        return Again(reason, until)
 
     async def _supplement(
         self, workload: Workload[Any], target: Target, lack: Lack, *, attempts: int

@@ -56,11 +56,8 @@ def email_key(
         message.get("sentDateTime"),
         (sender_of(message) or "").casefold(),
         message.get("subject"),
-        sorted(
-            (address_of(recipient) or "").casefold()
-            for name in ("toRecipients", "ccRecipients")
-            for recipient in message.get(name) or ()
-        ),
+        # Lists and relays write each recipient's own address there; the Message-ID stays.
+        _recipients(message) if has_weak_key(message) else [],
         _fingerprint(message.get("body")),
         str(message.get("id"))
         if attachments is None
@@ -86,6 +83,14 @@ def attachment_key(email: UUID, *, sha256: str, name: str) -> UUID:
 def has_weak_key(message: Mapping[str, Any]) -> bool:
     """Return whether the mail has no Message-ID, so that its key is a guess from its content."""
     return not normalised_message_id(message.get("internetMessageId"))
+
+
+def _recipients(message: Mapping[str, Any]) -> list[str]:
+    return sorted(
+        (address_of(recipient) or "").casefold()
+        for name in ("toRecipients", "ccRecipients")
+        for recipient in message.get(name) or ()
+    )
 
 
 def _listed(attachment: Mapping[str, Any], *, max_bytes: int) -> list[str]:

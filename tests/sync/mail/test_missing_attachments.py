@@ -16,7 +16,7 @@ from cloud.errors import (
 )
 from kernel.failpoints import NONE, Crash, CrashAt
 from sync.engine.lasting import MANY_ATTEMPTS
-from sync.engine.writing import SUPPLEMENT_ATTEMPTS
+from sync.engine.writing import SUPPLEMENT_TRIES
 from sync.mail.workload import MOST_MISSES
 from sync.run.once import once
 from tests.conftest import NOON
@@ -92,24 +92,38 @@ async def test_the_same_where_they_cannot_even_be_listed(world: World, error: Cl
     assert (row(world), names(world)) == ((1, 4, 0), ["fine.pdf", "order.txt"])
 
 
-async def test_it_is_asked_for_a_bounded_number_of_times_and_the_loop_waits_ever_longer(
-    world: World,
-) -> None:
+async def test_it_is_asked_for_a_bounded_number_of_times(world: World) -> None:
+    deliver(world, FILE)
+    world.exchange.broken["att-1"] = STUMBLED
+    asked = []
+    original = world.exchange.attachment_bytes
+
+    async def counted(*args: Any, **options: Any) -> Any:
+        asked.append(world.clock.now())
+        return await original(*args, **options)
+
+    world.exchange.attachment_bytes = counted  # type: ignore[method-assign]
+    for _ in range(3 * SUPPLEMENT_TRIES):
+        assert (await once(world.sync)).is_clean
+        world.clock.advance(86_400)
+    assert len(asked) == 1 + SUPPLEMENT_TRIES
+    assert row(world) == (1, 4, 1)
+
+
+async def test_between_passes_it_is_asked_for_ever_more_seldom(world: World) -> None:
     deliver(world, FILE)
     world.exchange.broken["att-1"] = STUMBLED
     await once(world.sync)
     await world.sync.leases.claim()
 
-    waits = 0
-    for _ in range(3 * SUPPLEMENT_ATTEMPTS):
-        world.clock.advance(86_400)
+    taken = []
+    for minute in range(60):
+        world.clock.advance(60)
+        await world.sync.leases.beat()
         await world.sync.review.review(world.sync.leases.shards)
-        waits += await world.sync.workers.run_due()
-    assert waits == SUPPLEMENT_ATTEMPTS
-    assert row(world) == (1, 4, 1)
-    requests = world.exchange.requests[ANNA_OBJECT]
-    await once(world.sync)
-    assert world.exchange.requests[ANNA_OBJECT] == requests + 1
+        if await world.sync.workers.run_due():
+            taken.append(minute + 1)
+    assert taken == [15, 45]
 
 
 async def test_what_may_be_had_in_part_is_had_in_part(world: World) -> None:
