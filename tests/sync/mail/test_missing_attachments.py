@@ -119,7 +119,7 @@ async def test_between_passes_it_is_asked_for_ever_more_seldom(world: World) -> 
     taken = []
     for minute in range(60):
         world.clock.advance(60)
-        await world.sync.leases.beat()
+        await world.sync.leases.claim()
         await world.sync.review.review(world.sync.leases.shards)
         if await world.sync.workers.run_due():
             taken.append(minute + 1)
