@@ -14,6 +14,9 @@ from fastapi.responses import JSONResponse
 
 from console.gauges import Gauges
 from console.metrics import CONTENT_TYPE, PrometheusMetrics
+from kernel.log import get_logger
+
+log = get_logger("serve")
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -22,6 +25,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 Readiness = Callable[[], Awaitable[dict[str, Any]]]
 
 WEBHOOK_PATHS = frozenset({"/webhooks/dataverse", "/webhooks/dataverse/"})
+_PATH_SHOWN = 80
 _ALIVE = b'{"alive":true}'
 _ALIVE_HEADERS = [
     (b"content-type", b"application/json"),
@@ -49,7 +53,20 @@ class Front:
                 )
                 await send({"type": "http.response.body", "body": _ALIVE})
                 return
+            await self._rest(scope, receive, _telling(path, send))
+            return
         await self._rest(scope, receive, send)
+
+
+def _telling(path: str, send: Send) -> Send:
+    """Return a `send` that says in the log when there is nothing at the path: a URL misspelt."""
+
+    async def tell(message: MutableMapping[str, Any]) -> None:
+        if message.get("status") == 404:
+            log.warning("path_not_found", path=path[:_PATH_SHOWN])
+        await send(message)
+
+    return tell
 
 
 def application(

@@ -24,6 +24,7 @@ from guard.ports.metrics import GuardMetrics
 from guard.receive.change import base_names
 from kernel.clock import Clock
 from kernel.ids import new_id
+from kernel.log import get_logger
 from rules.engine.policy_set import PolicySet
 from rules.model.change import Change, Facts
 from rules.model.decision import Decision, Outcome
@@ -31,6 +32,8 @@ from rules.model.decision import Decision, Outcome
 ENFORCE = "enforce"
 OBSERVE = "observe"
 _NOTHING: Mapping[str, Any] = {}
+
+log = get_logger("guard")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,12 +197,13 @@ class DecisionRecorder:
             private=private,
         )
         self._metrics.decided(decision=entry.decision, cause=entry.cause, source=case.source)
-        return self._ledger.record(
+        recording = self._ledger.record(
             entry,
             effects=effects,
             policy_set=policy_set,
             deadline_seconds=self._ledger_deadline_seconds,
         )
+        return recording if decision.outcome in ALLOWING else _told(recording, case.source)
 
     def _status(self, case: Case, outcome: Outcome) -> int:
         if not case.is_synchronous or not self.enforces or outcome in ALLOWING:
@@ -246,6 +250,27 @@ class DecisionRecorder:
             self._metrics.fact_missing(path)
         for finding in judged.decision.findings:
             self._metrics.rule_failed(finding.id, finding.result)
+
+
+async def _told(recording: Awaitable[Recorded], source: str) -> Recorded:
+    """Return what was recorded once it is durable, and say so in the log: ids, and no values."""
+    recorded = await recording
+    public = recorded.public
+    log.warning(
+        "change_refused",
+        decision=recorded.decision,
+        decision_id=recorded.id,
+        cause=recorded.cause,
+        table=recorded.table,
+        record_id=recorded.record_id,
+        initiating_user_id=public.get("initiating_user_id"),
+        rules=public.get("rules", []),
+        mode=public.get("mode"),
+        source=source,
+        enforcement=public.get("enforcement"),
+        is_repeat=recorded.is_repeat,
+    )
+    return recorded
 
 
 def recorded_grounds(

@@ -24,6 +24,12 @@ from kernel.log import get_logger
 
 MOST_BYTES = 1024 * 1024
 BODY_SECONDS = 30.0
+_TOLD = {
+    400: "it is not a readable delivery, or its body did not come",
+    401: "the key is wrong or missing",
+    405: "only POST is answered here",
+    413: "it holds more than 1 MiB",
+}
 SIZE_EXCEEDED = b"x-ms-dynamics-msg-size-exceeded"
 
 Scope = MutableMapping[str, Any]
@@ -82,6 +88,9 @@ class Webhook:
             return
         status, kind, body = answer
         await _send(send, status, kind, body)
+        if recorded is None and status in _TOLD:
+            # Which key, which body: neither belongs into a log.
+            log.warning("delivery_refused", status=status, because=_TOLD[status])
         self._metrics.answered(
             status=status,
             decision=recorded.decision if recorded else "",

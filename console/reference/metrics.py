@@ -11,8 +11,8 @@ _HEAD = """\
 # Metrics
 
 `GET /metrics` answers in Prometheus' text form. Addresses, record ids and other personal values are
-in no label. [monitoring/alerts.yaml](monitoring/alerts.yaml) has alert rules over them for Prometheus,
-and [monitoring/grafana.json](monitoring/grafana.json) a board for Grafana; what to do about each alert
+in no label. [Alert rules](monitoring/alerts.yaml) over them for Prometheus and a
+[board](monitoring/grafana.json) for Grafana are there to be used. What to do about each alert
 stands in [operations](operations.md#worth-an-alarm).
 
 """

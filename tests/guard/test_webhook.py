@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+import structlog
 
 from guard.ledger.entry import Entry, Recorded
 from guard.ledger.own_writes import OwnWrite
@@ -361,3 +362,41 @@ class TestCreate:
         }
         answer = await receiver.post(body(columns, message="Create"))
         assert (answer.status, answer.body["decision"]) == (403, "hold")
+
+
+class TestTheLog:
+    """Whatever is refused is one line, with ids and without anybody's values."""
+
+    async def test_a_refused_change_is_told_once_it_is_recorded(self, receiver: AReceiver) -> None:
+        with structlog.testing.capture_logs() as lines:
+            answer = await receiver.post(body(FOREIGN))
+        [line] = [one for one in lines if one["event"] == "change_refused"]
+        assert line["decision_id"] == answer.body["decision_id"]
+        assert (line["decision"], line["table"], line["record_id"]) == (
+            "reject", "mailbox", MAILBOX_ID,
+        )  # fmt: skip
+        assert "own-address/same-as-upn" in line["rules"]
+        assert "contoso.com" not in repr(line)
+
+    @pytest.mark.parametrize(
+        ("posted", "status"),
+        [
+            ({"content": b"nonsense"}, 400),
+            ({"content": body(FOREIGN), "key": "wrong"}, 401),
+            ({"content": b"", "length": MOST_BYTES + 1, "chunks": []}, 413),
+        ],
+    )
+    async def test_a_refused_delivery_is_told_without_its_content(
+        self, receiver: AReceiver, posted: dict[str, Any], status: int
+    ) -> None:
+        with structlog.testing.capture_logs() as lines:
+            answer = await receiver.post(posted.pop("content"), **posted)
+        assert answer.status == status
+        [line] = lines
+        assert (line["event"], line["status"]) == ("delivery_refused", status)
+        assert "contoso.com" not in repr(line)
+
+    async def test_an_allowed_change_is_no_line(self, receiver: AReceiver) -> None:
+        with structlog.testing.capture_logs() as lines:
+            await receiver.post(body(OWN))
+        assert lines == []
