@@ -21,7 +21,7 @@ def chosen_set(
     if params is None:
         return load(root, environment=environment)
     complaints: list[Complaint] = []
-    texts = without_tests(read_folder(root, complaints))
+    texts = without_tests(read_folder(root, complaints), complaints)
     if complaints:
         raise PolicySetInvalid(complaints)
     try:

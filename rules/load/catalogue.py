@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from rules.load.keys import Complaints, Keys, mapping_of, read_head
 from rules.model.catalogue import (
+    FORMS,
     NO_LABELS,
     OF_ENTITY,
     SHARED_ROOTS,
@@ -14,6 +15,7 @@ from rules.model.catalogue import (
     Catalogue,
     Entity,
     Field,
+    Form,
     Kind,
     is_looked_up,
     make_entity,
@@ -65,7 +67,9 @@ def _entity(name: str, body: MapNode, complaints: Complaints, shipped: Catalogue
             fields[key] = _field(key, entry, complaints)
             said = "arrives" in entry.entries
             settled = _settled(name, fields[key], said, arrives, shipped)
-            fields[key] = replace(fields[key], arrives=settled)
+            known = _known(name, key, shipped)
+            form = fields[key].form or (known.form if known is not None else None)
+            fields[key] = replace(fields[key], arrives=settled, form=form)
     return make_entity(name, fields, aliases, effects=effects, arrives=arrives)
 
 
@@ -94,14 +98,21 @@ def _settled(
         if said or not looked_up:
             return field.arrives if said else around
         return Arrival.FACT
-    section = shipped.entities.get(entity) or shipped.shared.get(entity)
-    known = section.fields.get(field.name) if section is not None else None
+    known = _known(entity, field.name, shipped)
     if looked_up or field.arrives is Arrival.FACT:
         # Nothing looks up what only this catalogue knows.
         return known.arrives if known is not None and known.fact else Arrival.NEVER
     if said:
         return field.arrives
     return known.arrives if known is not None else Arrival.NEVER
+
+
+def _known(entity: str, name: str, shipped: Catalogue | None) -> Field | None:
+    """Return what the shipped catalogue says of a field."""
+    if shipped is None:
+        return None
+    section = shipped.entities.get(entity) or shipped.shared.get(entity)
+    return section.fields.get(name) if section is not None else None
 
 
 def _effects(node: ListNode, complaints: Complaints) -> EffectSet:
@@ -139,6 +150,7 @@ def _field(key: str, entry: MapNode, complaints: Complaints) -> Field:
         labels = _labels(values, complaints)
         if kind is not Kind.CHOICE:
             complaints.add(values, "type-wrong", f"Only a choice has `values`; `{key}` has not.")
+    form = keys.choice("form", [one.value for one in FORMS], default="")
     field = Field(
         name=key,
         kind=kind,
@@ -149,6 +161,7 @@ def _field(key: str, entry: MapNode, complaints: Complaints) -> Field:
         arrives=Arrival(
             keys.choice("arrives", [one.value for one in Arrival], default=Arrival.DELIVERY.value)
         ),
+        form=Form(form) if form else None,
     )
     keys.done()
     return field

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from rules.load.keys import Complaints, Keys, mapping_of
+from rules.load.literals import check_literals
 from rules.load.operands import LOOSE, read_operand
 from rules.load.scope import Scope
 from rules.model.catalogue import Arrival, FieldReference, Kind
@@ -28,6 +29,7 @@ from rules.syntax.nodes import MapNode, Node, ScalarNode
 MOST_NESTING: Final = 16
 MOST_CONDITIONS: Final = 200
 _GROUPS: Final = ("allOf", "anyOf", "not")
+_TEXTS: Final = LOOSE | {Kind.LIST}
 
 
 def read_conditions(nodes: list[Node], scope: Scope) -> tuple[Condition, ...]:
@@ -63,10 +65,15 @@ def _condition(node: Node, scope: Scope, *, depth: int) -> Condition | None:
             body,
             "condition-shape",
             f"A condition is exactly one of field, allOf, anyOf, not; this one has {names}.",
-            hint=closest(next(iter(body.entries), ""), ("field", *_GROUPS)) if not kinds else None,
+            hint=_meant(body) if not kinds else None,
         )
         return None
     return _test(body, scope) if kinds[0] == "field" else _group(kinds[0], body, scope, depth)
+
+
+def _meant(body: MapNode) -> str | None:
+    """Return a hint of what the keys of a condition that is none were meant to be."""
+    return next(filter(None, (closest(key, ("field", *_GROUPS)) for key in body.entries)), None)
 
 
 def _group(kind: str, body: MapNode, scope: Scope, depth: int) -> Condition | None:
@@ -109,6 +116,7 @@ def _test(body: MapNode, scope: Scope) -> Condition | None:
             f"`part` is taken of a text; `{path}` holds {_holds(reference)}.",
         )
         return None
+    _check_case(body, part, [operator for _, operator, _ in named], reference, scope)
     caseless = part == "domain" or (reference.field.caseless and not case_sensitive)
     checks = []
     for key, operator, mark in named:
@@ -121,6 +129,30 @@ def _test(body: MapNode, scope: Scope) -> Condition | None:
     if not checks or len(checks) != len(named):
         return None
     return Test(reference, part, tuple(checks), complaints.place(body))
+
+
+def _check_case(
+    body: MapNode, part: str | None, operators: list[Operator], reference: FieldReference,
+    scope: Scope,
+) -> None:  # fmt: skip
+    """Complain of a `caseSensitive` that would change nothing, whatever its author expects."""
+    node = body.entries.get("caseSensitive")
+    if not isinstance(node, ScalarNode) or not isinstance(node.content, bool):
+        return
+    said = f"{node.content}".lower()
+    compares = any(each.takes != "flag" or each.needs_old for each in operators)
+    why = None
+    if reference.field.kind not in _TEXTS or part == "length" or not compares:
+        why = "nothing is compared here that has a case"
+    elif node.content and part == "domain":
+        why = "domains have no case"
+    elif not node.content and reference.field.caseless:
+        why = "text is compared without case as it is"
+    if why is not None:
+        scope.complaints.add(
+            body.keys["caseSensitive"], "case-idle",
+            f"`caseSensitive: {said}` changes nothing: {why}.", hint="Remove it.",
+        )  # fmt: skip
 
 
 def _named_operators(
@@ -191,4 +223,6 @@ def _check(
             hint="Ask for its value where address or approval changes.",
             level="warning",
         )  # fmt: skip
-    return read_operand(operator, node, reference, kind, scope)
+    operand = read_operand(operator, node, reference, kind, scope)
+    fits = operand is not None and check_literals(operator, node, reference, part, scope)
+    return operand if fits else None

@@ -14,6 +14,9 @@ from rules.syntax.nodes import ListNode, MapNode, Node, ScalarNode
 VERSIONS: Final = ("guard/v1",)
 NAME: Final = re.compile(r"[a-z0-9-]{3,63}")
 _MOST_TEXT: Final = 4_000
+_MOMENT: Final = re.compile(
+    r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII
+)
 
 
 class Complaints:
@@ -152,7 +155,11 @@ class Keys:
             if isinstance(item, ScalarNode) and isinstance(item.content, str):
                 found.append(item)
             else:
-                self.complaints.add(item, "type-wrong", f"Each item of `{key}` must be a text.")
+                shown = f'"{item.text[:80]}"' if isinstance(item, ScalarNode) and item.text else ""
+                self.complaints.add(
+                    item, "type-wrong", f"Each item of `{key}` must be a text.",
+                    hint=f"Write {shown} in quotes." if shown else None,
+                )  # fmt: skip
         return found
 
     def flag(self, key: str, *, default: bool = False) -> bool:
@@ -207,8 +214,8 @@ def read_head(keys: Keys, kind: str) -> None:
 
 def moment_from(text: Any, *, end_of_day: bool = False) -> datetime | None:
     """Return the UTC moment of an ISO text; a date is its begin, or the end of that day."""
-    # Python reads more forms than a person would recognise, and longer ones take longer.
-    if not isinstance(text, str) or not 8 <= len(text) <= 40:
+    # Python reads more forms than a person would recognise: `20261130` as the begin of that day.
+    if not isinstance(text, str) or len(text) > 40 or not _MOMENT.fullmatch(text):
         return None
     try:
         if len(text) == 10:
@@ -218,6 +225,14 @@ def moment_from(text: Any, *, end_of_day: bool = False) -> datetime | None:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def date_hint(text: str) -> str:
+    """Return how a date is written, with the digits of the one that was meant where it has them."""
+    digits = "".join(char for char in text if char in "0123456789")
+    if len(digits) == 8 and text.isdigit():
+        return f"Write it as {digits[:4]}-{digits[4:6]}-{digits[6:]}."
+    return "Write it as 2026-12-31."
 
 
 def _shown(node: Node) -> str:

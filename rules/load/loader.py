@@ -28,7 +28,7 @@ from rules.model.errors import PolicySetInvalid
 from rules.policy.policy import Policy, PolicyException
 from rules.syntax.complaint import Complaint, closest
 from rules.syntax.folder import is_test, read_folder, without_tests
-from rules.syntax.nodes import MapNode, Node, read_whole
+from rules.syntax.nodes import MapNode, Node, ScalarNode, read_whole
 from rules.syntax.shipped import CATALOGUE_FILE, shipped_catalogue
 
 T = TypeVar("T")
@@ -57,14 +57,14 @@ def load(folder: Path, *, environment: str | None = None, now: datetime | None =
     refused; without it they load and do not apply until their end is near enough.
     """
     complaints: list[Complaint] = []
-    texts = without_tests(read_folder(folder, complaints))
+    texts = without_tests(read_folder(folder, complaints), complaints)
     return _load(texts, environment, now, complaints)
 
 
 def check(folder: Path, *, environment: str | None = None, now: datetime | None = None) -> Checked:
     """Return what `load` would load, without making it ready to decide; raises as `load` does."""
     complaints: list[Complaint] = []
-    texts = without_tests(read_folder(folder, complaints))
+    texts = without_tests(read_folder(folder, complaints), complaints)
     return _read(texts, environment, now, complaints, _Loading.checked)
 
 
@@ -131,6 +131,7 @@ class _Loading:
         self.lists: dict[str, NamedList] = {}
         self.headers: dict[str, PolicyHeader] = {}
         self.policies: dict[str, Policy] = {}
+        self.elsewhere: list[tuple[str, MapNode]] = []
         self.catalogue = Catalogue({}, {})
 
     def sort_out(self, texts: dict[str, str]) -> None:
@@ -139,21 +140,31 @@ class _Loading:
         chosen = f"{self.environment}"
         if not any(path.rsplit("/", 1)[-1] == CATALOGUE_FILE for path in texts):
             texts = {CATALOGUE_FILE: shipped_catalogue(), **texts}
-        environments = []
+        environments: dict[str, str] = {}
         for path, text in sorted(texts.items()):
             folder, _, file = path.rpartition("/")
             in_params = folder.rsplit("/", 1)[-1] == "params"
             stem = file.rsplit(".", 1)[0]
             if in_params:
-                environments.append(stem)
+                environments.setdefault(stem, path)
             # A test has no part in decisions, so it must have none in the digest either.
             if is_test(path):
                 continue
             root = read_whole(path, text, self.found)
             kind = self._kind(path, root, "Params" if in_params else None)
-            if kind is None or root is None or (kind == "Params" and stem != chosen):
+            if kind is None or root is None:
                 continue
             assert isinstance(root, MapNode)  # noqa: S101 - _kind answers None otherwise.
+            if kind == "Params":
+                first = environments.setdefault(stem, path)
+                if first != path:
+                    Complaints(path, self.found).add(
+                        root, "name-duplicate", f"`{stem}` has its params in {first} already."
+                    )
+                if stem != chosen:
+                    # Read all the same: a mistake in it would show only where it decides.
+                    self.elsewhere.append((path, root))
+                    continue
             self.documents[path] = text
             self.values[path] = root.value()
             self.by_kind[kind].append((path, root))
@@ -175,6 +186,14 @@ class _Loading:
             return None
         named = path.rsplit("/", 1)[-1]
         by_place = "Catalogue" if named == CATALOGUE_FILE else placed
+        said = root.entries.get("kind")
+        if placed is not None and isinstance(said, ScalarNode) and said.content != placed:
+            complaints.add(
+                said, "file-misplaced",
+                f"In `params/` only the params of environments are read, and no {said.text[:40]}.",
+                hint="Move the file out of `params/`.",
+            )  # fmt: skip
+            return None
         if by_place is not None:
             return by_place
         keys = Keys(root, complaints, what="file")
@@ -182,6 +201,13 @@ class _Loading:
         if keys.need("kind") is None:
             return None
         kind = keys.choice("kind", KINDS, default="", code="kind-unknown")
+        if kind == "Test":
+            stem = named.rsplit(".", 1)[0]
+            complaints.add(
+                root.entries["kind"], "file-misplaced",
+                "A test is run only in a file whose name says so.",
+                hint=f"Call it {stem}.test.yaml.",
+            )  # fmt: skip
         return None if kind in ("", "Test") else kind
 
     def read(self) -> None:
@@ -220,8 +246,26 @@ class _Loading:
                 params={**header.params, **params},
                 mode=mode or header.mode,
             )
-        # 6. Exceptions, which name policies and rules.
+        # 6. The same with the params of every other environment, for its mistakes alone.
+        for path, root in self.elsewhere:
+            self._read_elsewhere(path, root)
+        # 7. Exceptions, which name policies and rules.
         self._read_exceptions()
+
+    def _read_elsewhere(self, path: str, root: MapNode) -> None:
+        complaints = Complaints(path, self.found)
+        for name, (params, mode) in read_params(root, complaints, self.headers).items():
+            found: list[Complaint] = []
+            known = self.headers[name]
+            header = read_header(known.keys.node, Complaints(known.complaints.file, found))
+            read_rules(
+                header, catalogue=self.catalogue, lists=self.lists,
+                params={**known.params, **params}, mode=mode or known.mode,
+            )  # fmt: skip
+            for one in {*found}.difference(self.found):
+                if one.level == "error":
+                    said = f"With it, line {one.line} of {one.file} is a mistake: {one.text}"
+                    complaints.add(root.keys[name], one.code, said, hint=one.hint)
 
     def _read_exceptions(self) -> None:
         names: dict[str, PolicyException] = {}

@@ -8,7 +8,16 @@ from typing import Any
 
 from rules.engine.exceptions import is_current
 from rules.load.conditions import read_conditions
-from rules.load.keys import Complaints, Keys, mapping_of, moment_from, read_head, read_version
+from rules.load.keys import (
+    Complaints,
+    Keys,
+    date_hint,
+    mapping_of,
+    moment_from,
+    read_head,
+    read_version,
+)
+from rules.load.literals import plain_objection
 from rules.load.policy import PolicyHeader, param_value
 from rules.load.scope import NamedList, Scope
 from rules.model.catalogue import Catalogue
@@ -29,9 +38,14 @@ def read_list(body: MapNode, complaints: Complaints) -> tuple[str, NamedList]:
         keys.text(key)
     caseless = keys.flag("caseless")
     keys.need("items")
-    items = tuple(str(node.content) for node in keys.texts("items"))
+    nodes = tuple(keys.texts("items"))
+    for node in nodes:
+        objection = plain_objection(node)
+        if objection is not None:
+            complaints.add(node, objection.code, objection.text, hint=objection.hint)
     keys.done()
-    return name, NamedList(items, caseless)
+    items = tuple(str(node.content) for node in nodes)
+    return name, NamedList(items, caseless, complaints.file, nodes)
 
 
 def read_exception(
@@ -83,14 +97,15 @@ def read_exception(
 
 
 def _ends(keys: Keys, now: datetime | None) -> datetime:
-    text = keys.text("expires", required=True)
-    if not text:
+    node = keys.need("expires")
+    if node is None:
         return _NEVER
+    # As it is written: a number has the digits of the day that was meant.
+    text = node.text if isinstance(node, ScalarNode) else ""
     ends = moment_from(text, end_of_day=True)
-    node = keys.node.entries["expires"]
     if ends is None:
         keys.complaints.add(
-            node, "date-invalid", f"`{text[:40]}` is not a date.", hint="Write it as 2026-12-31."
+            node, "date-invalid", f"`{text[:40]}` is not a date.", hint=date_hint(text)
         )
         return _NEVER
     if now is not None and ends > now and not is_current(ends, now):

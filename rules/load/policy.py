@@ -8,6 +8,7 @@ from typing import Any
 
 from rules.load.conditions import read_conditions
 from rules.load.keys import NAME, Complaints, Keys, mapping_of, read_version
+from rules.load.literals import plain_objection
 from rules.load.scope import NamedList, Scope
 from rules.model.catalogue import Arrival, Catalogue, FieldReference
 from rules.policy.conditions import Condition, Location
@@ -144,6 +145,9 @@ def param_value(node: Node, complaints: Complaints) -> Any:
         if not isinstance(item, ScalarNode) or item.content is None:
             complaints.add(item, "type-wrong", "A param is a scalar or a list of scalars.")
             return None
+        objection = plain_objection(item) if isinstance(item.content, str) else None
+        if objection is not None:
+            complaints.add(item, objection.code, objection.text, hint=objection.hint)
     return tuple(node.value()) if isinstance(node, ListNode) else node.value()
 
 

@@ -9,15 +9,20 @@ from typing import Any
 from rules.load.keys import Complaints
 from rules.model.catalogue import RECORD_ROOTS, Arrival, Catalogue, FieldReference
 from rules.syntax.complaint import FIELDS_LISTED, closest
-from rules.syntax.nodes import Node
+from rules.syntax.nodes import Node, ScalarNode
 
 
 @dataclass(frozen=True, slots=True)
 class NamedList:
-    """The items of a list file as written; `caseless` makes every comparison with it caseless."""
+    """The items of a list file as written; `caseless` makes every comparison with it caseless.
+
+    `nodes` are the same items with their places in `file`.
+    """
 
     items: tuple[str, ...]
     caseless: bool
+    file: str = ""
+    nodes: tuple[ScalarNode, ...] = ()
 
 
 @dataclass(slots=True)

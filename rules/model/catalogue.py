@@ -43,6 +43,22 @@ class Arrival(StrEnum):
     NEVER = "never"
 
 
+class Form(StrEnum):
+    """What a text is, where that says which values it can never hold."""
+
+    ADDRESS = "address"
+    DOMAIN = "domain"
+    LOCAL = "local"
+
+    @property
+    def words(self) -> str:
+        """Return what such a text is called."""
+        return "local part" if self is Form.LOCAL else self.value
+
+
+FORMS = (Form.ADDRESS, Form.DOMAIN)
+"""The forms that a catalogue may state; what stands before an @ is only ever a part."""
+
 OF_ENTITY = (Arrival.DELIVERY, Arrival.NEVER)
 """How a whole entity may arrive."""
 
@@ -71,7 +87,8 @@ class Field:
 
     `name` is without a root. `labels` maps the label of a choice to what is stored. `caseless`
     text is compared without case everywhere. `personal` marks personal data. `arrives` says how
-    its value comes to be known, `fact` whether it is looked up and no column of the row.
+    its value comes to be known, `fact` whether it is looked up and no column of the row. `form` is
+    what a text is known to be.
     """
 
     name: str
@@ -82,6 +99,7 @@ class Field:
     labels: Mapping[str, int | str] = field(default_factory=lambda: NO_LABELS)
     fact: bool = False
     arrives: Arrival = Arrival.DELIVERY
+    form: Form | None = None
 
     def label_of(self, stored: object) -> str | None:
         """Return the label of a stored choice; None when it has none."""

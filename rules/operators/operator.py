@@ -29,6 +29,7 @@ Run = Callable[[View], Any]
 """A compiled condition; answers True, False or an UnknownValue."""
 
 Takes = Literal["one", "many", "flag", "pattern"]
+Reach = Literal["whole", "start", "end", "piece", "pattern"]
 
 SCALARS: Final = frozenset(
     {Kind.STRING, Kind.CHOICE, Kind.NUMBER, Kind.BOOLEAN, Kind.DATETIME, Kind.LOOKUP}
@@ -65,6 +66,7 @@ class Operator(ABC):
     - `name`: what an author writes; `words`: how an explanation says it, between subject and value;
     - `doc`: when it holds, in sentences that end with a full stop;
     - `kinds`: the kinds of field that it fits; `takes`: what may be written behind it;
+    - `reach`: how much of a text a literal stands for;
     - `needs_old`: it reads the field before the change too, so it fits only columns of the record;
     - `answers_empty`: an empty field is an answer, and not an error as it is everywhere else;
     - `pins_value`: when it holds against a constant, the new value is that constant;
@@ -84,6 +86,7 @@ class Operator(ABC):
     kinds: ClassVar[frozenset[Kind]]
     takes: ClassVar[Takes] = "one"
     words: ClassVar[str]
+    reach: ClassVar[Reach] = "whole"
     needs_old: ClassVar[bool] = False
     answers_empty: ClassVar[bool] = False
     pins_value: ClassVar[bool] = False

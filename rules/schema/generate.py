@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from rules.load.keys import NAME, VERSIONS
-from rules.model.catalogue import OF_ENTITY, RECORD_ROOTS, Arrival, Catalogue, Entity, Kind
+from rules.model.catalogue import FORMS, OF_ENTITY, RECORD_ROOTS, Arrival, Catalogue, Entity, Kind
 from rules.model.decision import Outcome
 from rules.model.effects import EFFECT_SETS, EFFECTS, OUTCOMES
 from rules.operators.fields import PARTS
@@ -361,6 +361,11 @@ def _catalogue(catalogue: Catalogue) -> Schema:
                 tuple(one.value for one in Arrival),
                 None,
                 "Whether a delivery brings it, carries it in an image, it is looked up, or never.",
+            ),
+            "form": _enum(
+                tuple(one.value for one in FORMS),
+                None,
+                "What a text is; values that it cannot hold are complained of.",
             ),
             "doc": _TEXT,
             "values": labels,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -11,6 +11,7 @@ Level = Literal["error", "warning", "info"]
 CODES: dict[str, str] = {
     "alias-limit": "Aliases of the file expand to more nodes than are allowed.",
     "approver-missing": "An exception lacks the person who approved it.",
+    "case-idle": "`caseSensitive` changes nothing here.",
     "change-unnoticed": "The change alone of a column that comes beside others brings no delivery.",
     "condition-shape": "A condition is not exactly one of field, allOf, anyOf, not.",
     "conditions-too-many": "A rule has more conditions than are allowed.",
@@ -23,6 +24,8 @@ CODES: dict[str, str] = {
     "field-never-arrives": "Nothing ever tells the field's value: no delivery, and no look-up.",
     "field-unknown": "The catalogue has no such field.",
     "file-empty": "A file holds nothing.",
+    "file-left-out": "A file that looks like a policy's would not be read.",
+    "file-misplaced": "A file stands where files of another kind do, and would not be read.",
     "file-too-large": "A file is larger than 64 KiB.",
     "file-unreadable": "A file cannot be read as UTF-8 text.",
     "folder-unreadable": "The policy folder does not exist or cannot be read.",
@@ -49,6 +52,7 @@ CODES: dict[str, str] = {
     "pattern-invalid": "A regular expression cannot be compiled.",
     "pattern-too-long": "A regular expression is longer than allowed.",
     "policy-unknown": "There is no such policy.",
+    "quotes-typographic": "A text is in typographic quotes, which YAML takes for a part of it.",
     "record-unusable": "A test names a recorded decision that cannot be read.",
     "rule-duplicate": "Two rules of a policy have the same id.",
     "rule-unknown": "The policy has no such rule.",
@@ -56,9 +60,11 @@ CODES: dict[str, str] = {
     "table-not-covered": "A rule on one table's address or approval has no counterpart.",
     "test-unknown": "A test refers to something that is not there.",
     "type-wrong": "A value is of the wrong kind.",
+    "value-impossible": "The field can never hold the value, so the condition never decides.",
     "value-misfit": "A value does not fit the field it is compared with.",
     "value-unknown": "The value is not one of those allowed here.",
     "version-unknown": "The apiVersion is not one that is read.",
+    "word-unquoted": "A word stands without quotes that YAML reads in two ways.",
     "yaml-duplicate-key": "A mapping has the same key twice.",
     "yaml-syntax": "The file is not YAML.",
     "yaml-tag": "A YAML tag is not allowed.",
@@ -103,11 +109,32 @@ def article(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
+MEANT: Final[Mapping[str, tuple[str, ...]]] = {
+    "or": ("anyOf",), "any": ("anyOf",), "oneof": ("anyOf", "in"),
+    "and": ("allOf",), "all": ("allOf",), "none": ("not",), "nor": ("not",),
+    "user": ("systemuser", "mailbox"), "users": ("systemuser",), "person": ("systemuser",),
+    "queues": ("queue",), "mail": ("message", "mailbox"), "email": ("emailaddress", "message"),
+    "is": ("equals",), "eq": ("equals",), "equal": ("equals",), "==": ("equals",),
+    "isnot": ("notEquals",), "ne": ("notEquals",), "neq": ("notEquals",), "!=": ("notEquals",),
+    "gt": ("greater",), ">": ("greater",), "gte": ("greaterOrEquals",), "ge": ("greaterOrEquals",),
+    "lt": ("less",), "<": ("less",), "lte": ("lessOrEquals",), "le": ("lessOrEquals",),
+    "before": ("less",), "after": ("greater",),
+    "like": ("matches",), "regex": ("matches",), "pattern": ("matches",),
+    "has": ("contains",), "includes": ("contains",), "empty": ("exists",), "isnull": ("exists",),
+    "deny": ("reject",), "block": ("reject",), "approve": ("hold",), "log": ("audit",),
+    "modify": ("update",), "edit": ("update",), "insert": ("create",), "add": ("create",),
+}  # fmt: skip
+"""What people write who know other languages, and what it is called here."""
+
+
 def closest(wanted: str, known: Iterable[str]) -> str | None:
-    """Return a hint that names the known name nearest to the wanted one, or None."""
+    """Return a hint that names the known name that was meant, or is nearest to it, or None."""
     import difflib  # Only a mistake pays for this import.
 
     names = sorted(known)
+    for name in MEANT.get(wanted.lower().replace("_", ""), ()):
+        if name in names:
+            return f"Did you mean `{name}`?"
     by_lower = {name.lower(): name for name in names}
     near = difflib.get_close_matches(wanted[:200].lower(), list(by_lower), n=1, cutoff=0.6)
     return f"Did you mean `{by_lower[near[0]]}`?" if near else None

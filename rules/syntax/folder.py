@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,10 @@ from rules.syntax.nodes import MOST_BYTES
 
 _ENDINGS: Final = (".yaml", ".yml")
 _TEST_ENDINGS: Final = (".test.yaml", ".test.yml")
+# What editors and file managers make of these; a dot and letters more is a copy put aside.
+_LOOKS_READ: Final = re.compile(r"\.ya?ml(\.txt)?|\.(yam|yalm|ymal|yaml1)", re.IGNORECASE)
+# At the start of a line, so that the kind of what a case quotes is not taken for it.
+_SAYS_KIND: Final = re.compile(r"""^["']?kind["']?[ ]*:[ ]*["']?(\w+)""", re.MULTILINE)
 MOST_FILES: Final = 20_000
 
 
@@ -29,7 +34,7 @@ def read_folder(folder: Path, complaints: list[Complaint]) -> dict[str, str]:
         )  # fmt: skip
         return {}
     texts: dict[str, str] = {}
-    paths = sorted(_walk(folder))
+    paths = sorted(_walk(folder, complaints))
     if len(paths) > MOST_FILES:
         # Leaving some out would silently leave out policies.
         complaints.append(
@@ -46,16 +51,64 @@ def read_folder(folder: Path, complaints: list[Complaint]) -> dict[str, str]:
     return texts
 
 
-def _walk(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield the path of every YAML file, and its name below the folder."""
+def _walk(folder: Path, complaints: list[Complaint]) -> Iterator[tuple[str, str]]:
+    """Yield the path of every YAML file, and its name below the folder.
+
+    Whatever looks like one and is not read, whole folders included, becomes a complaint: it may be
+    the policy that was meant to protect.
+    """
     # Texts and not Path objects, which cost more than reading a small file.
     root = str(folder)
-    for inside, folders, files in os.walk(root):
+
+    def unreadable(error: OSError) -> None:
+        complaints.append(
+            Complaint(
+                _below(root, str(error.filename)) or root, 1, 1, "folder-unreadable",
+                f"The folder was not read: {error.strerror}.", "Let the guard's user read it.",
+            )
+        )  # fmt: skip
+
+    for inside, folders, files in os.walk(root, onerror=unreadable):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        below = inside[len(root) :].replace(os.sep, "/").lstrip("/")
+        below = _below(root, inside)
+        for name in [*folders]:
+            if os.path.islink(os.path.join(inside, name)):
+                said = "A link to a folder is not followed: what lies there would not be read."
+                complaints.append(
+                    Complaint(f"{below}/{name}" if below else name, 1, 1, "file-left-out", said,
+                              "Put the files themselves here.")
+                )  # fmt: skip
         for name in files:
-            if name.endswith(_ENDINGS) and not name.startswith("."):
-                yield os.path.join(inside, name), f"{below}/{name}" if below else name
+            shown = f"{below}/{name}" if below else name
+            if name.startswith("."):
+                continue
+            if name.endswith(_ENDINGS):
+                yield os.path.join(inside, name), shown
+            elif _LOOKS_READ.fullmatch(_ending(name)):
+                complaints.append(
+                    Complaint(
+                        shown, 1, 1, "file-left-out",
+                        "The file would not be read: the names of policy files end in .yaml, in "
+                        "small letters.",
+                        f"Call it {_renamed(name)}.",
+                    )
+                )  # fmt: skip
+
+
+def _below(root: str, path: str) -> str:
+    """Return a path from the root of the folder; nothing for the root itself."""
+    return path[len(root) :].replace(os.sep, "/").lstrip("/")
+
+
+def _ending(name: str) -> str:
+    stem = name[: -len(".txt")] if name.lower().endswith(".txt") else name
+    return name[len(stem.rpartition(".")[0]) :]
+
+
+def _renamed(name: str) -> str:
+    stem = name[: -len(_ending(name))]
+    test = stem.lower().endswith(".test")
+    return f"{stem[:-5]}.test.yaml" if test else f"{stem}.yaml"
 
 
 def is_test(path: str) -> bool:
@@ -63,9 +116,27 @@ def is_test(path: str) -> bool:
     return path.endswith(_TEST_ENDINGS)
 
 
-def without_tests(texts: Mapping[str, str]) -> dict[str, str]:
-    """Return the files that have a part in decisions."""
+def without_tests(texts: Mapping[str, str], complaints: list[Complaint]) -> dict[str, str]:
+    """Return the files that have a part in decisions.
+
+    A test file that says it is something else becomes a complaint: it would have none.
+    """
+    for path, text in texts.items():
+        said = _SAYS_KIND.search(text) if is_test(path) else None
+        if said is not None and said[1] != "Test":
+            line = text.count("\n", 0, said.start()) + 1
+            complaints.append(
+                Complaint(
+                    path, line, 1, "file-misplaced",
+                    f"The file says {said[1][:40]}, and would be a test by its name.",
+                    f"Call it {_untested(path)}.",
+                )
+            )  # fmt: skip
     return {path: text for path, text in texts.items() if not is_test(path)}
+
+
+def _untested(path: str) -> str:
+    return f"{path.rpartition('/')[2].split('.test.')[0]}.yaml"
 
 
 def _read(path: str, name: str, complaints: list[Complaint]) -> str | None:

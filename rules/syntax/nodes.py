@@ -53,19 +53,23 @@ class _Placed:
 
 
 class ScalarNode(_Placed):
-    """One scalar; `text` is as written, `content` its YAML 1.2 value."""
+    """One scalar; `text` is as written, `content` its YAML 1.2 value.
 
-    __slots__ = ("content", "text")
+    `is_plain` says that it stands without quotes.
+    """
+
+    __slots__ = ("content", "is_plain", "text")
 
     weight = 1
     height = 1
 
-    def __init__(self, mark: Any, text: str, content: Scalar) -> None:
+    def __init__(self, mark: Any, text: str, *, is_plain: bool) -> None:
         # The commonest node by far, so that its place is set here and not by a call.
         self.line = mark.line + 1
         self.column = mark.column + 1
         self.text = text
-        self.content = content
+        self.is_plain = is_plain
+        self.content = resolve(text) if is_plain else text
 
     def value(self) -> Scalar:
         """Return the scalar's YAML 1.2 value."""
@@ -152,6 +156,14 @@ def read_nodes(file: str, text: str, complaints: list[Complaint]) -> Node | None
         return None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        quote = _open_quote(text, mark) if mark is not None else None
+        if quote is not None:
+            builder.complain(
+                quote.start_mark, "yaml-syntax",
+                f"The quote that opens here ends {_ending_of(quote)}; what follows is not YAML.",
+                "Close it where the text ends; within the text, use the other kind of quote.",
+            )  # fmt: skip
+            return None
         is_tab = mark is not None and _line_of(text, mark.line)[mark.column :].startswith("\t")
         said = "a tab stands where YAML takes spaces only" if is_tab else error.problem
         hint = "Use spaces." if is_tab else "Look at the spaces before this line, and at quotes."
@@ -162,6 +174,43 @@ def read_nodes(file: str, text: str, complaints: list[Complaint]) -> Node | None
         builder.complain(None, "yaml-syntax", f"This is not YAML: {reason}.")
         return None
     return builder.root
+
+
+class _Quote:
+    """Where a quoted text begins and ends; without an end it was left open."""
+
+    __slots__ = ("end_mark", "start_mark")
+
+    def __init__(self, start_mark: Any, end_mark: Any = None) -> None:
+        self.start_mark = start_mark
+        self.end_mark = end_mark
+
+
+def _open_quote(text: str, mark: Any) -> _Quote | None:
+    """Return the quoted text because of which YAML ends at this place, if one is."""
+    last: _Quote | None = None
+    try:
+        for token in yaml.scan(text, Loader=yaml.CSafeLoader):
+            if (token.start_mark.line, token.start_mark.column) >= (mark.line, mark.column):
+                break
+            begin = token.start_mark.index
+            if isinstance(token, yaml.ScalarToken) and text[begin : begin + 1] in ("'", '"'):
+                last = _Quote(token.start_mark, token.end_mark)
+    except yaml.MarkedYAMLError as error:
+        if "quoted scalar" in str(error.context):
+            return _Quote(error.context_mark)
+    except yaml.YAMLError:
+        return None
+    # What stands right behind a quote is where a text ended too early.
+    if last is None or last.end_mark.line != mark.line:
+        return None
+    return last if mark.column - last.end_mark.column < 2 else None
+
+
+def _ending_of(quote: _Quote) -> str:
+    if quote.end_mark is None:
+        return "nowhere"
+    return f"in line {quote.end_mark.line + 1}, column {quote.end_mark.column}"
 
 
 def _line_of(text: str, number: int) -> str:
@@ -209,7 +258,7 @@ class _Builder:
                 self.take(event)
                 continue
             text = event.value
-            node = ScalarNode(event.start_mark, text, resolve(text) if event.implicit[0] else text)
+            node = ScalarNode(event.start_mark, text, is_plain=event.implicit[0])
             self._total += 1
             if self._total > MOST_NODES:
                 self._count(0, event)
@@ -248,10 +297,7 @@ class _Builder:
     def _scalar(self, event: Any) -> ScalarNode:
         if event.tag not in _TAGS:
             raise _Refused(event.start_mark, "yaml-tag", f"The tag `{event.tag}` is not allowed.")
-        plain = event.implicit[0]
-        return ScalarNode(
-            event.start_mark, event.value, resolve(event.value) if plain else event.value
-        )
+        return ScalarNode(event.start_mark, event.value, is_plain=event.implicit[0])
 
     def _begin(self, event: Any) -> None:
         mark = event.start_mark

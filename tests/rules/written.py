@@ -13,7 +13,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from rules.model.catalogue import Kind
+from rules.load.literals import objection_to
+from rules.model.catalogue import Form, Kind
 from rules.operators.operator import Operator
 from rules.operators.table import OPERATORS
 
@@ -46,17 +47,31 @@ def fits(operator: Operator, field: WrittenField) -> bool:
 
 def values_for(operator: Operator, field: WrittenField) -> st.SearchStrategy[Any]:
     """Return what may be written behind the operator."""
-    samples = operator.samples if field.kind is Kind.STRING else ()
     match operator.takes:
         case "flag":
             return st.booleans()
-        case "pattern":
-            return st.sampled_from(samples)
+        case "pattern" | "one":
+            return st.sampled_from(known_values(operator, field))
         case "many":
-            one = st.sampled_from([*field.values, *samples])
+            one = st.sampled_from(known_values(operator, field))
             return st.lists(one, min_size=1, max_size=3, unique=True)
-        case "one":
-            return st.sampled_from([*samples, *field.values])
+
+
+def known_values(operator: Operator, field: WrittenField) -> list[Any]:
+    """Return the samples of an operator, and what the field is likely to hold, as far as it can."""
+    samples = operator.samples if field.kind is Kind.STRING else ()
+    values = samples if operator.takes == "pattern" else (*samples, *field.values)
+    return [value for value in values if not _is_refused(value, operator, field)]
+
+
+def _is_refused(value: Any, operator: Operator, field: WrittenField) -> bool:
+    form = {"domain": Form.DOMAIN, "local": Form.LOCAL}.get(field.part or "")
+    if form is None and "address" in field.path:
+        form = Form.ADDRESS
+    if not isinstance(value, str) or field.part == "length":
+        return False
+    objection = objection_to(value, form=form, reach=operator.reach)
+    return objection is not None and objection.level == "error"
 
 
 def conditions(operator: Operator, field: WrittenField) -> st.SearchStrategy[dict[str, Any]]:
@@ -71,8 +86,7 @@ def conditions(operator: Operator, field: WrittenField) -> st.SearchStrategy[dic
 
 def one_condition(operator: Operator, field: WrittenField) -> dict[str, Any]:
     """Return one condition of an operator on a field, the same one each time."""
-    samples = operator.samples if field.kind is Kind.STRING else ()
-    known = [*samples, *field.values]
+    known = known_values(operator, field)
     value = {"flag": True, "many": known, "pattern": known[0], "one": known[0]}[operator.takes]
     return {"field": field.path, operator.name: value}
 

@@ -12,6 +12,7 @@ class StartsWith(Operator):
     name = "startsWith"
     doc = "The text begins with this piece."
     kinds = TEXTS
+    reach = "start"
     words = "starts with"
     near = ("endsWith",)
     samples = ("anna", "SVC-", "CONTOSO", "a", "@")
@@ -29,6 +30,7 @@ class EndsWith(Operator):
     name = "endsWith"
     doc = "The text ends with this piece."
     kinds = TEXTS
+    reach = "end"
     words = "ends with"
     near = ("startsWith",)
     samples = ("contoso.com", "COM", "CONTOSO", "a", "@")

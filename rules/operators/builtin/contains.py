@@ -19,6 +19,7 @@ class Contains(Operator):
     name = "contains"
     doc = "The list has this member, or the text has this piece. An empty list contains nothing."
     kinds = _WHOLES
+    reach = "piece"
     words = "contains"
     opposite = "notContains"
     samples = _PIECES
@@ -43,6 +44,7 @@ class NotContains(Operator):
     name = "notContains"
     doc = "The list lacks this member, or the text lacks this piece."
     kinds = _WHOLES
+    reach = "piece"
     words = "does not contain"
     opposite = "contains"
     samples = _PIECES

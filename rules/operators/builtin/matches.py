@@ -17,6 +17,7 @@ class Matches(Operator):
     doc = "The whole text matches this RE2 expression; it needs no anchors."
     kinds = TEXTS
     takes = "pattern"
+    reach = "pattern"
     words = "matches"
     samples = ("(a+)+", "[a-z]+@contoso[.]com", ".*", "[A-Z].*", "x|anna@.*", "", "[^@]{1,4}")
     cel = "{new}.matches({value})"

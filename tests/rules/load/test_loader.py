@@ -158,7 +158,7 @@ def test_aliases_that_multiply_are_refused():
 
 
 def test_scalars_are_those_of_yaml_1_2():
-    policy = _require("{field: emailaddress, in: [no, on, yes, 1:30]}")
+    policy = _require('{field: name, in: ["no", "on", "yes", 1:30]}')
     assert codes(policy) == []
 
 
@@ -248,7 +248,8 @@ def test_a_tab_is_called_a_tab():
     [
         ("{field: modifiedby, exists: true}", "`mailbox-guard policy fields` lists them."),
         ("{field: EmailAdress, exists: true}", "Did you mean `emailaddress`?"),
-        ("{field: emailaddress, '==': a}", "`mailbox-guard policy operators` lists them."),
+        ("{field: emailaddress, '==': a}", "Did you mean `equals`?"),
+        ("{field: emailaddress, '=~': a}", "`mailbox-guard policy operators` lists them."),
         ("{field: approval, becomes: null}", "Use `exists: false` for an empty field."),
         ("just words", "Write `key: value` below it."),
     ],

@@ -63,6 +63,8 @@ _LOADERS_OWN = {
     "value-misfit", "operator-misfit", "part-misfit", "list-unknown", "test-unknown",
     "field-unknown", "field-misplaced", "condition-shape", "label-unknown", "name-duplicate",
     "exception-too-long", "case-failed",
+    "value-impossible", "case-idle", "word-unquoted", "quotes-typographic", "change-unnoticed",
+    "file-misplaced", "operation-unnoticed",
 }  # fmt: skip
 
 

@@ -24,6 +24,8 @@ _LOADERS_OWN = {
     "field-misplaced", "operator-misfit", "value-misfit", "label-unknown", "part-misfit",
     "param-unknown", "list-unknown", "rule-duplicate", "hole-unknown", "pattern-invalid",
     "condition-shape", "table-not-covered", "name-not-file", "param-reserved", "operator-missing",
+    "value-impossible", "case-idle", "word-unquoted", "quotes-typographic", "change-unnoticed",
+    "file-misplaced", "operation-unnoticed",
 }  # fmt: skip
 
 

@@ -1,0 +1,234 @@
+"""Literals that an author writes and that can never be what the field holds.
+
+A condition with such a value loads, passes the tests that its author thinks of, and decides
+nothing: `*.fabrikam.com` is no pattern, a domain has no @, an address has no blank at its end. Each
+is found before anything is decided, and told with the form that was meant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from rules.load.keys import Complaints
+from rules.load.scope import Scope
+from rules.model.catalogue import FieldReference, Form, Kind
+from rules.operators.operator import Operator, Reach
+from rules.syntax.complaint import Level
+from rules.syntax.nodes import ListNode, MapNode, Node, ScalarNode
+
+_TEXTS: Final = frozenset({Kind.STRING, Kind.LIST, Kind.LOOKUP})
+# Those that word processors put in the place of straight ones.
+_QUOTES: Final = "\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b\u00ab\u00bb\u2039\u203a"
+_TWO_WAYS: Final = frozenset({"no", "yes", "on", "off", "y", "n"})
+# What no address holds outside quotes, which Exchange does not allow either.
+_FOREIGN: Final = re.compile(r"[\s,;:<>()\[\]\"\\]")
+_WILD: Final = re.compile(r"[*?]")
+_PLACEHOLDER: Final = re.compile(r"\[[^\]]*\]|\\.")
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why a literal is no good, by its code, in words, with the form that was meant."""
+
+    code: str
+    text: str
+    hint: str | None = None
+    level: Level = "error"
+
+
+def check_literals(
+    operator: Operator, node: Node, reference: FieldReference, part: str | None, scope: Scope
+) -> bool:
+    """Complain of every literal behind an operator that cannot be meant; return whether none is."""
+    if reference.field.kind not in _TEXTS or part == "length" or operator.takes == "flag":
+        return True
+    form = _form(reference, part)
+    reach = "whole" if reference.field.kind is Kind.LIST else operator.reach
+    told = False
+    for place, text, complaints in _literals(node, scope):
+        objection = objection_to(text, form=form, reach=reach)
+        if objection is None and isinstance(place, ScalarNode) and place.text == text:
+            objection = plain_objection(place, reach)
+        if objection is not None:
+            complaints.add(
+                place, objection.code, objection.text, hint=objection.hint, level=objection.level
+            )
+            told |= objection.level == "error"
+    return not told
+
+
+def _form(reference: FieldReference, part: str | None) -> Form | None:
+    if part is not None:
+        return Form.DOMAIN if part == "domain" else Form.LOCAL
+    return reference.field.form
+
+
+def _literals(node: Node, scope: Scope) -> Iterator[tuple[Node, str, Complaints]]:
+    """Yield every literal text with its place: items of a named list stand in their own file."""
+    own = scope.complaints
+    if isinstance(node, MapNode):
+        for source, name in node.entries.items():
+            text = name.text if isinstance(name, ScalarNode) else ""
+            if source == "list" and text in scope.lists:
+                named = scope.lists[text]
+                for item in named.nodes:
+                    yield item, item.text, Complaints(named.file, own.found)
+            elif source == "param" and text in scope.params:
+                value = scope.params[text]
+                for each in value if isinstance(value, list | tuple) else (value,):
+                    if isinstance(each, str):
+                        yield name, each, own
+        return
+    written: list[Node] = node.items if isinstance(node, ListNode) else [node]
+    for one in written:
+        if isinstance(one, ScalarNode) and isinstance(one.content, str):
+            yield one, one.content, own
+
+
+def plain_objection(node: ScalarNode, reach: Reach = "whole") -> Objection | None:
+    """Return what is wrong with a text as it is written, whatever it is compared with."""
+    text = node.text
+    if node.is_plain and text.lower() in _TWO_WAYS:
+        return Objection(
+            "word-unquoted", f"`{text}` is a text here, and true or false to other readers.",
+            f'Write "{text}" in quotes if the text is meant.',
+        )  # fmt: skip
+    return _typing_objection(text, reach)
+
+
+def objection_to(text: str, *, form: Form | None, reach: Reach) -> Objection | None:
+    """Return why a field of that form can never hold the text; None when it can.
+
+    `reach` says how much of the field the text stands for: the whole, its start, its end, a piece,
+    or a pattern for the whole.
+    """
+    if reach == "pattern":
+        return _pattern_objection(text, form)
+    typed = _typing_objection(text, reach)
+    if typed is not None or form is None:
+        return typed
+    if reach == "piece" and not any(map(str.isalnum, text)):
+        # A rule may well look for a sign that no honest address has.
+        return None
+    wild = _WILD.search(text)
+    if wild is not None:
+        bare = text.strip("*?").lstrip("@") if form is Form.DOMAIN else text.strip("*?")
+        return Objection(
+            "value-impossible",
+            f"`{text[:80]}` holds `{wild[0]}`, which stands for itself and is in no {form.words}.",
+            f"Write `endsWith: {bare}`." if bare and bare != text else "Use `matches`.",
+        )
+    foreign = _FOREIGN.search(text)
+    if foreign is not None:
+        sign = "a blank" if foreign[0].isspace() else f"`{foreign[0]}`"
+        inner = re.search(r"<([^<>]+)>", text)
+        return Objection(
+            "value-impossible", f"`{text[:80]}` holds {sign}, which no {form.words} does.",
+            f"Write `{inner[1]}`." if inner else f"Write the {form.words} alone.",
+        )  # fmt: skip
+    return _OF_FORM[form](text, reach)
+
+
+def _typing_objection(text: str, reach: Reach) -> Objection | None:
+    if text[:1] in _QUOTES or text[-1:] in _QUOTES:
+        bare = text.strip(_QUOTES)
+        return Objection(
+            "quotes-typographic",
+            f"`{text[:80]}` is in typographic quotes, which are part of the text here.",
+            f'Write "{bare}".',
+        )
+    at_start = reach in ("whole", "start") and text != text.lstrip()
+    at_end = reach in ("whole", "end") and text != text.rstrip()
+    if at_start or at_end:
+        return Objection(
+            "value-impossible",
+            f"`{text[:80]}` has a blank at its {'start' if at_start else 'end'}: "
+            "no stored text has one.",
+            f'Write "{text.strip()}".',
+        )
+    return None
+
+
+def _address_objection(text: str, reach: Reach) -> Objection | None:
+    if reach == "whole" and "@" not in text:
+        said = f"`{text[:80]}` is no whole address: it has no @."
+        if "." in text:
+            hint = "Add `part: domain` to compare the domain."
+            return Objection("value-impossible", said, hint)
+        hint = "Add `part: local` to compare what stands before the @."
+        # Before an organisation has any, people write a word to begin with.
+        return Objection("value-impossible", said, hint, "warning")
+    local, _, domain = text.rpartition("@")
+    if (reach == "whole" and not (local and domain)) or (reach == "start" and text[:1] == "@"):
+        bare = text.strip("@")
+        return Objection(
+            "value-impossible", f"`{text[:80]}` lacks what stands before or after the @.",
+            f'Write `endsWith: "@{bare}"`, or `part: domain` with `{bare}`.',
+        )  # fmt: skip
+    if reach == "end" and text.endswith("@"):
+        return Objection(
+            "value-impossible", f"No address ends with `{text[:80]}`.", "Use `part: local`."
+        )
+    return None
+
+
+def _domain_objection(text: str, reach: Reach) -> Objection | None:
+    if "@" in text:
+        return Objection(
+            "value-impossible", f"`{text[:80]}` holds an @, which no domain does.",
+            f"Write `{text.rpartition('@')[2]}`.",
+        )  # fmt: skip
+    if "/" in text:
+        return Objection(
+            "value-impossible", f"`{text[:80]}` is no domain but a link.",
+            "Write the domain alone, such as contoso.com.",
+        )  # fmt: skip
+    starts, ends = reach in ("whole", "start"), reach in ("whole", "end")
+    if (starts and text.startswith(".")) or (ends and text.endswith(".")):
+        return Objection(
+            "value-impossible", f"`{text[:80]}` has a dot at an end, which no domain has.",
+            f"Write `endsWith: {text.rstrip('.')}` for the domains below it, "
+            f"or `{text.strip('.')}` for this one.",
+        )  # fmt: skip
+    if reach == "whole" and "." not in text:
+        return Objection(
+            "value-impossible", f"`{text[:80]}` is no whole domain: it has no dot.",
+            f"Write it whole, such as {text}.com.", "warning",
+        )  # fmt: skip
+    return None
+
+
+def _local_objection(text: str, reach: Reach) -> Objection | None:
+    if "@" in text:
+        return Objection(
+            "value-impossible", f"`{text[:80]}` holds an @, which nothing before the @ does.",
+            "Remove `part: local` to compare the whole address, "
+            f"or write `{text.partition('@')[0]}`.",
+        )  # fmt: skip
+    return None
+
+
+_OF_FORM: Final = {
+    Form.ADDRESS: _address_objection,
+    Form.DOMAIN: _domain_objection,
+    Form.LOCAL: _local_objection,
+}
+
+
+def _pattern_objection(text: str, form: Form | None) -> Objection | None:
+    """Return why a pattern cannot match: only what is certain of it without trying it out."""
+    if text != text.strip():
+        return Objection(
+            "value-impossible", f"`{text[:80]}` asks for a blank at an end.",
+            f'Write "{text.strip()}".',
+        )  # fmt: skip
+    outside = _PLACEHOLDER.sub("", text)
+    if form in (Form.DOMAIN, Form.LOCAL) and re.search(r"@(?![?*{|])", outside) and "|" not in text:
+        return Objection(
+            "value-impossible", f"`{text[:80]}` asks for an @, which no {form.words} has.",
+            "Remove `part`, or the @.",
+        )  # fmt: skip
+    return None
