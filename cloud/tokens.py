@@ -104,6 +104,11 @@ class MsalTokens:
             held.token = ""
         return await self._fetched(scope, held)
 
+    def failure_of(self, scope: str) -> CloudError | None:
+        """Return why the newest fetch for the scope failed, also while an older token lasts."""
+        held = self._held.get(scope)
+        return None if held is None else held.failure
+
     async def aclose(self) -> None:
         """Stop what is being fetched and close the connections to Entra."""
         fetches = [held.fetch for held in self._held.values() if held.fetch is not None]

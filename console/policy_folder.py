@@ -106,7 +106,8 @@ def _fingerprint(folder: Path) -> Fingerprint:
     for path in sorted(folder.rglob("*.y*ml")):
         try:
             status = path.stat()
-        except FileNotFoundError:
+        except (OSError, RuntimeError):
+            # It is gone again, or a link that leads nowhere; loading tells what is wrong with it.
             continue
         found.append((str(path), status.st_mtime_ns, status.st_size))
     return tuple(found)

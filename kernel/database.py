@@ -2,7 +2,8 @@
 
 Storage functions are plain `fn(connection, …) -> value`. Writing goes through the writer thread
 (kernel.writer), reading through a few reader threads. SQLite runs in WAL mode with
-synchronous=FULL: what was answered survives a power cut.
+synchronous=FULL: what was answered survives a power cut, and nothing is read from, or written to, a
+file that is no longer the one that was opened (kernel.database_file).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -25,6 +27,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
+from kernel.database_file import DatabaseFile
 from kernel.errors import SettingInvalid, Unavailable
 from kernel.failpoints import FAILPOINTS, NONE, Failpoints
 from kernel.outage import as_ours
@@ -80,7 +83,10 @@ class Database:
         self._reader_engine = _engine(
             self.url, pool_size=READERS, busy_seconds=busy_seconds, read_only=True
         )
-        self._writer = Writer(self._writer_engine, failpoints, batch_seconds=batch_seconds)
+        self._file = _file_of(self.url)
+        self._writer = Writer(
+            self._writer_engine, failpoints, batch_seconds=batch_seconds, file=self._file
+        )
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="database-reader")
         self._lines: WeakSet[Any] = WeakSet()
         if self.dialect == "postgresql":
@@ -93,9 +99,12 @@ class Database:
         try:
             with self._reader_engine.connect():
                 pass
-        except DBAPIError as error:
+            if self._file is not None:
+                self._file.hold()
+        except (DBAPIError, sqlite3.Error) as error:
+            reason = getattr(error, "orig", None) or error
             raise Unavailable(
-                f"The database cannot be opened: {str(error.orig).strip()}.",
+                f"The database cannot be opened: {str(reason).strip()}.",
                 hint="Check MAILBOX_GUARD_DATABASE_URL and MAILBOX_GUARD_DATA_DIR.",
             ) from error
         self._writer.start()
@@ -112,6 +121,8 @@ class Database:
         breaking.cancel()
         self._reader_engine.dispose()
         self._writer_engine.dispose()
+        if self._file is not None:
+            self._file.let_go()
         self._opened = False
 
     def _break_off(self) -> None:
@@ -125,6 +136,11 @@ class Database:
         """Create every declared table that is missing: for tests; elsewhere migrations do it."""
         with self._writer_engine.begin() as connection:
             metadata.create_all(connection)
+
+    @property
+    def write_failure(self) -> Unavailable | None:
+        """Return why the last write that was tried could not be done; None once one was."""
+        return self._writer.failure
 
     @property
     def engine(self) -> Engine:
@@ -198,6 +214,8 @@ class Database:
 
     def read_now(self, fn: Callable[[Connection], T]) -> T:
         """Do as `read`, in this thread."""
+        if self._file is not None:
+            self._file.check()
         try:
             with self._reader_engine.connect() as connection:
                 return fn(connection)
@@ -206,6 +224,11 @@ class Database:
             if ours is error:
                 raise
             raise ours from error
+
+
+def _file_of(url: str) -> DatabaseFile | None:
+    path = make_url(url).database
+    return DatabaseFile(Path(path)) if url.startswith("sqlite") and path else None
 
 
 def insert(connection: Connection, table: Table) -> Any:

@@ -306,6 +306,16 @@ def count_overdue(connection: Connection, *, now: datetime) -> dict[str, int]:
     return {kind: count for kind, count in connection.execute(statement)}
 
 
+def count_braked(connection: Connection) -> dict[str, int]:
+    """Return how many tasks a brake has stopped, by kind."""
+    statement = (
+        select(tasks.c.kind, func.count())
+        .where(tasks.c.state == TaskState.NEEDS_PERSON, tasks.c.cause == TaskCause.BRAKE)
+        .group_by(tasks.c.kind)
+    )
+    return {kind: count for kind, count in connection.execute(statement)}
+
+
 NOTHING_KNOWN: dict[str, Any] = dict.fromkeys(
     ("cause", "result", "error_code", "hint", "trying_since")
 )

@@ -16,12 +16,15 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
 
+from kernel.database_file import DatabaseFile
 from kernel.errors import Unavailable
 from kernel.failpoints import Crash, Failpoints
 from kernel.outage import as_ours
 
 MAX_BATCH = 256
 MAX_BATCH_SECONDS = 0.005
+# After so long without a job the log of an embedded database is emptied.
+QUIET_SECONDS = 1.0
 
 
 class OutcomeSink(Protocol):
@@ -86,7 +89,12 @@ class Writer:
     """The thread that owns the writing connection."""
 
     def __init__(
-        self, engine: Engine, failpoints: Failpoints, *, batch_seconds: float = MAX_BATCH_SECONDS
+        self,
+        engine: Engine,
+        failpoints: Failpoints,
+        *,
+        batch_seconds: float = MAX_BATCH_SECONDS,
+        file: DatabaseFile | None = None,
     ) -> None:
         self._engine = engine
         self._batch_seconds = batch_seconds
@@ -94,9 +102,13 @@ class Writer:
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="database-writer", daemon=True)
         self._connection: Connection | None = None
+        self._has_written = False
         # Nothing may enter the queue behind the end mark: nobody would ever answer it.
         self._gate = threading.Lock()
         self._is_open = False
+        self._file = file
+        # Why the last write that was tried could not be done; None once one was.
+        self.failure: Unavailable | None = None
 
     def start(self) -> None:
         """Begin to take jobs."""
@@ -125,10 +137,20 @@ class Writer:
             waiting, is_stopped = self._next_batch()
             while waiting:
                 waiting = self._write(waiting)
+                self._tidy(is_quiet=False)
         self._drop_connection()
 
+    def _tidy(self, *, is_quiet: bool) -> None:
+        if self._file is not None:
+            self._file.tidy(is_quiet=is_quiet)
+
     def _next_batch(self) -> tuple[list[Job], bool]:
-        first = self._queue.get()
+        try:
+            first = self._queue.get(timeout=QUIET_SECONDS if self._has_written else None)
+        except Empty:
+            self._has_written = False
+            self._tidy(is_quiet=True)
+            return [], False
         if first is None:
             return [], True
         batch = [first]
@@ -154,8 +176,17 @@ class Writer:
             consumed = waiting.index(ended[-1]) + 1 if ended else len(waiting)
             for job in ended:
                 job.error = as_ours(error, "written")
+        self._note(ended)
         _answer(ended)
         return waiting[consumed:]
+
+    def _note(self, ended: list[Job]) -> None:
+        """Remember whether writing works."""
+        for job in ended:
+            if job.error is None:
+                self._has_written, self.failure = True, None
+            elif isinstance(job.error, Unavailable):
+                self.failure = job.error
 
     def _transact(self, waiting: list[Job]) -> int:
         """Run and commit jobs from the front; return how many of them are through."""
@@ -174,11 +205,18 @@ class Writer:
         for job in kept:
             self._failpoints.reach(job.failpoint, "before-commit")
         connection.commit()
+        # Nothing is told to be durable that went into a file which is no longer there.
+        self._check_file()
         for job in kept:
             self._reach_after_commit(job)
         return consumed
 
+    def _check_file(self) -> None:
+        if self._file is not None:
+            self._file.check()
+
     def _run_jobs(self, waiting: list[Job]) -> tuple[Connection, int]:
+        self._check_file()
         connection = self._connect()
         connection.begin()
         consumed = _run_together(connection, waiting, seconds=self._batch_seconds)

@@ -66,7 +66,7 @@ async def _loop(settings: Settings) -> None:
         stop = asyncio.Event()
         stop_on_signals(stop)
         async with sync_alone(settings, database, clock, role=LOOP, policies=policies) as opened:
-            readiness, watch = Readiness(database), AsyncioRunner(clock)
+            readiness, watch = Readiness(database, clock), AsyncioRunner(clock)
             runner, loop = AsyncioRunner(clock, may_call=readiness.is_ready), Loop(opened)
             watch.every(POLICIES_SECONDS, policies.refresh, name="policy folder")
             watch.every(SCHEMA_SECONDS, readiness.look_at_schema, name="schema")

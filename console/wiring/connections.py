@@ -30,6 +30,7 @@ class Connections:
     dataverse: Dataverse
     transport: Transport
     tokens: MsalTokens
+    scopes: tuple[str, ...] = ()
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -134,7 +135,13 @@ def _connect(
         on_access=on_access,
         failpoints=failpoints,
     )
-    return Connections(Graph(transport, graph), Dataverse(transport, dataverse), transport, tokens)
+    return Connections(
+        Graph(transport, graph),
+        Dataverse(transport, dataverse),
+        transport,
+        tokens,
+        (graph.scope, dataverse.scope),
+    )
 
 
 def _app(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from dataclasses import replace
 from typing import Any
 
+from cloud.access import LoggedRequest
 from console.application import Front, application
 from console.gauges import GaugeReader
 from console.metrics import PrometheusMetrics
@@ -18,6 +20,7 @@ from console.wiring.connections import (
 )
 from console.wiring.guard import open_guard
 from console.wiring.organization import OrganizationDiffers
+from console.wiring.reach import Identity, Reach
 from console.wiring.readiness import SCHEMA_SECONDS, Readiness
 from console.wiring.sync import open_sync
 from kernel.clock import Clock
@@ -55,7 +58,7 @@ class Live:
         self._clock = clock
         self._policies = policies
         self._metrics = PrometheusMetrics()
-        self._readiness = Readiness(database)
+        self._readiness = Readiness(database, clock)
         # Whoever looks for problems must not be stopped by the one that is found.
         self._watch = AsyncioRunner(clock)
         self._runner = AsyncioRunner(clock, may_call=self._readiness.is_ready)
@@ -63,7 +66,7 @@ class Live:
         self._connections: Connections | None = None
         self._mailboxes: Connections | None = None
         if is_configured(settings):
-            on_access = self._metrics.count_access
+            on_access = self._noted
             failpoints = failpoints_from(settings.failpoint)
             self._connections = connect_guard(
                 settings, clock, on_access=on_access, failpoints=failpoints
@@ -72,6 +75,7 @@ class Live:
                 self._mailboxes = connect_mailboxes(
                     settings, clock, self._connections, on_access=on_access, failpoints=failpoints
                 )
+            self._readiness.reach = _reach_of(self._connections, self._mailboxes)
         self._guard = open_guard(
             settings,
             database,
@@ -148,8 +152,16 @@ class Live:
             loaded_at=self._policies.loaded_at.timestamp(), is_refused=bool(self._policies.refused)
         )
 
+    def _noted(self, access: LoggedRequest) -> None:
+        """Count a request, and learn from its answer whether our credentials are taken."""
+        self._metrics.count_access(access)
+        if self._readiness.reach is not None:
+            self._readiness.reach.note(access)
+
     async def _introduce(self) -> None:
         """Learn who we are, unless that is known; then, once, begin to sync."""
+        if self._readiness.reach is not None:
+            await self._readiness.reach.look()
         if self._guard.identity.user_id is None:
             await self._meet()
         if self._guard.identity.user_id is not None and self._loop is None:
@@ -201,11 +213,17 @@ class Live:
             log.warning("reconciliation_failed", error_code=error.code, error=error.message)
 
     async def _state(self) -> dict[str, Any]:
-        unreadable = await self._readiness.look_at_schema()
-        problem = self._readiness.problem or unreadable
+        standing = await self._readiness.look()
+        refused = self._policies.refused
+        if refused:
+            newer = "A newer policy folder is refused, so that older policies decide."
+            standing = replace(standing, degraded=(*standing.degraded, newer))
         return {
-            "ready": problem is None,
-            "problem": problem,
+            "ready": standing.problem is None,
+            "status": standing.status.value,
+            "problem": standing.problem,
+            "degraded": list(standing.degraded),
+            "brakes": list(standing.brakes),
             "enforcement": self._settings.enforcement,
             "organization_id": self._guard.identity.organization_id,
             "syncs": self._loop is not None,
@@ -213,6 +231,15 @@ class Live:
                 "digest": self._policies.current.digest,
                 "loaded_at": self._policies.loaded_at.isoformat(),
                 "policies": len(self._policies.current.policies),
-                "refused": self._policies.refused,
+                "refused": refused,
             },
         }
+
+
+def _reach_of(guard: Connections, mailboxes: Connections | None) -> Reach:
+    second = None
+    if mailboxes is not None and mailboxes is not guard:
+        second = Identity(
+            "the application of mailbox access", mailboxes.tokens, mailboxes.scopes[:1]
+        )
+    return Reach(Identity("the guard's application", guard.tokens, guard.scopes), second)

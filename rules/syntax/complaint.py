@@ -26,6 +26,7 @@ CODES: dict[str, str] = {
     "file-empty": "A file holds nothing.",
     "file-left-out": "A file that looks like a policy's would not be read.",
     "file-misplaced": "A file stands where files of another kind do, and would not be read.",
+    "file-irregular": "A YAML file is a pipe, a socket or a device, and is left out.",
     "file-too-large": "A file is larger than 64 KiB.",
     "file-unreadable": "A file cannot be read as UTF-8 text.",
     "folder-unreadable": "The policy folder does not exist or cannot be read.",

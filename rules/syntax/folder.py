@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -139,11 +140,33 @@ def _untested(path: str) -> str:
     return f"{path.rpartition('/')[2].split('.test.')[0]}.yaml"
 
 
+def _bytes_of(path: str) -> bytes | None:
+    """Return the beginning of a file; None for a pipe, a socket or a device, which may never end.
+
+    One byte more than allowed tells that there is more, however much there is.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        return None
+    # It may have become a pipe since: whoever might write into one is not waited for.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        return file.read(MOST_BYTES + 1)
+
+
 def _read(path: str, name: str, complaints: list[Complaint]) -> str | None:
     try:
-        # One byte more than allowed tells that there is more, however much there is.
-        with open(path, "rb") as file:
-            data = file.read(MOST_BYTES + 1)
+        data = _bytes_of(path)
+        if data is None:
+            complaints.append(
+                Complaint(
+                    name, 1, 1, "file-irregular",
+                    "It is no regular file, so it is left out.",
+                    "Remove it, or put a file in its place.", "warning",
+                )
+            )  # fmt: skip
+            return None
         if len(data) > MOST_BYTES:
             complaints.append(
                 Complaint(

@@ -123,6 +123,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number", name=op.f("pk_kernel_schema")),
     )
     op.create_table(
+        "kernel_pulse",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("filler", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_kernel_pulse")),
+    )
+    op.create_table(
         "kernel_shards",
         sa.Column("shard", sa.Integer(), nullable=False),
         sa.Column("holder", sa.Text(), nullable=False),

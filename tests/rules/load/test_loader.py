@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
 from datetime import UTC, datetime
 
 import pytest
 
-from rules.load.loader import load, load_documents
+from rules.load.loader import check, load, load_documents
 from rules.model.errors import PolicySetInvalid
 from rules.syntax.complaint import CODES
 from tests.rules.builders import a_policy, a_set, codes, complaints, complaints_of
@@ -311,3 +313,27 @@ def test_loading_imports_nothing_heavy():
         " 'asyncio', 'difflib', 'msal'} & set(sys.modules); assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device"])
+def test_what_is_no_regular_file_keeps_nobody_waiting_and_is_named(tmp_path, kind):
+    (tmp_path / "one-policy.yaml").write_text(a_policy(_RULE))
+    other = tmp_path / "other.yaml"
+    if kind == "pipe":
+        os.mkfifo(other)
+    elif kind == "device":
+        other.symlink_to("/dev/zero")
+    else:
+        bound = socket.socket(socket.AF_UNIX)
+        # The path of a socket is short, so it is given from within its folder.
+        before = os.getcwd()
+        os.chdir(tmp_path)
+        bound.bind("other.yaml")
+        os.chdir(before)
+        bound.close()
+    found = check(tmp_path)
+    assert [one.name for one in found.policies] == ["one-policy"]
+    assert [(one.file, one.code) for one in found.warnings if one.code == "file-irregular"] == [
+        ("other.yaml", "file-irregular")
+    ]
+    assert len(load(tmp_path).policies) == 1
