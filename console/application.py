@@ -6,8 +6,9 @@ decision (docs/decisions). `/healthz` says that the process lives, `/readyz` tha
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
@@ -22,6 +23,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+T = TypeVar("T")
 Readiness = Callable[[], Awaitable[dict[str, Any]]]
 
 WEBHOOK_PATHS = frozenset({"/webhooks/dataverse", "/webhooks/dataverse/"})
@@ -31,6 +33,26 @@ _ALIVE_HEADERS = [
     (b"content-type", b"application/json"),
     (b"content-length", str(len(_ALIVE)).encode()),
 ]
+
+
+class Joined(Generic[T]):
+    """A question that many may ask at once and that is answered once for all of them.
+
+    Whoever has no key may ask it as often as they like, and takes no more than one of us.
+    """
+
+    def __init__(self, ask: Callable[[], Awaitable[T]]) -> None:
+        self._ask = ask
+        self._asked: asyncio.Task[T] | None = None
+
+    async def __call__(self) -> T:
+        """Return the answer to the question under way, or to a new one."""
+        if self._asked is None or self._asked.done():
+            self._asked = asyncio.create_task(self._answer())
+        return await asyncio.shield(self._asked)
+
+    async def _answer(self) -> T:
+        return await self._ask()
 
 
 class Front:
@@ -79,15 +101,17 @@ def application(
     """Return the whole surface. `readiness` answers `{"ready": bool, …}`; False becomes 503."""
     rest = FastAPI(title="Mailbox Guard", docs_url=None, redoc_url=None, openapi_url=None)
 
+    state_now, gauges_now = Joined(readiness), Joined(gauges)
+
     @rest.get("/readyz")
     @rest.head("/readyz")
     async def readyz() -> JSONResponse:
-        state = await readiness()
+        state = await state_now()
         return JSONResponse(state, status_code=200 if state["ready"] else 503)
 
     @rest.get("/metrics")
     async def metrics_page() -> Response:
-        metrics.show(await gauges())
+        metrics.show(await gauges_now())
         return Response(metrics.render(), media_type=CONTENT_TYPE)
 
     return Front(webhook, rest)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import resource
 import signal
 import socket
+import struct
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -20,7 +23,16 @@ GRACE_SECONDS = 10
 # The parser keeps what it can't make anything of yet, and has no limit of its own.
 MOST_HEAD_BYTES = 64 * 1024
 # Whoever connects says what it wants within this time, or makes room.
-HEAD_SECONDS = 30.0
+HEAD_SECONDS = 10.0
+# From the end of the head to the last byte of the answer: body, decision, and who reads it.
+REQUEST_SECONDS = 60.0
+# How long a connection is kept for the next request.
+KEEP_ALIVE_SECONDS = 75
+STRANGER_SECONDS = 10
+_AT_ONCE = struct.pack("ii", 1, 0)
+# So many connections may be here that have shown no key: a part of the descriptors at most.
+MOST_STRANGERS = 256
+STRANGERS_SHARE = 1 / 4
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -73,26 +85,58 @@ class Gathering:
             self._transport.write(b"".join(parts))
 
 
-class _Protocol(HttpToolsProtocol):
-    """uvicorn's protocol over a gathering transport, with an end to what comes before a body.
+class Strangers:
+    """The connections that have shown no key: so many at once, and the oldest makes room.
 
-    A head, or a trailer, may not grow without end; and a head is not waited for without end.
+    Whoever has no key can thus take no connection, and no descriptor, from who has one.
     """
 
-    _unparsed_bytes = 0
-    _is_in_head = False
-    _hanging_up: asyncio.TimerHandle | None = None
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._here: dict[_Protocol, None] = {}
+
+    def come(self, one: _Protocol) -> None:
+        """Take in a connection; when there are too many, the oldest is hung up on."""
+        self._here[one] = None
+        if len(self._here) > self._most:
+            oldest = next(iter(self._here))
+            self.go(oldest)
+            oldest.hang_up()
+
+    def go(self, one: _Protocol) -> None:
+        """Forget a connection: it has ended, or shown a key."""
+        self._here.pop(one, None)
+
+
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's protocol over a gathering transport, with an end to everything that is waited for.
+
+    A head, or a trailer, may not grow without end. A head is waited for so long, and so is
+    everything from there to the last byte of its answer, the body among it; who has not sent the
+    body by then has no more to say on this connection.
+    """
+
+    def __init__(self, *args: Any, strangers: Strangers, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._strangers = strangers
+        self._unparsed_bytes = 0
+        self._is_in_head = False
+        self._hanging_up: asyncio.TimerHandle | None = None
+        self._incomplete: Any = None
+        self.timeout_keep_alive = STRANGER_SECONDS
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first request."""
         super().connection_made(transport)
         gathering: Any = Gathering(transport, self.loop)
         self.transport = gathering
-        self._hang_up_later()
+        self._hang_up_in(HEAD_SECONDS)
+        self._strangers.come(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._stay()
+        self._strangers.go(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -103,8 +147,8 @@ class _Protocol(HttpToolsProtocol):
             return
         if self._unparsed_bytes > MOST_HEAD_BYTES:
             self.send_400_response("The head of the request is too long.")
-        elif self._is_in_head and self._hanging_up is None:
-            self._hang_up_later()
+        elif self._hanging_up is None and (self._is_in_head or self._is_idle):
+            self._hang_up_in(HEAD_SECONDS)
 
     def on_message_begin(self) -> None:
         """Begin a head."""
@@ -115,16 +159,58 @@ class _Protocol(HttpToolsProtocol):
         """Begin the request."""
         self._is_in_head = False
         self._unparsed_bytes = 0
-        self._stay()
         super().on_headers_complete()
+        self._incomplete = self.cycle
+        # For whoever checks the key: from then on the connection is no stranger's any more.
+        self.scope["proven"] = self._prove  # type: ignore[typeddict-unknown-key]
+        self._hang_up_in(REQUEST_SECONDS)
 
     def on_body(self, body: bytes) -> None:
-        """Hand on a part of the body; how long it may take is the application's to say."""
+        """Hand on a part of the body."""
         self._unparsed_bytes = 0
         super().on_body(body)
 
-    def _hang_up_later(self) -> None:
-        self._hanging_up = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+    def on_message_complete(self) -> None:
+        """Know that the request came whole."""
+        self._incomplete = None
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, unless the rest of this one is still to come."""
+        self._stay()
+        super().on_response_complete()
+        if self._incomplete is not None and self._incomplete.response_complete:
+            self.transport.close()
+            self._hang_up_in(HEAD_SECONDS)
+        elif not self._is_idle:
+            self._hang_up_in(REQUEST_SECONDS)
+        elif self._is_in_head:
+            self._hang_up_in(HEAD_SECONDS)
+
+    def hang_up(self) -> None:
+        """Break off, whatever is still to be sent: who does not read would be waited for."""
+        self._stay()
+        if not self.transport.get_write_buffer_size():
+            self.transport.close()
+            return
+        sock = self.transport.get_extra_info("socket")
+        if sock is not None:
+            # The system would go on trying to send what nobody reads.
+            with suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        self.transport.abort()
+
+    @property
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _prove(self) -> None:
+        self._strangers.go(self)
+        self.timeout_keep_alive = KEEP_ALIVE_SECONDS
+
+    def _hang_up_in(self, seconds: float) -> None:
+        self._stay()
+        self._hanging_up = self.loop.call_later(seconds, self.hang_up)
 
     def _stay(self) -> None:
         if self._hanging_up is not None:
@@ -138,7 +224,7 @@ class Serving(uvicorn.Server):
     def __init__(self, application: Any, sock: socket.socket) -> None:
         config = uvicorn.Config(
             application,
-            http=_Protocol,
+            http=partial(_Protocol, strangers=Strangers(most_strangers())),  # type: ignore[arg-type]
             ws="none",
             lifespan="off",
             access_log=False,
@@ -149,7 +235,7 @@ class Serving(uvicorn.Server):
             # Nothing here asks who called or by which scheme, so no header may claim it.
             proxy_headers=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
-            timeout_keep_alive=75,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
         )
         super().__init__(config)
         self._socket = sock
@@ -181,6 +267,18 @@ class Serving(uvicorn.Server):
         self.should_exit = True
         stopping.cancel()
         await serving
+
+
+def most_strangers() -> int:
+    """Return how many connections without a key there may be, after asking for all descriptors."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+    if soft == resource.RLIM_INFINITY:
+        return MOST_STRANGERS
+    return max(8, min(MOST_STRANGERS, int(soft * STRANGERS_SHARE)))
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:

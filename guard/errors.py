@@ -11,6 +11,10 @@ class DeliveryUnreadable(InputRefused):
     code = "delivery-unreadable"
 
 
+class TextTooLong(DeliveryUnreadable):
+    """A guarded column is longer than Dataverse allows, so no Dataverse has sent it."""
+
+
 class DecisionUnknown(NotFound):
     """No decision has this id."""
 

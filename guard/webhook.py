@@ -24,6 +24,7 @@ from kernel.log import get_logger
 
 MOST_BYTES = 1024 * 1024
 BODY_SECONDS = 30.0
+STRANGERS_BODY_SECONDS = 5.0
 _TOLD = {
     400: "it is not a readable delivery, or its body did not come",
     401: "the key is wrong or missing",
@@ -104,13 +105,20 @@ class Webhook:
         if scope["method"] != "POST":
             return None, _refusal(405, None)
         headers: list[tuple[bytes, bytes]] = scope["headers"]
+        # The key stands in the head. Who has none is told so after the body, whose size counts
+        # first; but nothing of that body is kept, and it is not waited for as long.
+        has_key = self._keys.accept(scope["query_string"], headers)
+        if has_key and (proven := scope.get("proven")) is not None:
+            proven()
+        seconds = BODY_SECONDS if has_key else STRANGERS_BODY_SECONDS
         try:
-            body = await _body_of(headers, receive)
+            body = await _body_of(headers, receive, seconds=seconds, is_kept=has_key)
         except _TooLarge:
             return None, _refusal(413, "A delivery may hold 1 MiB.")
         except _TooSlow:
-            return None, _refusal(400, f"The body did not come within {BODY_SECONDS:g} seconds.")
-        if not self._keys.accept(scope["query_string"], headers):
+            slow = f"The body did not come within {seconds:g} seconds."
+            return None, _refusal(400, slow)
+        if not has_key:
             return None, _refusal(401, "Give the key as ?code=, as x-guard-key or as ?guard-key=.")
         size_exceeded = any(name == SIZE_EXCEEDED for name, _ in headers)
         try:
@@ -152,32 +160,34 @@ class Webhook:
         return None, _refusal(503, reason)
 
 
-async def _body_of(headers: list[tuple[bytes, bytes]], receive: Receive) -> bytes:
-    """Return the body; no more of it is read than the limit allows."""
+async def _body_of(
+    headers: list[tuple[bytes, bytes]], receive: Receive, *, seconds: float, is_kept: bool
+) -> bytes:
+    """Return the body, empty unless it is kept; no more is read than the limit allows.
+
+    Raises _TooSlow when it did not come whole within that time, its first byte included.
+    """
     # A stated length is believed only to refuse: what is read is counted all the same.
     for name, value in headers:
         if name == b"content-length" and (len(value) > 12 or int(value) > MOST_BYTES):
             raise _TooLarge
-    message = await receive()
-    _check(message)
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
-        if len(body) > MOST_BYTES:
-            raise _TooLarge
-        return body
-    parts, size = [body], len(body)
+    parts: list[bytes] = []
+    size, has_more = 0, True
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            while message.get("more_body", False):
+        async with asyncio.timeout(seconds):
+            while has_more:
                 message = await receive()
                 _check(message)
-                parts.append(message.get("body", b""))
-                size += len(parts[-1])
+                part: bytes = message.get("body", b"")
+                size += len(part)
                 if size > MOST_BYTES:
                     raise _TooLarge
+                if is_kept:
+                    parts.append(part)
+                has_more = message.get("more_body", False)
     except TimeoutError:
         raise _TooSlow from None
-    return b"".join(parts)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _check(message: MutableMapping[str, Any]) -> None:

@@ -23,6 +23,12 @@ REJECTED = 3
 ACTIVE = 0
 
 
+# A text column of one line holds so many characters at most, an address far fewer. Source: the
+# StringAttributeMetadata and the mailbox, systemuser and queue tables of the Dataverse reference.
+MOST_TEXT = 4000
+MOST_ADDRESS = 100
+
+
 class TableRole(DocumentedWord):
     """What a row of a guarded table is to the approvals of mailboxes."""
 
@@ -78,6 +84,10 @@ class GuardedTable:
         )
         object.__setattr__(self, "flat", flat)
         object.__setattr__(self, "evidence", self.sensitive | _SWITCHES.intersection(flat))
+
+    def most_characters(self, column: str) -> int:
+        """Return how long a text of a column may be in Dataverse."""
+        return MOST_ADDRESS if column == self.address else MOST_TEXT
 
     @property
     def carried(self) -> Mapping[str, Kind]:

@@ -15,8 +15,8 @@ from typing import Literal
 
 import msgspec
 
-from guard.columns.table import MESSAGES, TABLES, GuardedTable
-from guard.errors import DeliveryUnreadable
+from guard.columns.table import MESSAGES, MOST_TEXT, TABLES, GuardedTable
+from guard.errors import DeliveryUnreadable, TextTooLong
 from guard.receive.context import (
     EMPTY,
     Context,
@@ -32,6 +32,7 @@ from guard.receive.context import (
     text_of,
 )
 from guard.receive.fast_path import fast_columns, fast_entity, fast_images
+from guard.receive.lengths import is_too_long
 from guard.receive.values import (
     RowReference,
     ValueNotReadable,
@@ -169,6 +170,8 @@ def _parts_of(
         parts.record_id = _record_id_of(context, entity_id, parts.target.get(table.key))
         parts.before = _before_of(context, table, message)
         parts.key = _key_of(context, table.name, message, raw)
+    except TextTooLong:
+        raise
     except (DeliveryUnreadable, ValueNotReadable) as error:
         parts.problem = str(error)
     if parts.record_id is None and message == "Update":
@@ -216,8 +219,9 @@ def decode_target(raw: msgspec.Raw, table: GuardedTable) -> tuple[Text, dict[str
 def columns_of(entity: WireEntity, table: GuardedTable) -> dict[str, Value]:
     """Return the columns of an entity by their flat names.
 
-    A column that isn't guarded and can't be read is left out. Raises ValueNotReadable for a
-    guarded one, and for a column that is named twice.
+    A column that isn't guarded and can't be read, or is too long, is left out. Raises
+    ValueNotReadable and TextTooLong for a guarded one, and the former for a column that is named
+    twice.
     """
     columns: dict[str, Value] = {}
     seen: set[str] = set()
@@ -232,6 +236,9 @@ def columns_of(entity: WireEntity, table: GuardedTable) -> dict[str, Value]:
                 value = decoded_value(attribute.value)
             else:
                 value = guarded_value(attribute.value, kind=kind)
+            if isinstance(value, str) and is_too_long(table, name, value):
+                # Nothing asks what a column that isn't guarded holds beyond that.
+                continue
         except ValueNotReadable as error:
             if kind is None:
                 continue
@@ -304,7 +311,7 @@ def _delivery(context: Context, table: str, message: str, parts: _Parts) -> Deli
         request_id=_id(context.request_id),
         correlation_id=_id(context.correlation_id),
         initiating_user_id=_id(context.initiating_user_id),
-        user_agent=text_of(context.initiating_user_agent) or None,
+        user_agent=(text_of(context.initiating_user_agent) or "")[:MOST_TEXT] or None,
         created_on=text_of(context.operation_created_on) or None,
         target=parts.target,
         before=parts.before,

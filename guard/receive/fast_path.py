@@ -13,8 +13,9 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from guard.columns.table import TABLES, GuardedTable, Kind
+from guard.columns.table import MOST_ADDRESS, TABLES, GuardedTable, Kind
 from guard.receive.context import Text
+from guard.receive.lengths import is_too_long
 from guard.receive.values import ValueNotReadable, date_from, guid_from
 from rules.model.change import Value
 
@@ -109,6 +110,8 @@ def fast_columns(entity: FastEntity, table: GuardedTable) -> dict[str, Value] | 
             forms = guarded.get(name, _UNGUARDED)
         seen.add(name)
         form = value.__class__
+        if form is str and len(value) > MOST_ADDRESS and is_too_long(table, name, value):  # type: ignore[arg-type]
+            return None
         if form not in forms:
             if value is None:
                 columns[f"{name}.id"] = columns[f"{name}.type"] = None

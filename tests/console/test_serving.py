@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -216,3 +217,93 @@ async def test_what_the_caller_waits_for_is_not_held_back() -> None:
         SEEN.set()
         assert await reader.readexactly(16) == b"6\r\nsecond\r\n0\r\n\r\n"
         writer.close()
+
+
+async def bodiless(scope: Any, receive: Any, send: Any) -> None:
+    """Answer without reading the body."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"here"})
+
+
+async def patient(scope: Any, receive: Any, send: Any) -> None:
+    """Read the whole body, however long it takes; show a key when there is one in the query."""
+    if scope["query_string"]:
+        scope["proven"]()
+    while (await receive()).get("more_body"):
+        pass
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"x" * 100_000})
+
+
+HEAD_OF_A_BODY = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("app", "pieces"),
+    [
+        (patient, [HEAD_OF_A_BODY]),
+        (patient, [HEAD_OF_A_BODY, *[b"a"] * 200]),
+        (bodiless, [HEAD_OF_A_BODY, *[b"a"] * 200]),
+        (bodiless, [b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", *[b"\r\n"] * 200]),
+        (bodiless, [b"\r\n"] * 200),
+        (patient, [b"GET / HTTP/1.1\r\nhost: x\r\n\r\n" * 200]),
+    ],
+    ids=[
+        "no byte of a body", "a body in drops", "a body in drops after its answer",
+        "blank lines after an answer", "blank lines", "answers that nobody reads",
+    ],
+)  # fmt: skip
+async def test_nothing_is_waited_for_without_end(
+    app: Any, pieces: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "HEAD_SECONDS", 0.4)
+    monkeypatch.setattr(serving, "REQUEST_SECONDS", 0.4)
+    monkeypatch.setattr(serving, "STRANGER_SECONDS", 0.4)
+    async with served(app) as server:
+        # A narrow window, so that what is not read waits on the other side.
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(("127.0.0.1", server.port))
+        sock.setblocking(False)
+        loop = asyncio.get_running_loop()
+
+        async def until_hung_up() -> None:
+            for piece in pieces:
+                await loop.sock_sendall(sock, piece)
+                await asyncio.sleep(0.02)
+            while True:
+                await asyncio.sleep(0.02)
+                await loop.sock_sendall(sock, b"")
+                if is_closed(sock):
+                    return
+
+        with contextlib.suppress(ConnectionError):
+            await asyncio.wait_for(until_hung_up(), 8)
+        sock.close()
+
+
+def is_closed(sock: socket.socket) -> bool:
+    """Return whether the other side has ended the connection, without reading what it sent."""
+    established = 1
+    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != established
+
+
+async def test_whoever_shows_no_key_makes_room_and_takes_no_place_from_who_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(serving, "most_strangers", lambda: 8)
+    async with served(patient) as server, httpx.AsyncClient() as client:
+        known = await server.connect()
+        known[1].write(b"POST /?code=k HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n")
+        await known[1].drain()
+        idle = [await server.connect() for _ in range(50)]
+        await asyncio.sleep(0.1)
+        ended = [reader.at_eof() for reader, _ in idle]
+        assert sum(ended) >= 50 - 8
+        assert not ended[-1]
+        # A delivery that was under way is answered, and so is one that comes now.
+        known[1].write(b"{}")
+        assert (await known[0].readline()).startswith(b"HTTP/1.1 200")
+        assert (await client.post(f"{server.url}?code=k", content=b"{}")).status_code == 200
+        for _, writer in [known, *idle]:
+            writer.close()
