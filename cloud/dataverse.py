@@ -23,6 +23,7 @@ Row = dict[str, Any]
 LOOKUP_TYPE = "@Microsoft.Dynamics.CRM.lookuplogicalname"
 # "Resource not found for the segment": the table or function is unknown, not the row.
 _NO_SUCH_PATH_CODES = frozenset({"0x80060888", "0x8006088a"})
+_FORMATTED = "@OData.Community.Display.V1.FormattedValue"
 _ROLE_SELECT = ("roleid", "name", "_parentrootroleid_value", "_roletemplateid_value")
 
 
@@ -37,12 +38,17 @@ class WhoAmI:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A security role; `root_role_id` is the one it was copied from into its business unit."""
+    """A security role; `root_role_id` is the one it was copied from into its business unit.
+
+    `template_name` is that of the platform's template, where the answer tells it; nobody can give a
+    template a name.
+    """
 
     role_id: str
     name: str
     template_id: str | None = None
     root_role_id: str | None = None
+    template_name: str | None = None
 
 
 class Dataverse(Client):
@@ -310,6 +316,7 @@ def _role(row: Row) -> Role:
         name=str(row.get("name") or ""),
         template_id=_lower(row.get("_roletemplateid_value")),
         root_role_id=_lower(row.get("_parentrootroleid_value")),
+        template_name=row.get(f"_roletemplateid_value{_FORMATTED}"),
     )
 
 

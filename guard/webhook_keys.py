@@ -8,12 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
+import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Final
 from urllib.parse import unquote_to_bytes
+
+from kernel.errors import SettingInvalid
 
 HEADER = b"x-guard-key"
 PARAMETERS = (b"code", b"guard-key")
 MOST_CANDIDATES = 8
+LEAST_LENGTH: Final = 32
+# What is drawn from letters of both cases and digits may be shorter: 22 such signs are 128 bits.
+LEAST_LENGTH_OF_DRAWN: Final = 22
+LEAST_BITS: Final = 80
+MAKE_ONE: Final = "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+_CLASSES: Final = tuple(re.compile(one) for one in ("[a-z]", "[A-Z]", "[0-9]"))
 
 
 class WebhookKeys:
@@ -36,6 +48,24 @@ class WebhookKeys:
             for digest in self._digests:
                 accepted |= hmac.compare_digest(given, digest)
         return accepted
+
+
+def refuse_guessable(keys: Iterable[str]) -> None:
+    """Raise SettingInvalid for a key that somebody could guess; the hint makes a good one.
+
+    The key is all that tells Dataverse from anybody else. The message does not repeat it.
+    """
+    for number, key in enumerate(keys, 1):
+        is_drawn = all(one.search(key) for one in _CLASSES)
+        least = LEAST_LENGTH_OF_DRAWN if is_drawn else LEAST_LENGTH
+        # What repeats itself adds nothing: pairs of neighbours are counted once each.
+        bits = len(set(pairwise(key))) * math.log2(len(set(key)) or 1)
+        if len(key) < least or bits < LEAST_BITS:
+            raise SettingInvalid(
+                f"Key {number} of MAILBOX_GUARD_WEBHOOK_KEYS could be guessed: it is shorter than "
+                f"{LEAST_LENGTH} characters, or repeats itself.",
+                hint=f"Make one: {MAKE_ONE}",
+            )
 
 
 def _candidates(query_string: bytes, headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:

@@ -156,7 +156,7 @@ class Settings:
     delegated_approver_role_id: str = _setting(
         "",
         "Id of the role Delegated Mailbox Approver; a role is never known by its name.",
-        shown_default="none: rules that ask for this role err",
+        shown_default="known by the role's template where Dataverse tells it",
         unit=GUID,
     )
     decision_deadline_seconds: float = _setting(

@@ -146,6 +146,7 @@ class Sandbox:
             "MAILBOX_GUARD_SYNC_CLIENT_ID": sync.client_id,
             "MAILBOX_GUARD_SYNC_CLIENT_SECRET": sync.secret,
             "MAILBOX_GUARD_CA_BUNDLE_FILE": str(self.ca_bundle_file),
+            "MAILBOX_GUARD_DELEGATED_APPROVER_ROLE_ID": people.role_id(people.DELEGATED_APPROVER),
         }
 
     def settings_lines(self) -> list[str]:

@@ -34,6 +34,12 @@ _VERBS = ("Create", "Read", "Write", "Delete")
 _SPECIAL = (APPROVE_ADDRESSES, ACT_ON_BEHALF, BYPASS, BYPASS_PLUGINS)
 _ALL_PRIVILEGES = (*(f"prv{verb}{word}" for word in _TABLE_WORDS for verb in _VERBS), *_SPECIAL)
 
+# The roles that come with the platform are made from templates, whose names nobody can give.
+_TEMPLATES = {
+    people.SYSTEM_ADMINISTRATOR: SYSTEM_ADMINISTRATOR_TEMPLATE,
+    people.DELEGATED_APPROVER: stable_id("roletemplate/delegated-mailbox-approver"),
+}
+
 _ROLES: dict[str, dict[str, int]] = {
     people.SYSTEM_ADMINISTRATOR: dict.fromkeys(_ALL_PRIVILEGES, GLOBAL),
     people.DELEGATED_APPROVER: {APPROVE_ADDRESSES: GLOBAL},
@@ -176,12 +182,10 @@ def _furnish_ground(dataverse: Dataverse) -> None:
 def _furnish_roles(dataverse: Dataverse) -> None:
     for name in _ALL_PRIVILEGES:
         dataverse.insert("privilege", {"privilegeid": stable_id(f"privilege/{name}"), "name": name})
-    dataverse.insert(
-        "roletemplate",
-        {"roletemplateid": SYSTEM_ADMINISTRATOR_TEMPLATE, "name": people.SYSTEM_ADMINISTRATOR},
-    )
+    for name, template in _TEMPLATES.items():
+        dataverse.insert("roletemplate", {"roletemplateid": template, "name": name})
     for name, privileges in _ROLES.items():
-        administrator = name == people.SYSTEM_ADMINISTRATOR
+        template_id = _TEMPLATES.get(name)
         dataverse.insert(
             "role",
             {
@@ -189,9 +193,7 @@ def _furnish_roles(dataverse: Dataverse) -> None:
                 "name": name,
                 "businessunitid": Ref("businessunit", people.BUSINESS_UNIT_ID),
                 "parentrootroleid": Ref("role", role_id(name)),
-                "roletemplateid": Ref("roletemplate", SYSTEM_ADMINISTRATOR_TEMPLATE)
-                if administrator
-                else None,
+                "roletemplateid": Ref("roletemplate", template_id) if template_id else None,
             },
         )
         for privilege, depth in privileges.items():

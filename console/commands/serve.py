@@ -20,12 +20,15 @@ from kernel.settings import PREFIX, Settings
 @click.pass_context
 def serve(ctx: click.Context, host: str, port: int, no_sync: bool) -> None:
     """Serve until interrupted."""
+    from guard.webhook_keys import MAKE_ONE, refuse_guessable
+
     settings = settings_of(ctx, stays=True)
     if not settings.webhook_keys:
         raise SettingInvalid(
             f"{PREFIX}WEBHOOK_KEYS is not set, so no delivery could be authenticated.",
-            hint="Give a long random key, the same as in Dataverse's service endpoint.",
+            hint=f"Make one, and give Dataverse's service endpoint the same: {MAKE_ONE}",
         )
+    refuse_guessable(key.reveal() for key in settings.webhook_keys)
     from console.serving import run
 
     run(_serve(settings, host, port, syncs=not no_sync))
@@ -64,6 +67,13 @@ async def _serve(settings: Settings, host: str, port: int, *, syncs: bool) -> No
                 click.echo(
                     "Neither Dataverse nor Graph is configured: facts are missing, nothing is "
                     "granted, nothing is synced.",
+                    err=True,
+                )
+            elif not settings.delegated_approver_role_id:
+                click.echo(
+                    f"{PREFIX}DELEGATED_APPROVER_ROLE_ID is not set: where Dataverse does not tell "
+                    "a role's template, nobody who has to be a Delegated Mailbox Approver can be "
+                    "judged, and is refused. docs/dataverse-setup.md says how to find the id.",
                     err=True,
                 )
 

@@ -21,6 +21,8 @@ from rules.model.change import Value
 
 ROOT = "actor."
 SYSTEM_ADMINISTRATOR = "627090ff-40a3-4053-8790-584edc5be201"
+# The name of the platform's template, which nobody can give: a role's own name tells nothing.
+DELEGATED_APPROVER = "Delegated Mailbox Approver"
 APPROVE_PRIVILEGE = "prvApproveRejectEmailAddress"
 SUPPORT_USER = 3
 
@@ -41,7 +43,10 @@ Kind = Literal["user", "application", "system", "guard"]
 
 @dataclass(frozen=True, slots=True)
 class ActorFacts:
-    """Looks up the actor; `delegated_role_id` names the role Delegated Mailbox Approver."""
+    """Looks up the actor; `delegated_role_id` names the role Delegated Mailbox Approver.
+
+    Without it the role is known by the name of its template alone, where Dataverse tells that.
+    """
 
     users: Users
     rows: Rows
@@ -130,21 +135,24 @@ class ActorFacts:
             # Half of the roles would let "has not this role" pass: all or none.
             sheet.lack_answer([ROOT + name for name in ROLE_FACTS], error)
             return
-        for name, value in self._role_facts([*direct, *through_teams]).items():
+        facts = self._role_facts([*direct, *through_teams])
+        for name, value in facts.items():
             sheet.know(ROOT + name, value, FROM_DATAVERSE)
-        if not self.delegated_role_id:
+        if not self.delegated_role_id and not facts["isDelegatedApprover"]:
+            # Only the setting tells that a role is not it: an answer need not name its template.
             sheet.retract(ROOT + "isDelegatedApprover", NO_DELEGATED_ROLE)
 
     def _role_facts(self, held: list[HeldRole]) -> dict[str, Value]:
         ids = {one for role in held for one in (role.role_id, role.root_id) if one}
         templates = {role.template_id for role in held if role.template_id}
         wanted = (self.delegated_role_id or "").lower()
+        is_named = any(role.template_name == DELEGATED_APPROVER for role in held)
         return {
             "roles": tuple(sorted({role.name for role in held})),
             "roleIds": tuple(sorted(ids)),
             "roleTemplates": tuple(sorted(templates)),
             "isSystemAdministrator": SYSTEM_ADMINISTRATOR in templates,
-            "isDelegatedApprover": bool(wanted) and wanted in ids,
+            "isDelegatedApprover": wanted in ids if wanted else is_named,
         }
 
     async def _privilege(self, actor_id: str, sheet: FactSheet) -> None:

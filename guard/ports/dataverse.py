@@ -156,7 +156,10 @@ def _user_from(user_id: str, item: Mapping[str, Any]) -> UserRow:
 
 
 def _held(roles: Sequence[Role]) -> list[HeldRole]:
-    return [HeldRole(one.role_id, one.name, one.template_id, one.root_role_id) for one in roles]
+    return [
+        HeldRole(one.role_id, one.name, one.template_id, one.root_role_id, one.template_name)
+        for one in roles
+    ]
 
 
 def _select(table: GuardedTable) -> tuple[str, ...]:

@@ -76,12 +76,16 @@ class UserRow:
 
 @dataclass(frozen=True, slots=True)
 class HeldRole:
-    """A security role of a user; copies in business units point to their root."""
+    """A security role of a user; copies in business units point to their root.
+
+    `template_name` is that of the platform's template, where it is told.
+    """
 
     role_id: str
     name: str
     template_id: str | None = None
     root_id: str | None = None
+    template_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

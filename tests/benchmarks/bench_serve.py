@@ -24,7 +24,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
-KEY = "benchmark-key-0123456789"
+KEY = "benchmark-key-0123456789-abcdefghij"
 ROUNDS = 5
 SECONDS = 3.0
 PREPARED = 30_000

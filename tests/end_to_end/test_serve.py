@@ -17,9 +17,11 @@ import pytest
 
 from tests.end_to_end.processes import PATIENCE_SECONDS, Processes, Running, free_port, processes
 from tests.end_to_end.tenant_cloud import TenantCloud
-from tests.webhook_examples.examples import all_examples
+from tests.webhook_examples.examples import all_examples, tenant
 
 pytestmark = pytest.mark.slow
+KEY = tenant()["webhook_key"]
+OLDER_KEY = "an-older-key-of-contoso-0b7d52e94c81fa36"
 EXAMPLE = next(one for one in all_examples() if one.expected.status == 403)
 LIMIT = 1 << 20
 NOTHING_MOVES = """\
@@ -111,8 +113,11 @@ class TestRefusals:
         assert "2099-12-31, more than 180 days ahead." in complaint
         assert complaint.endswith("[exception-too-long]")
 
-    def test_no_webhook_key(self, group: Processes) -> None:
-        assert "MAILBOX_GUARD_WEBHOOK_KEYS" in self.refused(group, webhook_keys="")
+    @pytest.mark.parametrize("keys", ["", "short", f"{KEY},{'ab' * 20}"])
+    def test_no_webhook_key_or_one_that_could_be_guessed(self, group: Processes, keys: str) -> None:
+        told = self.refused(group, webhook_keys=keys)
+        assert "MAILBOX_GUARD_WEBHOOK_KEYS" in told
+        assert "secrets.token_urlsafe(32)" in told
 
     @pytest.mark.parametrize(
         ("setting", "value"),
@@ -188,7 +193,7 @@ def status_and_head(url: str, head: str, body: bytes = b"") -> tuple[int, bytes]
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One server for all answers: none depends on what was answered before."""
     folder = tmp_path_factory.mktemp("answers")
-    with processes(folder, webhook_keys="an-older-key,contoso-example-key") as group:
+    with processes(folder, webhook_keys=f"{OLDER_KEY},{KEY}") as group:
         yield group.serve("--no-sync")
 
 
@@ -231,7 +236,7 @@ class TestAnswers:
             assert answer.status_code == 401
             assert answer.headers["content-type"].startswith("application/problem+json")
 
-    @pytest.mark.parametrize("key", ["an-older-key", "contoso-example-key"])
+    @pytest.mark.parametrize("key", [OLDER_KEY, KEY])
     @pytest.mark.parametrize("style", ["x-guard-key", "code", "guard-key"])
     def test_every_valid_key_opens_in_every_style(
         self, server: Running, key: str, style: str
@@ -245,7 +250,7 @@ class TestAnswers:
 
     @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"{", b"\xff\xfe", b"null", b"1" * 5000])
     def test_what_is_no_context_is_unreadable(self, server: Running, body: bytes) -> None:
-        answer = httpx.post(f"{server.url}/webhooks/dataverse?code=an-older-key", content=body)
+        answer = httpx.post(f"{server.url}/webhooks/dataverse?code={OLDER_KEY}", content=body)
         assert answer.status_code == 400
         problem = answer.json()
         assert problem["status"] == 400
@@ -434,14 +439,14 @@ class TestEnds:
         assert len(listed) == 1
 
     def test_no_key_stands_in_the_log_or_the_database(self, group: Processes) -> None:
-        server = group.serve("--no-sync", webhook_keys="an-older-key,contoso-example-key")
+        server = group.serve("--no-sync", webhook_keys=f"{OLDER_KEY},{KEY}")
         url = f"{server.url}/webhooks/dataverse"
-        for key in ("a-wrong-key-9d8c", "an-older-key"):
+        for key in ("a-wrong-key-9d8c", OLDER_KEY):
             httpx.post(f"{url}?code={key}", content=EXAMPLE.body, timeout=30)
             httpx.post(url, content=EXAMPLE.body, headers={"x-guard-key": key}, timeout=30)
         assert server.terminate() == 0
         written = (server.out + server.err).encode() + b"".join(
             path.read_bytes() for path in (group.folder / "data").iterdir()
         )
-        for key in (b"a-wrong-key-9d8c", b"an-older-key", b"contoso-example-key"):
+        for key in (b"a-wrong-key-9d8c", OLDER_KEY.encode(), KEY.encode()):
             assert key not in written

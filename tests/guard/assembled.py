@@ -176,6 +176,7 @@ def a_receiver(
     enforcement: str = "enforce",
     documents: dict[str, str] | None = None,
     deadline_seconds: float = 5.0,
+    delegated_role_id: str | None = APPROVER_ROLE,
     readiness: Any = lambda: None,
 ) -> AReceiver:
     ledger = ledger if ledger is not None else MemoryLedger()
@@ -214,7 +215,7 @@ def a_receiver(
         webhook_keys=(KEY, "next-key"),
         enforcement=enforcement,
         deadline_seconds=deadline_seconds,
-        delegated_role_id=APPROVER_ROLE,
+        delegated_role_id=delegated_role_id,
     )
     parts = assemble_receiver(
         Sources(rows, directory),

@@ -73,6 +73,19 @@ class TestActor:
         )
         assert found.values["actor.isSystemAdministrator"] is False
 
+    async def test_without_the_setting_the_platforms_template_tells_who_may_approve(
+        self, clock: FrozenClock
+    ) -> None:
+        receiver = a_receiver(clock, delegated_role_id=None)
+        name = "Delegated Mailbox Approver"
+        receiver.rows.roles[USER_ID] = [HeldRole("r2", "Freigeber", "t2", "r2", name)]
+        asked = a_question("actor.isDelegatedApprover", actor_id=USER_ID)
+        assert (await gathered(receiver, asked)).values["actor.isDelegatedApprover"] is True
+        # A role's own name is anybody's to give, and that no template is told says nothing.
+        receiver.rows.roles[USER_ID] = [HeldRole("r2", name, None, "r2")]
+        found = await gathered(receiver, asked)
+        assert "DELEGATED_APPROVER_ROLE_ID" in found.missing["actor.isDelegatedApprover"]
+
     @pytest.mark.parametrize(
         ("actor_id", "kind"),
         [

@@ -114,9 +114,16 @@ async def test_a_user_and_roles_are_read() -> None:
     ).user(USER_ID)
     assert user is not None
     assert (user.upn, user.object_id, user.application_id) == ("anna@contoso.com", OBJECT_ID, None)
-    template = {"roleid": "R1", "name": "n", "_roletemplateid_value": "T", "other": 1}
+    template = {
+        "roleid": "R1",
+        "name": "n",
+        "_roletemplateid_value": "T",
+        "_roletemplateid_value@OData.Community.Display.V1.FormattedValue": "Template",
+        "other": 1,
+    }
     (role,) = await DataverseRows(Scripted(ok({"value": [template]})).dataverse).roles_of(USER_ID)
     assert (role.role_id, role.template_id, role.root_id) == ("r1", "t", None)
+    assert role.template_name == "Template"
 
 
 async def test_the_index_is_believed_only_about_addresses_that_the_object_holds() -> None:
