@@ -4,6 +4,10 @@ The key is the mailbox record of Dataverse. Only the guard grants; anyone may wi
 rises with every change, so that work begun under an older approval fails where it would write:
 `lock` inside the transaction of a page, `permit` right before each attempt to reach the mailbox.
 
+Every grant and every withdrawal is an act (`kernel.acts`), and the row counts only while it equals
+its newest one (law 20): whoever alters the row alone opens nothing. Where they differ, the act says
+what was held.
+
 A person's withdrawal stands (law 17): a grant compares itself with it, and only a *renewal* ends
 it, an approval in Dataverse that the guard read there and that was made after it.
 
@@ -13,19 +17,34 @@ An approval *rests*, and gives no permit, while a brake has stopped something ab
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, Connection, Integer, Row, Table, Text, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Integer,
+    Row,
+    Table,
+    Text,
+    func,
+    select,
+    type_coerce,
+    update,
+)
 
 from kernel import stops
+from kernel.acts import OF_APPROVALS, ActKind, acts, append, committed_to, hold, newest
 from kernel.database import insert
+from kernel.digest import canonical_json
 from kernel.errors import ApprovalRests, ApprovalWithdrawn, Bug, Conflict
 from kernel.failpoints import failpoint
-from kernel.tables import Instant, Json, Word, metadata
+from kernel.tables import Instant, Json, Word, metadata, microseconds, moment_of
 from kernel.words import DocumentedWord
 
 
@@ -84,6 +103,21 @@ approvals = Table(
     Column("until", Instant),
     Column("looked_up_at", Instant, nullable=False),
 )
+_NEWEST_ACT = (
+    select(func.max(acts.c.number))
+    .where(acts.c.subject == approvals.c.record_id, acts.c.kind.in_(OF_APPROVALS))
+    .correlate(approvals)
+    .scalar_subquery()
+)
+_WITH_ACT = select(
+    approvals,
+    acts.c.commitment.label("act_commitment"),
+    acts.c.private.label("act_private"),
+    acts.c.salt.label("act_salt"),
+).outerjoin(acts, acts.c.number == _NEWEST_ACT)
+# A look-up that finds everything as it was is no act.
+_RECORDED = tuple(one.name for one in approvals.c if one.name != "looked_up_at")
+NOT_RECORDED = "The row of the approval is not the one that the ledger holds."
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +125,7 @@ class Approval:
     """What is held of one mailbox record: approved or withdrawn, on which evidence, since when.
 
     `looked_up_at` is when everything that it rests on was last looked up and found to hold.
+    `is_recorded` says whether the row equals its record in the ledger; otherwise it opens nothing.
     """
 
     record_id: str
@@ -107,6 +142,7 @@ class Approval:
     until: datetime | None
     looked_up_at: datetime
     withdrawn_by: str | None = None
+    is_recorded: bool = True
 
     @property
     def is_withdrawn_by_person(self) -> bool:
@@ -120,7 +156,14 @@ class Approval:
 
     def is_approved(self, now: datetime) -> bool:
         """Return whether the mailbox may be synced at that moment."""
-        return self.state == APPROVED and (self.until is None or now < self.until)
+        is_over = self.until is not None and now >= self.until
+        return self.state == APPROVED and self.is_recorded and not is_over
+
+
+class RecordAltered(Conflict):
+    """The newest act on a mailbox is not as it was written, so nobody knows what is held of it."""
+
+    code = "record-altered"
 
 
 class WithdrawalStands(Conflict):
@@ -155,7 +198,17 @@ def grant(
     The epoch rises unless the mailbox already was approved for the same address, object and owner.
     Raises WithdrawalStands when a person withdrew it and `renewal` is not newer than that.
     """
-    held = _locked(connection, record_id)
+    held = _held(connection, record_id)
+    is_renewed = held is None or (renewal is not None and renewal.approved_at > held.changed_at)
+    if held is not None and held.is_withdrawn_by_person and not is_renewed:
+        raise standing(held)
+    identity = (address.casefold(), object_id, owner_id, owner_type)
+    same = (
+        held is not None
+        and held.is_approved(now)
+        and identity == (held.address.casefold(), held.object_id, held.owner_id, held.owner_type)
+    )
+    epoch = 1 if held is None else held.epoch if same else held.epoch + 1
     values = {
         "address": address,
         "object_id": object_id,
@@ -164,34 +217,14 @@ def grant(
         "evidence": evidence,
         "state": APPROVED,
         "cause": None,
+        "epoch": epoch,
         "reason": "",
         "withdrawn_by": None,
+        "changed_at": held.changed_at if held is not None and same else now,
         "until": until,
         "looked_up_at": now,
     }
-    if held is None:
-        statement = insert(connection, approvals).values(
-            record_id=record_id, epoch=1, changed_at=now, **values
-        )
-        if connection.execute(statement.on_conflict_do_nothing()).rowcount == 1:
-            return 1
-        # Another process granted it in the same moment: go on from what it wrote.
-        held = _checked_present(_locked(connection, record_id), record_id)
-    if held.is_withdrawn_by_person and (renewal is None or renewal.approved_at <= held.changed_at):
-        raise standing(held)
-    identity = (held.address.casefold(), held.object_id, held.owner_id, held.owner_type)
-    same = held.is_approved(now) and identity == (
-        address.casefold(),
-        object_id,
-        owner_id,
-        owner_type,
-    )
-    epoch = held.epoch if same else held.epoch + 1
-    connection.execute(
-        update(approvals)
-        .where(approvals.c.record_id == record_id)
-        .values(epoch=epoch, changed_at=held.changed_at if same else now, **values)
-    )
+    _write(connection, record_id, values, now=now)
     return epoch
 
 
@@ -209,15 +242,48 @@ def withdraw(
     """
     if cause is WithdrawalCause.PERSON:
         raise Bug("A person's withdrawal has a name.")
-    held = _locked(connection, record_id)
+    held = _held(connection, record_id)
     if held is None or held.state != APPROVED:
         return None
-    connection.execute(
-        update(approvals)
-        .where(approvals.c.record_id == record_id)
-        .values(state=WITHDRAWN, cause=cause, epoch=held.epoch + 1, reason=reason, changed_at=now)
-    )
+    changes = {"state": WITHDRAWN, "cause": cause, "epoch": held.epoch + 1, "reason": reason}
+    _change(connection, held, {**changes, "changed_at": now}, now=now)
     return held.epoch + 1
+
+
+def refuse(
+    connection: Connection,
+    *,
+    record_id: str,
+    address: str,
+    owner_id: str,
+    owner_type: str,
+    cause: WithdrawalCause,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Hold the mailbox withdrawn, also one of which nothing was held, so that its reason is shown.
+
+    What is held withdrawn already keeps its cause and reason.
+    """
+    if _held(connection, record_id) is not None:
+        withdraw(connection, record_id=record_id, cause=cause, reason=reason, now=now)
+        return
+    values = {
+        "address": address,
+        "object_id": "",
+        "owner_id": owner_id,
+        "owner_type": owner_type,
+        "evidence": {},
+        "state": WITHDRAWN,
+        "cause": cause,
+        "epoch": 1,
+        "reason": reason,
+        "withdrawn_by": None,
+        "changed_at": now,
+        "until": None,
+        "looked_up_at": now,
+    }
+    _write(connection, record_id, values, now=now)
 
 
 def withdraw_by_person(
@@ -227,22 +293,19 @@ def withdraw_by_person(
 
     The word is remembered either way: what was not approved may not be granted by older ones.
     """
-    held = _locked(connection, record_id)
+    held = _held(connection, record_id)
     if held is None:
         return False
     was_approved = held.state == APPROVED
-    connection.execute(
-        update(approvals)
-        .where(approvals.c.record_id == record_id)
-        .values(
-            state=WITHDRAWN,
-            cause=WithdrawalCause.PERSON,
-            epoch=held.epoch + was_approved,
-            reason=reason,
-            withdrawn_by=by,
-            changed_at=now,
-        )
-    )
+    changes = {
+        "state": WITHDRAWN,
+        "cause": WithdrawalCause.PERSON,
+        "epoch": held.epoch + was_approved,
+        "reason": reason,
+        "withdrawn_by": by,
+        "changed_at": now,
+    }
+    _change(connection, held, changes, now=now)
     return was_approved
 
 
@@ -277,13 +340,35 @@ def confirm(connection: Connection, looked_up: Iterable[Approval], *, now: datet
 
 def find(connection: Connection, record_id: str) -> Approval | None:
     """Return what is held of that record, if anything ever was."""
-    row = connection.execute(select(approvals).where(approvals.c.record_id == record_id)).first()
+    row = connection.execute(_WITH_ACT.where(approvals.c.record_id == record_id)).first()
     return None if row is None else _approval_from_row(row)
+
+
+def list_stored(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Yield the id of every row and its text as `recorded_text` gives it, altered or not.
+
+    The text is empty for a row that can't even be read.
+    """
+    raw: dict[str, Any] = {
+        "evidence": type_coerce(approvals.c.evidence, Text),
+        "state": type_coerce(approvals.c.state, Text),
+        "cause": type_coerce(approvals.c.cause, Text),
+        "changed_at": type_coerce(approvals.c.changed_at, BigInteger),
+        "until": type_coerce(approvals.c.until, BigInteger),
+    }
+    columns = [raw.get(one.name, one).label(one.name) for one in approvals.c]
+    for row in connection.execute(select(*columns).order_by(approvals.c.record_id)):
+        values = dict(row._mapping)
+        try:
+            values["evidence"] = json.loads(values["evidence"])
+            yield row.record_id, recorded_text(values)
+        except (TypeError, ValueError):
+            yield row.record_id, ""
 
 
 def list_owned_by(connection: Connection, owner_id: str) -> list[Approval]:
     """Return what is held of every record of that user, queue or team."""
-    statement = select(approvals).where(approvals.c.owner_id == owner_id)
+    statement = _WITH_ACT.where(approvals.c.owner_id == owner_id)
     rows = connection.execute(statement.order_by(approvals.c.record_id))
     return [_approval_from_row(row) for row in rows]
 
@@ -297,21 +382,19 @@ def list_named(connection: Connection, name: str) -> list[Approval]:
     named = func.lower(approvals.c.address) == wanted
     if _ID_START.match(wanted):
         named |= approvals.c.record_id.startswith(wanted, autoescape=True)
-    statement = select(approvals).where(named).order_by(approvals.c.record_id)
+    statement = _WITH_ACT.where(named).order_by(approvals.c.record_id)
     return [_approval_from_row(row) for row in connection.execute(statement)]
 
 
 def list_all(connection: Connection) -> list[Approval]:
     """Return what is held of every record, in the order of their ids."""
-    rows = connection.execute(select(approvals).order_by(approvals.c.record_id))
+    rows = connection.execute(_WITH_ACT.order_by(approvals.c.record_id))
     return [_approval_from_row(row) for row in rows]
 
 
 def list_approved(connection: Connection, *, now: datetime) -> list[Approval]:
     """Return the mailboxes that may be synced at that moment, in the order of their ids."""
-    statement = (
-        select(approvals).where(approvals.c.state == APPROVED).order_by(approvals.c.record_id)
-    )
+    statement = _WITH_ACT.where(approvals.c.state == APPROVED).order_by(approvals.c.record_id)
     found = [_approval_from_row(row) for row in connection.execute(statement)]
     return [approval for approval in found if approval.is_approved(now)]
 
@@ -371,15 +454,13 @@ def _check_rest(connection: Connection, record_id: str) -> None:
         raise ApprovalRests(reason, hint="See `mailbox-guard brakes list`.", record_id=record_id)
 
 
-def _checked_present(held: Approval | None, record_id: str) -> Approval:
-    if held is None:
-        raise Bug(f"Approval {record_id} vanished, and approvals are never deleted.")
-    return held
-
-
 def _checked(held: Approval | None, record_id: str, *, epoch: int, now: datetime) -> Approval:
     if held is None:
         raise ApprovalWithdrawn(f"Mailbox {record_id} was never approved.", record_id=record_id)
+    if not held.is_recorded:
+        raise ApprovalWithdrawn(
+            f"Mailbox {record_id} is not approved. {NOT_RECORDED}", record_id=record_id
+        )
     if held.epoch != epoch or not held.is_approved(now):
         raise ApprovalWithdrawn(
             f"Mailbox {record_id} is no longer approved under epoch {epoch}.",
@@ -390,10 +471,93 @@ def _checked(held: Approval | None, record_id: str, *, epoch: int, now: datetime
 
 
 def _locked(connection: Connection, record_id: str) -> Approval | None:
-    statement = select(approvals).where(approvals.c.record_id == record_id).with_for_update()
-    row = connection.execute(statement).first()
-    return None if row is None else _approval_from_row(row)
+    """Return what is held, its row locked.
+
+    The lock comes first: a row that was waited for is newer than the act that one statement sees.
+    """
+    locked = select(approvals.c.record_id).where(approvals.c.record_id == record_id)
+    connection.execute(locked.with_for_update())
+    return find(connection, record_id)
+
+
+def _held(connection: Connection, record_id: str) -> Approval | None:
+    """Return what the ledger holds of a mailbox, for whoever is going to change it.
+
+    Raises RecordAltered when its newest act is not as it was written.
+    """
+    hold(connection)
+    found = _locked(connection, record_id)
+    if found is not None and found.is_recorded:
+        return found
+    act = newest(connection, record_id, OF_APPROVALS)
+    if act is None:
+        # A row without any act is not ours.
+        return None
+    if act.private is None or committed_to(act.salt, act.private) != act.commitment:
+        raise RecordAltered(
+            f"Act {act.number} on mailbox {record_id} is not as it was written.",
+            hint="`mailbox-guard decisions verify` walks the whole ledger; restore a backup.",
+            record_id=record_id,
+        )
+    return _approval_from(json.loads(act.private))
+
+
+def _change(
+    connection: Connection, held: Approval, changes: dict[str, Any], *, now: datetime
+) -> None:
+    kept = {one.name: getattr(held, one.name) for one in approvals.c if one.name != "record_id"}
+    _write(connection, held.record_id, {**kept, **changes}, now=now)
+
+
+def _write(
+    connection: Connection, record_id: str, values: dict[str, Any], *, now: datetime
+) -> None:
+    """Write the row with the act that says the same; nothing when it says so already."""
+    connection.execute(
+        insert(connection, approvals)
+        .values(record_id=record_id, **values)
+        .on_conflict_do_update(index_elements=["record_id"], set_=values)
+    )
+    text = recorded_text({"record_id": record_id, **values})
+    last = newest(connection, record_id, OF_APPROVALS)
+    if last is not None and last.private == text:
+        return
+    kind = ActKind.GRANT if values["state"] == APPROVED else ActKind.WITHDRAWAL
+    append(connection, kind, record_id, now=now, private=text)
+
+
+def recorded_text(values: Mapping[str, Any]) -> str:
+    """Return a row as its act states it, canonical JSON with times in microseconds."""
+    stated = {name: values[name] for name in _RECORDED}
+    for name in ("changed_at", "until"):
+        if isinstance(stated[name], datetime):
+            stated[name] = microseconds(stated[name])
+    return canonical_json(stated).decode()
+
+
+def _approval_from(stated: dict[str, Any]) -> Approval:
+    """Return what an act states."""
+    return Approval(
+        **{
+            **stated,
+            "state": ApprovalState(stated["state"]),
+            "cause": None if stated["cause"] is None else WithdrawalCause(stated["cause"]),
+            "changed_at": moment_of(stated["changed_at"]),
+            "until": None if stated["until"] is None else moment_of(stated["until"]),
+            # When it was looked up since is not stated, so it was not.
+            "looked_up_at": moment_of(stated["changed_at"]),
+        }
+    )
 
 
 def _approval_from_row(row: Row[Any]) -> Approval:
-    return Approval(**row._mapping)
+    values = dict(row._mapping)
+    commitment, private, salt = (
+        values.pop(f"act_{name}") for name in ("commitment", "private", "salt")
+    )
+    is_recorded = (
+        private is not None
+        and private == recorded_text(values)
+        and commitment == committed_to(salt, private)
+    )
+    return Approval(**values, is_recorded=is_recorded)

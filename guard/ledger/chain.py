@@ -3,7 +3,8 @@
 Each writer process has a chain of its own, so that nobody waits for another's head. The chain's
 row is updated in the same transaction as the decisions, so a cut tail shows against it; and a
 checkpoint joins the heads of all chains, so that a chain's row can't be cut back with its tail. The
-chain's row in turn names the newest checkpoint of its process, so that a missing one shows.
+chain's row in turn names the newest checkpoint of its process, so that a missing one shows. A chain
+begins with its first decision or its first checkpoint: any other that is empty is nobody's.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from guard.ledger.codec import text_of
 from guard.ledger.entry import Sealed, link
 from guard.ledger.tables import chains, checkpoints, policy_sets
+from kernel import acts
 from kernel.database import insert
 from kernel.digest import sha256_hex
 from kernel.writer import scratch
@@ -148,8 +150,9 @@ def checkpoint(connection: Connection, chain: str, *, now: datetime) -> int | No
         return None
     _head_of(connection, chain)
     number, previous = _newest_stated(connection, last)
+    state = _state_of(connection)
     text = json.dumps(
-        {"number": number + 1, "previous": previous, "state": _state_of(connection)},
+        {"number": number + 1, "by": chain, "previous": previous, "state": state},
         separators=(",", ":"),
     )
     digest = sha256_hex(text.encode())
@@ -189,7 +192,7 @@ def is_anything_new(connection: Connection) -> bool:
 
 def _is_new(stated: dict[str, Any], last: Any) -> bool:
     if last is None:
-        return bool(stated["chains"])
+        return bool(stated["chains"] or stated["acts"][0])
     return bool(json.loads(last.heads)["state"] != stated)
 
 
@@ -198,7 +201,9 @@ def _state_of(connection: Connection) -> dict[str, Any]:
         select(chains.c.id, chains.c.count, chains.c.head, chains.c.last_id).order_by(chains.c.id)
     )
     sets = connection.execute(select(policy_sets).order_by(policy_sets.c.digest))
+    end = acts.end_of(connection)
     return {
+        "acts": [end.count, end.digest],
         "chains": {chain: [count, head, last_id] for chain, count, head, last_id in heads},
         "policy_sets": {row.digest: sha256_hex(row.documents.encode()) for row in sets},
     }

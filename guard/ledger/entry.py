@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -158,7 +158,10 @@ class Verification:
     first_bad_id: str | None = None
     reason: str | None = None
     chains: int = 0
-    masked: int = field(default=0)
+    masked: int = 0
+    acts: int = 0
+    approvals: int = 0
+    anchors: int = 0
 
     @property
     def is_whole(self) -> bool:

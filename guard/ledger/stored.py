@@ -27,8 +27,11 @@ from guard.ledger.own_writes import OwnWrite
 from guard.ledger.reading import WHOLE, recorded_from
 from guard.ledger.recent import Attempt, list_recent
 from guard.ledger.tables import decisions, policy_sets
+from kernel import acts
+from kernel.acts import ActKind
 from kernel.clock import Clock
 from kernel.database import Database, insert
+from kernel.digest import sha256_hex
 from kernel.failpoints import failpoint
 from kernel.ids import new_id
 from kernel.writer import Job
@@ -172,17 +175,21 @@ class StoredLedger:
 
     async def mask(self, decision_id: str) -> bool:
         """Empty the private part of a decision; return whether there was one."""
-        return await self._database.write(lambda c: mask(c, decision_id), failpoint=MASK)
+        now = self._clock.now()
+        return await self._database.write(lambda c: mask(c, decision_id, now=now), failpoint=MASK)
 
 
-def mask(connection: Connection, decision_id: str) -> bool:
-    """Empty the private part of a decision; return whether there was one."""
+def mask(connection: Connection, decision_id: str, *, now: datetime) -> bool:
+    """Empty the private part of a decision and record that; return whether there was one."""
     statement = (
         decisions.update()
         .where(decisions.c.id == decision_id, decisions.c.private.is_not(None))
         .values(private=None, salt=None)
     )
-    return connection.execute(statement).rowcount == 1
+    was_there = connection.execute(statement).rowcount == 1
+    if was_there:
+        acts.append(connection, ActKind.MASKING, decision_id, now=now)
+    return was_there
 
 
 def decisions_on(connection: Connection, record_id: str, *, since: datetime) -> list[Recorded]:
@@ -210,8 +217,11 @@ def _store_set(connection: Connection, policy_set: PolicySet, now: datetime) -> 
     documents = text_of(
         {"environment": policy_set.environment, "documents": dict(policy_set.documents)}
     )
-    connection.execute(
+    written = connection.execute(
         insert(connection, policy_sets)
         .values(digest=policy_set.digest, documents=documents, stored_at=now)
         .on_conflict_do_nothing()
     )
+    if written.rowcount == 1:
+        contents = sha256_hex(documents.encode())
+        acts.append(connection, ActKind.POLICY_SET, policy_set.digest, now=now, contents=contents)

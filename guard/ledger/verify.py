@@ -1,23 +1,38 @@
 """The walk that proves the ledger unaltered: every digest recomputed, every chain, every head.
 
-Found are: an altered row, a row taken out or cut off, an altered policy set or checkpoint. A masked
-private part is no finding: the public part commits to it, and the commitment stays.
+Found are: an altered row, a row taken out or cut off, an empty chain, an altered policy set or
+checkpoint, an approval that is not the one that was recorded, and a private part that is gone
+without an act of masking. What somebody rewrote consistently shows against *anchors*, which left
+the house before: whatever they state must be there still, and what they don't count must be newer.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 
-from guard.ledger.chain import BEGINNING, last_checkpoint
+from guard.ledger.anchor import Anchor
+from guard.ledger.chain import BEGINNING
 from guard.ledger.entry import Verification, commitment_to, link, stated_by
 from guard.ledger.tables import DECIDED_AT, chains, checkpoints, decisions, policy_sets
+from kernel import acts, approvals
+from kernel.acts import ActKind
 from kernel.digest import sha256_hex
+from kernel.errors import GuardError
+from kernel.tables import microseconds
+from rules.load.loader import load_documents
 
 ROWS_AT_ONCE = 1000
+# So much may the clocks of processes differ, and so long may a record take from its moment on.
+TOLERANCE = timedelta(minutes=5)
+ACTS = "acts"
+# What was stated of a chain: the digest at a count, the last id if it is known, and by whom.
+Places = dict[int, tuple[str, str | None, str]]
 
 
 class _Altered(Exception):
@@ -36,8 +51,19 @@ _UNREADABLE = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
 class _Walk:
     """The state of one walk; `at` is the id of what is looked at."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, anchors: Sequence[Anchor]) -> None:
         self.connection = connection
+        self.anchors = anchors
+        self.stated: dict[str, Places] = defaultdict(dict)
+        # Of each chain the newest anchor, and what it counts: what is behind that is newer.
+        self.anchored: dict[str, int] = {}
+        self.writers: dict[int, str] = {}
+        self.masked_ids: set[str] = set()
+        self.newest_acts: dict[str, str | None] = {}
+        self.sets: dict[str, str] = {}
+        self.not_before = 0
+        self.acts = 0
+        self.approvals = 0
         self.at = ""
         self.checked = 0
         self.masked = 0
@@ -45,21 +71,29 @@ class _Walk:
 
     def run(self) -> None:
         """Raise _Altered at the first thing that is not whole."""
-        # (1) The checkpoints prove each other, and the stored policy sets.
-        heads = self._checkpointed()
-        # (2) Each chain is walked from its beginning, past the head that the last checkpoint
-        # states, to the one that the chain's own row states.
-        for chain in self._chain_ids(heads):
-            self._walk_chain(chain, heads.get(chain))
+        # (1) What checkpoints, which prove each other, and anchors state of every chain.
+        digests = self._checkpointed()
+        self._anchored(digests)
+        # (2) The acts, and what they say of policy sets, approvals and maskings.
+        self._walk_acts()
+        self._check_sets()
+        self._check_approvals()
+        # (3) Each chain is walked from its beginning, past the heads that are stated of it, to the
+        # one that the chain's own row states.
+        for chain in self._chain_ids():
+            self._walk_chain(chain, self.stated[chain])
             self.chains += 1
+        # (4) What was masked has no private part any more.
+        if self.masked_ids:
+            raise _Altered(min(self.masked_ids), "the decision was masked, and is there unmasked")
 
-    def _chain_ids(self, heads: dict[str, Any]) -> list[str]:
+    def _chain_ids(self) -> list[str]:
         known = set(self.connection.scalars(select(chains.c.id)))
         used = set(self.connection.scalars(select(decisions.c.chain).distinct()))
-        return sorted(known | used | set(heads))
+        return sorted((known | used | set(self.stated)) - {ACTS})
 
-    def _checkpointed(self) -> dict[str, Any]:
-        """Return the heads that the last checkpoint states, each checkpoint proven first."""
+    def _checkpointed(self) -> dict[int, str]:
+        """Take down what every checkpoint states, each proven first; return their digests."""
         previous, digests = BEGINNING, dict[int, str]()
         # Read first: a checkpoint that is written meanwhile is then no missing one.
         named = self._stated_checkpoints()
@@ -72,18 +106,101 @@ class _Walk:
             if row.number != number or stated["previous"] != previous:
                 raise _Altered(name, "a checkpoint before this one is missing or altered")
             previous = digests[number] = row.digest
+            state = stated["state"]
+            self.writers[number] = stated["by"]
+            for chain, (count, head, last_id) in state["chains"].items():
+                self.stated[chain][count] = (head, last_id, name)
+            count, head = state["acts"]
+            self.stated[ACTS][count] = (head, f"act {count}", name)
         for number, digest in named:
             if number not in digests:
                 raise _Altered(f"checkpoint {number}", "the checkpoint is missing")
             if digests[number] != digest:
                 raise _Altered(f"checkpoint {number}", "the checkpoint is not the one of its chain")
-        last = last_checkpoint(self.connection)
-        if last is None:
-            return {}
-        state = json.loads(last.heads)["state"]
-        self._check_sets(state["policy_sets"])
-        heads: dict[str, Any] = state["chains"]
-        return heads
+        return digests
+
+    def _anchored(self, digests: dict[int, str]) -> None:
+        """Take down what the anchors state, and hold their checkpoints against those there are."""
+        for anchor in self.anchors:
+            number, digest = anchor.checkpoint
+            if number and digests.get(number) != digest:
+                raise _Altered(
+                    f"checkpoint {number}", f"it is not the one that {anchor.name} states"
+                )
+            for chain, (count, head) in {**anchor.chains, ACTS: anchor.acts}.items():
+                self.stated[chain].setdefault(count, (head, None, anchor.name))
+                self._check_agrees(chain, count, head, anchor)
+        if self.anchors:
+            newest = max(self.anchors, key=lambda one: one.made_at)
+            self.not_before = microseconds(newest.made_at - TOLERANCE)
+            counts = {chain: count for chain, (count, _) in newest.chains.items()}
+            self.anchored = {**counts, ACTS: newest.acts[0]}
+
+    def _check_agrees(self, chain: str, count: int, head: str, anchor: Anchor) -> None:
+        stated, last_id, who = self.stated[chain][count]
+        if stated != head:
+            raise _Altered(last_id or f"chain {chain}", f"{who} and {anchor.name} contradict")
+
+    def _check_age(self, chain: str, count: int, at: int, bad_id: str) -> None:
+        """Refuse what an anchor doesn't count and yet claims to be older than it."""
+        if self.anchors and count > self.anchored.get(chain, 0) and at < self.not_before:
+            raise _Altered(bad_id, "it claims to be older than the anchor that does not count it")
+
+    def _walk_acts(self) -> None:
+        count, head = 0, BEGINNING
+        for row in acts.walk(self.connection):
+            name = self.at = f"act {row.number}"
+            if row.number != count + 1:
+                raise _Altered(name, "the act before this one is missing")
+            digest = acts.link(row.number, head, row.at, row.kind, row.subject, row.commitment)
+            if digest != row.digest:
+                raise _Altered(name, "the act was altered")
+            is_of_approval = row.kind in acts.OF_APPROVALS
+            if (row.private is not None or row.salt is not None or is_of_approval) and (
+                acts.committed_to(row.salt, row.private) != row.commitment
+            ):
+                raise _Altered(name, "the act's private part was altered or is gone")
+            count, head = row.number, row.digest
+            self._check_stated(ACTS, count, head, name)
+            self._check_age(ACTS, count, row.at, name)
+            if is_of_approval:
+                self.newest_acts[row.subject] = row.private
+            elif row.kind == ActKind.MASKING:
+                self.masked_ids.add(row.subject)
+            elif row.kind == ActKind.POLICY_SET:
+                self.sets[row.subject] = row.commitment
+        self.acts = count
+        self._check_end(ACTS, count, f"act {count}")
+        end = acts.end_of(self.connection)
+        if (end.count, end.digest) != (count, head):
+            raise _Altered(f"act {end.count}", "the newest acts are missing")
+
+    def _check_stated(self, chain: str, count: int, head: str, bad_id: str) -> None:
+        stated = self.stated[chain].get(count)
+        if stated is not None and stated[0] != head:
+            raise _Altered(bad_id, f"{stated[2]} has another digest at this place")
+
+    def _check_end(self, chain: str, count: int, bad_id: str) -> None:
+        """Refuse an end before what is stated."""
+        most = max(self.stated[chain], default=0)
+        if most > count:
+            _, last_id, who = self.stated[chain][most]
+            raise _Altered(
+                last_id or bad_id, f"{most - count} newest that {who} counts are missing"
+            )
+
+    def _check_approvals(self) -> None:
+        """Hold every approval against its newest act."""
+        missing = dict(self.newest_acts)
+        for record_id, stored in approvals.list_stored(self.connection):
+            name = f"approval {record_id}"
+            self.approvals += 1
+            if record_id not in missing:
+                raise _Altered(name, "no act states it")
+            if missing.pop(record_id) != stored:
+                raise _Altered(name, "it is not the one that its newest act states")
+        if missing:
+            raise _Altered(f"approval {min(missing)}", "its row is missing")
 
     def _stated_checkpoints(self) -> list[tuple[int, str]]:
         """Return number and digest of the checkpoints that the chains' rows name."""
@@ -94,14 +211,16 @@ class _Walk:
         )
         return [(number, digest) for number, digest in rows]
 
-    def _check_sets(self, stated: dict[str, str]) -> None:
-        stored = {
-            row.digest: sha256_hex(row.documents.encode())
-            for row in self.connection.execute(select(policy_sets))
-        }
-        for digest, documents in stated.items():
-            if stored.get(digest) != documents:
-                raise _Altered(digest, "a stored policy set was altered or is missing")
+    def _check_sets(self) -> None:
+        """Hold every stored policy set against its act, and its contents against its digest."""
+        stored = {row.digest: row.documents for row in self.connection.execute(select(policy_sets))}
+        for digest in sorted(self.sets.keys() | stored.keys()):
+            self.at = digest
+            documents = stored.get(digest)
+            if documents is None or sha256_hex(documents.encode()) != self.sets.get(digest):
+                raise _Altered(digest, "a stored policy set was altered, added or is missing")
+            if not _is_set_of(digest, documents):
+                raise _Altered(digest, "a stored policy set is not the one of its digest")
 
     def _rows(self, chain: str) -> Iterator[Any]:
         last = -1
@@ -117,30 +236,30 @@ class _Walk:
                 return
             last = rows[-1].seq
 
-    def _walk_chain(self, chain: str, stated: list[Any] | None) -> None:
+    def _walk_chain(self, chain: str, stated: Places) -> None:
         count, head, last_id = 0, BEGINNING, ""
         for row in self._rows(chain):
-            # (2a) Every place is taken, (2b) the decision is what was digested, (2c) its link is
-            # the one that the checkpoint saw at this place.
+            # (3a) Every place is taken, (3b) the decision is what was digested, (3c) its link is
+            # the one that checkpoints and anchors saw at this place, (3d) its time is possible.
             if row.seq != count:
                 raise _Altered(row.id, f"the decision before this one is missing (place {count})")
             self._check(row, head)
             count, head, last_id = count + 1, row.digest, row.id
             self.checked += 1
-            if stated is not None and stated[0] == count and stated[1] != head:
-                raise _Altered(row.id, "the last checkpoint has another digest at this place")
-        # (2d) Nothing was cut off that the checkpoint counted, (2e) nor after it.
-        if stated is not None and stated[0] > count:
-            raise _Altered(
-                stated[2],
-                f"{stated[0] - count} newest decisions that the last checkpoint counts are missing",
-            )
+            self._check_stated(chain, count, head, row.id)
+            self._check_age(chain, count, row.decided_at, row.id)
+        # (3e) Nothing was cut off that is counted, (3f) nor after it.
+        self._check_end(chain, count, last_id or chain)
         written = self.connection.execute(
-            select(chains.c.count, chains.c.head, chains.c.last_id).where(chains.c.id == chain)
+            select(chains.c.count, chains.c.head, chains.c.last_id, chains.c.checkpoint).where(
+                chains.c.id == chain
+            )
         ).first()
         if written is None:
             raise _Altered(last_id or chain, "the chain's own row is missing")
-        written_count, written_head, written_last_id = written
+        written_count, written_head, written_last_id, checkpoint = written
+        if not count and self.writers.get(checkpoint) != chain:
+            raise _Altered(chain, "the chain is empty, and no process began it")
         if (written_count, written_head) != (count, head):
             raise _Altered(
                 written_last_id or last_id, "the newest decisions of the chain are missing"
@@ -162,6 +281,9 @@ class _Walk:
         if row.digest != link(row.chain, row.seq, head, stated):
             raise _Altered(row.id, "the decision was altered")
         if row.private is None and row.salt is None:
+            if row.id not in self.masked_ids:
+                raise _Altered(row.id, "the decision's private part is gone, and nobody masked it")
+            self.masked_ids.discard(row.id)
             self.masked += 1
         elif commitment_to(row.salt or "", (row.private or "").encode()) != row.commitment:
             raise _Altered(row.id, "the decision's private part was altered")
@@ -177,14 +299,41 @@ def _json_of(text: str, bad_id: str) -> dict[str, Any]:
     return value
 
 
-def verify(connection: Connection) -> Verification:
-    """Walk the whole ledger and return what was found; the first bad id, if any."""
-    walk = _Walk(connection)
+def _is_set_of(digest: str, documents: str) -> bool:
+    """Return whether documents make the policy set of that digest.
+
+    What this version can no longer load is proven by its act alone.
+    """
+    told = json.loads(documents)
+    try:
+        return load_documents(told["documents"], environment=told["environment"]).digest == digest
+    except GuardError:
+        return True
+
+
+def verify(connection: Connection, anchors: Sequence[Anchor] = ()) -> Verification:
+    """Walk the whole ledger and return what was found; the first bad id, if any.
+
+    All that the anchors state must be there as they state it.
+    """
+    if connection.dialect.name == "postgresql":
+        # What is written meanwhile must not look like a difference.
+        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+    walk = _Walk(connection, anchors)
+    bad_id, reason = None, None
     try:
         walk.run()
     except _UNREADABLE as error:
-        reason = f"a value is no longer of its kind ({error})"
-        return Verification(walk.checked, walk.at or "ledger", reason, walk.chains, walk.masked)
+        bad_id, reason = walk.at or "ledger", f"a value is no longer of its kind ({error})"
     except _Altered as altered:
-        return Verification(walk.checked, altered.bad_id, altered.reason, walk.chains, walk.masked)
-    return Verification(walk.checked, chains=walk.chains, masked=walk.masked)
+        bad_id, reason = altered.bad_id, altered.reason
+    return Verification(
+        walk.checked,
+        bad_id,
+        reason,
+        chains=walk.chains,
+        masked=walk.masked,
+        acts=walk.acts,
+        approvals=walk.approvals,
+        anchors=len(anchors),
+    )

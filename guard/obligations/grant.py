@@ -314,20 +314,17 @@ def record_refusal(
 
     The reason is what `mailboxes list` shows. Nobody sees the row approved in between.
     """
-    held = approvals.find(connection, row.record_id)
-    if held is None:
-        address = row.columns.get(MAILBOX.address)
-        approvals.grant(
-            connection,
-            record_id=row.record_id,
-            address=address if isinstance(address, str) else "",
-            object_id="",
-            owner_id=mailbox_owner_id(row.columns) or "",
-            owner_type=OwnerType.USER.value,
-            evidence={},
-            now=now,
-        )
-    approvals.withdraw(connection, record_id=row.record_id, cause=cause, reason=reason, now=now)
+    address = row.columns.get(MAILBOX.address)
+    approvals.refuse(
+        connection,
+        record_id=row.record_id,
+        address=address if isinstance(address, str) else "",
+        owner_id=mailbox_owner_id(row.columns) or "",
+        owner_type=OwnerType.USER.value,
+        cause=cause,
+        reason=reason,
+        now=now,
+    )
 
 
 def _told(error: WithdrawalStands) -> str:

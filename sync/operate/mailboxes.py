@@ -216,6 +216,8 @@ def _state(
     now: datetime,
 ) -> tuple[SyncState, str]:
     """Return the state in one word and its reason; the approval always has the last word."""
+    if not approval.is_recorded:
+        return SyncState.WITHDRAWN, approvals.NOT_RECORDED
     if approval.state != approvals.APPROVED:
         return SyncState.WITHDRAWN, approval.reason
     if not approval.is_approved(now):

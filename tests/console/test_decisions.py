@@ -21,6 +21,7 @@ from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.ids import new_id
 from kernel.tasks import TaskCause, TaskReason, TaskState
+from tests.conftest import NOON
 from tests.console.conftest import TEST, Run
 
 ANNAS = "11111111-1111-4111-8111-111111111111"
@@ -320,7 +321,7 @@ def test_an_alteration_is_found(
 def test_a_masked_record_is_shown_as_such_and_is_no_alteration(
     run: Run, ledger: list[str], guard_database: Database
 ) -> None:
-    guard_database.write_now(lambda c: mask(c, ledger[1]), failpoint=TEST)
+    guard_database.write_now(lambda c: mask(c, ledger[1], now=NOON), failpoint=TEST)
     assert run("decisions", "verify").code == 0
     out = run("decisions", "show", ledger[1]).out
     assert "masked" in out

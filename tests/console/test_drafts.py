@@ -20,6 +20,7 @@ from rules.engine.decide import decide
 from rules.load.loader import load, load_documents
 from rules.model.change import Change, Facts
 from rules.syntax.shipped import shipped_folder
+from tests.conftest import NOON
 from tests.console.conftest import TEST, Run
 
 NOW = datetime(2026, 8, 21, 10, tzinfo=UTC)
@@ -113,7 +114,7 @@ def test_a_filled_draft_lets_the_change_pass(run: Run, decision_id: str) -> None
 
 async def test_what_no_policy_decided_is_neither(run: Run, guard_database: Database) -> None:
     masked = await _recorded(guard_database)
-    guard_database.write_now(lambda c: mask(c, masked), failpoint=TEST)
+    guard_database.write_now(lambda c: mask(c, masked, now=NOON), failpoint=TEST)
     for command in (("decisions", "to-test"), ("exceptions", "draft")):
         done = run(*command, masked)
         assert (done.code, "masked" in done.err) == (2, True)

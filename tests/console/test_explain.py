@@ -12,6 +12,7 @@ from kernel.clock import FrozenClock
 from kernel.database import Database
 from rules.load.loader import load
 from rules.model.change import Change, Facts
+from tests.conftest import NOON
 from tests.console.conftest import TEST, Run
 from tests.console.recording import RULE, a_folder, recorded
 
@@ -161,7 +162,7 @@ def test_an_exported_decision_is_explained_from_its_file(
 def test_a_masked_decision_cannot_be_explained_and_says_so(
     run: Run, decision_id: str, guard_database: Database
 ) -> None:
-    guard_database.write_now(lambda c: mask(c, decision_id), failpoint=TEST)
+    guard_database.write_now(lambda c: mask(c, decision_id, now=NOON), failpoint=TEST)
     done = run("policy", "explain", decision_id)
     assert (done.code, done.out) == (2, "")
     assert "its private part was masked" in done.err

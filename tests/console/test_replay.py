@@ -13,6 +13,7 @@ from kernel.clock import FrozenClock
 from kernel.database import Database
 from rules.load.loader import load
 from rules.model.change import Change, Facts
+from tests.conftest import NOON
 from tests.console.conftest import TEST, Run
 from tests.console.recording import RULE, a_folder, recorded
 
@@ -56,7 +57,7 @@ def test_what_is_not_kept_cannot_be_decided_again(
     done = run("decisions", "replay", decision_id)
     assert done.code == 2
     assert "isn't recorded" in done.err
-    guard_database.write_now(lambda c: mask(c, decision_id), failpoint=TEST)
+    guard_database.write_now(lambda c: mask(c, decision_id, now=NOON), failpoint=TEST)
     done = run("decisions", "replay", decision_id)
     assert done.code == 2
     assert "its private part was masked" in done.err

@@ -84,7 +84,7 @@ def test_params_in_place_of_the_environments_are_tried(
 def test_masked_records_are_named_and_not_guessed(
     run: Run, ids: list[str], guard_database: Database, tmp_path: Path
 ) -> None:
-    guard_database.write_now(lambda c: mask(c, ids[2]), failpoint=TEST)
+    guard_database.write_now(lambda c: mask(c, ids[2], now=NOON), failpoint=TEST)
     done = run("policy", "simulate", "--policies", a_folder(tmp_path / "stricter", STRICTER))
     assert done.code == 0
     assert f"not replayed  1  its private part was masked: {ids[2]}" in done.out

@@ -95,6 +95,31 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("nonce", name=op.f("pk_guard_writes")),
     )
     op.create_table(
+        "kernel_acts",
+        sa.Column(
+            "number",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("commitment", sa.Text(), nullable=False),
+        sa.Column("private", sa.Text(), nullable=True),
+        sa.Column("salt", sa.Text(), nullable=True),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_kernel_acts")),
+    )
+    op.create_index("ix_kernel_acts_subject", "kernel_acts", ["subject", "number"], unique=False)
+    op.create_table(
+        "kernel_acts_end",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_kernel_acts_end")),
+    )
+    op.create_table(
         "kernel_approvals",
         sa.Column("record_id", sa.Text(), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),

@@ -14,6 +14,7 @@ from kernel.clock import FrozenClock
 from kernel.database import Database
 from rules.load.loader import load_documents
 from rules.model.change import Change, Facts
+from tests.conftest import NOON
 from tests.console.recording import POLICY, an_entry, recorded
 
 POLICIES = load_documents({"own-address-only.yaml": POLICY})
@@ -66,7 +67,7 @@ async def test_one_comes_back_with_its_change_facts_and_set(
 async def test_what_is_unknown_or_masked_is_refused(database: Database, ids: list[str]) -> None:
     with pytest.raises(DecisionUnknown):
         database.read_now(lambda c: find_past(c, "nonsense"))
-    await database.write(lambda c: mask(c, ids[0]), failpoint=DECISION)
+    await database.write(lambda c: mask(c, ids[0], now=NOON), failpoint=DECISION)
     with pytest.raises(DecisionMasked, match="its private part was masked"):
         database.read_now(lambda c: find_past(c, ids[0]))
 

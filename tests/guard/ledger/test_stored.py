@@ -218,6 +218,7 @@ class TestVerify:
             "salt = 'other'",
             "digest = 'other'",
             "private = NULL",
+            "private = NULL, salt = NULL",
         ],
     )
     async def test_an_altered_row_is_found(

@@ -17,11 +17,14 @@ from tests.sync.builders import (
     BEN_OBJECT,
     BEN_RECORD,
     PROFILE,
+    TEST,
     World,
     a_mailbox_row,
     a_message,
     grant,
 )
+
+CHIEF_OBJECT = "cccccccc-1111-4111-8111-000000000009"
 
 
 def held(world: World, record_id: str = ANNA_RECORD) -> Approval:
@@ -294,3 +297,24 @@ async def test_the_list_has_the_shape_that_checks_rely_on(world: World) -> None:
 async def test_a_mailbox_that_nobody_knows_is_said_so(world: World) -> None:
     with pytest.raises(MailboxUnknown):
         await pause(world.database, world.clock, BEN_RECORD, reason="x")
+
+
+async def test_an_approval_altered_in_the_database_reads_nobodys_mailbox(world: World) -> None:
+    world.approve_anna()
+    world.approve_ben()
+    world.exchange.deliver(BEN_OBJECT, a_message(2))
+    world.database.write_now(
+        lambda c: c.execute(
+            approvals.approvals.update()
+            .where(approvals.approvals.c.record_id == ANNA_RECORD)
+            .values(object_id=CHIEF_OBJECT)
+        ),
+        failpoint=TEST,
+    )
+
+    await once(world.sync)
+
+    assert (world.exchange.requests[CHIEF_OBJECT], world.exchange.requests[ANNA_OBJECT]) == (0, 0)
+    assert world.subjects() == ["Order 2"]
+    assert shown(world)["approved"] is False
+    assert shown(world)["reason"] == approvals.NOT_RECORDED

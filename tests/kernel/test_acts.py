@@ -1,0 +1,190 @@
+"""Acts form one chain, and a row of an approval counts only while it equals its newest act."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from kernel import acts, approvals
+from kernel.acts import ActKind
+from kernel.approvals import WithdrawalCause
+from kernel.clock import FrozenClock
+from kernel.database import Database
+from kernel.errors import ApprovalWithdrawn
+from kernel.failpoints import failpoint
+
+STEP = failpoint("tests.act", "An act of the storage tests.")
+GIVEN: dict[str, Any] = {
+    "record_id": "m1",
+    "address": "anna@contoso.com",
+    "object_id": "o1",
+    "owner_id": "u1",
+    "owner_type": "user",
+    "evidence": {"approved_by": "a1"},
+}
+# Everything in the row that an attacker could turn to something else.
+ALTERATIONS = {
+    "record_id": "'m2'",
+    "address": "'ceo@contoso.com'",
+    "object_id": "'the chief'",
+    "owner_id": "'u2'",
+    "owner_type": "'queue'",
+    "evidence": "'{}'",
+    "cause": "'person'",
+    "epoch": "epoch + 1",
+    "reason": "'x'",
+    "withdrawn_by": "'x'",
+    "changed_at": "changed_at + 1",
+    "until": "9000000000000000",
+}
+
+
+@pytest.fixture
+def granted(database: Database, clock: FrozenClock) -> Database:
+    grant(database, clock)
+    return database
+
+
+def grant(database: Database, clock: FrozenClock, **changes: Any) -> int:
+    return database.write_now(
+        lambda c: approvals.grant(c, **{**GIVEN, **changes}, now=clock.now()), failpoint=STEP
+    )
+
+
+def alter(database: Database, statement: str) -> None:
+    database.write_now(lambda c: c.execute(text(statement)), failpoint=STEP)
+
+
+def is_permitted(database: Database, clock: FrozenClock, *, epoch: int = 1) -> bool:
+    permitted = []
+    permit = partial(approvals.permit, evidence_max_age=timedelta(hours=1))
+    for check in (permit, approvals.lock):
+        try:
+            database.write_now(
+                lambda c, check=check: check(c, "m1", epoch=epoch, now=clock.now()),
+                failpoint=STEP,
+            )
+        except ApprovalWithdrawn:
+            permitted.append(False)
+        else:
+            permitted.append(True)
+    assert permitted[0] == permitted[1]
+    return permitted[0]
+
+
+def test_every_column_that_is_recorded_is_altered_by_these_tests() -> None:
+    recorded = {one.name for one in approvals.approvals.c} - {"looked_up_at"}
+    assert {*ALTERATIONS, "state"} == recorded
+
+
+@pytest.mark.parametrize("column", ALTERATIONS)
+def test_an_altered_row_opens_nothing(granted: Database, clock: FrozenClock, column: str) -> None:
+    assert is_permitted(granted, clock)
+    alter(granted, f"UPDATE kernel_approvals SET {column} = {ALTERATIONS[column]}")
+    for epoch in (1, 2):
+        assert not is_permitted(granted, clock, epoch=epoch)
+    assert granted.read_now(lambda c: approvals.list_approved(c, now=clock.now())) == []
+
+
+def test_a_row_put_in_by_hand_opens_nothing(granted: Database, clock: FrozenClock) -> None:
+    alter(granted, "DELETE FROM kernel_acts")
+    assert not is_permitted(granted, clock)
+
+
+def test_a_withdrawal_undone_in_the_row_opens_nothing(
+    granted: Database, clock: FrozenClock
+) -> None:
+    alter(granted, "CREATE TABLE kept AS SELECT * FROM kernel_approvals")
+    granted.write_now(
+        lambda c: approvals.withdraw(
+            c, record_id="m1", cause=WithdrawalCause.CHANGE, reason="x", now=clock.now()
+        ),
+        failpoint=STEP,
+    )
+    alter(granted, "DELETE FROM kernel_approvals")
+    alter(granted, "INSERT INTO kernel_approvals SELECT * FROM kept")
+    assert not is_permitted(granted, clock)
+
+
+@pytest.mark.parametrize(
+    "alteration",
+    [
+        "DELETE FROM kernel_approvals",
+        "UPDATE kernel_approvals SET cause = 'change', withdrawn_by = NULL",
+        "UPDATE kernel_approvals SET state = 'approved', cause = NULL",
+    ],
+)
+def test_the_ledger_says_what_a_person_withdrew_whatever_became_of_the_row(
+    granted: Database, clock: FrozenClock, alteration: str
+) -> None:
+    granted.write_now(
+        lambda c: approvals.withdraw_by_person(
+            c, record_id="m1", by="Ben", reason="x", now=clock.now()
+        ),
+        failpoint=STEP,
+    )
+    alter(granted, alteration)
+    clock.advance(60)
+    with pytest.raises(approvals.WithdrawalStands, match="Ben"):
+        grant(granted, clock)
+
+
+def test_an_altered_act_grants_nothing_any_more(granted: Database, clock: FrozenClock) -> None:
+    alter(granted, "UPDATE kernel_acts SET private = replace(private, 'o1', 'the chief')")
+    assert not is_permitted(granted, clock)
+    with pytest.raises(approvals.RecordAltered, match="Act 1"):
+        grant(granted, clock)
+
+
+def test_what_changes_nothing_is_no_act(granted: Database, clock: FrozenClock) -> None:
+    clock.advance(60)
+    grant(granted, clock)
+    assert granted.read_now(acts.end_of).count == 1
+    grant(granted, clock, evidence={"approved_by": "a2"})
+    assert granted.read_now(acts.end_of).count == 2
+
+
+def test_a_refusal_of_what_never_was_approved_is_one_withdrawal(
+    database: Database, clock: FrozenClock
+) -> None:
+    refused = {name: GIVEN[name] for name in ("record_id", "address", "owner_id", "owner_type")}
+    database.write_now(
+        lambda c: approvals.refuse(
+            c, **refused, cause=WithdrawalCause.SCAN, reason="x", now=clock.now()
+        ),
+        failpoint=STEP,
+    )
+    (act,) = database.read_now(lambda c: list(acts.walk(c)))
+    assert (act.kind, act.subject) == (ActKind.WITHDRAWAL, "m1")
+
+
+def test_two_processes_append_to_one_chain(
+    open_database: Callable[..., Database], clock: FrozenClock
+) -> None:
+    def run(database: Database, name: str) -> None:
+        for number in range(10):
+            grant(database, clock, record_id=f"{name}{number}")
+
+    threads = [
+        threading.Thread(target=run, args=(open_database(), name)) for name in ("a", "b", "c")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    database = open_database()
+    found = database.read_now(lambda c: list(acts.walk(c)))
+    assert [one.number for one in found] == list(range(1, 31))
+    previous = acts.BEGINNING
+    for one in found:
+        assert one.digest == acts.link(
+            one.number, previous, one.at, one.kind, one.subject, one.commitment
+        )
+        previous = one.digest
+    assert database.read_now(acts.end_of) == acts.End(30, previous)
