@@ -19,145 +19,35 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Integer,
-    Row,
-    Table,
-    Text,
-    func,
-    select,
-    type_coerce,
-    update,
-)
+from sqlalchemy import Connection, func, select, update
 
 from kernel import stops
-from kernel.acts import OF_APPROVALS, ActKind, acts, append, committed_to, hold, newest
+from kernel.acts import OF_APPROVALS, ActKind, append, committed_to, hold, newest
+from kernel.approval import APPROVED as APPROVED
+from kernel.approval import CLOCKS_DIFFER as CLOCKS_DIFFER
+from kernel.approval import NOT_RECORDED as NOT_RECORDED
+from kernel.approval import WITH_ACT, approval_from, approval_from_row, recorded_text
+from kernel.approval import WITHDRAWN as WITHDRAWN
+from kernel.approval import Approval as Approval
+from kernel.approval import ApprovalState as ApprovalState
+from kernel.approval import WithdrawalCause as WithdrawalCause
+from kernel.approval import approvals as approvals
 from kernel.database import insert
-from kernel.digest import canonical_json
 from kernel.errors import ApprovalRests, ApprovalWithdrawn, Bug, Conflict
 from kernel.failpoints import failpoint
-from kernel.tables import Instant, Json, Word, metadata, microseconds, moment_of
-from kernel.words import DocumentedWord
-
-
-class ApprovalState(DocumentedWord):
-    """What is held of a mailbox record."""
-
-    APPROVED = "approved", "It may be synced, until `until` where there is one."
-    WITHDRAWN = "withdrawn", "It may not; cause and reason say why."
-
-
-class WithdrawalCause(DocumentedWord):
-    """What took an approval away. Programs count by it; the reason is for people."""
-
-    CHANGE = "change", "A change of a row that it rests on was decided, or could not be judged."
-    READ_BACK = "read-back", "The row that was read back, or its owner, did not allow it."
-    ROW_GONE = "row-gone", "Its row is no longer in Dataverse."
-    EVIDENCE = "evidence", "The watch found that its evidence, or the policies, no longer hold."
-    SCAN = "scan", "A scan found that the policies do not allow it."
-    RELEASED = "released", "A person let a brake go on that had kept it from being withdrawn."
-    UNBACKED = (
-        "unbacked",
-        "The sync read in Dataverse that it no longer holds the mailbox approved.",
-    )
-    PERSON = "person", "A person withdrew it."
-
-
-APPROVED = ApprovalState.APPROVED
-WITHDRAWN = ApprovalState.WITHDRAWN
 
 CONFIRMED = failpoint("kernel.confirmed", "Approvals whose evidence holds are confirmed.")
 
-# A clock that was set back must not make evidence young; so much may two clocks differ.
-CLOCKS_DIFFER = timedelta(minutes=5)
 # How long a permit may be used after it was given. Whoever withdraws waits this long after the
 # commit before saying that no further access can begin.
 PERMIT_SECONDS = 1.0
 
 _ID_START = re.compile(r"[0-9a-f][0-9a-f-]{3,}\Z")
-
-approvals = Table(
-    "kernel_approvals",
-    metadata,
-    Column("record_id", Text, primary_key=True),
-    Column("address", Text, nullable=False),
-    Column("object_id", Text, nullable=False),
-    Column("owner_id", Text, nullable=False),
-    Column("owner_type", Text, nullable=False),
-    Column("evidence", Json, nullable=False),
-    Column("state", Word(ApprovalState), nullable=False),
-    Column("cause", Word(WithdrawalCause)),
-    Column("epoch", Integer, nullable=False),
-    Column("reason", Text, nullable=False),
-    # Who withdrew it, where a person did.
-    Column("withdrawn_by", Text),
-    Column("changed_at", Instant, nullable=False),
-    Column("until", Instant),
-    Column("looked_up_at", Instant, nullable=False),
-)
-_NEWEST_ACT = (
-    select(func.max(acts.c.number))
-    .where(acts.c.subject == approvals.c.record_id, acts.c.kind.in_(OF_APPROVALS))
-    .correlate(approvals)
-    .scalar_subquery()
-)
-_WITH_ACT = select(
-    approvals,
-    acts.c.commitment.label("act_commitment"),
-    acts.c.private.label("act_private"),
-    acts.c.salt.label("act_salt"),
-).outerjoin(acts, acts.c.number == _NEWEST_ACT)
-# A look-up that finds everything as it was is no act.
-_RECORDED = tuple(one.name for one in approvals.c if one.name != "looked_up_at")
-NOT_RECORDED = "The row of the approval is not the one that the ledger holds."
-
-
-@dataclass(frozen=True, slots=True)
-class Approval:
-    """What is held of one mailbox record: approved or withdrawn, on which evidence, since when.
-
-    `looked_up_at` is when everything that it rests on was last looked up and found to hold.
-    `is_recorded` says whether the row equals its record in the ledger; otherwise it opens nothing.
-    """
-
-    record_id: str
-    address: str
-    object_id: str
-    owner_id: str
-    owner_type: str
-    evidence: dict[str, Any]
-    state: ApprovalState
-    cause: WithdrawalCause | None
-    epoch: int
-    reason: str
-    changed_at: datetime
-    until: datetime | None
-    looked_up_at: datetime
-    withdrawn_by: str | None = None
-    is_recorded: bool = True
-
-    @property
-    def is_withdrawn_by_person(self) -> bool:
-        """Return whether a person withdrew it, which only a renewal ends."""
-        return self.state == WITHDRAWN and self.cause == WithdrawalCause.PERSON
-
-    def evidence_age(self, now: datetime) -> timedelta:
-        """Return how old the evidence is; a moment that is still to come is no age at all."""
-        age = now - self.looked_up_at
-        return timedelta.max if age < -CLOCKS_DIFFER else max(age, timedelta())
-
-    def is_approved(self, now: datetime) -> bool:
-        """Return whether the mailbox may be synced at that moment."""
-        is_over = self.until is not None and now >= self.until
-        return self.state == APPROVED and self.is_recorded and not is_over
 
 
 class RecordAltered(Conflict):
@@ -340,37 +230,15 @@ def confirm(connection: Connection, looked_up: Iterable[Approval], *, now: datet
 
 def find(connection: Connection, record_id: str) -> Approval | None:
     """Return what is held of that record, if anything ever was."""
-    row = connection.execute(_WITH_ACT.where(approvals.c.record_id == record_id)).first()
-    return None if row is None else _approval_from_row(row)
-
-
-def list_stored(connection: Connection) -> Iterator[tuple[str, str]]:
-    """Yield the id of every row and its text as `recorded_text` gives it, altered or not.
-
-    The text is empty for a row that can't even be read.
-    """
-    raw: dict[str, Any] = {
-        "evidence": type_coerce(approvals.c.evidence, Text),
-        "state": type_coerce(approvals.c.state, Text),
-        "cause": type_coerce(approvals.c.cause, Text),
-        "changed_at": type_coerce(approvals.c.changed_at, BigInteger),
-        "until": type_coerce(approvals.c.until, BigInteger),
-    }
-    columns = [raw.get(one.name, one).label(one.name) for one in approvals.c]
-    for row in connection.execute(select(*columns).order_by(approvals.c.record_id)):
-        values = dict(row._mapping)
-        try:
-            values["evidence"] = json.loads(values["evidence"])
-            yield row.record_id, recorded_text(values)
-        except (TypeError, ValueError):
-            yield row.record_id, ""
+    row = connection.execute(WITH_ACT.where(approvals.c.record_id == record_id)).first()
+    return None if row is None else approval_from_row(row)
 
 
 def list_owned_by(connection: Connection, owner_id: str) -> list[Approval]:
     """Return what is held of every record of that user, queue or team."""
-    statement = _WITH_ACT.where(approvals.c.owner_id == owner_id)
+    statement = WITH_ACT.where(approvals.c.owner_id == owner_id)
     rows = connection.execute(statement.order_by(approvals.c.record_id))
-    return [_approval_from_row(row) for row in rows]
+    return [approval_from_row(row) for row in rows]
 
 
 def list_named(connection: Connection, name: str) -> list[Approval]:
@@ -382,20 +250,20 @@ def list_named(connection: Connection, name: str) -> list[Approval]:
     named = func.lower(approvals.c.address) == wanted
     if _ID_START.match(wanted):
         named |= approvals.c.record_id.startswith(wanted, autoescape=True)
-    statement = _WITH_ACT.where(named).order_by(approvals.c.record_id)
-    return [_approval_from_row(row) for row in connection.execute(statement)]
+    statement = WITH_ACT.where(named).order_by(approvals.c.record_id)
+    return [approval_from_row(row) for row in connection.execute(statement)]
 
 
 def list_all(connection: Connection) -> list[Approval]:
     """Return what is held of every record, in the order of their ids."""
-    rows = connection.execute(_WITH_ACT.order_by(approvals.c.record_id))
-    return [_approval_from_row(row) for row in rows]
+    rows = connection.execute(WITH_ACT.order_by(approvals.c.record_id))
+    return [approval_from_row(row) for row in rows]
 
 
 def list_approved(connection: Connection, *, now: datetime) -> list[Approval]:
     """Return the mailboxes that may be synced at that moment, in the order of their ids."""
-    statement = _WITH_ACT.where(approvals.c.state == APPROVED).order_by(approvals.c.record_id)
-    found = [_approval_from_row(row) for row in connection.execute(statement)]
+    statement = WITH_ACT.where(approvals.c.state == APPROVED).order_by(approvals.c.record_id)
+    found = [approval_from_row(row) for row in connection.execute(statement)]
     return [approval for approval in found if approval.is_approved(now)]
 
 
@@ -499,7 +367,7 @@ def _held(connection: Connection, record_id: str) -> Approval | None:
             hint="`mailbox-guard decisions verify` walks the whole ledger; restore a backup.",
             record_id=record_id,
         )
-    return _approval_from(json.loads(act.private))
+    return approval_from(json.loads(act.private))
 
 
 def _change(
@@ -524,40 +392,3 @@ def _write(
         return
     kind = ActKind.GRANT if values["state"] == APPROVED else ActKind.WITHDRAWAL
     append(connection, kind, record_id, now=now, private=text)
-
-
-def recorded_text(values: Mapping[str, Any]) -> str:
-    """Return a row as its act states it, canonical JSON with times in microseconds."""
-    stated = {name: values[name] for name in _RECORDED}
-    for name in ("changed_at", "until"):
-        if isinstance(stated[name], datetime):
-            stated[name] = microseconds(stated[name])
-    return canonical_json(stated).decode()
-
-
-def _approval_from(stated: dict[str, Any]) -> Approval:
-    """Return what an act states."""
-    return Approval(
-        **{
-            **stated,
-            "state": ApprovalState(stated["state"]),
-            "cause": None if stated["cause"] is None else WithdrawalCause(stated["cause"]),
-            "changed_at": moment_of(stated["changed_at"]),
-            "until": None if stated["until"] is None else moment_of(stated["until"]),
-            # When it was looked up since is not stated, so it was not.
-            "looked_up_at": moment_of(stated["changed_at"]),
-        }
-    )
-
-
-def _approval_from_row(row: Row[Any]) -> Approval:
-    values = dict(row._mapping)
-    commitment, private, salt = (
-        values.pop(f"act_{name}") for name in ("commitment", "private", "salt")
-    )
-    is_recorded = (
-        private is not None
-        and private == recorded_text(values)
-        and commitment == committed_to(salt, private)
-    )
-    return Approval(**values, is_recorded=is_recorded)

@@ -25,7 +25,7 @@ from guard.ledger.entry import iso
 from guard.ledger.tables import chains, checkpoints, decisions, policy_sets
 from kernel import acts, organization
 from kernel.acts import ActKind
-from kernel.approvals import ApprovalState, WithdrawalCause, approvals
+from kernel.approval import ApprovalState, WithdrawalCause, approvals
 from kernel.digest import canonical_json, digest_of
 from kernel.errors import InputRefused, SettingInvalid, Unavailable
 

@@ -70,7 +70,7 @@ def is_approved(guard: AGuard) -> bool:
 
 def granted(guard: AGuard) -> str:
     """Return what became of the newest grant."""
-    (grant,) = [one for one in guard.decisions(limit=1)[0]["obligations"] if one["kind"] == "grant"]
+    (grant,) = [one for one in guard.decisions()[0]["obligations"] if one["kind"] == "grant"]
     return str(grant["result"])
 
 
