@@ -28,18 +28,18 @@ from sqlalchemy import Connection, func, select, update
 
 from kernel import stops
 from kernel.acts import OF_APPROVALS, ActKind, append, committed_to, hold, newest
-from kernel.approval import APPROVED as APPROVED
-from kernel.approval import CLOCKS_DIFFER as CLOCKS_DIFFER
-from kernel.approval import NOT_RECORDED as NOT_RECORDED
-from kernel.approval import WITH_ACT, approval_from, approval_from_row, recorded_text
-from kernel.approval import WITHDRAWN as WITHDRAWN
-from kernel.approval import Approval as Approval
-from kernel.approval import ApprovalState as ApprovalState
-from kernel.approval import WithdrawalCause as WithdrawalCause
-from kernel.approval import approvals as approvals
 from kernel.database import insert
 from kernel.errors import ApprovalRests, ApprovalWithdrawn, Bug, Conflict
 from kernel.failpoints import failpoint
+from kernel.held_approval import APPROVED as APPROVED
+from kernel.held_approval import CLOCKS_DIFFER as CLOCKS_DIFFER
+from kernel.held_approval import NOT_RECORDED as NOT_RECORDED
+from kernel.held_approval import WITH_ACT, approval_from, approval_from_row, recorded_text
+from kernel.held_approval import WITHDRAWN as WITHDRAWN
+from kernel.held_approval import Approval as Approval
+from kernel.held_approval import ApprovalState as ApprovalState
+from kernel.held_approval import WithdrawalCause as WithdrawalCause
+from kernel.held_approval import approvals as approvals
 
 CONFIRMED = failpoint("kernel.confirmed", "Approvals whose evidence holds are confirmed.")
 

@@ -25,9 +25,9 @@ from guard.ledger.entry import iso
 from guard.ledger.tables import chains, checkpoints, decisions, policy_sets
 from kernel import acts, organization
 from kernel.acts import ActKind
-from kernel.approval import ApprovalState, WithdrawalCause, approvals
 from kernel.digest import canonical_json, digest_of
 from kernel.errors import InputRefused, SettingInvalid, Unavailable
+from kernel.held_approval import ApprovalState, WithdrawalCause, approvals
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

@@ -20,7 +20,7 @@ from guard.ledger.anchor import Anchor
 from guard.ledger.chain import BEGINNING
 from guard.ledger.entry import Verification, commitment_to, link, stated_by
 from guard.ledger.tables import DECIDED_AT, chains, checkpoints, decisions, policy_sets
-from kernel import acts, approval
+from kernel import acts, held_approval
 from kernel.acts import ActKind
 from kernel.digest import sha256_hex
 from kernel.errors import GuardError
@@ -192,7 +192,7 @@ class _Walk:
     def _check_approvals(self) -> None:
         """Hold every approval against its newest act."""
         missing = dict(self.newest_acts)
-        for record_id, stored in approval.list_stored(self.connection):
+        for record_id, stored in held_approval.list_stored(self.connection):
             name = f"approval {record_id}"
             self.approvals += 1
             if record_id not in missing:
