@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
 
@@ -82,6 +84,15 @@ class Answer:
     def request_id(self) -> str:
         """The service's own id of the request: Graph's header, or Dataverse's."""
         return self.headers.get("request-id") or self.headers.get("x-ms-service-request-id", "")
+
+    @property
+    def answered_at(self) -> datetime | None:
+        """When it was given, by the service's own clock: its `Date`, to the second."""
+        try:
+            said = parsedate_to_datetime(self.headers.get("date", ""))
+        except ValueError:
+            return None
+        return said.astimezone(UTC) if said.tzinfo is not None else said.replace(tzinfo=UTC)
 
     def json(self) -> Any:
         """Return the body as JSON; raises BadAnswer when it is none."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from cloud.call import Answer, Call, CallClass
@@ -19,6 +20,13 @@ from cloud.odata import select as columns_of
 from kernel.errors import Bug
 
 Row = dict[str, Any]
+
+
+class Page(list[Row]):
+    """The rows of one answer; `answered_at` is when it was given, by the clock of the service."""
+
+    answered_at: datetime | None = None
+
 
 LOOKUP_TYPE = "@Microsoft.Dynamics.CRM.lookuplogicalname"
 # "Resource not found for the segment": the table or function is unknown, not the row.
@@ -103,7 +111,7 @@ class Dataverse(Client):
         orderby: str | None = None,
         expand: str | None = None,
         reason: str = "list rows",
-    ) -> AsyncIterator[list[Row]]:
+    ) -> AsyncIterator[Page]:
         """Yield the rows page by page, as the service cuts them.
 
         `filter` is OData text: quote its strings with `cloud.odata.literal`.
@@ -120,7 +128,9 @@ class Dataverse(Client):
         while link is not None:
             answer = await self._get(link, reason=reason, annotated=True, page_size=page_size)
             page = answer.json_object()
-            yield rows_of(answer, page)
+            rows = Page(rows_of(answer, page))
+            rows.answered_at = answer.answered_at
+            yield rows
             following = own_link(self._service, page.get("@odata.nextLink"))
             if following == link:
                 raise BadAnswer(f"{reason}: the next page is the same page.")

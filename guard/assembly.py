@@ -29,6 +29,7 @@ from guard.ports.metrics import GuardMetrics
 from guard.ports.rows import Rows
 from guard.read_back import ReadBack
 from guard.record import ENFORCE, OBSERVE, DecisionRecorder
+from guard.told import ToldRows
 from guard.watch.drift import DriftWatch
 from guard.watch.reconcile import Reconciler
 from guard.watch.scan import Scanner
@@ -70,13 +71,17 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """What turns a delivery into an answer; `identity` is filled in once it is known."""
+    """What turns a delivery into an answer; `identity` is filled in once it is known.
+
+    `told` are the rows that it was told of and that have to be read.
+    """
 
     ledger: Ledger
     identity: OwnIdentity
     judge: Judge
     recorder: DecisionRecorder
     read_back: ReadBack
+    told: ToldRows
     intake: Intake
     webhook: Webhook
 
@@ -107,11 +112,12 @@ def assemble_receiver(
     """Return a receiver; `sources` should give up within the deadline, as somebody waits."""
     deadline = values.deadline_seconds
     judge = _judge(sources, ledger, policies, identity, clock, values, deadline_seconds=deadline)
+    told = ToldRows()
     recorder = DecisionRecorder(
-        ledger, clock, metrics, owed_by=owed_by, enforcement=values.enforcement
+        ledger, clock, metrics, owed_by=owed_by, told=told, enforcement=values.enforcement
     )
     read_back = ReadBack(sources.rows, ledger, judge, recorder, deadline_seconds=deadline)
-    intake = Intake(recorder, judge, ledger, identity, read_back)
+    intake = Intake(recorder, judge, ledger, identity, read_back, told)
     webhook = Webhook(
         WebhookKeys(values.webhook_keys),
         intake,
@@ -119,7 +125,7 @@ def assemble_receiver(
         readiness=readiness,
         observes=values.enforcement == OBSERVE,
     )
-    return Receiver(ledger, identity, judge, recorder, read_back, intake, webhook)
+    return Receiver(ledger, identity, judge, recorder, read_back, told, intake, webhook)
 
 
 def assemble_guard(
@@ -149,7 +155,7 @@ def assemble_guard(
         receiver=receiver,
         means=means,
         workers=Workers(database, clock, handlers(means)),
-        reconciler=Reconciler(database, rows, ledger, judge, recorder, metrics),
+        reconciler=Reconciler(database, rows, ledger, judge, recorder, metrics, told=receiver.told),
         drift=assemble_drift(sources, ledger, policies, identity, clock, database, metrics, values),
         scanner=Scanner(database, rows, means.users, directory, judge, recorder, identity),
     )

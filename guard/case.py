@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from guard.receive.delivery import ASYNCHRONOUS, SYNCHRONOUS, Delivery
 
@@ -16,7 +15,7 @@ FROM_GRANT = "grant"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One thing to decide; `changed_at` orders the committed changes of a row."""
+    """One thing to decide."""
 
     table: str
     record_id: str
@@ -30,7 +29,6 @@ class Case:
     correlation_id: str | None = None
     message: str | None = None
     key: str | None = None
-    changed_at: datetime | None = None
     source: str = FROM_DELIVERY
 
     @property
@@ -41,10 +39,6 @@ class Case:
 
 def case_of(delivery: Delivery) -> Case:
     """Return the case that a delivery brings."""
-    changed_at = None
-    if not delivery.is_synchronous:
-        modified = delivery.target.get("modifiedon")
-        changed_at = modified if isinstance(modified, datetime) else delivery.created_at
     return Case(
         table=delivery.table,
         record_id=delivery.record_id or "",
@@ -58,7 +52,6 @@ def case_of(delivery: Delivery) -> Case:
         correlation_id=delivery.correlation_id,
         message=delivery.message,
         key=delivery.key,
-        changed_at=changed_at,
     )
 
 
@@ -68,7 +61,6 @@ def read_back_case(
     *,
     operation: str | None,
     source: str,
-    changed_at: datetime,
     actor_id: str | None = None,
 ) -> Case:
     """Return the case of a committed row that is judged without a delivery."""
@@ -79,6 +71,5 @@ def read_back_case(
         mode=ASYNCHRONOUS,
         stage=40,
         initiating_user_id=actor_id,
-        changed_at=changed_at,
         source=source,
     )

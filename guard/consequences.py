@@ -1,4 +1,4 @@
-"""What follows at once from a decision on a committed change: withdrawals and the mirror. Pure.
+"""What follows at once from a decision on a committed change: withdrawals. Pure.
 
 A payload may take away, only a read may give: withdrawals happen with the decision. What needs more
 than our own database is an obligation, a task that is carried out afterwards (`obligations`).
@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from guard.case import Case
 from guard.columns.change import GuardedChange
 from guard.columns.owner import mailbox_owner_id
 from guard.columns.table import ACTIVE, APPROVAL, APPROVED, TABLES, TableRole
-from guard.ledger.entry import Effects, MirrorRow, NewTask, Withdrawal
+from guard.ledger.entry import Effects, NewTask, Withdrawal
 from kernel.approvals import WithdrawalCause
 from rules.model.change import Value
 from rules.model.decision import Outcome
@@ -46,11 +45,8 @@ OwedBy = Callable[[Committed], tuple[NewTask, ...]]
 """What a decision owes; `obligations.table.owed_by` is the one that asks every obligation."""
 
 
-def of_allowed(change: GuardedChange, *, decision_id: str, changed_at: datetime) -> Effects:
-    """Return what an allowed change causes: the mirror learns it, and stale evidence ends.
-
-    `changed_at` orders the copies of a row; it is never later than now.
-    """
+def of_allowed(change: GuardedChange) -> Effects:
+    """Return what an allowed change causes: stale evidence ends."""
     withdrawals: tuple[Withdrawal, ...] = ()
     forbidden = why_not_approved(change.change.table, change.change.after)
     if forbidden is not None:
@@ -61,15 +57,7 @@ def of_allowed(change: GuardedChange, *, decision_id: str, changed_at: datetime)
         if change.changes_identity:
             reason = "The owner's row names another identity. Approve the address anew."
         withdrawals = (_withdrawal(change, reason, keep=True),)
-    row = MirrorRow(
-        change.change.table,
-        change.record_id,
-        change.change.after,
-        changed_at,
-        decision_id,
-        only=change.altered,
-    )
-    return Effects(withdrawals=withdrawals, mirror=row)
+    return Effects(withdrawals=withdrawals)
 
 
 def of_refused(change: GuardedChange, outcome: Outcome, *, decision_id: str) -> Effects:

@@ -16,7 +16,7 @@ from guard.confirmation import decision_confirmed_by, decision_of
 from guard.errors import DeliveryUnreadable
 from guard.identity import OwnIdentity
 from guard.judge import Judge, Judged, rejection_by_guard
-from guard.ledger.entry import NO_EFFECTS, Effects, MirrorRow, Recorded
+from guard.ledger.entry import Recorded
 from guard.ledger.port import Ledger
 from guard.own_writes import is_own_write
 from guard.read_back import ReadBack
@@ -24,6 +24,7 @@ from guard.receive import Delivery, change_from, is_guarded
 from guard.receive.ancestors import ancestors_of
 from guard.receive.change import needs_mirror
 from guard.record import Conclusion, DecisionRecorder
+from guard.told import ToldRows
 from kernel.errors import Unavailable
 from kernel.log import get_logger
 from rules.model.change import Facts
@@ -40,7 +41,10 @@ _ALLOW = Decision(Outcome.ALLOW, "no-policy")
 
 
 class Intake:
-    """Decides deliveries; `identity` says which organisation is ours and which user we are."""
+    """Decides deliveries; `identity` says which organisation is ours and which user we are.
+
+    `told` learns of which rows deliveries say that our own write was committed.
+    """
 
     def __init__(
         self,
@@ -49,7 +53,9 @@ class Intake:
         ledger: Ledger,
         identity: OwnIdentity,
         read_back: ReadBack,
+        told: ToldRows,
     ) -> None:
+        self._told = told
         self._recorder = recorder
         self._judge = judge
         self._ledger = ledger
@@ -86,11 +92,12 @@ class Intake:
             return self._unread(case, delivery, fault, now)
 
     async def _change(self, delivery: Delivery) -> GuardedChange:
-        mirrored = None
+        known = None
         if needs_mirror(delivery) and delivery.record_id is not None:
             known = await self._ledger.mirrored(delivery.table, delivery.record_id)
-            mirrored = known.columns if known is not None else None
-        return GuardedChange(change_from(delivery, mirrored=mirrored))
+        if known is None:
+            return GuardedChange(change_from(delivery))
+        return GuardedChange(change_from(delivery, seen=known.columns, good=known.known_good))
 
     async def _decide(
         self, case: Case, delivery: Delivery, change: GuardedChange, now: datetime
@@ -121,32 +128,25 @@ class Intake:
         decision: Decision,
         cause: str,
         now: datetime,
-        *,
-        effects: Effects = NO_EFFECTS,
         **public: Any,
     ) -> Awaitable[Recorded]:
         conclusion = Conclusion(decision, cause, public=public)
-        return self._recorder.record(case, conclusion, now=now, effects=effects)
+        return self._recorder.record(case, conclusion, now=now)
 
     def _own_write(self, case: Case, change: GuardedChange, now: datetime) -> Awaitable[Recorded]:
-        effects = NO_EFFECTS
         if not case.is_synchronous:
-            written = MirrorRow(
-                change.table.name,
-                change.record_id,
-                change.change.after,
-                min(case.changed_at or now, now),
-                only=change.altered,
-            )
-            effects = Effects(mirror=written)
-        return self._plainly(case, _ALLOW, OWN_WRITE, now, effects=effects)
+            self._told.add(change.table.name, change.record_id)
+        return self._plainly(case, _ALLOW, OWN_WRITE, now)
 
     def _confirmed(
         self, case: Case, change: GuardedChange, confirmed: Recorded, now: datetime
     ) -> Awaitable[Recorded]:
         """Record that an allowed change was committed; its decision is not made a second time."""
         judged = Judged(change, decision_of(confirmed), Facts(), self._judge.policy_set)
-        more = {"confirms": confirmed.id, "decided_by": confirmed.public.get("policy_set")}
+        more: dict[str, Any] = {
+            "confirms": confirmed.id,
+            "decided_by": confirmed.public.get("policy_set"),
+        }
         return self._recorder.judged(case, judged, now=now, cause=confirmed.cause, **more)
 
     def _unread(

@@ -44,7 +44,7 @@ async def is_own_write(
         write = await ledger.own_write(tag)
         if write is None or change.record_id not in write.record_ids:
             continue
-        if all(_is_announced(change.change, name, write.columns) for name in change.altered):
+        if all(is_announced(change.change, name, write.columns) for name in change.altered):
             return True
     return False
 
@@ -54,7 +54,8 @@ def _tags(delivery: Delivery) -> list[str]:
     return [tag for tag in tags if tag is not None and tag.startswith(TAG)]
 
 
-def _is_announced(change: Change, name: str, columns: Mapping[str, Value]) -> bool:
+def is_announced(change: Change, name: str, columns: Mapping[str, Value]) -> bool:
+    """Return whether a column holds what was announced, or what the platform makes of that."""
     value = change.after.get(name)
     alias = alias_of(change.table, name)
     if alias in columns and is_equal(columns[alias], value):

@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from guard import consequences
+from guard import consequences, known_good
 from guard.case import Case
 from guard.columns.change import GuardedChange
+from guard.columns.compare import is_equal
+from guard.columns.table import TABLES
 from guard.judge import Judge
-from guard.ledger.entry import NO_EFFECTS, Recorded
+from guard.ledger.entry import NO_EFFECTS, MirrorRow, Recorded
 from guard.ledger.port import Ledger
 from guard.ports.rows import Rows, StoredRow
 from guard.receive.change import base_names
@@ -29,14 +31,28 @@ log = get_logger("guard")
 
 
 def read_back_change(
-    row: StoredRow, *, before: Mapping[str, Value], operation: str
+    row: StoredRow, copy: MirrorRow | None, *, operation: str, seen_counts: bool = False
 ) -> GuardedChange:
-    """Return the change that leads from the last known copy to the row as it is.
+    """Return the change that leads from what is known good to the row as it is.
 
-    A column that the copy doesn't know counts as unchanged; without a copy nothing does.
+    What else the copy holds says nothing of what was before; with `seen_counts`, that it still
+    holds it shows that it wasn't changed now. A column that the copy doesn't know counts as
+    unchanged unless it gives access; without anything known nothing does.
     """
-    if before:
-        before = {**row.columns, **before}
+    good = copy.known_good if copy is not None and operation == "update" else {}
+    unknown: frozenset[str] = frozenset()
+    before: Mapping[str, Value] = {}
+    if copy is not None and operation == "update":
+        unknown = known_good.unknown_access(row, copy) | {
+            name
+            for name in TABLES[row.table].flat
+            if name in copy.columns
+            and name not in copy.good
+            and not (seen_counts and is_equal(copy.columns[name], row.columns.get(name)))
+        }
+        types = {f"{name.removesuffix('.id')}.type" for name in unknown}
+        kept = {n: v for n, v in row.columns.items() if n not in unknown and n not in types}
+        before = {**kept, **good} if good or seen_counts else {}
     return GuardedChange(
         Change(
             table=row.table,
@@ -46,7 +62,8 @@ def read_back_change(
             after={**before, **row.columns},
             sent=frozenset(row.columns),
             request={"columns": base_names(row.columns), "mode": 1, "stage": 40, "depth": 1},
-        )
+        ),
+        unknown,
     )
 
 
@@ -83,6 +100,8 @@ class ReadBack:
         if not case.record_id:
             return await self._recorder.record(case, conclusion, now=now, effects=NO_EFFECTS)
         try:
+            # The copy first: whatever changes it meanwhile was read later than this.
+            copy = await self._ledger.mirrored(case.table, case.record_id)
             row = await asyncio.wait_for(
                 self._rows.row(case.table, case.record_id), self._deadline_seconds
             )
@@ -92,20 +111,22 @@ class ReadBack:
         if row is None:
             gone = consequences.of_gone(case.table, case.record_id)
             return await self._recorder.record(case, conclusion, now=now, effects=gone)
-        return await self.judge_row(case, row, now=now, unread=cause)
+        return await self.judge_row(case, row, copy, now=now, unread=cause)
 
     async def judge_row(
-        self, case: Case, row: StoredRow, *, now: datetime, **public: Any
+        self, case: Case, row: StoredRow, copy: MirrorRow | None, *, now: datetime, **public: Any
     ) -> Recorded:
-        """Judge a row as it is now against the last known good copy, and record the decision.
+        """Judge a row against the copy that was known when it was read; record the decision.
 
         `public` is added to the public part of its record.
         """
-        known = await self._ledger.mirrored(row.table, row.record_id)
         operation = case.operation or "update"
-        before = known.columns if known is not None and operation == "update" else {}
-        change = read_back_change(row, before=before, operation=operation)
+        change = read_back_change(row, copy, operation=operation)
         judged = await self._judge.judge(
             change, actor_id=case.initiating_user_id, is_synchronous=False, now=now
         )
-        return await self._recorder.judged(case, judged, now=now, read_back=True, **public)
+        names = change.altered if change.change.before else change.table.flat
+        good = known_good.allowed(row, copy, row.columns, names, read_at=now)
+        return await self._recorder.judged(
+            case, judged, now=now, copy=good, read_back=True, **public
+        )

@@ -13,7 +13,7 @@ from typing import Any
 
 from guard import consequences
 from guard.answers import recorded_finding
-from guard.case import Case
+from guard.case import FROM_DELIVERY, Case
 from guard.columns.table import TABLES
 from guard.consequences import ALLOWING, Committed, OwedBy
 from guard.judge import Judged
@@ -22,6 +22,7 @@ from guard.ledger.entry import NO_EFFECTS, Effects, Entry, MirrorRow, Recorded
 from guard.ledger.port import Ledger
 from guard.ports.metrics import GuardMetrics
 from guard.receive.change import base_names
+from guard.told import ToldRows
 from kernel.clock import Clock
 from kernel.ids import new_id
 from kernel.log import get_logger
@@ -54,10 +55,11 @@ class Conclusion:
 class DecisionRecorder:
     """Records decisions.
 
-    `owed_by` says which obligations a decision on a committed change has. With `enforcement`
-    observe every answer is 200 and nothing is owed; approvals are still withdrawn, because what was
-    observed is no longer what was approved. A record that can't be written within
-    `ledger_deadline_seconds` is given up.
+    `owed_by` says which obligations a decision on a committed change has; `told` learns of which
+    rows deliveries say that an allowed change was committed. With `enforcement` observe every
+    answer is 200 and nothing is owed; approvals are still withdrawn, because what was observed is
+    no longer what was approved. A record that can't be written within `ledger_deadline_seconds` is
+    given up.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class DecisionRecorder:
         metrics: GuardMetrics,
         *,
         owed_by: OwedBy,
+        told: ToldRows | None = None,
         enforcement: str = ENFORCE,
         ledger_deadline_seconds: float = 10.0,
     ) -> None:
@@ -74,6 +77,7 @@ class DecisionRecorder:
         self._clock = clock
         self._metrics = metrics
         self._owed_by = owed_by
+        self._told = told or ToldRows()
         self._enforcement = enforcement
         self._ledger_deadline_seconds = ledger_deadline_seconds
         self._recorded_names: dict[tuple[str, str], frozenset[str]] = {}
@@ -90,11 +94,13 @@ class DecisionRecorder:
         *,
         now: datetime,
         cause: str | None = None,
+        copy: MirrorRow | None = None,
         **public: Any,
     ) -> Awaitable[Recorded]:
         """Record the decision on a change, with what must follow.
 
-        `cause` stands in for the decision's own; `public` is added to the record's public part.
+        `cause` stands in for the decision's own; `copy` is what is known of a row that was read,
+        from then on, if the decision allows it; `public` is added to the record's public part.
         Raises Unavailable, at the latest when awaited, if it could not be written in time; then
         nothing was decided.
         """
@@ -122,7 +128,9 @@ class DecisionRecorder:
             public=public,
         )
         decision_id = new_id(now)
-        effects = self._effects(case, judged, decision_id, now)
+        effects = self._effects(case, judged, decision_id)
+        if copy is not None and judged.decision.outcome in ALLOWING:
+            effects = replace(effects, mirror=replace(copy, decision_id=decision_id))
         return self.record(case, conclusion, now=now, effects=effects, decision_id=decision_id)
 
     def unread(self, case: Case, conclusion: Conclusion, *, now: datetime) -> Awaitable[Recorded]:
@@ -210,28 +218,21 @@ class DecisionRecorder:
             return 200
         return 403
 
-    def _effects(self, case: Case, judged: Judged, decision_id: str, now: datetime) -> Effects:
+    def _effects(self, case: Case, judged: Judged, decision_id: str) -> Effects:
         """Nothing follows from a synchronous decision: a later step may still roll it back."""
         change, outcome = judged.change, judged.decision.outcome
         if case.is_synchronous or not change.record_id:
             return NO_EFFECTS
-        # A time ahead of ours would keep every later change out of the mirror.
-        changed_at = min(case.changed_at or now, now)
         if outcome in ALLOWING:
-            effects = consequences.of_allowed(
-                change, decision_id=decision_id, changed_at=changed_at
-            )
+            effects = consequences.of_allowed(change)
+            if case.source == FROM_DELIVERY:
+                self._told.add(case.table, case.record_id)
         else:
             effects = consequences.of_refused(change, outcome, decision_id=decision_id)
-        if self.enforces:
-            owed = self._owed_by(Committed(case, decision_id, outcome, change))
-            return replace(effects, tasks=owed) if owed else effects
-        if outcome in ALLOWING:
+        if not self.enforces:
             return effects
-        # Nobody will put the row back, so what was observed is what is known from now on.
-        whole, table = change.change, change.change.table
-        seen = MirrorRow(table, change.record_id, whole.after, changed_at, decision_id)
-        return replace(effects, mirror=seen)
+        owed = self._owed_by(Committed(case, decision_id, outcome, change))
+        return replace(effects, tasks=owed) if owed else effects
 
     def _names_of(self, table: str, policy_set: PolicySet) -> frozenset[str]:
         """Return the columns that a rule may name or that are guarded: nothing else is recorded."""

@@ -79,6 +79,7 @@ class LiveGuard:
     async def carry_out_obligations(self) -> None:
         """Carry out what is due, once it is known who we are."""
         if self.identity.user_id is not None:
+            await self.parts.reconciler.read_told()
             await self.parts.workers.run_due()
 
     async def watch_evidence(self) -> None:

@@ -16,9 +16,13 @@ class GuardedChange:
 
     That is asked by several that don't know of each other (own writes, the reconciliation, what
     follows from a decision) and compared at most once. For the memory of it the class has no slots.
+
+    `unknown` names columns of which nobody knows what they held before: they count as altered, and
+    there is nothing that they could go back to.
     """
 
     change: Change
+    unknown: frozenset[str] = frozenset()
 
     @property
     def table(self) -> GuardedTable:

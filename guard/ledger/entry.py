@@ -121,18 +121,31 @@ class Withdrawal:
 
 @dataclass(frozen=True, slots=True)
 class MirrorRow:
-    """The last known good guarded columns of a row; the newest `changed_at` wins.
+    """The guard's copy of a row, made of its own reads alone, and which of it is known good.
 
-    `only` names the columns to take over into a copy that exists. A delivery proves no more than
-    the change that was judged: its word on what stood there before is not believed.
+    `columns` are the guarded columns as they were read; `read_at` is when, by our own clock. `good`
+    names those whose values a decision allowed or a scan judged, by their flat names; it holds True
+    for those that are *firm*: no delivery that is still on its way can be about them. `revision`
+    is that of the copy which this one was made from: it replaces that one and no other.
     """
 
     table: str
     record_id: str
     columns: Mapping[str, Value]
-    changed_at: datetime
+    read_at: datetime
+    good: Mapping[str, bool] = field(default_factory=dict)
     decision_id: str | None = None
-    only: tuple[str, ...] | None = None
+    revision: int = 0
+
+    @property
+    def known_good(self) -> dict[str, Value]:
+        """Return the columns that are known good; a lookup with its table beside its id."""
+        types = {f"{name.removesuffix('.id')}.type" for name in self.good if name.endswith(".id")}
+        return {
+            name: value
+            for name, value in self.columns.items()
+            if name in self.good or name in types
+        }
 
 
 @dataclass(frozen=True, slots=True)

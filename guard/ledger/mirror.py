@@ -1,7 +1,7 @@
-"""The guard's last known good copy of the guarded columns: storage functions.
+"""The guard's copies of the guarded rows: storage functions.
 
-A copy is known good only when a decision allowed exactly these values or a scan judged them (law
-16). Times are UTC; columns have their flat names.
+A copy holds what the guard itself has read, and which of it is known good (law 16). Times are UTC;
+columns have their flat names.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from guard.columns.compare import address_of, guarded_part
 from guard.columns.owner import mailbox_owner_id
@@ -25,47 +25,42 @@ from rules.replay.ledger_format import values_from
 MOST_HOLDERS = 50
 
 
-def keep(connection: Connection, row: MirrorRow) -> None:
-    """Remember the row unless a newer copy is already known.
+def keep(connection: Connection, row: MirrorRow) -> bool:
+    """Let a copy replace the one that it was made from; return whether it did.
 
-    A column that `row` doesn't know keeps its older copy: an image need not hold every column.
+    Another that came between stays: it was read later, or of the same row by somebody else.
     """
-    columns = merged(find(connection, row.table, row.record_id), row)
-    if columns is None:
-        return
+    columns = guarded_part(row.table, row.columns)
     values = {
         "columns": text_of(storable(columns)),
+        "good": text_of(dict(row.good)),
         "owner_id": _owner_id(row.table, columns),
         "address": address_of(row.table, columns),
-        "changed_at": row.changed_at,
+        "read_at": row.read_at,
         "decision_id": row.decision_id,
+        "revision": row.revision + 1,
     }
-    connection.execute(
-        insert(connection, mirror)
-        .values(table_name=row.table, record_id=row.record_id, **values)
-        .on_conflict_do_update(index_elements=["table_name", "record_id"], set_=values)
+    if row.revision == 0:
+        statement = (
+            insert(connection, mirror)
+            .values(table_name=row.table, record_id=row.record_id, **values)
+            .on_conflict_do_nothing(index_elements=["table_name", "record_id"])
+        )
+        return connection.execute(statement).rowcount == 1
+    replaced = (
+        update(mirror)
+        .where(
+            mirror.c.table_name == row.table,
+            mirror.c.record_id == row.record_id,
+            mirror.c.revision == row.revision,
+        )
+        .values(**values)
     )
-
-
-def merged(known: MirrorRow | None, row: MirrorRow) -> dict[str, Value] | None:
-    """Return the columns of the copy with `row` taken over; None when the copy is newer."""
-    columns = guarded_part(row.table, row.columns)
-    if known is None:
-        return columns
-    if known.changed_at > row.changed_at:
-        return None
-    if row.only is not None:
-        taken = {name.split(".", 1)[0] for name in row.only}
-        columns = {
-            name: value
-            for name, value in columns.items()
-            if name not in known.columns or name.split(".", 1)[0] in taken
-        }
-    return {**known.columns, **columns}
+    return connection.execute(replaced).rowcount == 1
 
 
 def find(connection: Connection, table: str, record_id: str) -> MirrorRow | None:
-    """Return the last known good copy of a row, if there is one."""
+    """Return the copy of a row, if there is one."""
     found = connection.execute(
         select(mirror).where(mirror.c.table_name == table, mirror.c.record_id == record_id)
     ).first()
@@ -121,6 +116,8 @@ def _from_row(row: Row[Any]) -> MirrorRow:
         table=row.table_name,
         record_id=row.record_id,
         columns=values_from(json.loads(row.columns)),
-        changed_at=row.changed_at,
+        read_at=row.read_at,
+        good=json.loads(row.good),
         decision_id=row.decision_id,
+        revision=row.revision,
     )

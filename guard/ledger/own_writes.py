@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, Row, delete, select
 
 from guard.ledger.codec import storable, text_of
 from guard.ledger.tables import writes
@@ -53,8 +54,18 @@ def announce(
 def find(connection: Connection, nonce: str) -> OwnWrite | None:
     """Return what was announced under the nonce."""
     row = connection.execute(select(writes).where(writes.c.nonce == nonce)).first()
-    if row is None:
-        return None
+    return None if row is None else _from_row(row)
+
+
+def list_on(connection: Connection, record_id: str, *, since: datetime) -> list[OwnWrite]:
+    """Return what was announced since then that may show on a row, newest first."""
+    rows = connection.execute(
+        select(writes).where(writes.c.issued_at >= since).order_by(writes.c.issued_at.desc())
+    )
+    return [one for one in map(_from_row, rows) if record_id in one.record_ids]
+
+
+def _from_row(row: Row[Any]) -> OwnWrite:
     return OwnWrite(
         nonce=row.nonce,
         record_ids=tuple(json.loads(row.record_ids)),

@@ -5,8 +5,8 @@ Terms:
 - *Entry*: a decision to be recorded. *Recorded*: the same, read back or just written.
 - *Effects*: what becomes durable in the same transaction: withdrawals, tasks, the mirror's copy.
 - *Repeat*: an identical delivery, by its key; it gets the recorded answer, and nothing else does.
-- *Mirror*: the last known good copy of the guarded columns of each row (law 16). What was refused,
-  or merely seen, is never in it.
+- *Mirror*: the copies of the guarded rows. A copy holds what the guard itself has read, and says
+  which of it is known good: allowed by a decision, or judged by a scan (law 16).
 - *Own write*: what the guard announced before it wrote it, found by its *nonce*.
 - *Attempt*: a try to change or to approve an address, whatever became of it.
 
@@ -20,7 +20,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
-from guard.columns.compare import address_of
+from guard.columns.compare import address_of, guarded_part
 from guard.columns.owner import mailbox_owner_id
 from guard.columns.table import TABLES, TableRole
 from guard.ledger.entry import (
@@ -31,7 +31,6 @@ from guard.ledger.entry import (
     Recorded,
     recorded,
 )
-from guard.ledger.mirror import merged
 from guard.ledger.own_writes import OwnWrite
 from guard.ledger.recent import Attempt, attempt_of
 from rules.engine.policy_set import PolicySet
@@ -58,7 +57,7 @@ class Ledger(Protocol):
         ...
 
     async def mirrored(self, table: str, record_id: str) -> MirrorRow | None:
-        """Return the last known good copy of a row."""
+        """Return the copy of a row."""
         ...
 
     async def mailboxes_of(self, owner_id: str) -> Sequence[MirrorRow]:
@@ -85,6 +84,10 @@ class Ledger(Protocol):
 
     async def own_write(self, nonce: str) -> OwnWrite | None:
         """Return what the guard announced to write under that nonce."""
+        ...
+
+    async def own_writes_on(self, record_id: str, *, since: datetime) -> Sequence[OwnWrite]:
+        """Return what the guard announced since then that may show on a row, newest first."""
         ...
 
 
@@ -125,9 +128,11 @@ class MemoryLedger:
         return recorded(entry)
 
     def _remember(self, row: MirrorRow) -> None:
-        columns = merged(self.rows.get((row.table, row.record_id)), row)
-        if columns is not None:
-            self.rows[row.table, row.record_id] = replace(row, columns=columns)
+        known = self.rows.get((row.table, row.record_id))
+        if row.revision == (known.revision if known is not None else 0):
+            columns = guarded_part(row.table, row.columns)
+            kept = replace(row, columns=columns, revision=row.revision + 1)
+            self.rows[row.table, row.record_id] = kept
 
     async def mirrored(self, table: str, record_id: str) -> MirrorRow | None:
         """Return the copy."""
@@ -162,3 +167,12 @@ class MemoryLedger:
     async def own_write(self, nonce: str) -> OwnWrite | None:
         """Return what was announced."""
         return self.writes.get(nonce)
+
+    async def own_writes_on(self, record_id: str, *, since: datetime) -> Sequence[OwnWrite]:
+        """Return what was announced, newest first."""
+        found = [
+            one
+            for one in self.writes.values()
+            if one.issued_at >= since and record_id in one.record_ids
+        ]
+        return sorted(found, key=lambda one: one.issued_at, reverse=True)

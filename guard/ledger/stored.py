@@ -140,7 +140,7 @@ class StoredLedger:
         return write
 
     async def mirrored(self, table: str, record_id: str) -> MirrorRow | None:
-        """Return the last known good copy of a row."""
+        """Return the copy of a row."""
         return await self._database.read(lambda c: mirror.find(c, table, record_id))
 
     async def mailboxes_of(self, owner_id: str) -> Sequence[MirrorRow]:
@@ -162,6 +162,10 @@ class StoredLedger:
     async def own_write(self, nonce: str) -> OwnWrite | None:
         """Return what the guard announced to write under that nonce."""
         return await self._database.read(lambda c: own_writes.find(c, nonce))
+
+    async def own_writes_on(self, record_id: str, *, since: datetime) -> Sequence[OwnWrite]:
+        """Return what the guard announced since then that may show on a row, newest first."""
+        return await self._database.read(lambda c: own_writes.list_on(c, record_id, since=since))
 
     async def make_checkpoint(self) -> int | None:
         """Write down the heads of all chains unless nothing is new; return its number."""

@@ -82,11 +82,13 @@ mirror = Table(
     Column("table_name", Text, primary_key=True),
     Column("record_id", Text, primary_key=True),
     Column("columns", Text, nullable=False),
+    Column("good", Text, nullable=False),
     Column("owner_id", Text),
     # Folded, so that it is found whatever the case.
     Column("address", Text),
-    Column("changed_at", Instant, nullable=False),
+    Column("read_at", Instant, nullable=False),
     Column("decision_id", Text),
+    Column("revision", Integer, nullable=False),
     Index("ix_guard_mirror_owner", "owner_id"),
     Index("ix_guard_mirror_address", "address"),
 )

@@ -37,6 +37,7 @@ class Examine(Obligation[ExaminePayload]):
     async def carry_out(self, owed: ExaminePayload, task: Task) -> TaskOutcome:
         """Read the row and record a decision on it, which may owe something itself."""
         now = self._means.recorder.now()
+        copy = await self._means.ledger.mirrored(owed.table, owed.record_id)
         row = await self._means.rows.row(owed.table, owed.record_id)
         if row is None:
             return Done("the row is gone")
@@ -45,8 +46,9 @@ class Examine(Obligation[ExaminePayload]):
             owed.record_id,
             operation=owed.operation,
             source=FROM_EXAMINATION,
-            changed_at=row.modified_at or now,
             actor_id=owed.actor_id,
         )
-        recorded = await self._means.read_back.judge_row(case, row, now=now, examines=task.owner)
+        recorded = await self._means.read_back.judge_row(
+            case, row, copy, now=now, examines=task.owner
+        )
         return Done(f"judged by decision {recorded.id}")

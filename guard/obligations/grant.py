@@ -231,7 +231,6 @@ class Grant(Obligation[GrantPayload]):
             row.record_id,
             operation="update",
             source=FROM_GRANT,
-            changed_at=row.modified_at or now,
             actor_id=owed.actor_id,
         )
         recorded = await self._means.recorder.judged(case, judged, now=now, grants=task.owner)

@@ -8,12 +8,14 @@ Pending for a hold, and is left alone otherwise. A rejected Create keeps its add
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from guard.columns.compare import is_equal
 from guard.columns.table import APPROVAL, PENDING, REJECTED, TABLES
+from guard.known_good import is_good, stands
 from guard.ledger.codec import storable
+from guard.ledger.entry import MirrorRow
 from guard.obligations.obligation import Payload
 from rules.model.change import Value
 from rules.replay.ledger_format import values_from
@@ -25,7 +27,8 @@ class Rejected(Payload):
 
     `before` and `after` are the guarded columns by their flat names, `altered` the names of those
     that the change altered. What an image leaves out was empty: Dataverse puts no empty column into
-    one. Only where nothing at all is known of the row before does `before` say nothing.
+    one. Only where nothing at all is known of the row before does `before` say nothing; `unknown`
+    names columns of which nothing is.
     """
 
     operation: str
@@ -33,6 +36,7 @@ class Rejected(Payload):
     before: Mapping[str, Value]
     after: Mapping[str, Value]
     altered: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the change as the task keeps it."""
@@ -44,6 +48,7 @@ class Rejected(Payload):
             "before": dict(storable(self.before)),
             "after": dict(storable(self.after)),
             "altered": list(self.altered),
+            "unknown": list(self.unknown),
         }
 
     @classmethod
@@ -53,6 +58,7 @@ class Rejected(Payload):
             "before": values_from(stored["before"]),
             "after": values_from(stored["after"]),
             "altered": tuple(stored["altered"]),
+            "unknown": tuple(stored["unknown"]),
         }
         return cls(**{**stored, **columns})
 
@@ -67,30 +73,72 @@ class Rejected(Payload):
         table = TABLES[self.table]
         if not table.holds_approval:
             return False
-        sensitive = table.sensitive
-        return self.operation == "create" or bool(sensitive.intersection(self.altered))
+        return bool(table.sensitive.intersection(self.altered))
 
 
-def restoration(rejected: Rejected, row: Mapping[str, Value]) -> dict[str, Value]:
+def not_standing(rejected: Rejected, copy: MirrorRow | None) -> Rejected:
+    """Return the rejected change without what is firmly known to be held by right.
+
+    A delivery that calls such values a change tells of none.
+    """
+    left = tuple(n for n in rejected.altered if not stands(copy, n, rejected.after.get(n)))
+    return replace(rejected, altered=left)
+
+
+def way_back(rejected: Rejected, copy: MirrorRow | None) -> dict[str, Value]:
+    """Return what the altered columns go back to; one that nothing is known of is not in it.
+
+    What is known good comes first, then what the delivery says stood there.
+    """
+    good = copy.known_good if copy is not None else {}
+    back: dict[str, Value] = {}
+    for name in rejected.altered:
+        if name == APPROVAL:
+            continue
+        if name in good and not is_equal(good[name], rejected.after.get(name)):
+            source: Mapping[str, Value] = good
+        elif _is_told(rejected, name):
+            source = rejected.before
+        else:
+            continue
+        back[name] = source.get(name)
+        if name.endswith(".id"):
+            kind = f"{name.removesuffix('.id')}.type"
+            back[kind] = source.get(kind)
+    return back
+
+
+def by_word_alone(
+    rejected: Rejected, copy: MirrorRow | None, columns: Mapping[str, Value]
+) -> tuple[str, ...]:
+    """Return which good values a delivery's word alone would replace."""
+    return tuple(
+        name
+        for name in columns
+        if name in rejected.altered and is_good(copy, name, rejected.after.get(name))
+    )
+
+
+def restoration(
+    rejected: Rejected, row: Mapping[str, Value], back: Mapping[str, Value]
+) -> dict[str, Value]:
     """Return what to write into the row as it is now; nothing when it was mended already."""
     columns: dict[str, Value] = {}
     for name in rejected.altered:
-        if name == APPROVAL or not _is_known(rejected, name):
-            continue
         # What no longer holds the rejected value was mended by somebody, and is theirs.
-        if is_equal(row.get(name), rejected.after.get(name)):
-            columns[name] = rejected.before.get(name)
+        if name in back and is_equal(row.get(name), rejected.after.get(name)):
+            columns[name] = back[name]
             if name.endswith(".id"):
                 kind = f"{name.removesuffix('.id')}.type"
-                columns[kind] = rejected.before.get(kind)
+                columns[kind] = back.get(kind)
     if _approval_changes(rejected, row):
         columns[APPROVAL] = rejected.approval
     return columns
 
 
-def _is_known(rejected: Rejected, name: str) -> bool:
-    """Return whether there is a value to go back to."""
-    if rejected.operation == "create" or not rejected.before:
+def _is_told(rejected: Rejected, name: str) -> bool:
+    """Return whether the delivery says what stood there before."""
+    if rejected.operation == "create" or not rejected.before or name in rejected.unknown:
         return False
     # Every row has an owner, so an image without one proves nothing.
     return name in rejected.before or name != "ownerid.id"
@@ -100,10 +148,8 @@ def _approval_changes(rejected: Rejected, row: Mapping[str, Value]) -> bool:
     if not rejected.is_sensitive or row.get(APPROVAL) == rejected.approval:
         return False
     table = TABLES[rejected.table]
-    if rejected.operation == "create":
-        return is_equal(row.get(table.address), rejected.after.get(table.address))
     # A newer edit may have mended the row meanwhile; its approval is then not ours to touch.
-    return any(
-        is_equal(row.get(name), rejected.after.get(name))
-        for name in table.sensitive.intersection(rejected.altered)
-    )
+    sensitive = table.sensitive.intersection(rejected.altered)
+    if rejected.operation == "create":
+        sensitive = sensitive & {table.address, APPROVAL} or sensitive
+    return any(is_equal(row.get(name), rejected.after.get(name)) for name in sensitive)

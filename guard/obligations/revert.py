@@ -6,29 +6,37 @@ finds nothing left to restore.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from guard.columns.compare import guarded_part, is_equal
 from guard.columns.owner import OWNING_COLUMNS
 from guard.columns.table import APPROVAL, MAILBOX, OWNERS, TABLES, TableRole
 from guard.consequences import Committed
+from guard.known_good import allowed
 from guard.ledger import mirror, own_writes
 from guard.ledger.entry import MirrorRow
-from guard.ledger.port import ALLOWED
 from guard.ledger.tables import mirror as mirror_table
+from guard.ledger.tables import writes as own_writes_table
 from guard.obligations.obligation import Obligation
-from guard.obligations.restoration import Rejected, restoration
+from guard.obligations.restoration import (
+    Rejected,
+    by_word_alone,
+    not_standing,
+    restoration,
+    way_back,
+)
 from guard.own_writes import TAG, announced
 from guard.ports.rows import AddressElsewhere, RowChanged, StoredRow, WriteRefused
 from kernel import approvals
 from kernel.brake import LEAST, Release, brake
+from kernel.errors import GuardError
 from kernel.failpoints import failpoint
 from kernel.log import get_logger
-from kernel.tasks import Task, TaskCause, tasks
+from kernel.tasks import OPEN_STATES, Task, TaskCause, TaskState, tasks
 from kernel.workers import Again, Done, NeedsPerson, TaskOutcome
 from rules.model.change import Value
 from rules.model.decision import Outcome
@@ -42,7 +50,7 @@ TRIES_ON_A_CHANGED_ROW = 3
 BY_HAND = "Set the row right in Dataverse; its approval here stays withdrawn."
 REVERTS = brake(
     "guard.revert",
-    counts="reverts that were added",
+    counts="reverts that are about to be written, whenever they were added, and that were written",
     total="rows of the table",
     window=timedelta(seconds=60),
     release=Release.RETRY,
@@ -73,6 +81,7 @@ class Revert(Obligation[Rejected]):
             before=guarded_part(table, change.change.before),
             after=guarded_part(table, change.change.after),
             altered=change.altered,
+            unknown=tuple(sorted(change.unknown)),
         )
 
     async def carry_out(self, owed: Rejected, task: Task) -> TaskOutcome:
@@ -81,26 +90,35 @@ class Revert(Obligation[Rejected]):
         owed = await self._without_what_was_approved(owed)
         if not owed.altered:
             return Done("approved since")
-        # (2) Trust our own copy more than what the delivery said of the row before.
-        rejected = await self._believed(owed)
-        # (3) Stop and ask a person when too much would be written at once (law 8).
-        if task.released_at is None and await self._brake_is_pulled(rejected.table):
+        # (2) Stop and ask a person when too much would be written at once (law 8).
+        if task.released_at is None and await self._brake_is_pulled(owed.table):
             return NeedsPerson(
                 "more than 20 and 5 % of the rows would be reverted within a minute",
                 f"Look at what was changed; `{REVERTS.release}` lets it be undone.",
                 cause=TaskCause.BRAKE,
             )
         for _ in range(TRIES_ON_A_CHANGED_ROW):
-            # (4) Read the row, and see what of the change it still holds.
-            row = await self._means.rows.row(rejected.table, rejected.record_id)
+            # (3) Read the row, and see what of the change it holds now, and not by right.
+            copy = await self._means.ledger.mirrored(owed.table, owed.record_id)
+            row = await self._means.rows.row(owed.table, owed.record_id)
             if row is None:
                 return Done("the row is gone")
-            columns = restoration(rejected, row.columns)
+            rejected = not_standing(owed, copy)
+            columns = restoration(rejected, row.columns, way_back(rejected, copy))
             if not columns:
                 return Done("nothing to restore")
+            # (4) Put nothing in the place of a good value that only a delivery tells of and the
+            # policies do not allow.
+            withheld = await self._withheld(rejected, row, copy, columns)
+            for name in withheld:
+                del columns[name]
+            if not columns:
+                return _untrusted(withheld)
             # (5) Announce the write, then make it, if the row is still as it was read.
             try:
-                return await self._restore(task, rejected, row, columns)
+                outcome = await self._restore(task, rejected, row, columns)
+                done = isinstance(outcome, Done)
+                return _untrusted(withheld) if withheld and done else outcome
             except RowChanged:
                 # Whoever changed it may have left the guarded columns alone: look again.
                 continue
@@ -129,39 +147,51 @@ class Revert(Obligation[Rejected]):
                 return replace(rejected, altered=altered)
         return rejected
 
-    async def _believed(self, rejected: Rejected) -> Rejected:
-        """Return the rejected change with a `before` that may be written.
+    async def _withheld(
+        self,
+        rejected: Rejected,
+        row: StoredRow,
+        copy: MirrorRow | None,
+        columns: Mapping[str, Value],
+    ) -> tuple[str, ...]:
+        """Return the columns that are good and whose past, as a delivery tells it, fails policies.
 
-        Whoever holds the webhook key can say anything about what stood there before. Where the
-        last known good copy says otherwise it holds, unless an allowed decision since explains it.
+        Whoever holds the webhook key can say anything about what stood there before.
         """
-        known = await self._means.ledger.mirrored(rejected.table, rejected.record_id)
-        if known is None:
-            return rejected
-        since = await self._means.ledger.decisions_on(rejected.record_id, since=known.changed_at)
-        allowed = [one.after for one in since if one.decision in ALLOWED]
-        before = dict(rejected.before)
-        for name in rejected.altered:
-            said = before.get(name)
-            if name not in known.columns or is_equal(known.columns[name], said):
-                continue
-            if not any(name in after and is_equal(after[name], said) for after in allowed):
-                before[name] = known.columns[name]
-                if name.endswith(".id"):
-                    kind = f"{name.removesuffix('.id')}.type"
-                    before[kind] = known.columns.get(kind)
-        return replace(rejected, before=before)
+        told = by_word_alone(rejected, copy, columns)
+        if not told:
+            return ()
+        restored = {**row.columns, **columns, APPROVAL: row.columns.get(APPROVAL)}
+        judged = await self._means.judge.judge_row(
+            row.table, row.record_id, restored, now=self._means.recorder.now()
+        )
+        return told if judged.judgement.result in ("fail", "hold") else ()
 
     async def _brake_is_pulled(self, table: str) -> bool:
-        since, kind = self._means.recorder.now() - (REVERTS.window or timedelta()), self.kind
+        """Count what is about to be written, whenever it was added, and what was written lately."""
+        since = self._means.recorder.now() - (REVERTS.window or timedelta())
+        lately = select(own_writes_table.c.nonce).where(own_writes_table.c.issued_at >= since)
+        is_stopped = and_(
+            tasks.c.state == TaskState.NEEDS_PERSON,
+            tasks.c.cause == TaskCause.BRAKE,
+            tasks.c.released_at.is_(None),
+        )
+        counted = (
+            select(func.count())
+            .select_from(tasks)
+            .where(
+                tasks.c.kind == self.kind,
+                or_(
+                    tasks.c.state.in_(OPEN_STATES),
+                    is_stopped,
+                    (TAG + tasks.c.token).in_(lately),
+                ),
+            )
+        )
 
         def count(connection: Connection) -> bool:
-            reverts = connection.scalar(
-                select(func.count())
-                .select_from(tasks)
-                .where(tasks.c.kind == kind, tasks.c.added_at >= since)
-            )
-            if (reverts or 0) <= LEAST:
+            reverts = connection.scalar(counted) or 0
+            if reverts <= LEAST:
                 # The usual case, asked before each revert: the rows need not be counted.
                 return False
             rows = connection.scalar(
@@ -169,7 +199,7 @@ class Revert(Obligation[Rejected]):
                 .select_from(mirror_table)
                 .where(mirror_table.c.table_name == table)
             )
-            return REVERTS.check(reverts or 0, rows or 0) is not None
+            return REVERTS.check(reverts, rows or 0) is not None
 
         return await self._means.database.read(count)
 
@@ -238,7 +268,7 @@ class Revert(Obligation[Rejected]):
             return Done("the row is gone")
         left = {
             name: value
-            for name, value in restoration(rejected, fresh.columns).items()
+            for name, value in restoration(rejected, fresh.columns, columns).items()
             if name != MAILBOX.address
         }
         if APPROVAL in columns and fresh.columns.get(APPROVAL) != columns[APPROVAL]:
@@ -271,7 +301,7 @@ class Revert(Obligation[Rejected]):
         rest = {name: value for name, value in columns.items() if name != APPROVAL}
         if rest and APPROVAL in columns:
             row = await self._means.rows.row(rejected.table, rejected.record_id)
-            if row is not None and restoration(rejected, row.columns):
+            if row is not None and _holds(rejected, row, rest):
                 try:
                     await self._means.rows.update(
                         rejected.table, rejected.record_id, rest, etag=row.etag, tag=nonce
@@ -284,11 +314,40 @@ class Revert(Obligation[Rejected]):
         return _refused(refusal)
 
     async def _remember(self, rejected: Rejected, columns: Mapping[str, Value]) -> None:
-        """Let the mirror know the restored values, so that nothing finds them strange later."""
-        now = self._means.recorder.now()
-        row = MirrorRow(rejected.table, rejected.record_id, columns, now)
-        await self._means.database.write(lambda c: mirror.keep(c, row), failpoint=REVERTED)
+        """Read what was restored: from then on it is known good. What can't be read is found later.
+
+        The decision's record is what the copy rests on, and our own write explains the rest.
+        """
         log.info("change_reverted", record_id=rejected.record_id, columns=sorted(columns))
+        table, record_id, now = rejected.table, rejected.record_id, self._means.recorder.now()
+        copy = await self._means.ledger.mirrored(table, record_id)
+        try:
+            row = await self._means.rows.row(table, record_id)
+        except GuardError:
+            return
+        if row is None:
+            return
+        names = [name for name in TABLES[table].flat if name in columns]
+        known = allowed(row, copy, columns, names, read_at=now)
+        if known is not None:
+            await self._means.database.write(lambda c: mirror.keep(c, known), failpoint=REVERTED)
+
+
+def _holds(rejected: Rejected, row: StoredRow, columns: Mapping[str, Value]) -> bool:
+    """Return whether the row still holds any of what is to be restored."""
+    return any(
+        is_equal(row.columns.get(name), rejected.after.get(name))
+        for name in columns
+        if name in rejected.altered
+    )
+
+
+def _untrusted(withheld: Sequence[str]) -> NeedsPerson:
+    return NeedsPerson(
+        f"what stood in {', '.join(sorted(withheld))} before is known by the delivery alone, and "
+        "the policies do not allow it",
+        BY_HAND,
+    )
 
 
 def _refused(refusal: WriteRefused) -> NeedsPerson:

@@ -65,7 +65,7 @@ class DataverseRows:
         async for page in self._dataverse.pages(
             guarded.entity_set, select=_select(guarded), reason=f"guard: compare every {table}"
         ):
-            yield [stored_row_from(guarded, item) for item in page]
+            yield [stored_row_from(guarded, item, answered_at=page.answered_at) for item in page]
 
     async def mailboxes_of(self, owner_id: str) -> Sequence[StoredRow]:
         """List the mailboxes of a user or queue."""
@@ -166,7 +166,9 @@ def _select(table: GuardedTable) -> tuple[str, ...]:
     return (*select_of(table), "modifiedon", "_modifiedby_value", "_modifiedonbehalfby_value")
 
 
-def stored_row_from(table: GuardedTable, item: Mapping[str, Any]) -> StoredRow:
+def stored_row_from(
+    table: GuardedTable, item: Mapping[str, Any], *, answered_at: datetime | None = None
+) -> StoredRow:
     """Return the row in a Web API answer; a selected column that is absent is empty."""
     columns: dict[str, Value] = {}
     for name, kind in table.carried.items():
@@ -186,6 +188,7 @@ def stored_row_from(table: GuardedTable, item: Mapping[str, Any]) -> StoredRow:
         modified_at=_moment(item.get("modifiedon")),
         modified_by=_guid(item.get("_modifiedby_value")),
         on_behalf_by=_guid(item.get("_modifiedonbehalfby_value")),
+        answered_at=answered_at,
     )
 
 

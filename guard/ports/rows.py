@@ -10,6 +10,8 @@ Terms:
   its own writes again; the reader on the other side is `own_writes`.
 - *Guarded part*: a row that is read has every guarded column of its table, and those that images
   carry beside them; an empty one is None.
+- *Answered at*: the moment of an answer by the clock of Dataverse, which also made `modified_at`.
+  The two may be compared with each other; neither may be compared with our own clock.
 
 Nothing here is kept from one call to the next: what is returned was read for this call.
 """
@@ -18,10 +20,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from guard.columns.table import APPROVAL, TABLES, TableRole
+from kernel.clock import Clock
 from kernel.errors import Conflict, GuardError, Unavailable
 from rules.model.change import Value
 from rules.operators.fields import fold
@@ -49,7 +52,7 @@ class AddressElsewhere(WriteRefused):
 
 @dataclass(frozen=True, slots=True)
 class StoredRow:
-    """The guarded part of a row as Dataverse holds it now; times are UTC.
+    """The guarded part of a row as Dataverse holds it now; times are UTC, by its clock.
 
     `modified_by` is whose write was the last; `on_behalf_by` who made it as that user, if somebody.
     """
@@ -61,6 +64,14 @@ class StoredRow:
     modified_at: datetime | None = None
     modified_by: str | None = None
     on_behalf_by: str | None = None
+    answered_at: datetime | None = None
+
+    @property
+    def quiet_for(self) -> timedelta | None:
+        """How long it had been left alone when it was read; None where that is not known."""
+        if self.modified_at is None or self.answered_at is None:
+            return None
+        return self.answered_at - self.modified_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +189,10 @@ class RecordedWrite:
 
 @dataclass
 class MemoryRows:
-    """A Dataverse of a few rows, kept in memory."""
+    """A Dataverse of a few rows, kept in memory; `clock` is its own, by which it dates answers."""
 
     identity: Myself
+    clock: Clock | None = None
     users: dict[str, UserRow] = field(default_factory=dict)
     roles: dict[str, list[HeldRole]] = field(default_factory=dict)
     team_roles: dict[str, list[HeldRole]] = field(default_factory=dict)
@@ -238,6 +250,7 @@ class MemoryRows:
             held.modified_at,
             held.modified_by,
             held.on_behalf_by,
+            self.clock.now() if self.clock is not None else None,
         )
 
     async def row(self, table: str, record_id: str) -> StoredRow | None:

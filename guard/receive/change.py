@@ -39,11 +39,16 @@ def _laid_over(before: Mapping[str, Value], sent: Mapping[str, Value]) -> Mappin
     return laid
 
 
-def change_from(delivery: Delivery, *, mirrored: Mapping[str, Value] | None = None) -> Change:
+def change_from(
+    delivery: Delivery,
+    *,
+    seen: Mapping[str, Value] | None = None,
+    good: Mapping[str, Value] | None = None,
+) -> Change:
     """Return the change that a guarded delivery reports.
 
-    `mirrored` is the guard's last known good copy of the row: it stands in for a missing
-    pre-image, and for the columns that say whose row it is.
+    `seen` is the guard's copy of the row, which stands in for columns left out of a pre-image that
+    say whose row it is; `good` is what of it is known good, and stands in for a missing pre-image.
     Raises DeliveryUnreadable when the delivery can't be decided from itself.
     """
     if delivery.stripped:
@@ -52,9 +57,10 @@ def change_from(delivery: Delivery, *, mirrored: Mapping[str, Value] | None = No
         raise DeliveryUnreadable(f"The delivery can't be decided: {delivery.problem}.")
     before: Mapping[str, Value] = {}
     if delivery.operation == "update":
-        before = delivery.before or {}
-        if mirrored is not None:
-            before = {**(mirrored if delivery.before is None else _whose(mirrored)), **before}
+        if delivery.before is None:
+            before = good or {}
+        else:
+            before = {**_whose(seen), **delivery.before} if seen else delivery.before
     return overlaid(
         delivery.table,
         delivery.operation,

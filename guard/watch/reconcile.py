@@ -1,24 +1,26 @@
-"""Every guarded row compared with the last known good copy: what bypassed both steps shows here.
+"""Every guarded row compared with the guard's copy: what bypassed both steps shows here.
 
-A difference that an allowed decision explains is taken over; one that nothing explains is judged
-anew, as the act of nobody known. More than max(20, 5 %) refusals at once stop before the first
-write (law 8).
-The first round takes every row as it is: judging what was there before is what `scan` does.
+A difference that something explains (`explanation`) is taken over; one that nothing explains is
+judged anew, as the act of nobody known. More than max(20, 5 %) refusals at once stop before the
+first write (law 8).
+
+What has no past is judged as a scan does, without deciding or writing anything in Dataverse: the
+rows that the first round meets, and whatever of a copy is not known good yet. What fails is said,
+and stays merely seen (law 16).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
-from guard import consequences
+from guard import consequences, known_good
 from guard.case import FROM_RECONCILIATION, read_back_case
 from guard.columns.change import GuardedChange
-from guard.columns.compare import is_equal
-from guard.columns.table import TABLES
+from guard.columns.table import MAILBOX, TABLES, TableRole
 from guard.confirmation import actor_of, decision_of
 from guard.judge import Judge, Judged
 from guard.ledger import mirror
@@ -29,12 +31,25 @@ from guard.ledger.tables import baselines
 from guard.ports.metrics import GuardMetrics
 from guard.ports.rows import Rows, StoredRow
 from guard.read_back import read_back_change
+from guard.receive.delivery import SYNCHRONOUS
 from guard.record import DecisionRecorder
+from guard.told import ToldRows
+from guard.watch.explanation import (
+    ANNOUNCED_WITHIN,
+    Shared,
+    own_written,
+    steps_to,
+    travelled,
+    was_refused,
+)
+from guard.watch.rejudging import GOOD
+from guard.watch.unanswered import UnansweredLimit, ask_each
 from kernel.brake import Braked, Release, brake
 from kernel.database import Database, insert
+from kernel.errors import GuardError
 from kernel.failpoints import failpoint
 from kernel.log import get_logger
-from rules.model.change import Facts, Value
+from rules.model.change import Change, Facts, Value
 
 SEEN = failpoint("guard.mirror", "Rows that were compared are remembered.")
 GONE = failpoint("guard.row-gone", "A row that was verified to be gone is forgotten.")
@@ -52,13 +67,18 @@ GONE_BRAKE = brake(
     total="rows of the table that are left",
     release=Release.GO_ON,
 )
-COMMITTED_WITHIN = timedelta(minutes=15)
+# A row that keeps changing waits for its deliveries so many rounds and no more.
+MOST_WAITS = 2
+# A round judges so many rows that have no past, and reads so many that deliveries told of: a large
+# fleet takes several rounds.
+MOST_JUDGED = 1000
+MOST_READ = 20
 log = get_logger("guard")
 
 
 @dataclass(slots=True)
 class Round:
-    """What one reconciliation found."""
+    """What one reconciliation found; `failing` are rows that were judged without a past."""
 
     compared: int = 0
     adopted: int = 0
@@ -66,16 +86,29 @@ class Round:
     refused: int = 0
     gone: int = 0
     waiting: int = 0
+    failing: int = 0
     brake: Braked | None = None
 
 
 @dataclass(slots=True)
 class _Found:
-    """One difference, judged but not yet recorded; `allowed` is the decision that explains it."""
+    """One difference, judged but not yet recorded; `allowed` is the decision that explains it.
+
+    `copy` is what is known of the row once the decision stands.
+    """
 
     row: StoredRow
     judged: Judged
+    copy: MirrorRow | None
     allowed: Recorded | None = None
+
+
+@dataclass(slots=True)
+class _Explained:
+    """One difference that is explained: what to remember, and which decisions to confirm."""
+
+    copy: MirrorRow | None
+    unconfirmed: list[Recorded] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -86,14 +119,29 @@ class _Table:
     is_first: bool
     now: datetime
     seen: set[str] = field(default_factory=set)
+    suspects: list[str] = field(default_factory=list)
     adopt: list[MirrorRow] = field(default_factory=list)
     found: list[_Found] = field(default_factory=list)
 
 
-class Reconciler:
-    """Compares Dataverse with the mirror.
+@dataclass(slots=True)
+class _Unjudged:
+    """Rows without a past, to be judged as a scan does; `basis` is what a judgement rests on."""
 
-    `settle_seconds` leaves a row alone that was changed just now: its delivery is on the way.
+    basis: str
+    rows: list[StoredRow] = field(default_factory=list)
+
+    def add(self, row: StoredRow, failing: Mapping[tuple[str, str], str]) -> None:
+        """Add a row unless it was found failing on this basis, or the round has enough to do."""
+        if len(self.rows) < MOST_JUDGED and failing.get((row.table, row.record_id)) != self.basis:
+            self.rows.append(row)
+
+
+class Reconciler:
+    """Compares Dataverse with the copies.
+
+    `settle_seconds` leaves a row alone that was changed just now, by the clock of Dataverse: its
+    delivery is on the way. `told` are the rows to be read soon, whatever the interval.
     """
 
     def __init__(
@@ -105,6 +153,7 @@ class Reconciler:
         recorder: DecisionRecorder,
         metrics: GuardMetrics,
         *,
+        told: ToldRows,
         settle_seconds: float = 5.0,
     ) -> None:
         self._database = database
@@ -113,7 +162,10 @@ class Reconciler:
         self._judge = judge
         self._recorder = recorder
         self._metrics = metrics
+        self._told = told
         self._settle = timedelta(seconds=settle_seconds)
+        self._waits: dict[tuple[str, str], int] = {}
+        self._failing: dict[tuple[str, str], str] = {}
 
     async def run(self) -> Round:
         """Compare every guarded row once. An idle round writes nothing.
@@ -121,17 +173,43 @@ class Reconciler:
         Raises a GuardError when Dataverse can't be read; what was found before is then dropped.
         """
         total = Round()
+        unjudged = _Unjudged(f"{self._judge.policy_set.digest} {self._recorder.now().date()}")
         for name in TABLES:
-            await self._run_table(name, total)
+            await self._run_table(name, total, unjudged)
+        await self._judge_without_past(unjudged, total)
         return total
 
-    async def _run_table(self, name: str, total: Round) -> None:
-        # (1) Compare page by page, and judge what differs; nothing is written yet.
+    async def read_told(self) -> None:
+        """Read the rows that deliveries told of, and take over what is explained.
+
+        What is not explained is left to the next round, and so is what can't be read now.
+        """
+        for name, record_id in self._told.take(MOST_READ):
+            try:
+                copy, row, names, read_at = await self._read(name, record_id)
+                if row is None or not names:
+                    continue
+                explained = await self._explained(row, copy, names, read_at)
+                if explained is None or explained.unconfirmed or explained.copy is None:
+                    continue
+                await self._keep(explained.copy)
+            except GuardError as error:
+                log.warning("told_row_not_read", record_id=record_id, error=str(error))
+
+    async def _run_table(self, name: str, total: Round, unjudged: _Unjudged) -> None:
+        # (1) Compare page by page; then read again what differs, and judge what nothing explains.
+        # Nothing is written yet.
         is_first = await self._database.read(lambda c: _is_first(c, name))
         table = _Table(name, is_first, self._recorder.now())
+        waiting: set[str] = set()
         async for page in self._rows.pages(name):
-            await self._compare(page, table, total)
+            await self._compare(page, table, waiting, unjudged)
+        for key in [key for key in self._waits if key[0] == name and key[1] not in waiting]:
+            del self._waits[key]
+        total.waiting += len(waiting)
         total.compared += len(table.seen)
+        for record_id in table.suspects:
+            await self._look_into(record_id, table)
         # (2) Verify one by one that what did not come is gone (law 8).
         gone = await self._missing(table)
         # (3) Stop before the first write when that is too much at once.
@@ -143,47 +221,151 @@ class Reconciler:
             await self._forget(name, record_id)
             total.gone += 1
 
-    async def _compare(self, page: Sequence[StoredRow], table: _Table, total: Round) -> None:
+    async def _compare(
+        self,
+        page: Sequence[StoredRow],
+        table: _Table,
+        waiting: set[str],
+        unjudged: _Unjudged,
+    ) -> None:
         ids = [row.record_id for row in page]
         known = await self._database.read(lambda c: mirror.list_by_ids(c, table.name, ids))
         for row in page:
             table.seen.add(row.record_id)
             copy = known.get(row.record_id)
             if copy is None and table.is_first:
-                table.adopt.append(_copy_of(row, table.now))
-            elif copy is not None and not _differs(row, copy):
-                if _lacks_columns(row, copy):
-                    table.adopt.append(_copy_of(row, copy.changed_at))
-            elif row.modified_at is not None and table.now - row.modified_at < self._settle:
-                total.waiting += 1
+                table.adopt.append(known_good.seen(row, None, read_at=table.now))
+                unjudged.add(row, self._failing)
+            elif copy is None or _is_suspect(row, copy):
+                if self._is_settling(row):
+                    waiting.add(row.record_id)
+                else:
+                    table.suspects.append(row.record_id)
             else:
-                await self._look_into(row, copy, table)
+                if any(name not in copy.columns for name in TABLES[table.name].flat):
+                    table.adopt.append(known_good.seen(row, copy, read_at=copy.read_at))
+                    unjudged.add(row, self._failing)
+                elif known_good.is_unjudged(copy, now=table.now):
+                    unjudged.add(row, self._failing)
 
-    async def _look_into(self, row: StoredRow, copy: MirrorRow | None, table: _Table) -> None:
-        """Find the allowed decision that explains a difference; without one, judge it anew."""
-        since = copy.changed_at if copy is not None else table.now - timedelta(days=1)
-        decisions = await self._ledger.decisions_on(row.record_id, since=since)
-        operation = "update" if copy is not None else "create"
-        change = read_back_change(row, before=copy.columns if copy else {}, operation=operation)
-        allowed = next((one for one in decisions if _explains(one, change, table.now)), None)
-        if allowed is not None:
-            self._take_over(row, change, allowed, table)
-        elif not any(_refused_this(one, row) for one in decisions):
-            judged = await self._judge.judge(
-                change, actor_id=None, is_synchronous=False, now=table.now
-            )
-            table.found.append(_Found(row, judged))
+    def _is_settling(self, row: StoredRow) -> bool:
+        """Return whether a row was changed so lately that it waits, and count how often it did.
 
-    def _take_over(
-        self, row: StoredRow, change: GuardedChange, allowed: Recorded, table: _Table
-    ) -> None:
-        """Follow an allowed decision whose confirmation didn't come, or is yet to come."""
-        if not change.is_sensitive:
-            table.adopt.append(_copy_of(row, table.now))
+        By Dataverse's clock alone: ours may be wrong by minutes.
+        """
+        quiet, key = row.quiet_for, (row.table, row.record_id)
+        waits = self._waits.get(key, 0)
+        if quiet is None or quiet >= self._settle or waits >= MOST_WAITS:
+            return False
+        self._waits[key] = waits + 1
+        return True
+
+    async def _read(
+        self, name: str, record_id: str
+    ) -> tuple[MirrorRow | None, StoredRow | None, tuple[str, ...], datetime]:
+        """Return the copy, the row as it is now, which of it differs, and when it was read.
+
+        The copy is looked up first: whoever changes it meanwhile has read the row later.
+        """
+        read_at = self._recorder.now()
+        copy = await self._ledger.mirrored(name, record_id)
+        row = await self._rows.row(name, record_id)
+        if row is None or (copy is not None and not _is_suspect(row, copy)):
+            return copy, row, (), read_at
+        change = read_back_change(row, copy, operation=_operation(copy), seen_counts=True)
+        return copy, row, change.altered, read_at
+
+    async def _look_into(self, record_id: str, table: _Table) -> None:
+        """Find what explains a difference; without anything, judge it anew."""
+        copy, row, names, read_at = await self._read(table.name, record_id)
+        if row is None or not names:
             return
-        decision = decision_of(allowed)
-        judged = Judged(change, decision, Facts(), self._judge.policy_set)
-        table.found.append(_Found(row, judged, allowed))
+        explained = await self._explained(row, copy, names, read_at)
+        if explained is not None:
+            self._take_over(row, explained, table)
+            return
+        decisions = await self._decisions_on(record_id, copy, table.now)
+        if was_refused(row, copy, names, decisions):
+            if not self._recorder.enforces and copy is not None:
+                # Nobody will put the row back, so what was observed is what is seen from now on.
+                table.adopt.append(_observed(row, copy, names))
+            return
+        change = read_back_change(row, copy, operation=_operation(copy), seen_counts=True)
+        judged = await self._judge.judge(change, actor_id=None, is_synchronous=False, now=table.now)
+        if judged.decision.outcome.value in ALLOWED:
+            taken = names if copy is not None else TABLES[table.name].flat
+            known = known_good.allowed(row, copy, row.columns, taken, read_at=read_at)
+        else:
+            # What nobody knows a past of is not judged again for what it is already.
+            seen = known_good.seen(row, copy, read_at=read_at)
+            known = None if copy is not None and seen.columns == copy.columns else seen
+        table.found.append(_Found(row, judged, known))
+
+    async def _explained(
+        self,
+        row: StoredRow,
+        copy: MirrorRow | None,
+        names: tuple[str, ...],
+        read_at: datetime,
+    ) -> _Explained | None:
+        """Return what explains that these columns differ, if anything does."""
+        left = set(names)
+        decisions = await self._decisions_on(row.record_id, copy, read_at)
+        steps = steps_to(row, copy, left, decisions, now=read_at)
+        if steps is None and copy is not None:
+            since = copy.read_at - ANNOUNCED_WITHIN
+            writes = await self._ledger.own_writes_on(row.record_id, since=since)
+            left -= own_written(row, left, writes)
+            for shared in await self._shared_with(row, copy) if left else ():
+                left -= travelled(row, copy, left, decisions, shared)
+            steps = steps_to(row, copy, left, decisions, now=read_at) if left else []
+        if steps is None:
+            return None
+        taken = names if copy is not None else _decided(row, steps)
+        known = known_good.allowed(row, copy, row.columns, taken, read_at=read_at)
+        unconfirmed = [
+            one
+            for one in reversed(steps)
+            if one.public.get("mode") == SYNCHRONOUS and _change_of(one).is_sensitive
+        ]
+        return _Explained(known, unconfirmed)
+
+    async def _decisions_on(
+        self, record_id: str, copy: MirrorRow | None, now: datetime
+    ) -> Sequence[Recorded]:
+        """Return the decisions that may say something of a difference, the newest first."""
+        day_ago = now - timedelta(days=1)
+        since = day_ago if copy is None else copy.read_at - known_good.COMMITTED_WITHIN
+        return await self._ledger.decisions_on(record_id, since=since)
+
+    async def _shared_with(self, row: StoredRow, copy: MirrorRow) -> list[Shared]:
+        """Return the rows that show the same address and approval, as they are now."""
+        if TABLES[row.table].role is TableRole.MAILBOX:
+            kind = row.columns.get("regardingobjectid.type")
+            others = [(kind, row.columns.get("regardingobjectid.id"))] if kind in TABLES else []
+        else:
+            mailboxes = await self._ledger.mailboxes_of(row.record_id)
+            others = [(MAILBOX.name, one.record_id) for one in mailboxes]
+        found = []
+        for table, record_id in others:
+            other = await self._rows.row(str(table), str(record_id))
+            if other is None or not _belong_together(row, other):
+                continue
+            decisions = await self._ledger.decisions_on(other.record_id, since=copy.read_at)
+            found.append(Shared(other, decisions))
+        return found
+
+    def _take_over(self, row: StoredRow, explained: _Explained, table: _Table) -> None:
+        """Follow what explains a difference, and confirm decisions whose confirmation is lost."""
+        if not explained.unconfirmed:
+            if explained.copy is not None:
+                table.adopt.append(explained.copy)
+            return
+        newest = explained.unconfirmed[-1]
+        for one in explained.unconfirmed:
+            judged = Judged(_change_of(one), decision_of(one), Facts(), self._judge.policy_set)
+            known = explained.copy if one is newest else None
+            table.found.append(_Found(row, judged, known, one))
 
     async def _missing(self, table: _Table) -> list[str]:
         """Return the rows that have a copy and verifiably are no longer there."""
@@ -210,13 +392,52 @@ class Reconciler:
         self._metrics.watched("brake")
         return True
 
+    async def _judge_without_past(self, unjudged: _Unjudged, total: Round) -> None:
+        """Judge rows as a scan does; what passes is known good from then on, what fails is said."""
+        limit = UnansweredLimit()
+
+        async def judge(row: StoredRow) -> None:
+            if limit.ended is None:
+                await self._judge_alone(row, unjudged.basis, limit, total)
+
+        await ask_each(unjudged.rows, judge)
+
+    async def _judge_alone(
+        self, row: StoredRow, basis: str, limit: UnansweredLimit, total: Round
+    ) -> None:
+        copy = await self._ledger.mirrored(row.table, row.record_id)
+        if copy is None or known_good.differs(row, copy):
+            return
+        now = self._recorder.now()
+        judged = await self._judge.judge_row(row.table, row.record_id, row.columns, now=now)
+        judgement = judged.judgement
+        if judged.unanswered is not None:
+            # Nobody could say: the next round asks again.
+            limit.unanswered(judged.unanswered)
+            return
+        limit.answered()
+        if judgement.result in GOOD:
+            good = known_good.scanned(copy, row, now=now)
+            await self._keep(good)
+            self._failing.pop((row.table, row.record_id), None)
+            return
+        self._failing[row.table, row.record_id] = basis
+        total.failing += 1
+        log.warning(
+            "row_fails",
+            table=row.table,
+            record_id=row.record_id,
+            result=judgement.result,
+            rules=list(judgement.rules),
+        )
+
     async def _write_down(self, table: _Table, total: Round) -> None:
         if table.adopt:
             rows = list(table.adopt)
             await self._database.write(lambda c: _keep_all(c, rows), failpoint=SEEN)
             total.adopted += len(rows)
         for one in table.found:
-            await self._record(one, table.now)
+            await self._record(one)
             total.judged += 1
             total.refused += one.judged.decision.outcome.value not in ALLOWED
         if table.is_first:
@@ -225,22 +446,26 @@ class Reconciler:
                 lambda c: _take_baseline(c, table.name, count, table.now), failpoint=BASELINE
             )
 
-    async def _record(self, one: _Found, now: datetime) -> None:
-        allowed = one.allowed
+    async def _record(self, one: _Found) -> None:
+        # A decision is as old as its record: what was read before it is older.
+        allowed, now = one.allowed, self._recorder.now()
         case = read_back_case(
             one.row.table,
             one.row.record_id,
             operation=one.judged.change.change.operation,
             source=FROM_RECONCILIATION,
-            changed_at=one.row.modified_at or now,
             actor_id=actor_of(allowed) if allowed is not None else None,
         )
         if allowed is not None:
             await self._recorder.judged(
-                case, one.judged, now=now, cause=allowed.cause, confirms=allowed.id
+                case, one.judged, now=now, cause=allowed.cause, copy=one.copy, confirms=allowed.id
             )
             return
-        recorded = await self._recorder.judged(case, one.judged, now=now, bypass=True)
+        recorded = await self._recorder.judged(
+            case, one.judged, now=now, copy=one.copy, bypass=True
+        )
+        if recorded.decision not in ALLOWED and one.copy is not None:
+            await self._keep(one.copy)
         self._metrics.watched("bypass")
         log.warning(
             "bypass_found",
@@ -249,6 +474,9 @@ class Reconciler:
             decision_id=recorded.id,
             decision=recorded.decision,
         )
+
+    async def _keep(self, copy: MirrorRow) -> None:
+        await self._database.write(lambda c: mirror.keep(c, copy), failpoint=SEEN)
 
     async def _forget(self, table: str, record_id: str) -> None:
         now = self._recorder.now()
@@ -262,52 +490,46 @@ class Reconciler:
         await self._database.write(write, failpoint=GONE)
 
 
-def _copy_of(row: StoredRow, changed_at: datetime) -> MirrorRow:
-    return MirrorRow(row.table, row.record_id, row.columns, changed_at)
+def _is_suspect(row: StoredRow, copy: MirrorRow) -> bool:
+    """Return whether a row holds something that the copy does not tell of."""
+    return known_good.differs(row, copy) or bool(known_good.unknown_access(row, copy))
 
 
-def _differs(row: StoredRow, copy: MirrorRow) -> bool:
-    """Return whether a column differs that the copy knows."""
-    return not _matches(row, copy.columns)
+def _operation(copy: MirrorRow | None) -> str:
+    return "create" if copy is None else "update"
 
 
-def _lacks_columns(row: StoredRow, copy: MirrorRow) -> bool:
-    """Return whether the row has columns that the copy doesn't know."""
-    return any(name not in copy.columns for name in TABLES[row.table].flat)
-
-
-def _matches(row: StoredRow, columns: Mapping[str, Value]) -> bool:
-    return all(
-        is_equal(row.columns.get(name), columns[name])
+def _decided(row: StoredRow, steps: Sequence[Recorded]) -> list[str]:
+    """Return the columns of a new row that decisions spoke of."""
+    said = {name for one in steps for name in one.after}
+    sensitive = TABLES[row.table].sensitive
+    return [
+        name
         for name in TABLES[row.table].flat
-        if name in columns
+        if name in said or (name in sensitive and row.columns.get(name) is None)
+    ]
+
+
+def _change_of(one: Recorded) -> GuardedChange:
+    """Return the change that a decision was made on."""
+    operation = str(one.public.get("operation") or "update")
+    sent = frozenset(name for name, value in one.after.items() if value != one.before.get(name))
+    request: dict[str, Value] = {"columns": tuple(sorted(sent)), "mode": 1, "stage": 40, "depth": 1}
+    return GuardedChange(
+        Change(one.table, operation, one.record_id, one.before, one.after, sent, request)
     )
 
 
-def _explains(one: Recorded, change: GuardedChange, now: datetime) -> bool:
-    """Return whether a decision allowed every difference that the row shows.
-
-    What was allowed but not yet confirmed explains only what follows it closely: the platform
-    commits within minutes or not at all.
-    """
-    if one.decision not in ALLOWED or one.private is None or one.cause == "deferred":
-        return False
-    if one.public.get("mode") == 0 and now - one.decided_at > COMMITTED_WITHIN:
-        return False
-    after, shown = one.after, change.change.after
-    return bool(change.altered) and all(
-        name in after and is_equal(after[name], shown.get(name)) for name in change.altered
-    )
+def _observed(row: StoredRow, copy: MirrorRow, names: Sequence[str]) -> MirrorRow:
+    """Return the copy of a row whose change was refused and, observing, left as it is."""
+    good = {name: firm for name, firm in copy.good.items() if name not in names}
+    return known_good.seen(row, replace(copy, good=good), read_at=copy.read_at)
 
 
-def _refused_this(one: Recorded, row: StoredRow) -> bool:
-    """Return whether this very state was refused before: its revert goes on or needs a person."""
-    return (
-        one.decision not in ALLOWED
-        and one.public.get("mode") == 1
-        and bool(one.after)
-        and _matches(row, one.after)
-    )
+def _belong_together(row: StoredRow, other: StoredRow) -> bool:
+    """Return whether one row is the mailbox of the other, a user or queue."""
+    mailbox, owner = (row, other) if row.table == MAILBOX.name else (other, row)
+    return mailbox.columns.get("regardingobjectid.id") == owner.record_id
 
 
 def _keep_all(connection: Connection, rows: Sequence[MirrorRow]) -> None:

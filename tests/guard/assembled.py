@@ -180,7 +180,7 @@ def a_receiver(
     readiness: Any = lambda: None,
 ) -> AReceiver:
     ledger = ledger if ledger is not None else MemoryLedger()
-    rows = MemoryRows(Myself(ORGANIZATION, GUARD_ID))
+    rows = MemoryRows(Myself(ORGANIZATION, GUARD_ID), clock)
     rows.users = {
         USER_ID: UserRow(USER_ID, "Anna@contoso.com", OBJECT_ID),
         ADMIN_ID: UserRow(ADMIN_ID, "admin@contoso.com", ADMIN_OBJECT_ID),
@@ -290,6 +290,7 @@ class AGuard:
     async def deliver(self, *args: Any, **named: Any) -> Answer:
         """Post a delivery, then carry out what follows."""
         answer = await self.receiver.post(body(*args, **named))
+        await self.reconciler.read_told()
         await self.workers.run_due()
         return answer
 

@@ -71,10 +71,12 @@ def upgrade() -> None:
         sa.Column("table_name", sa.Text(), nullable=False),
         sa.Column("record_id", sa.Text(), nullable=False),
         sa.Column("columns", sa.Text(), nullable=False),
+        sa.Column("good", sa.Text(), nullable=False),
         sa.Column("owner_id", sa.Text(), nullable=True),
         sa.Column("address", sa.Text(), nullable=True),
-        sa.Column("changed_at", sa.BigInteger(), nullable=False),
+        sa.Column("read_at", sa.BigInteger(), nullable=False),
         sa.Column("decision_id", sa.Text(), nullable=True),
+        sa.Column("revision", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("table_name", "record_id", name=op.f("pk_guard_mirror")),
     )
     op.create_index("ix_guard_mirror_address", "guard_mirror", ["address"], unique=False)

@@ -97,7 +97,7 @@ async def test_an_address_is_found_on_every_table_once_every_row_was_seen(
     await database.write(lambda c: c.execute(baselines.insert(), seen), failpoint=DECISION)
     found = await ledger.holders_of("anna@contoso.com")
     assert {row.record_id for row in found or ()} == {"m", "u"}
-    moved = MirrorRow("mailbox", "m", {"emailaddress": None}, clock.now())
+    moved = MirrorRow("mailbox", "m", {"emailaddress": None}, clock.now(), revision=1)
     await ledger.record(an_entry(clock), effects=Effects(mirror=moved))
     assert len(await ledger.holders_of("anna@contoso.com") or ()) == 1
 

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from guard.errors import DecisionUnknown
+from guard.ledger import mirror
 from guard.ledger.entry import Effects, Entry, MirrorRow, NewTask, Withdrawal
 from guard.ledger.filters import DecisionFilter
 from guard.ledger.listing import get_decision, list_decisions
@@ -158,20 +160,22 @@ async def test_effects_are_written_with_the_decision(
     assert [one["kind"] for one in shown["obligations"]] == ["revert"]
 
 
-async def test_a_newer_copy_of_a_row_is_not_overwritten_and_unknown_columns_stay(
-    ledger: StoredLedger, clock: FrozenClock
+async def test_a_copy_replaces_the_one_that_it_was_made_from_and_no_other(
+    ledger: StoredLedger, database: Database, clock: FrozenClock
 ) -> None:
-    old, new = clock.now(), clock.now() + timedelta(hours=1)
-    for columns, at in (
-        ({"statecode": 1, "username": "x"}, new),
-        ({"statecode": 0}, old),
-        ({"statecode": 2}, new),
-    ):
-        row = MirrorRow("mailbox", MAILBOX_ID, columns, at)
-        await ledger.record(an_entry(clock), effects=Effects(mirror=row))
+    first = MirrorRow("mailbox", MAILBOX_ID, {"statecode": 0, "name": "x"}, clock.now())
+    second = MirrorRow(
+        "mailbox", MAILBOX_ID, {"statecode": 1}, clock.now(), good={"statecode": True}, revision=1
+    )
+    late = replace(first, columns={"statecode": 2})
+    kept = [
+        await database.write(partial(mirror.keep, row=row), failpoint=DECISION)
+        for row in (second, first, late, second, replace(late, revision=1))
+    ]
+    assert kept == [False, True, False, True, False]
     known = await ledger.mirrored("mailbox", MAILBOX_ID)
-    assert known is not None
-    assert known.columns == {"statecode": 2, "username": "x"}
+    assert known == replace(second, revision=2)
+    assert known.known_good == {"statecode": 1}
 
 
 async def test_decisions_on_a_row_come_back_with_their_values(

@@ -9,7 +9,6 @@ from guard.columns.change import GuardedChange
 from guard.consequences import Committed
 from rules.model.change import Change
 from rules.model.decision import Outcome
-from tests.conftest import NOON
 from tests.guard.builders import MAILBOX_ID, USER_ID
 
 DECISION_ID = "d1"
@@ -28,7 +27,6 @@ def a_case() -> Case:
         MAILBOX_ID,
         operation="update",
         source=FROM_RECONCILIATION,
-        changed_at=NOON,
         actor_id=USER_ID,
     )
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import uuid
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -7,7 +9,7 @@ import pytest
 from sqlalchemy import Connection
 
 from guard.obligations.grant import GRANTED
-from guard.obligations.restoration import Rejected, restoration
+from guard.obligations.restoration import Rejected, restoration, way_back
 from guard.obligations.revert import Revert
 from guard.obligations.table import KINDS
 from guard.ports.rows import UserRow
@@ -134,9 +136,11 @@ def a_rejected_edit(before: dict[str, Any]) -> Rejected:
 
 def test_nothing_is_emptied_where_nothing_is_known_and_an_owner_never() -> None:
     row = {"ownerid.id": QUEUE_ID, "username": "x", "emailrouteraccessapproval": 3}
-    assert restoration(a_rejected_edit({}), row) == {}
-    known = {"emailaddress": "anna@contoso.com"}
-    assert restoration(a_rejected_edit(known), row) == {"username": None}
+    nothing, some = a_rejected_edit({}), a_rejected_edit({"emailaddress": "anna@contoso.com"})
+    assert restoration(nothing, row, way_back(nothing, None)) == {}
+    assert restoration(some, row, way_back(some, None)) == {"username": None}
+    unknown = replace(some, unknown=("username",))
+    assert restoration(unknown, row, way_back(unknown, None)) == {}
 
 
 async def test_only_what_was_altered_is_restored(guard: AGuard) -> None:
@@ -198,6 +202,12 @@ async def test_an_owner_is_bound_back(guard: AGuard) -> None:
     row = row_of(guard)
     assert (row["ownerid.id"], row["ownerid.type"]) == (USER_ID, "systemuser")
     assert row["emailrouteraccessapproval"] == 3
+
+
+def username_pinned() -> Any:
+    from rules.load.loader import load_documents
+
+    return load_documents({"p.yaml": NO_CHANGE.replace("COLUMN", "username")})
 
 
 def owner_pinned() -> Any:
@@ -378,8 +388,6 @@ class TestOwnWrites:
 
 
 async def test_many_reverts_at_once_pull_the_brake(guard: AGuard) -> None:
-    import uuid
-
     for _ in range(21):
         record_id = str(uuid.uuid4())
         guard.receiver.rows.put("mailbox", record_id, **CEO, statecode=0)
@@ -407,10 +415,15 @@ async def test_a_forged_past_is_not_written(guard: AGuard) -> None:
     assert row_of(guard)["emailaddress"] == "anna@contoso.com"
 
 
-async def test_a_past_that_an_allowed_decision_explains_is_restored(guard: AGuard) -> None:
+async def test_a_past_that_was_allowed_and_read_is_restored(
+    guard: AGuard, clock: FrozenClock
+) -> None:
     await guard.reconciler.run()
+    clock.advance(1)
     renamed = MAILBOX_BEFORE | {"username": "anna"}
     await guard.deliver({"username": "anna"})
+    await commit(guard, username="anna")
+    await guard.deliver({"username": "anna"}, mode=1)
     both = CEO | {"username": "other"}
     await commit(guard, **both)
     await guard.deliver(both, mode=1, before=renamed)
@@ -421,9 +434,130 @@ async def test_a_past_that_an_allowed_decision_explains_is_restored(guard: AGuar
 async def test_a_forged_past_does_not_become_the_last_known_good(guard: AGuard) -> None:
     await guard.reconciler.run()
     forged = MAILBOX_BEFORE | {"emailaddress": "evil@contoso.com"}
-    sent = {"username": "anna", "modifiedon": "/Date(1795435200000)/"}
-    await guard.deliver(sent, mode=1, before=forged)
+    await commit(guard, username="anna")
+    await guard.deliver({"username": "anna"}, mode=1, before=forged)
     copy = await guard.receiver.ledger.mirrored("mailbox", MAILBOX_ID)
     assert copy is not None
     assert copy.columns["emailaddress"] == "anna@contoso.com"
     assert copy.columns["username"] == "anna"
+
+
+async def test_what_a_delivery_says_is_not_known_good_before_it_was_read(guard: AGuard) -> None:
+    """With the key alone: an edit that the policies allow, and that nobody made."""
+    await guard.reconciler.run()
+    forged = {"username": "stranger", "incomingemaildeliverymethod": choice(2)}
+    for mode in (0, 1):
+        answer = await guard.deliver(forged, mode=mode)
+        assert answer.body["decision"] == "allow"
+    for _ in range(3):
+        await guard.reconciler.run()
+        await guard.workers.run_due()
+    copy = await guard.receiver.ledger.mirrored("mailbox", MAILBOX_ID)
+    assert copy is not None
+    assert copy.columns["username"] is None
+    assert not guard.receiver.rows.written
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        {"emailaddress": "evil@contoso.com"},
+        {"emailaddress": "ceo@contoso.com", "username": "evil"},
+        {"emailaddress": None},
+    ],
+)
+@pytest.mark.parametrize("message", ["Update", "Create"])
+async def test_what_is_held_by_right_is_no_change_that_could_be_undone(
+    guard: AGuard, message: str, before: dict[str, Any]
+) -> None:
+    """With the key alone: what the row holds by right is called an edit, and that is rejected."""
+    await guard.reconciler.run()
+    present = {"emailaddress": "anna@contoso.com", "ownerid": reference("systemuser", USER_ID)}
+    guard.receiver.rows.users.clear()
+    answer = await guard.deliver(
+        present, mode=1, message=message, before=MAILBOX_BEFORE | before, actor=QUEUE_ID
+    )
+    assert answer.body["decision"] == "reject"
+    assert not guard.receiver.rows.written
+
+
+@pytest.mark.parametrize("decision", ["reject", "hold"])
+async def test_no_approval_is_written_unless_the_row_holds_what_was_refused(
+    guard: AGuard, decision: str
+) -> None:
+    sent = {"emailaddress": "ceo@contoso.com"}
+    if decision == "hold":
+        guard.receiver.rows.users[USER_ID] = UserRow(USER_ID, "vip@contoso.com")
+        sent = {"emailaddress": "vip@contoso.com"}
+    answer = await guard.deliver(sent, mode=1)
+    assert answer.body["decision"] == decision
+    assert not guard.receiver.rows.written
+
+
+async def test_an_edit_committed_while_the_first_round_read_is_undone_to_what_was_before(
+    guard: AGuard, clock: FrozenClock
+) -> None:
+    await commit(guard, **CEO)
+    found = await guard.reconciler.run()
+    assert found.failing == 1
+    assert not guard.decisions()
+    copy = await guard.receiver.ledger.mirrored("mailbox", MAILBOX_ID)
+    assert copy is not None
+    assert not copy.good
+    clock.advance(1)
+    await guard.deliver(CEO, mode=1)
+    assert row_of(guard)["emailaddress"] == "anna@contoso.com"
+
+
+async def test_a_rejection_by_who_made_the_edit_beats_what_the_first_round_found_good(
+    guard: AGuard, clock: FrozenClock
+) -> None:
+    """The address is right for the row, but nobody known set it: the delivery comes afterwards."""
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, modified_at=clock.now(), username="x")
+    await guard.reconciler.run()
+    guard.receiver.policies.swap(username_pinned())
+    clock.advance(1)
+    await guard.deliver({"username": "x"}, mode=1)
+    assert row_of(guard)["username"] is None
+
+
+async def test_a_good_value_is_not_replaced_on_a_deliverys_word_by_one_that_fails(
+    guard: AGuard, clock: FrozenClock
+) -> None:
+    """The row was changed shortly before it was first read, so its delivery may be on its way."""
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, modified_at=clock.now())
+    await guard.reconciler.run()
+    forged = MAILBOX_BEFORE | {"emailaddress": "evil@contoso.com"}
+    sent = {"emailaddress": "anna@contoso.com", "emailrouteraccessapproval": choice(1)}
+    await guard.deliver(sent, mode=1, before=forged)
+    assert row_of(guard)["emailaddress"] == "anna@contoso.com"
+    (listed,) = guard.decisions()
+    assert [one["state"] for one in listed["obligations"]] == ["needs-person"]
+
+
+async def test_reverts_that_waited_long_are_counted_too(guard: AGuard, clock: FrozenClock) -> None:
+    ids = [str(uuid.uuid4()) for _ in range(21)]
+    guard.receiver.rows.is_down = True
+    for record_id in ids:
+        guard.receiver.rows.put("mailbox", record_id, **CEO, statecode=0)
+        await guard.receiver.post(body(CEO, mode=1, record_id=record_id))
+        clock.advance(10)
+    guard.receiver.rows.is_down = False
+    clock.advance(3600)
+    await guard.workers.run_due()
+    assert not guard.receiver.rows.written
+
+
+async def test_what_was_written_lately_counts_with_what_is_about_to_be(
+    guard: AGuard, clock: FrozenClock
+) -> None:
+    for count in range(25):
+        record_id = str(uuid.uuid4())
+        guard.receiver.rows.put("mailbox", record_id, **CEO, statecode=0)
+        await guard.deliver(CEO, mode=1, record_id=record_id)
+        assert len(guard.receiver.rows.written) == min(count + 1, 20)
+    clock.advance(61)
+    record_id = str(uuid.uuid4())
+    guard.receiver.rows.put("mailbox", record_id, **CEO, statecode=0)
+    await guard.deliver(CEO, mode=1, record_id=record_id)
+    assert len(guard.receiver.rows.written) == 21

@@ -143,7 +143,7 @@ def test_unknown_properties_are_ignored_and_absent_ones_accepted() -> None:
     assert delivery.stage == 20
     assert delivery.before is None
     assert delivery.key is None
-    change = change_from(delivery, mirrored={"emailaddress": "b@contoso.com", "statecode": 0})
+    change = change_from(delivery, good={"emailaddress": "b@contoso.com", "statecode": 0})
     assert change.before == {"emailaddress": "b@contoso.com", "statecode": 0}
 
 
@@ -152,7 +152,7 @@ def test_the_mirror_says_whose_row_it_is_when_the_pre_image_does_not() -> None:
         body({"emailaddress": "x@contoso.com"}, before={"statecode": choice(0)})
     )
     change = change_from(
-        delivery, mirrored={"ownerid.id": USER_ID, "emailaddress": "stale@contoso.com"}
+        delivery, seen={"ownerid.id": USER_ID, "emailaddress": "stale@contoso.com"}
     )
     assert change.before == {"statecode": 0, "ownerid.id": USER_ID}
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from guard.columns.table import MAILBOX
 from kernel import approvals
 from kernel.clock import FrozenClock
 from kernel.database import Database
@@ -34,11 +35,52 @@ async def guard(database: Database, clock: FrozenClock) -> AGuard:
     return guard
 
 
-async def test_the_first_round_takes_every_row_as_it_is(guard: AGuard) -> None:
+async def test_the_first_round_judges_every_row_and_decides_nothing(guard: AGuard) -> None:
     assert not guard.decisions()
     copy = await guard.receiver.ledger.mirrored("mailbox", MAILBOX_ID)
     assert copy is not None
     assert copy.columns["emailaddress"] == "anna@contoso.com"
+    assert set(copy.good) == set(MAILBOX.flat)
+
+
+async def test_what_fails_in_the_first_round_is_said_and_is_never_restored(
+    database: Database, clock: FrozenClock
+) -> None:
+    guard = a_guard(database, clock)
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, **CEO)
+    first, second = await guard.reconciler.run(), await guard.reconciler.run()
+    assert (first.failing, second.failing) == (1, 0)
+    assert not guard.decisions()
+    clock.advance(60)
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, emailaddress="boss@contoso.com")
+    assert (await guard.reconciler.run()).refused == 1
+    await guard.workers.run_due()
+    row = await guard.receiver.rows.row("mailbox", MAILBOX_ID)
+    assert row is not None
+    assert row.columns["emailaddress"] == "boss@contoso.com"
+    assert row.columns["emailrouteraccessapproval"] == 3
+    for _ in range(5):
+        clock.advance(60)
+        await guard.reconciler.run()
+    assert len(guard.decisions()) == 1
+
+
+async def test_what_could_not_be_judged_is_judged_once_it_can_be(
+    database: Database, clock: FrozenClock
+) -> None:
+    guard = a_guard(database, clock)
+    guard.receiver.directory.is_down = True
+    users, guard.receiver.rows.users = guard.receiver.rows.users, {}
+    await guard.reconciler.run()
+    copy = await guard.receiver.ledger.mirrored("mailbox", MAILBOX_ID)
+    assert copy is not None
+    assert not copy.good
+    guard.receiver.directory.is_down, guard.receiver.rows.users = False, users
+    clock.advance(24 * 3600)
+    await guard.reconciler.run()
+    copy = await guard.receiver.ledger.mirrored("mailbox", MAILBOX_ID)
+    assert copy is not None
+    assert copy.good
 
 
 async def test_an_idle_round_writes_nothing(guard: AGuard) -> None:
@@ -128,6 +170,96 @@ async def test_a_row_changed_just_now_waits_for_its_delivery(
     assert (await guard.reconciler.run()).judged == 1
 
 
+async def test_a_row_that_is_touched_all_the_time_waits_twice_and_no_more(
+    guard: AGuard, clock: FrozenClock
+) -> None:
+    rounds = []
+    for _ in range(4):
+        guard.receiver.rows.put("mailbox", MAILBOX_ID, modified_at=clock.now(), **CEO)
+        found = await guard.reconciler.run()
+        rounds.append((found.waiting, found.judged))
+        clock.advance(2)
+    assert rounds == [(1, 0), (1, 0), (0, 1), (1, 0)]
+
+
+@pytest.mark.parametrize("ahead", [-7200, -120, 120, 7200])
+async def test_whether_a_row_has_settled_is_told_by_the_clock_of_dataverse(
+    guard: AGuard, clock: FrozenClock, ahead: int
+) -> None:
+    """Ours may be ahead or behind by any amount: one round for the delivery, then it is judged."""
+    theirs = FrozenClock(clock.now() - timedelta(seconds=ahead))
+    guard.receiver.rows.clock = theirs
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, modified_at=theirs.now(), **CEO)
+    rounds = []
+    for _ in range(5):
+        found = await guard.reconciler.run()
+        await guard.workers.run_due()
+        rounds.append((found.waiting, found.judged))
+        theirs.advance(6)
+        clock.advance(6)
+    assert rounds == [(1, 0), (0, 1), (0, 0), (0, 0), (0, 0)]
+    row = await guard.receiver.rows.row("mailbox", MAILBOX_ID)
+    assert row is not None
+    assert row.columns["emailaddress"] == "anna@contoso.com"
+
+
+async def test_a_page_that_is_older_than_the_copy_is_no_bypass(
+    guard: AGuard, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = guard.receiver.rows
+    pages = rows.pages
+
+    async def overtaken(table: str) -> Any:
+        async for page in pages(table):
+            if table == "mailbox":
+                rows.put("mailbox", MAILBOX_ID, username="anna")
+                await guard.deliver({"username": "anna"}, mode=1)
+            yield page
+
+    monkeypatch.setattr(rows, "pages", overtaken)
+    found = await guard.reconciler.run()
+    assert (found.judged, found.refused) == (0, 0)
+    copy = await guard.receiver.ledger.mirrored("mailbox", MAILBOX_ID)
+    assert copy is not None
+    assert copy.columns["username"] == "anna"
+
+
+async def test_two_changes_whose_confirmations_were_lost_are_followed_one_after_the_other(
+    guard: AGuard, clock: FrozenClock
+) -> None:
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=0)
+    await guard.reconciler.run()
+    first = {"emailrouteraccessapproval": choice(2)}
+    empty = MAILBOX_BEFORE | {"emailrouteraccessapproval": choice(0)}
+    await guard.deliver(first, actor=ADMIN_ID, before=empty)
+    clock.advance(1)
+    await guard.deliver(APPROVE, actor=ADMIN_ID)
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
+    await guard.reconciler.run()
+    await guard.workers.run_due()
+    held = guard.approval()
+    assert held is not None
+    assert held.state == "approved"
+    assert not guard.receiver.rows.written
+
+
+async def test_what_was_allowed_once_is_no_pass_for_doing_it_again(
+    guard: AGuard, clock: FrozenClock
+) -> None:
+    rows = guard.receiver.rows
+    await guard.deliver(APPROVE, actor=ADMIN_ID)
+    rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
+    await guard.deliver(APPROVE, actor=ADMIN_ID, mode=1)
+    assert (await guard.reconciler.run()).judged == 0
+    clock.advance(60)
+    rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=2)
+    await guard.reconciler.run()
+    await guard.workers.run_due()
+    clock.advance(60)
+    rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
+    assert (await guard.reconciler.run()).refused == 1
+
+
 async def test_a_row_created_past_the_guard_is_judged(guard: AGuard) -> None:
     await_ids = {"ownerid__id": USER_ID, "ownerid__type": "systemuser"}
     guard.receiver.rows.put(
@@ -148,9 +280,9 @@ async def test_a_confirmed_change_is_known_also_out_of_order(guard: AGuard) -> N
     first = {"username": "first"}
     later, earlier = "/Date(1795435300000)/", "/Date(1795435200000)/"
     before = MAILBOX_BEFORE | first
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, username="second")
     await guard.deliver(second | {"modifiedon": later}, mode=1, before=before)
     await guard.deliver(first | {"modifiedon": earlier}, mode=1)
-    guard.receiver.rows.put("mailbox", MAILBOX_ID, username="second")
     copy = await guard.receiver.ledger.mirrored("mailbox", MAILBOX_ID)
     assert copy is not None
     assert copy.columns["username"] == "second"
