@@ -22,7 +22,7 @@ from kernel.errors import Bug
 Row = dict[str, Any]
 
 
-class Page(list[Row]):
+class RowPage(list[Row]):
     """The rows of one answer; `answered_at` is when it was given, by the clock of the service."""
 
     answered_at: datetime | None = None
@@ -111,7 +111,7 @@ class Dataverse(Client):
         orderby: str | None = None,
         expand: str | None = None,
         reason: str = "list rows",
-    ) -> AsyncIterator[Page]:
+    ) -> AsyncIterator[RowPage]:
         """Yield the rows page by page, as the service cuts them.
 
         `filter` is OData text: quote its strings with `cloud.odata.literal`.
@@ -128,7 +128,7 @@ class Dataverse(Client):
         while link is not None:
             answer = await self._get(link, reason=reason, annotated=True, page_size=page_size)
             page = answer.json_object()
-            rows = Page(rows_of(answer, page))
+            rows = RowPage(rows_of(answer, page))
             rows.answered_at = answer.answered_at
             yield rows
             following = own_link(self._service, page.get("@odata.nextLink"))

@@ -17,6 +17,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from guard.columns.change import GuardedChange
 from guard.columns.compare import differing, is_equal
 from guard.columns.table import APPROVAL, APPROVED, TABLES
 from guard.known_good import COMMITTED_WITHIN
@@ -138,6 +139,16 @@ def was_refused(
         and (copy is None or one.decided_at >= copy.read_at)
         and _alters_all(one, names, row.columns)
         for one in decisions
+    )
+
+
+def change_of(one: Recorded) -> GuardedChange:
+    """Return the change that a decision was made on."""
+    operation = str(one.public.get("operation") or "update")
+    sent = frozenset(name for name, value in one.after.items() if value != one.before.get(name))
+    request: dict[str, Value] = {"columns": tuple(sorted(sent)), "mode": 1, "stage": 40, "depth": 1}
+    return GuardedChange(
+        Change(one.table, operation, one.record_id, one.before, one.after, sent, request)
     )
 
 

@@ -11,7 +11,7 @@ and stays merely seen (law 16).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -19,8 +19,7 @@ from sqlalchemy import Connection, select
 
 from guard import consequences, known_good
 from guard.case import FROM_RECONCILIATION, read_back_case
-from guard.columns.change import GuardedChange
-from guard.columns.table import MAILBOX, TABLES, TableRole
+from guard.columns.table import TABLES
 from guard.confirmation import actor_of, decision_of
 from guard.judge import Judge, Judged
 from guard.ledger import mirror
@@ -30,26 +29,17 @@ from guard.ledger.port import ALLOWED, Ledger
 from guard.ledger.tables import baselines
 from guard.ports.metrics import GuardMetrics
 from guard.ports.rows import Rows, StoredRow
-from guard.read_back import read_back_change
-from guard.receive.delivery import SYNCHRONOUS
 from guard.record import DecisionRecorder
 from guard.told import ToldRows
-from guard.watch.explanation import (
-    ANNOUNCED_WITHIN,
-    Shared,
-    own_written,
-    steps_to,
-    travelled,
-    was_refused,
-)
-from guard.watch.rejudging import GOOD
-from guard.watch.unanswered import UnansweredLimit, ask_each
+from guard.watch.differences import Differences, Explained, is_suspect
+from guard.watch.explanation import change_of
+from guard.watch.without_past import WithoutPast
 from kernel.brake import Braked, Release, brake
 from kernel.database import Database, insert
 from kernel.errors import GuardError
 from kernel.failpoints import failpoint
 from kernel.log import get_logger
-from rules.model.change import Change, Facts, Value
+from rules.model.change import Facts
 
 SEEN = failpoint("guard.mirror", "Rows that were compared are remembered.")
 GONE = failpoint("guard.row-gone", "A row that was verified to be gone is forgotten.")
@@ -69,9 +59,7 @@ GONE_BRAKE = brake(
 )
 # A row that keeps changing waits for its deliveries so many rounds and no more.
 MOST_WAITS = 2
-# A round judges so many rows that have no past, and reads so many that deliveries told of: a large
-# fleet takes several rounds.
-MOST_JUDGED = 1000
+# So many rows that deliveries told of are read at once; the others come next.
 MOST_READ = 20
 log = get_logger("guard")
 
@@ -104,14 +92,6 @@ class _Found:
 
 
 @dataclass(slots=True)
-class _Explained:
-    """One difference that is explained: what to remember, and which decisions to confirm."""
-
-    copy: MirrorRow | None
-    unconfirmed: list[Recorded] = field(default_factory=list)
-
-
-@dataclass(slots=True)
 class _Table:
     """One table's round while it goes on."""
 
@@ -122,19 +102,6 @@ class _Table:
     suspects: list[str] = field(default_factory=list)
     adopt: list[MirrorRow] = field(default_factory=list)
     found: list[_Found] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Unjudged:
-    """Rows without a past, to be judged as a scan does; `basis` is what a judgement rests on."""
-
-    basis: str
-    rows: list[StoredRow] = field(default_factory=list)
-
-    def add(self, row: StoredRow, failing: Mapping[tuple[str, str], str]) -> None:
-        """Add a row unless it was found failing on this basis, or the round has enough to do."""
-        if len(self.rows) < MOST_JUDGED and failing.get((row.table, row.record_id)) != self.basis:
-            self.rows.append(row)
 
 
 class Reconciler:
@@ -165,7 +132,8 @@ class Reconciler:
         self._told = told
         self._settle = timedelta(seconds=settle_seconds)
         self._waits: dict[tuple[str, str], int] = {}
-        self._failing: dict[tuple[str, str], str] = {}
+        self._differences = Differences(rows, ledger)
+        self._without_past = WithoutPast(ledger, judge, recorder, self._keep)
 
     async def run(self) -> Round:
         """Compare every guarded row once. An idle round writes nothing.
@@ -173,10 +141,10 @@ class Reconciler:
         Raises a GuardError when Dataverse can't be read; what was found before is then dropped.
         """
         total = Round()
-        unjudged = _Unjudged(f"{self._judge.policy_set.digest} {self._recorder.now().date()}")
+        self._without_past.begin()
         for name in TABLES:
-            await self._run_table(name, total, unjudged)
-        await self._judge_without_past(unjudged, total)
+            await self._run_table(name, total)
+        total.failing = await self._without_past.judge()
         return total
 
     async def read_told(self) -> None:
@@ -186,24 +154,22 @@ class Reconciler:
         """
         for name, record_id in self._told.take(MOST_READ):
             try:
-                copy, row, names, read_at = await self._read(name, record_id)
-                if row is None or not names:
-                    continue
-                explained = await self._explained(row, copy, names, read_at)
+                found = await self._differences.read(name, record_id, now=self._recorder.now())
+                explained = None if found is None else await self._differences.explained(found)
                 if explained is None or explained.unconfirmed or explained.copy is None:
                     continue
                 await self._keep(explained.copy)
             except GuardError as error:
                 log.warning("told_row_not_read", record_id=record_id, error=str(error))
 
-    async def _run_table(self, name: str, total: Round, unjudged: _Unjudged) -> None:
+    async def _run_table(self, name: str, total: Round) -> None:
         # (1) Compare page by page; then read again what differs, and judge what nothing explains.
         # Nothing is written yet.
         is_first = await self._database.read(lambda c: _is_first(c, name))
         table = _Table(name, is_first, self._recorder.now())
         waiting: set[str] = set()
         async for page in self._rows.pages(name):
-            await self._compare(page, table, waiting, unjudged)
+            await self._compare(page, table, waiting)
         for key in [key for key in self._waits if key[0] == name and key[1] not in waiting]:
             del self._waits[key]
         total.waiting += len(waiting)
@@ -221,13 +187,7 @@ class Reconciler:
             await self._forget(name, record_id)
             total.gone += 1
 
-    async def _compare(
-        self,
-        page: Sequence[StoredRow],
-        table: _Table,
-        waiting: set[str],
-        unjudged: _Unjudged,
-    ) -> None:
+    async def _compare(self, page: Sequence[StoredRow], table: _Table, waiting: set[str]) -> None:
         ids = [row.record_id for row in page]
         known = await self._database.read(lambda c: mirror.list_by_ids(c, table.name, ids))
         for row in page:
@@ -235,8 +195,8 @@ class Reconciler:
             copy = known.get(row.record_id)
             if copy is None and table.is_first:
                 table.adopt.append(known_good.seen(row, None, read_at=table.now))
-                unjudged.add(row, self._failing)
-            elif copy is None or _is_suspect(row, copy):
+                self._without_past.add(row)
+            elif copy is None or is_suspect(row, copy):
                 if self._is_settling(row):
                     waiting.add(row.record_id)
                 else:
@@ -244,9 +204,9 @@ class Reconciler:
             else:
                 if any(name not in copy.columns for name in TABLES[table.name].flat):
                     table.adopt.append(known_good.seen(row, copy, read_at=copy.read_at))
-                    unjudged.add(row, self._failing)
+                    self._without_past.add(row)
                 elif known_good.is_unjudged(copy, now=table.now):
-                    unjudged.add(row, self._failing)
+                    self._without_past.add(row)
 
     def _is_settling(self, row: StoredRow) -> bool:
         """Return whether a row was changed so lately that it waits, and count how often it did.
@@ -260,102 +220,34 @@ class Reconciler:
         self._waits[key] = waits + 1
         return True
 
-    async def _read(
-        self, name: str, record_id: str
-    ) -> tuple[MirrorRow | None, StoredRow | None, tuple[str, ...], datetime]:
-        """Return the copy, the row as it is now, which of it differs, and when it was read.
-
-        The copy is looked up first: whoever changes it meanwhile has read the row later.
-        """
-        read_at = self._recorder.now()
-        copy = await self._ledger.mirrored(name, record_id)
-        row = await self._rows.row(name, record_id)
-        if row is None or (copy is not None and not _is_suspect(row, copy)):
-            return copy, row, (), read_at
-        change = read_back_change(row, copy, operation=_operation(copy), seen_counts=True)
-        return copy, row, change.altered, read_at
-
     async def _look_into(self, record_id: str, table: _Table) -> None:
         """Find what explains a difference; without anything, judge it anew."""
-        copy, row, names, read_at = await self._read(table.name, record_id)
-        if row is None or not names:
+        found = await self._differences.read(table.name, record_id, now=self._recorder.now())
+        if found is None:
             return
-        explained = await self._explained(row, copy, names, read_at)
+        explained = await self._differences.explained(found)
         if explained is not None:
-            self._take_over(row, explained, table)
+            self._take_over(found.row, explained, table)
             return
-        decisions = await self._decisions_on(record_id, copy, table.now)
-        if was_refused(row, copy, names, decisions):
+        row, copy = found.row, found.copy
+        if await self._differences.was_refused(found):
             if not self._recorder.enforces and copy is not None:
                 # Nobody will put the row back, so what was observed is what is seen from now on.
-                table.adopt.append(_observed(row, copy, names))
+                table.adopt.append(_observed(row, copy, found.names))
             return
-        change = read_back_change(row, copy, operation=_operation(copy), seen_counts=True)
-        judged = await self._judge.judge(change, actor_id=None, is_synchronous=False, now=table.now)
+        judged = await self._judge.judge(
+            found.change, actor_id=None, is_synchronous=False, now=table.now
+        )
         if judged.decision.outcome.value in ALLOWED:
-            taken = names if copy is not None else TABLES[table.name].flat
-            known = known_good.allowed(row, copy, row.columns, taken, read_at=read_at)
+            taken = found.names if copy is not None else TABLES[table.name].flat
+            known = known_good.allowed(row, copy, row.columns, taken, read_at=found.read_at)
         else:
             # What nobody knows a past of is not judged again for what it is already.
-            seen = known_good.seen(row, copy, read_at=read_at)
+            seen = known_good.seen(row, copy, read_at=found.read_at)
             known = None if copy is not None and seen.columns == copy.columns else seen
         table.found.append(_Found(row, judged, known))
 
-    async def _explained(
-        self,
-        row: StoredRow,
-        copy: MirrorRow | None,
-        names: tuple[str, ...],
-        read_at: datetime,
-    ) -> _Explained | None:
-        """Return what explains that these columns differ, if anything does."""
-        left = set(names)
-        decisions = await self._decisions_on(row.record_id, copy, read_at)
-        steps = steps_to(row, copy, left, decisions, now=read_at)
-        if steps is None and copy is not None:
-            since = copy.read_at - ANNOUNCED_WITHIN
-            writes = await self._ledger.own_writes_on(row.record_id, since=since)
-            left -= own_written(row, left, writes)
-            for shared in await self._shared_with(row, copy) if left else ():
-                left -= travelled(row, copy, left, decisions, shared)
-            steps = steps_to(row, copy, left, decisions, now=read_at) if left else []
-        if steps is None:
-            return None
-        taken = names if copy is not None else _decided(row, steps)
-        known = known_good.allowed(row, copy, row.columns, taken, read_at=read_at)
-        unconfirmed = [
-            one
-            for one in reversed(steps)
-            if one.public.get("mode") == SYNCHRONOUS and _change_of(one).is_sensitive
-        ]
-        return _Explained(known, unconfirmed)
-
-    async def _decisions_on(
-        self, record_id: str, copy: MirrorRow | None, now: datetime
-    ) -> Sequence[Recorded]:
-        """Return the decisions that may say something of a difference, the newest first."""
-        day_ago = now - timedelta(days=1)
-        since = day_ago if copy is None else copy.read_at - known_good.COMMITTED_WITHIN
-        return await self._ledger.decisions_on(record_id, since=since)
-
-    async def _shared_with(self, row: StoredRow, copy: MirrorRow) -> list[Shared]:
-        """Return the rows that show the same address and approval, as they are now."""
-        if TABLES[row.table].role is TableRole.MAILBOX:
-            kind = row.columns.get("regardingobjectid.type")
-            others = [(kind, row.columns.get("regardingobjectid.id"))] if kind in TABLES else []
-        else:
-            mailboxes = await self._ledger.mailboxes_of(row.record_id)
-            others = [(MAILBOX.name, one.record_id) for one in mailboxes]
-        found = []
-        for table, record_id in others:
-            other = await self._rows.row(str(table), str(record_id))
-            if other is None or not _belong_together(row, other):
-                continue
-            decisions = await self._ledger.decisions_on(other.record_id, since=copy.read_at)
-            found.append(Shared(other, decisions))
-        return found
-
-    def _take_over(self, row: StoredRow, explained: _Explained, table: _Table) -> None:
+    def _take_over(self, row: StoredRow, explained: Explained, table: _Table) -> None:
         """Follow what explains a difference, and confirm decisions whose confirmation is lost."""
         if not explained.unconfirmed:
             if explained.copy is not None:
@@ -363,7 +255,7 @@ class Reconciler:
             return
         newest = explained.unconfirmed[-1]
         for one in explained.unconfirmed:
-            judged = Judged(_change_of(one), decision_of(one), Facts(), self._judge.policy_set)
+            judged = Judged(change_of(one), decision_of(one), Facts(), self._judge.policy_set)
             known = explained.copy if one is newest else None
             table.found.append(_Found(row, judged, known, one))
 
@@ -391,45 +283,6 @@ class Reconciler:
         )
         self._metrics.watched("brake")
         return True
-
-    async def _judge_without_past(self, unjudged: _Unjudged, total: Round) -> None:
-        """Judge rows as a scan does; what passes is known good from then on, what fails is said."""
-        limit = UnansweredLimit()
-
-        async def judge(row: StoredRow) -> None:
-            if limit.ended is None:
-                await self._judge_alone(row, unjudged.basis, limit, total)
-
-        await ask_each(unjudged.rows, judge)
-
-    async def _judge_alone(
-        self, row: StoredRow, basis: str, limit: UnansweredLimit, total: Round
-    ) -> None:
-        copy = await self._ledger.mirrored(row.table, row.record_id)
-        if copy is None or known_good.differs(row, copy):
-            return
-        now = self._recorder.now()
-        judged = await self._judge.judge_row(row.table, row.record_id, row.columns, now=now)
-        judgement = judged.judgement
-        if judged.unanswered is not None:
-            # Nobody could say: the next round asks again.
-            limit.unanswered(judged.unanswered)
-            return
-        limit.answered()
-        if judgement.result in GOOD:
-            good = known_good.scanned(copy, row, now=now)
-            await self._keep(good)
-            self._failing.pop((row.table, row.record_id), None)
-            return
-        self._failing[row.table, row.record_id] = basis
-        total.failing += 1
-        log.warning(
-            "row_fails",
-            table=row.table,
-            record_id=row.record_id,
-            result=judgement.result,
-            rules=list(judgement.rules),
-        )
 
     async def _write_down(self, table: _Table, total: Round) -> None:
         if table.adopt:
@@ -490,46 +343,10 @@ class Reconciler:
         await self._database.write(write, failpoint=GONE)
 
 
-def _is_suspect(row: StoredRow, copy: MirrorRow) -> bool:
-    """Return whether a row holds something that the copy does not tell of."""
-    return known_good.differs(row, copy) or bool(known_good.unknown_access(row, copy))
-
-
-def _operation(copy: MirrorRow | None) -> str:
-    return "create" if copy is None else "update"
-
-
-def _decided(row: StoredRow, steps: Sequence[Recorded]) -> list[str]:
-    """Return the columns of a new row that decisions spoke of."""
-    said = {name for one in steps for name in one.after}
-    sensitive = TABLES[row.table].sensitive
-    return [
-        name
-        for name in TABLES[row.table].flat
-        if name in said or (name in sensitive and row.columns.get(name) is None)
-    ]
-
-
-def _change_of(one: Recorded) -> GuardedChange:
-    """Return the change that a decision was made on."""
-    operation = str(one.public.get("operation") or "update")
-    sent = frozenset(name for name, value in one.after.items() if value != one.before.get(name))
-    request: dict[str, Value] = {"columns": tuple(sorted(sent)), "mode": 1, "stage": 40, "depth": 1}
-    return GuardedChange(
-        Change(one.table, operation, one.record_id, one.before, one.after, sent, request)
-    )
-
-
 def _observed(row: StoredRow, copy: MirrorRow, names: Sequence[str]) -> MirrorRow:
     """Return the copy of a row whose change was refused and, observing, left as it is."""
     good = {name: firm for name, firm in copy.good.items() if name not in names}
     return known_good.seen(row, replace(copy, good=good), read_at=copy.read_at)
-
-
-def _belong_together(row: StoredRow, other: StoredRow) -> bool:
-    """Return whether one row is the mailbox of the other, a user or queue."""
-    mailbox, owner = (row, other) if row.table == MAILBOX.name else (other, row)
-    return mailbox.columns.get("regardingobjectid.id") == owner.record_id
 
 
 def _keep_all(connection: Connection, rows: Sequence[MirrorRow]) -> None:
