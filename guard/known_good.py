@@ -6,8 +6,9 @@ never restored, explains no difference and overrides no pre-image; what a delive
 good by no other way than that the guard reads it.
 
 A good value is *firm* when no delivery that is still on its way can be about it: a decision allowed
-it, or the row had been left alone for long when it was scanned. The approval itself is never firm
-by a scan, since who approved a row can't be read off it.
+it, or what the copy holds is *settled*. A copy is settled if the row had been left alone for long
+when it was read, or has been as it is for long. The approval itself is never firm by a scan, since
+who approved a row can't be read off it.
 """
 
 from __future__ import annotations
@@ -30,8 +31,19 @@ def seen(row: StoredRow, copy: MirrorRow | None, *, read_at: datetime) -> Mirror
     """Return the copy with what was read of the columns that are not known good."""
     columns = guarded_part(row.table, row.columns)
     if copy is None:
-        return MirrorRow(row.table, row.record_id, columns, read_at)
-    return replace(copy, columns={**columns, **copy.known_good})
+        rested = row.quiet_for is None or row.quiet_for >= COMMITTED_WITHIN
+        return MirrorRow(row.table, row.record_id, columns, read_at, rested=rested)
+    has_changed = any(
+        name not in copy.good and not is_equal(columns.get(name), copy.columns[name])
+        for name in TABLES[row.table].flat
+        if name in copy.columns
+    )
+    return replace(
+        copy,
+        columns={**columns, **copy.known_good},
+        read_at=read_at,
+        rested=copy.rested and not has_changed,
+    )
 
 
 def allowed(
@@ -60,30 +72,26 @@ def allowed(
         read_at,
         good={**(copy.good if copy is not None else {}), **dict.fromkeys(held, True)},
         decision_id=decision_id or (copy.decision_id if copy is not None else None),
+        rested=copy.rested if copy is not None else False,
         revision=copy.revision if copy is not None else 0,
     )
 
 
-def scanned(copy: MirrorRow, row: StoredRow, *, now: datetime) -> MirrorRow:
+def scanned(copy: MirrorRow) -> MirrorRow:
     """Return the copy of a row that a scan found good as it is."""
-    rested = row.quiet_for is None or row.quiet_for >= COMMITTED_WITHIN
-    is_firm = rested or now - copy.read_at >= COMMITTED_WITHIN
-    good = {name: is_firm for name in TABLES[copy.table].flat if name in copy.columns}
-    if copy.columns.get(APPROVAL) == APPROVED and APPROVAL in good:
-        good[APPROVAL] = False
-    return replace(copy, good={name: good[name] or copy.good.get(name, False) for name in good})
+    flat = TABLES[copy.table].flat
+    good = {name: copy.good.get(name, False) for name in flat if name in copy.columns}
+    return replace(copy, good=good)
 
 
-def is_unjudged(copy: MirrorRow, *, now: datetime) -> bool:
-    """Return whether a scan could make more of the copy good, or firm."""
-    may_be_firm = now - copy.read_at >= COMMITTED_WITHIN
-    for name in TABLES[copy.table].flat:
-        if name not in copy.columns or copy.good.get(name):
-            continue
-        is_approval = name == APPROVAL and copy.columns[name] == APPROVED
-        if name not in copy.good or (may_be_firm and not is_approval):
-            return True
-    return False
+def is_unjudged(copy: MirrorRow) -> bool:
+    """Return whether the copy holds a column that is not known good."""
+    return any(name in copy.columns and name not in copy.good for name in TABLES[copy.table].flat)
+
+
+def is_settled(copy: MirrorRow, *, now: datetime) -> bool:
+    """Return whether no delivery that is still on its way can be about what the copy saw."""
+    return copy.rested or now - copy.read_at >= COMMITTED_WITHIN
 
 
 def differs(row: StoredRow, copy: MirrorRow) -> bool:
@@ -103,11 +111,19 @@ def unknown_access(row: StoredRow, copy: MirrorRow) -> frozenset[str]:
     return frozenset(name for name, given in access.items() if given and name not in copy.columns)
 
 
-def stands(copy: MirrorRow | None, name: str, value: Value) -> bool:
+def stands(copy: MirrorRow | None, name: str, value: Value, *, now: datetime) -> bool:
     """Return whether a column is firmly known to hold this value by right."""
-    return copy is not None and copy.good.get(name, False) and is_equal(copy.columns[name], value)
+    if copy is None or name not in copy.good or not is_equal(copy.columns[name], value):
+        return False
+    by_scan = is_settled(copy, now=now) and (name, value) != (APPROVAL, APPROVED)
+    return copy.good[name] or by_scan
 
 
-def is_good(copy: MirrorRow | None, name: str, value: Value) -> bool:
-    """Return whether a column is known to hold this value by right, firmly or not."""
-    return copy is not None and name in copy.good and is_equal(copy.columns[name], value)
+def held_before(copy: MirrorRow | None, name: str, value: Value, *, now: datetime) -> bool:
+    """Return whether the guard itself read this value there, good or not, and long enough ago.
+
+    Of a good value any time is: it is believed more than what a delivery says of the past.
+    """
+    if copy is None or name not in copy.columns or not is_equal(copy.columns[name], value):
+        return False
+    return name in copy.good or is_settled(copy, now=now)

@@ -1,4 +1,4 @@
-"""One HTTPS origin: an application on a port of its own."""
+"""One HTTPS origin: an application on a port of its own, and the `Date` of its answers."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from datetime import UTC
+from email.utils import format_datetime
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kernel.clock import Clock
 
 
 class _Server(uvicorn.Server):
@@ -22,13 +26,17 @@ class _Server(uvicorn.Server):
 
 
 class Origin:
-    """A bound socket at once, a running server from `start` to `stop`."""
+    """A bound socket at once, a running server from `start` to `stop`.
 
-    def __init__(self, host: str, port: int, *, context: ssl.SSLContext) -> None:
+    `clock` is that of the service, by which it dates its answers as it dates its rows.
+    """
+
+    def __init__(self, host: str, port: int, *, context: ssl.SSLContext, clock: Clock) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind((host, port))
         self._context = context
+        self._clock = clock
         self._host = host
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
@@ -54,13 +62,14 @@ class Origin:
             return context
 
         config = uvicorn.Config(
-            app,
+            self._dated(app),
             ssl_context_factory=own_context,
             lifespan="off",
             log_config=None,
             access_log=False,
             ws="none",
             server_header=False,
+            date_header=False,
             timeout_graceful_shutdown=1,
         )
         self._server = _Server(config)
@@ -70,6 +79,19 @@ class Origin:
                 await self._task
                 raise RuntimeError(f"The origin {self.url} did not start.")
             await asyncio.sleep(0.01)
+
+    def _dated(self, app: ASGIApp) -> ASGIApp:
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            async def dated(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    date = format_datetime(self._clock.now().astimezone(UTC), usegmt=True)
+                    headers = [*message.get("headers", ()), (b"date", date.encode())]
+                    message = {**message, "headers": headers}
+                await send(message)
+
+            await app(scope, receive, dated)
+
+        return answer
 
     async def stop(self) -> None:
         """Stop serving and free the port."""

@@ -57,7 +57,8 @@ class Sandbox:
         self.accesses = AccessLog(self.clock)
         context = self.certificates.server_context()
         self._entra_origin, self._graph_origin, self._dataverse_origin = (
-            Origin(host, port + number if port else 0, context=context) for number in range(3)
+            Origin(host, port + number if port else 0, context=context, clock=self.clock)
+            for number in range(3)
         )
         issuer = f"https://sts.windows.net/{self.directory.tenant_id}/"
         self.tokens = Tokens(self.clock, issuer=issuer)

@@ -125,8 +125,8 @@ class MirrorRow:
 
     `columns` are the guarded columns as they were read; `read_at` is when, by our own clock. `good`
     names those whose values a decision allowed or a scan judged, by their flat names; it holds True
-    for those that are *firm*: no delivery that is still on its way can be about them. `revision`
-    is that of the copy which this one was made from: it replaces that one and no other.
+    for those that a decision did. `rested` says that the row had been left alone for long by then.
+    `revision` is that of the copy which this one was made from: it replaces that one and no other.
     """
 
     table: str
@@ -135,6 +135,7 @@ class MirrorRow:
     read_at: datetime
     good: Mapping[str, bool] = field(default_factory=dict)
     decision_id: str | None = None
+    rested: bool = False
     revision: int = 0
 
     @property

@@ -38,6 +38,7 @@ def keep(connection: Connection, row: MirrorRow) -> bool:
         "address": address_of(row.table, columns),
         "read_at": row.read_at,
         "decision_id": row.decision_id,
+        "rested": row.rested,
         "revision": row.revision + 1,
     }
     if row.revision == 0:
@@ -119,5 +120,6 @@ def _from_row(row: Row[Any]) -> MirrorRow:
         read_at=row.read_at,
         good=json.loads(row.good),
         decision_id=row.decision_id,
+        rested=row.rested,
         revision=row.revision,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Index,
     Integer,
@@ -88,6 +89,7 @@ mirror = Table(
     Column("address", Text),
     Column("read_at", Instant, nullable=False),
     Column("decision_id", Text),
+    Column("rested", Boolean, nullable=False),
     Column("revision", Integer, nullable=False),
     Index("ix_guard_mirror_owner", "owner_id"),
     Index("ix_guard_mirror_address", "address"),

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Self
 
 from guard.columns.compare import is_equal
 from guard.columns.table import APPROVAL, PENDING, REJECTED, TABLES
-from guard.known_good import is_good, stands
+from guard.known_good import held_before, stands
 from guard.ledger.codec import storable
 from guard.ledger.entry import MirrorRow
 from guard.obligations.obligation import Payload
@@ -76,12 +77,13 @@ class Rejected(Payload):
         return bool(table.sensitive.intersection(self.altered))
 
 
-def not_standing(rejected: Rejected, copy: MirrorRow | None) -> Rejected:
+def not_standing(rejected: Rejected, copy: MirrorRow | None, *, now: datetime) -> Rejected:
     """Return the rejected change without what is firmly known to be held by right.
 
     A delivery that calls such values a change tells of none.
     """
-    left = tuple(n for n in rejected.altered if not stands(copy, n, rejected.after.get(n)))
+    after = rejected.after
+    left = tuple(n for n in rejected.altered if not stands(copy, n, after.get(n), now=now))
     return replace(rejected, altered=left)
 
 
@@ -109,13 +111,15 @@ def way_back(rejected: Rejected, copy: MirrorRow | None) -> dict[str, Value]:
 
 
 def by_word_alone(
-    rejected: Rejected, copy: MirrorRow | None, columns: Mapping[str, Value]
+    rejected: Rejected, copy: MirrorRow | None, columns: Mapping[str, Value], *, now: datetime
 ) -> tuple[str, ...]:
-    """Return which good values a delivery's word alone would replace."""
+    """Return which columns a delivery says were changed that held the same already before it."""
     return tuple(
         name
         for name in columns
-        if name in rejected.altered and is_good(copy, name, rejected.after.get(name))
+        if name in rejected.altered
+        and name != APPROVAL
+        and held_before(copy, name, rejected.after.get(name), now=now)
     )
 
 

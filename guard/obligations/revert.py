@@ -103,12 +103,13 @@ class Revert(Obligation[Rejected]):
             row = await self._means.rows.row(owed.table, owed.record_id)
             if row is None:
                 return Done("the row is gone")
-            rejected = not_standing(owed, copy)
+            now = self._means.recorder.now()
+            rejected = not_standing(owed, copy, now=now)
             columns = restoration(rejected, row.columns, way_back(rejected, copy))
             if not columns:
                 return Done("nothing to restore")
-            # (4) Put nothing in the place of a good value that only a delivery tells of and the
-            # policies do not allow.
+            # (4) Put nothing in the place of what stood there before the delivery that only it
+            # tells of and the policies do not allow.
             withheld = await self._withheld(rejected, row, copy, columns)
             for name in withheld:
                 del columns[name]
@@ -154,11 +155,11 @@ class Revert(Obligation[Rejected]):
         copy: MirrorRow | None,
         columns: Mapping[str, Value],
     ) -> tuple[str, ...]:
-        """Return the columns that are good and whose past, as a delivery tells it, fails policies.
+        """Return the columns that were so before, and whose past as it is told fails the policies.
 
         Whoever holds the webhook key can say anything about what stood there before.
         """
-        told = by_word_alone(rejected, copy, columns)
+        told = by_word_alone(rejected, copy, columns, now=self._means.recorder.now())
         if not told:
             return ()
         restored = {**row.columns, **columns, APPROVAL: row.columns.get(APPROVAL)}

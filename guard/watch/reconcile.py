@@ -205,7 +205,7 @@ class Reconciler:
                 if any(name not in copy.columns for name in TABLES[table.name].flat):
                     table.adopt.append(known_good.seen(row, copy, read_at=copy.read_at))
                     self._without_past.add(row)
-                elif known_good.is_unjudged(copy, now=table.now):
+                elif known_good.is_unjudged(copy):
                     self._without_past.add(row)
 
     def _is_settling(self, row: StoredRow) -> bool:

@@ -73,7 +73,7 @@ class WithoutPast:
         limit.answered()
         if judgement.result in GOOD:
             self._failing.pop(key, None)
-            await self._keep(known_good.scanned(copy, row, now=now))
+            await self._keep(known_good.scanned(copy))
             return False
         self._failing[key] = self._basis
         log.warning(

@@ -55,10 +55,12 @@ def may_approve(
     view, user_id = operation.transaction, operation.caller.user_id
     if is_qualified(view, directory, user_id):
         return
-    if operation.table == "systemuser" and may_self_approve(
+    owner = operation.present("regardingobjectid") if operation.table == "mailbox" else None
+    own = operation.as_ref() if owner is None else owner
+    if own.table == "systemuser" and may_self_approve(
         view,
         user_id,
-        record_id=operation.record_id,
+        record_id=own.id,
         address=address,
         needs_privilege=privilege_to_self_approve,
     ):

@@ -37,7 +37,10 @@ class Bypass:
 
 @dataclass(slots=True)
 class Operation:
-    """One message on one row; `target` grows by what the platform adds."""
+    """One message on one row; `target` grows by what the platform adds.
+
+    `silent` raises no event; `copied` only repeats what another row already holds.
+    """
 
     message: str
     table: str
@@ -56,6 +59,7 @@ class Operation:
     bypass: Bypass = field(default_factory=Bypass)
     by_platform: bool = False
     silent: bool = False
+    copied: bool = False
     before: Row | None = None
     after: Row | None = None
     sent: dict[str, Any] = field(init=False)

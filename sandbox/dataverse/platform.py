@@ -57,16 +57,24 @@ _MOVING = frozenset(
 
 
 class AddressEdit(StrEnum):
-    """What becomes of an address edit on the mailbox of a user or queue."""
+    """What becomes of an address or approval edit on the mailbox of a user or queue."""
 
     REDIRECT = "redirect"
+    """It is made on the user or queue instead, and the mailbox shows that."""
     REFUSE = "refuse"
+    """An address can't be edited there; an approval goes the way of REDIRECT."""
+    IN_PLACE = "in-place"
+    """It is made on the mailbox, and the user or queue shows that."""
     PLAIN = "plain"
+    """It is made on the mailbox and goes no further."""
 
 
 @dataclass(slots=True)
 class Switches:
-    """The behaviours that differ between versions or are not confirmed online."""
+    """The behaviours that differ between versions or are not confirmed online.
+
+    `mirror_fires` says whether what the platform copies from one row to the other is an event.
+    """
 
     address_edit: AddressEdit = AddressEdit.REDIRECT
     mirror_fires: bool = True
@@ -106,6 +114,8 @@ class NativePlatform:
             await self._create_mailbox(operation, pipeline)
         if operation.table in _OWNERS and operation.message == "Update":
             await self._mirror(operation, pipeline)
+        if operation.table == "mailbox" and operation.message == "Update":
+            await self._show_on_owner(operation, pipeline)
         if operation.beneath:
             _create_beneath(operation)
         if operation.table == "activitymimeattachment":
@@ -121,10 +131,12 @@ class NativePlatform:
     async def _route(self, operation: Operation, pipeline: Pipeline) -> None:
         """Apply the rules of address and approval to the row that owns them."""
         owner = operation.before.get("regardingobjectid") if operation.before else None
-        plain = self.switches.address_edit is AddressEdit.PLAIN
+        stays = self.switches.address_edit in (AddressEdit.PLAIN, AddressEdit.IN_PLACE)
         column = ADDRESS_COLUMN[operation.table]
         touched = {column, _APPROVAL} & set(operation.sent)
-        if operation.table == "mailbox" and owner and touched and not plain:
+        if operation.copied:
+            return
+        if operation.table == "mailbox" and owner and touched and not stays:
             if not _is_mirror(operation, owner):
                 await self._redirect(operation, owner, pipeline)
             return
@@ -238,6 +250,26 @@ class NativePlatform:
         nested = operation.beneath_it("Update", "mailbox", mailbox.id, target)
         nested.silent = not self.switches.mirror_fires
         await pipeline.execute(nested)
+
+    async def _show_on_owner(self, operation: Operation, pipeline: Pipeline) -> None:
+        """Show the mailbox's address and approval on its user or queue too."""
+        after, parent = operation.after or {}, operation.parent
+        owner = after.get("regardingobjectid")
+        if self.switches.address_edit is not AddressEdit.IN_PLACE or owner is None:
+            return
+        if parent is not None and parent.table in _OWNERS:
+            return
+        shown = {
+            ADDRESS_COLUMN[owner.table]: after.get("emailaddress"),
+            _APPROVAL: after.get(_APPROVAL),
+            _BY_ADMIN: after.get(_BY_ADMIN),
+        }
+        row = operation.transaction.get(owner.table, owner.id) or {}
+        target = {name: value for name, value in shown.items() if row.get(name) != value}
+        if target:
+            nested = operation.beneath_it("Update", owner.table, owner.id, target)
+            nested.silent, nested.copied = not self.switches.mirror_fires, True
+            await pipeline.execute(nested)
 
 
 def _is_mirror(operation: Operation, owner: Ref | None) -> bool:

@@ -76,6 +76,7 @@ def upgrade() -> None:
         sa.Column("address", sa.Text(), nullable=True),
         sa.Column("read_at", sa.BigInteger(), nullable=False),
         sa.Column("decision_id", sa.Text(), nullable=True),
+        sa.Column("rested", sa.Boolean(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("table_name", "record_id", name=op.f("pk_guard_mirror")),
     )

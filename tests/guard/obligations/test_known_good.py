@@ -100,6 +100,21 @@ async def test_what_is_held_by_right_is_no_change_that_could_be_undone(
     assert not guard.receiver.rows.written
 
 
+async def test_what_a_scan_holds_back_is_not_replaced_on_a_deliverys_word_either(
+    guard: AGuard, clock: FrozenClock
+) -> None:
+    """A VIP's row is held by every scan, so it is never known good; it was read all the same."""
+    vip = {"emailaddress": "vip@contoso.com"}
+    guard.receiver.rows.users[USER_ID] = UserRow(USER_ID, "vip@contoso.com")
+    await commit(guard, **vip)
+    await guard.reconciler.run()
+    clock.advance(1)
+    forged = MAILBOX_BEFORE | {"emailaddress": "stranger@contoso.com"}
+    answer = await guard.deliver(vip, mode=1, before=forged)
+    assert answer.body["decision"] == "hold"
+    assert row_of(guard)["emailaddress"] == "vip@contoso.com"
+
+
 @pytest.mark.parametrize("decision", ["reject", "hold"])
 async def test_no_approval_is_written_unless_the_row_holds_what_was_refused(
     guard: AGuard, decision: str
