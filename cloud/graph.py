@@ -62,6 +62,26 @@ _STUMBLES_MOST = 3
 
 
 @dataclass(frozen=True, slots=True)
+class Recipient:
+    """What holds an address: `kind` is user, group or contact."""
+
+    kind: str
+    is_deleted: bool
+    item: Item
+
+
+# Where else than among users somebody may hold an address.
+_DELETED = "/directory/deletedItems/microsoft.graph."
+_RECIPIENTS = (
+    ("/groups", "group", False),
+    ("/contacts", "contact", False),
+    (f"{_DELETED}user", "user", True),
+    (f"{_DELETED}group", "group", True),
+)
+_RECIPIENT_SELECT = ("id", "displayName", "mail", "proxyAddresses")
+
+
+@dataclass(frozen=True, slots=True)
 class DeltaPage:
     """One page of a delta round; of the two links exactly one is given.
 
@@ -116,6 +136,25 @@ class Graph(Client):
             for user in await self._users_where(term, select, reason):
                 found.setdefault(str(user.get("id")), user)
         return list(found.values())
+
+    async def others_by_address(
+        self, address: str, *, reason: str = "find what else holds an address"
+    ) -> list[Recipient]:
+        """Return what holds the address beside users: groups, contacts and deleted objects.
+
+        By the index, which lags behind; a deleted user's sign-in name stands behind its id.
+        """
+        found: list[Recipient] = []
+        for path, kind, is_deleted in _RECIPIENTS:
+            terms = _address_terms(address)
+            if kind != "user":
+                terms = [term for term in terms if not term.startswith("userPrincipalName")]
+            elif is_deleted:
+                terms.append(f"endsWith(userPrincipalName,{literal(address)})")
+            select = USER_SELECT if kind == "user" else _RECIPIENT_SELECT
+            items = await self._where(path, " or ".join(terms), select, reason)
+            found += [Recipient(kind, is_deleted, item) for item in items]
+        return found
 
     async def directory_roles(
         self, user_id: str, *, reason: str = "read a user's directory roles"
@@ -263,8 +302,11 @@ class Graph(Client):
     # How requests are made
 
     async def _users_where(self, term: str, columns: Sequence[str], reason: str) -> list[Item]:
+        return await self._where("/users", term, columns, reason)
+
+    async def _where(self, path: str, term: str, columns: Sequence[str], reason: str) -> list[Item]:
         options = query({"$filter": term, "$count": "true", "$select": columns_of(columns)})
-        return await self._all("/users" + options, reason=reason, eventual=True)
+        return await self._all(path + options, reason=reason, eventual=True)
 
     async def _all(self, path: str, *, reason: str, eventual: bool = False) -> list[Item]:
         return [item async for item in self._each(path, reason=reason, eventual=eventual)]

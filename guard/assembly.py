@@ -203,7 +203,7 @@ def _judge(
         ActorFacts(users, rows, directory, identity, values.delegated_role_id),
         OwnerFacts(users, directory),
         AddressOwnerFacts(directory),
-        HistoryFacts(ledger, clock),
+        HistoryFacts(ledger, directory, clock),
         Activity(ledger, clock),
         StewardFacts(rows, directory, ledger.mirrored),
         deadline_seconds=deadline_seconds,

@@ -44,11 +44,23 @@ class DirectoryRole:
 
 @dataclass(slots=True)
 class Group:
-    """A security group; a role-assignable one passes its roles on to its members."""
+    """A group; a role-assignable one passes its roles on, a mail-enabled one has addresses."""
 
     id: str
     display_name: str
     role_template_ids: set[str] = field(default_factory=set)
+    mail: str | None = None
+    proxy_addresses: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Contact:
+    """An organisational contact: an address outside that the address book shows."""
+
+    id: str
+    display_name: str
+    mail: str | None = None
+    proxy_addresses: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -78,6 +90,9 @@ class Directory:
     people: dict[str, Person] = field(default_factory=dict)
     roles: dict[str, DirectoryRole] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
+    contacts: dict[str, Contact] = field(default_factory=dict)
+    deleted_people: dict[str, Person] = field(default_factory=dict)
+    deleted_groups: dict[str, Group] = field(default_factory=dict)
     applications: dict[str, Application] = field(default_factory=dict)
 
     def person(self, key: str) -> Person | None:
@@ -92,3 +107,10 @@ class Directory:
         for group_id in person.group_ids:
             held |= self.groups[group_id].role_template_ids
         return [role for role in self.roles.values() if role.template_id in held]
+
+    def delete_person(self, person_id: str) -> Person:
+        """Delete a user softly: it is kept thirty days, its sign-in name behind its own id."""
+        person = self.people.pop(person_id)
+        person.upn = f"{person.id.replace('-', '')}{person.upn}"
+        self.deleted_people[person.id] = person
+        return person

@@ -1,7 +1,7 @@
 """Facts about an address that the guard knows by itself: who has it, who had it, who set it.
 
 The rows come from the mirror, what was before from the decisions on the row. Neither is asked of
-Dataverse, where the row is being written.
+Dataverse, where the row is being written. Entra says which addresses are of one and the same.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from guard.columns.compare import address_of, is_equal
 from guard.columns.owner import owner_of
 from guard.columns.table import TABLES
 from guard.facts.fact_sheet import FactSheet, Question
+from guard.facts.holders import users_holding
 from guard.facts.owner import FROM_MIRROR
 from guard.ledger.entry import MirrorRow, Recorded
 from guard.ledger.port import ALLOWED, Ledger
+from guard.ports.directory import Directory
 from guard.receive.delivery import ASYNCHRONOUS
 from kernel.clock import Clock
 from kernel.errors import GuardError
 from rules.model.change import Change, Value
+from rules.operators.fields import fold
 
 ROOT = "facts."
 FROM_LEDGER = "ledger"
@@ -35,16 +38,20 @@ class HistoryFacts:
     """Looks up what the guard itself remembers of addresses."""
 
     ledger: Ledger
+    directory: Directory
     clock: Clock
 
     async def holders(self, question: Question, sheet: FactSheet) -> None:
-        """Learn which other rows have the address, in one look-up."""
+        """Learn which other rows have an address of the same holder, in two look-ups."""
         change = question.change
         address = address_of(change.table, change.after)
         rows: Sequence[MirrorRow] | None = ()
         if address is not None:
             try:
-                rows = await self.ledger.holders_of(address)
+                # Another alias of the same person is the same mailbox.
+                holders = await users_holding(address, self.directory)
+                same = (address, *(fold(one) for who in holders.whose for one in who.addresses))
+                rows = await self.ledger.holders_of(*dict.fromkeys(same))
             except GuardError as error:
                 sheet.lack_answer([ROOT + name for name in HOLDER_FACTS], error)
                 return

@@ -15,10 +15,11 @@ from guard.columns.owner import Owner, owner_of
 from guard.columns.table import SYSTEMUSER, TABLES, OwnerType
 from guard.facts.actor import FROM_DATAVERSE, FROM_DELIVERY, FROM_ENTRA
 from guard.facts.fact_sheet import UNREADABLE_OWNER, Absence, FactSheet, Question
+from guard.facts.holders import Holders, users_holding, whose
 from guard.facts.users import Users, user_from
-from guard.ports.directory import Directory, Person
+from guard.ports.directory import Directory, HolderType, Person
 from guard.ports.rows import UserRow
-from kernel.errors import GuardError
+from kernel.errors import GuardError, NotFound
 from rules.model.change import Value
 
 FROM_MIRROR = "mirror"
@@ -30,6 +31,12 @@ ENTRA_FACTS = frozenset({"objectId", "entraUpn"})
 ROOT = "facts."
 _PERSON_FACTS = frozenset({"ownerAddresses", "ownerIsEnabled", "ownerIsGuest"})
 ABOUT_OWNER = _PERSON_FACTS | {"ownerIsLicensed", "mailboxPurpose", "ownerElsewhere"}
+
+# What is to be known of an address that no user has: a group, a contact or something deleted may.
+_BEYOND_USERS = frozenset({"names", "type", "isDeleted", "isPerson"})
+# What a mailbox is for that is no person's (userPurpose).
+IMPERSONAL = frozenset({"shared", "room", "equipment"})
+_OF_NOBODY: Mapping[str, Value] = {"count": 0, "names": (), "isPerson": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,12 +210,12 @@ async def person_of(directory: Directory, user: UserRow) -> Person | None:
 
 @dataclass(frozen=True, slots=True)
 class AddressOwnerFacts:
-    """Looks up which Entra objects hold the address on one side of a change."""
+    """Looks up whose the address is in Entra on one side of a change (`holders`)."""
 
     directory: Directory
 
     async def gather(self, question: Question, side: str, sheet: FactSheet) -> None:
-        """Look up what is needed of `<side>.addressOwner`, in one wave."""
+        """Look up what is needed of `<side>.addressOwner`, in two waves at most."""
         root = f"{side}.addressOwner."
         needed = question.needs(root)
         if not needed:
@@ -218,26 +225,65 @@ class AddressOwnerFacts:
         address = columns.get(TABLES[change.table].address)
         if not isinstance(address, str) or not address.strip():
             for name in needed:
-                sheet.know(root + name, 0 if name == "count" else None, FROM_DELIVERY)
+                sheet.know(root + name, _OF_NOBODY.get(name), FROM_DELIVERY)
             return
+        address = address.strip()
         try:
-            holders = await self.directory.holders_of(address.strip())
+            holders = await users_holding(address, self.directory)
         except GuardError as error:
             sheet.lack_answer([root + name for name in needed], error)
             return
-        for name, value in _holder_facts(list(holders)).items():
-            sheet.know(root + name, value, FROM_ENTRA)
+        if not holders.whose and needed & _BEYOND_USERS:
+            holders = await self._others(address, root, sheet)
+        for name, value in _holder_facts(holders, address).items():
+            if root + name not in sheet.missing:
+                sheet.know(root + name, value, FROM_ENTRA)
+        if "isPerson" in needed:
+            await self._is_person(holders, root + "isPerson", sheet)
+
+    async def _others(self, address: str, root: str, sheet: FactSheet) -> Holders:
+        """Return what holds an address that no user has; where that isn't told, what is lacking."""
+        try:
+            return whose(await self.directory.others_holding(address), address)
+        except GuardError as error:
+            # That no user has it is known all the same.
+            sheet.lack_answer([root + name for name in ("type", "isDeleted", "isPerson")], error)
+            return Holders()
+
+    async def _is_person(self, holders: Holders, path: str, sheet: FactSheet) -> None:
+        """Tell whether the address is of a person: a user whose mailbox is nothing else."""
+        if path in sheet.missing:
+            return
+        only, users = holders.only, [o for o in holders.whose if o.type is HolderType.USER]
+        if only is None or not users or only.is_deleted:
+            sheet.know(path, bool(users), FROM_ENTRA)
+            return
+        try:
+            purpose: str | None = await self.directory.mailbox_purpose(only.object_id)
+        except GuardError as error:
+            if isinstance(error, NotFound):
+                purpose = None
+            elif only.is_enabled:
+                # Somebody signs in: that is a person until Exchange says otherwise.
+                purpose = None
+            else:
+                sheet.lack_answer([path], error)
+                return
+        sheet.know(path, purpose not in IMPERSONAL, FROM_EXCHANGE)
 
 
-def _holder_facts(holders: list[Person]) -> dict[str, Value]:
-    only = holders[0] if len(holders) == 1 else None
+def _holder_facts(holders: Holders, address: str) -> dict[str, Value]:
+    only = holders.only
     return {
-        "count": len(holders),
-        "ids": tuple(person.object_id for person in holders),
-        "upns": tuple(person.upn for person in holders if person.upn),
+        "count": len(holders.whose),
+        "ids": tuple(person.object_id for person in holders.whose),
+        "upns": tuple(person.upn for person in holders.whose if person.upn),
+        "names": (*holders.names, address),
         "id": only.object_id if only else None,
         "objectId": only.object_id if only else None,
         "upn": only.upn if only else None,
+        "type": only.type.value if only else None,
+        "isDeleted": only.is_deleted if only else None,
         "isEnabled": only.is_enabled if only else None,
         "userType": only.kind if only else None,
     }

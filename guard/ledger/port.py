@@ -64,8 +64,8 @@ class Ledger(Protocol):
         """Return the known mailboxes of a user or queue."""
         ...
 
-    async def holders_of(self, address: str) -> Sequence[MirrorRow] | None:
-        """Return the known rows that have an address, folded as `columns.compare.address_of` does.
+    async def holders_of(self, *addresses: str) -> Sequence[MirrorRow] | None:
+        """Return the known rows with such an address, folded as `columns.compare.address_of` does.
 
         None until every row has been seen once.
         """
@@ -146,10 +146,10 @@ class MemoryLedger:
             if TABLES[table].role is TableRole.MAILBOX and mailbox_owner_id(row.columns) == owner_id
         ]
 
-    async def holders_of(self, address: str) -> Sequence[MirrorRow] | None:
-        """Return the rows that have the address; whoever fills this ledger has seen them all."""
+    async def holders_of(self, *addresses: str) -> Sequence[MirrorRow] | None:
+        """Return the rows with such an address; whoever fills this ledger has seen them all."""
         rows = self.rows.values()
-        return [row for row in rows if address_of(row.table, row.columns) == address]
+        return [row for row in rows if address_of(row.table, row.columns) in addresses]
 
     async def decisions_on(self, record_id: str, *, since: datetime) -> Sequence[Recorded]:
         """Return the decisions on a row, newest first."""

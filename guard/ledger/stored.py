@@ -147,9 +147,9 @@ class StoredLedger:
         """Return the known mailboxes of a user or queue."""
         return await self._database.read(lambda c: mirror.list_by_owner(c, owner_id))
 
-    async def holders_of(self, address: str) -> Sequence[MirrorRow] | None:
-        """Return the known rows that have an address; None until every row has been seen once."""
-        return await self._database.read(lambda c: mirror.list_by_address(c, address))
+    async def holders_of(self, *addresses: str) -> Sequence[MirrorRow] | None:
+        """Return the known rows with such an address; None until every row has been seen once."""
+        return await self._database.read(lambda c: mirror.list_by_addresses(c, addresses))
 
     async def decisions_on(self, record_id: str, *, since: datetime) -> Sequence[Recorded]:
         """Return the newest decisions on a row made since then, newest first."""

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from guard.columns.owner import Owner, owner_of
 from guard.columns.table import OwnerType
+from guard.facts.holders import whose
 from guard.facts.users import Users
 from guard.ports.directory import Directory, Person
 from guard.ports.rows import StoredRow, UserRow
+from kernel.errors import GuardError
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +126,16 @@ async def confirmed_holders(
 
 async def _single_holder(address: str, directory: Directory) -> Person | Unresolved:
     found = await confirmed_holders(address, directory)
-    if not found:
-        return Unresolved(f"No user of Entra holds the address {address}.")
-    if len(found) > 1:
-        return Unresolved(f"{len(found)} users of Entra hold the address {address}.")
-    return next(iter(found.values()))
+    holders = whose(found.values(), address)
+    if holders.only is not None:
+        return holders.only
+    if holders.whose:
+        return Unresolved(f"{len(holders.whose)} users of Entra hold the address {address}.")
+    reason = f"No user of Entra holds the address {address}"
+    # What a person reads is told whose it is instead; that this isn't known changes nothing.
+    try:
+        others = await directory.others_holding(address)
+    except GuardError:
+        others = ()
+    named = ", ".join(sorted(map(str, others)))
+    return Unresolved(f"{reason}; {named} does." if named else f"{reason}.")

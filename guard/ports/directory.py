@@ -6,19 +6,21 @@ Terms:
 - *Key*: an object id or a UPN; reading by key is exact and never behind.
 - *Index*: what a search by address goes by. It may lag behind by minutes, so whoever is found by it
   is read by key before it is believed.
-- *Holding an address*: having it as UPN, mail or SMTP proxy address, without regard to case.
+- *Holding an address*: having it as UPN, mail or SMTP proxy address, without regard to case. By UPN
+  or proxy address it is the object's own; `mail` alone is a text that may stand on any object.
 - *Plan in force*: a service plan that works now, whoever assigned the licence.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from cloud.errors import BadAnswer, NotThere, Refused
-from cloud.graph import Graph
+from cloud.graph import Graph, Recipient
 from kernel.errors import NotFound, Unavailable
+from kernel.words import DocumentedWord
 from rules.operators.fields import fold
 
 _SMTP = "smtp:"
@@ -35,9 +37,21 @@ _NO_PERMISSION = (
 )
 
 
+class HolderType(DocumentedWord):
+    """What an object of Entra is that may hold an address (`addressOwner.type`)."""
+
+    USER = "user", "A person's account, or one behind a shared mailbox or a room."
+    GROUP = "group", "A distribution list or a Microsoft 365 group."
+    CONTACT = "contact", "Somebody outside, as the address book shows them."
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A user object of Entra; `addresses` are its UPN, mail and SMTP proxy addresses."""
+    """An object of Entra; `addresses` are its UPN, mail and SMTP proxy addresses.
+
+    A user, unless `type` says otherwise: groups and contacts hold addresses too, and so do objects
+    that were deleted within thirty days.
+    """
 
     object_id: str
     upn: str | None = None
@@ -45,6 +59,8 @@ class Person:
     proxy_addresses: tuple[str, ...] = ()
     is_enabled: bool | None = None
     kind: str | None = None
+    type: HolderType = HolderType.USER
+    is_deleted: bool = False
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -61,6 +77,14 @@ class Person:
         wanted = fold(address.strip())
         return any(fold(text) == wanted for text in self.addresses)
 
+    def owns(self, address: str) -> bool:
+        """Return whether the address is the object's own: its UPN or a proxy address."""
+        return replace(self, mail=None).holds(address)
+
+    def __str__(self) -> str:
+        what = "" if self.type is HolderType.USER else f"{self.type.value} "
+        return f"{'deleted ' if self.is_deleted else ''}{what}{self.upn or self.object_id}"
+
 
 class Directory(Protocol):
     """The questions to Entra and Exchange.
@@ -74,6 +98,10 @@ class Directory(Protocol):
 
     async def holders_of(self, address: str) -> Sequence[Person]:
         """Return the users that hold an address, by the index, which may lag behind."""
+        ...
+
+    async def others_holding(self, address: str) -> Sequence[Person]:
+        """Return the groups, contacts and deleted objects that hold an address, by the index."""
         ...
 
     async def directory_roles(self, object_id: str) -> tuple[str, ...]:
@@ -100,6 +128,7 @@ class MemoryDirectory:
 
     def __init__(self, people: Iterable[Person] = ()) -> None:
         self.people = {person.object_id: person for person in people}
+        self.others: list[Person] = []
         self.roles: dict[str, tuple[str, ...]] = {}
         self.unlicensed: set[str] = set()
         self.purposes: dict[str, str] = {}
@@ -123,6 +152,11 @@ class MemoryDirectory:
         """Return everybody who holds the address."""
         self._ask(f"holders_of {address}")
         return [person for person in self.people.values() if person.holds(address)]
+
+    async def others_holding(self, address: str) -> Sequence[Person]:
+        """Return what else was put in and holds the address."""
+        self._ask(f"others_holding {address}")
+        return [one for one in self.others if one.holds(address)]
 
     async def directory_roles(self, object_id: str) -> tuple[str, ...]:
         """Return the roles that were put in."""
@@ -164,6 +198,14 @@ class GraphDirectory:
         )
         people = [person_from(item) for item in found]
         return [person for person in people if person.holds(address)]
+
+    async def others_holding(self, address: str) -> Sequence[Person]:
+        """Ask the indexes of groups, contacts and deleted objects."""
+        found = await self._graph.others_by_address(
+            address, reason="guard: find what else holds an address"
+        )
+        others = [_other_from(one) for one in found]
+        return [one for one in others if one.holds(address)]
 
     async def directory_roles(self, object_id: str) -> tuple[str, ...]:
         """Read the active roles, direct and through groups."""
@@ -218,6 +260,15 @@ def person_from(item: Mapping[str, Any]) -> Person:
         is_enabled=enabled if isinstance(enabled, bool) else None,
         kind=_text(item.get("userType")),
     )
+
+
+def _other_from(found: Recipient) -> Person:
+    person = person_from(found.item)
+    upn = person.upn
+    if upn is not None and found.is_deleted:
+        # Entra puts the id of a deleted user before its sign-in name, to free the name.
+        upn = upn.removeprefix(person.object_id.replace("-", ""))
+    return replace(person, upn=upn, type=HolderType(found.kind), is_deleted=found.is_deleted)
 
 
 def _is_exchange_in_force(plan: Any) -> bool:

@@ -14,13 +14,15 @@ waits rests meanwhile. What holds is confirmed, so that its evidence is young ag
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+import contextlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from guard.columns.table import OwnerType
+from guard.facts.holders import whose
 from guard.judge import Judge
 from guard.obligations.resolve import confirmed_holders
 from guard.ports.directory import Directory, Person
@@ -118,6 +120,8 @@ class DriftWatch:
         self._max_age = timedelta(seconds=evidence_max_age_seconds)
         self._concluding = asyncio.Lock()
         self._drifted: dict[str, _Drifted] = {}
+        # Which other objects carry somebody's mail, by record: said once.
+        self._told: dict[str, frozenset[str]] = {}
 
     async def run(self) -> DriftRound:
         """Look at the next approvals. An idle round writes nothing.
@@ -130,6 +134,7 @@ class DriftWatch:
         known = {one.record_id for one in held}
         self._drifted = {one: why for one, why in self._drifted.items() if one in known}
         self._rejudging.keep(known)
+        self._told = {one: others for one, others in self._told.items() if one in known}
         # (2) Look at the next of them, a page at a time, until nothing answers any more.
         chosen = self._next(held)
         total, looked = DriftRound(), _Looked()
@@ -209,16 +214,48 @@ class DriftWatch:
         address = approval.address
         holders = await confirmed_holders(address, self._directory, known=person)
         if person.object_id not in holders:
-            others = ", ".join(sorted(one.upn or one.object_id for one in holders.values()))
-            moved = f"{others} does" if others else "nobody does"
+            moved = await self._moved_to(address, holders)
             return f"The Entra user {_name(approval)} no longer holds {address}; {moved}."
-        if len(holders) > 1:
-            return f"{len(holders)} users of Entra hold the address {address}."
+        found = whose(holders.values(), address)
+        if person not in found.whose:
+            own = ", ".join(sorted(map(str, found.whose)))
+            return f"The address {address} is that of {own} now, not of {_name(approval)}."
+        # `mail` may be put on any object: where it alone speaks, the one who was approved keeps it.
+        if len(found.whose) > 1 and person.owns(address):
+            return f"{len(found.whose)} users of Entra hold the address {address}."
+        self._tell_of_others(approval, person, holders)
         # Whoever is neither a queue nor a team is looked up as a person: a type that is not known
         # must not let the owner go unseen.
         if approval.owner_type in (OwnerType.QUEUE, OwnerType.TEAM):
             return None
         return await self._owner_reason(approval, person)
+
+    async def _moved_to(self, address: str, holders: Mapping[str, Person]) -> str:
+        """Return who holds an address instead, in words."""
+        others: Collection[Person] = holders.values()
+        if not others:
+            # That this isn't told changes nothing.
+            with contextlib.suppress(GuardError):
+                others = await self._directory.others_holding(address)
+        named = ", ".join(sorted(map(str, others)))
+        return f"{named} does" if named else "nobody does"
+
+    def _tell_of_others(
+        self, approval: Approval, person: Person, holders: Mapping[str, Person]
+    ) -> None:
+        """Say once which other objects carry somebody's mail; that alone ends nothing."""
+        others = frozenset(holders) - {person.object_id}
+        if others and self._told.get(approval.record_id) != others:
+            log.warning(
+                "address_carried_by_others",
+                record_id=approval.record_id,
+                object_id=person.object_id,
+                others=sorted(others),
+            )
+        if others:
+            self._told[approval.record_id] = others
+        else:
+            self._told.pop(approval.record_id, None)
 
     async def _owner_reason(self, approval: Approval, person: Person) -> str | None:
         user = await self._rows.user(approval.owner_id)

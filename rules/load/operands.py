@@ -161,9 +161,9 @@ def _list_operand(
         said, hint = f"There is no list `{name[:80]}`.", closest(name, scope.lists)
         scope.complaints.add(node, "list-unknown", said, hint=hint)
         return None
-    if operator.takes != "many" or kind not in LOOSE:
+    if operator.takes != "many" or kind not in LOOSE | {Kind.LIST}:
         several = [f"`{name}`" for name, each in OPERATORS.items() if each.takes == "many"]
-        said = f"A named list stands under {' or '.join(several)} of a text field."
+        said = f"A named list stands under {' or '.join(several)} of a text or list field."
         scope.complaints.add(node, "value-misfit", said)
         return None
     return LiteralValue(scope.lists[name].items, f"list {name}", ValueSource.LIST, name)
@@ -182,7 +182,7 @@ def _field_operand(
         return None
     theirs = other.field.kind
     if operator.takes == "many":
-        fits = theirs is Kind.LIST and kind in LOOSE
+        fits = theirs is Kind.LIST and kind in LOOSE | {Kind.LIST}
     else:
         # What is looked for in a list is one of its members.
         wanted = Kind.STRING if kind is Kind.LIST else kind

@@ -18,6 +18,7 @@ from rules.operators.builtin.exists import Exists
 from rules.operators.builtin.matches import Matches
 from rules.operators.builtin.membership import In, NotIn
 from rules.operators.builtin.order import Greater, GreaterOrEquals, Less, LessOrEquals
+from rules.operators.builtin.overlap import ContainsAny, ContainsNone
 from rules.operators.builtin.resembles import Resembles
 from rules.operators.operator import Operator
 
@@ -25,9 +26,9 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
     {
         each.name: each
         for each in (
-            Equals(), NotEquals(), In(), NotIn(), Contains(), NotContains(), StartsWith(),
-            EndsWith(), Matches(), Resembles(), Exists(), Becomes(), Changed(), Greater(),
-            GreaterOrEquals(), Less(), LessOrEquals(),
+            Equals(), NotEquals(), In(), NotIn(), Contains(), NotContains(), ContainsAny(),
+            ContainsNone(), StartsWith(), EndsWith(), Matches(), Resembles(), Exists(), Becomes(),
+            Changed(), Greater(), GreaterOrEquals(), Less(), LessOrEquals(),
         )
     }
 )  # fmt: skip

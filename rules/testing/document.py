@@ -4,7 +4,8 @@
 
 `new` is overlaid on `old`, as an update is; what differs counts as sent, unless
 `request: {columns: [...]}` says what was. Choices may be given by label or number, nested
-mappings are dotted names, fields that the catalogue looks up (owner) become facts.
+mappings are dotted names, fields that the catalogue looks up (owner) become facts. Who holds an
+address has the names that are said of them, unless `addressOwner.names` says which.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ _KEYS = (
     "operation", "entity", "table", "record_id", "old", "new", "actor", "facts", "request",
     "missing", "now",
 )  # fmt: skip
+# A list names a person by any of these.
+_NAMES, _NAMING = "addressOwner.names", ("objectId", "upn", "ids", "upns")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ class DocumentReader:
         missing = {
             str(path): str(reason) for path, reason in self._mapping(document, "missing").items()
         }
+        for side, columns in (("new", {**before, **sent}), ("old", before)):
+            self._name_holder(table, side, columns, facts)
         # A fact is known or missing, never both; what a case sets last wins.
         for path in missing:
             facts.pop(path, None)
@@ -102,6 +107,24 @@ class DocumentReader:
         if now is not None and moment is None:
             self._problem(f"`now` is not a date and time: {now!r:.40}", None, at="now")
         return Given(change, Facts(facts, missing), moment)
+
+    def _name_holder(
+        self, table: str, side: str, columns: Mapping[str, Value], facts: dict[str, Value]
+    ) -> None:
+        """Name who holds the address by what is said of them, unless the document does so."""
+        path = f"{side}.{_NAMES}"
+        reference, address = (
+            self._catalogue.resolve(table, f"{side}.{name}") for name in (_NAMES, "address")
+        )
+        if path in facts or reference is None or address is None:
+            return
+        said = [columns.get(address.key)]
+        for name in _NAMING:
+            value = facts.get(f"{side}.addressOwner.{name}")
+            said += value if isinstance(value, tuple) else (value,)
+        names = tuple(dict.fromkeys(one for one in said if isinstance(one, str) and one))
+        if names:
+            facts[path] = names
 
     def _head(self, document: Mapping[str, Any]) -> tuple[str, str]:
         for key in document:

@@ -24,6 +24,7 @@ from sandbox.graph.mailboxes import Exchange
 from sandbox.graph.mailroom import Mailroom
 from sandbox.graph.paths import match, segments
 from sandbox.graph.problems import Problem, envelope, no_segment
+from sandbox.graph.recipients import Recipients
 from sandbox.graph.rounds import Rounds
 from sandbox.graph.sending import Sending
 from sandbox.graph.users import Users
@@ -60,6 +61,7 @@ class Graph:
         # A folder's delta comes before its messages: it looks like the key of one.
         self._served: list[Served] = [
             *users.routes(),
+            *Recipients(directory).routes(),
             *rounds.routes(),
             *Mail(self.mail).routes(),
             *Sending(self.mail).routes(),

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sandbox.directory import Directory, DirectoryRole, Group, Person
 from sandbox.graph.asking import Answer, Ask, Served, demand, serve
+from sandbox.graph.listing import chosen, listed, page_of
 from sandbox.graph.mailboxes import Exchange, Mailbox
 from sandbox.graph.messages import graph_time
-from sandbox.graph.problems import Problem, no_mailbox, no_such_object, unsupported
-from sandbox.odata import QueryRefused, parse_filter, sort_key, split_outside
+from sandbox.graph.problems import no_mailbox, no_such_object
 
-_READ = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
+READ_USERS = (
+    "User.Read.All",
+    "User.ReadWrite.All",
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
+)
 _READ_ROLES = ("RoleManagement.Read.Directory", "Directory.Read.All", "Directory.ReadWrite.All")
 _DEFAULT = (
     "businessPhones",
@@ -30,8 +34,6 @@ _DEFAULT = (
 # Exchange Online (Plan 1): the licence and its plan, by the ids that Microsoft lists.
 _EXCHANGE_LICENCE = "4b9405b0-7788-4568-add1-99614e613b69"
 _EXCHANGE_PLAN = "9aaf7827-d63c-4b61-89c3-182f06f82e5c"
-_ADVANCED = (" ne ", "endswith(", "not ", "not(")
-_LARGEST_PAGE = 999
 
 
 def person_json(person: Person) -> dict[str, Any]:
@@ -101,8 +103,10 @@ def group_json(group: Group) -> dict[str, Any]:
         "id": group.id,
         "deletedDateTime": None,
         "displayName": group.display_name,
-        "mailEnabled": False,
+        "mail": group.mail,
+        "mailEnabled": group.mail is not None,
         "mailNickname": group.display_name.replace(" ", ""),
+        "proxyAddresses": list(group.proxy_addresses),
         "securityEnabled": True,
         "isAssignableToRole": bool(group.role_template_ids),
     }
@@ -137,12 +141,6 @@ def settings_json(mailbox: Mailbox) -> dict[str, Any]:
     }
 
 
-def _chosen(body: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    wanted = {name.casefold() for name in names}
-    kept = {name: value for name, value in body.items() if name.casefold() in wanted}
-    return {"id": body["id"], **kept} if names and "id" in body else kept
-
-
 class Users:
     """Handlers of the directory."""
 
@@ -174,72 +172,19 @@ class Users:
         return person
 
     def _get(self, ask: Ask) -> Answer:
-        demand(ask.bearer, *_READ, directory=True)
-        body = _chosen(person_json(self._person(ask)), ask.select() or _DEFAULT)
+        demand(ask.bearer, *READ_USERS, directory=True)
+        body = chosen(person_json(self._person(ask)), ask.select() or _DEFAULT)
         select = ask.options.get("$select")
         part = f"users({select})" if select else "users"
         return Answer({"@odata.context": f"{ask.base}/$metadata#{part}/$entity", **body})
 
     def _list(self, ask: Ask) -> Answer:
-        demand(ask.bearer, *_READ, directory=True)
+        demand(ask.bearer, *READ_USERS, directory=True)
         people = [person_json(person) for person in self._directory.people.values()]
-        text = ask.options.get("$filter", "")
-        eventual = ask.headers.get("consistencylevel", "").casefold() == "eventual"
-        counting = ask.options.get("$count", "").casefold() == "true"
-        lowered = f" {text.lower()}"
-        if any(word in lowered for word in _ADVANCED) and not (eventual and counting):
-            raise unsupported("Unsupported Query: ConsistencyLevel and $count are required.")
-        if counting and not eventual:
-            raise Problem(400, "Request_BadRequest", "$count is not currently supported.")
-        if text:
-            try:
-                wanted = parse_filter(text)
-                people = [one for one in people if wanted(one.get)]
-            except QueryRefused as error:
-                raise Problem(400, "BadRequest", f"Invalid filter clause: {error}") from error
-        for part in reversed(split_outside(ask.options.get("$orderby", ""), ",")):
-            name, _, way = part.partition(" ")
-            people.sort(
-                key=lambda one, name=name: sort_key(one.get(name)),  # type: ignore[misc]
-                reverse=way.strip().lower() == "desc",
-            )
-        return self._page(ask, people, "users", _DEFAULT, count=counting)
-
-    def _page(
-        self,
-        ask: Ask,
-        objects: list[dict[str, Any]],
-        context: str,
-        default: Iterable[str] = (),
-        *,
-        count: bool = False,
-    ) -> Answer:
-        size = min(ask.whole("$top", default=100), _LARGEST_PAGE)
-        start = ask.whole("$skiptoken", default=0)
-        select = ask.options.get("$select")
-        body: dict[str, Any] = {
-            "@odata.context": f"{ask.base}/$metadata#{context}" + (f"({select})" if select else "")
-        }
-        if count:
-            body["@odata.count"] = len(objects)
-        if start + size < len(objects):
-            kept = {k: v for k, v in ask.options.items() if k.lower() != "$skiptoken"}
-            query = "&".join(f"{key}={value}" for key, value in kept.items())
-            link = f"{ask.base}/{ask.path}?{query}&$skiptoken={start + size}"
-            body["@odata.nextLink"] = link.replace(" ", "%20").replace("?&", "?")
-        names = ask.select() or list(default)
-        page = objects[start : start + size]
-        body["value"] = [
-            {
-                **{key: value for key, value in one.items() if key.startswith("@")},
-                **_chosen(one, names or one),
-            }
-            for one in page
-        ]
-        return Answer(body)
+        return listed(ask, people, "users", _DEFAULT)
 
     def _memberships(self, ask: Ask) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        demand(ask.bearer, *_READ, directory=True)
+        demand(ask.bearer, *READ_USERS, directory=True)
         person = self._person(ask)
         # Without a directory permission Graph gives the objects, but keeps their names to itself.
         told = bool(ask.bearer.roles & {"Directory.Read.All", "RoleManagement.Read.Directory"})
@@ -254,18 +199,18 @@ class Users:
         roles, groups = self._memberships(ask)
         objects = [{"@odata.type": "#microsoft.graph.directoryRole", **role} for role in roles]
         objects += [{"@odata.type": "#microsoft.graph.group", **group} for group in groups]
-        return self._page(ask, objects, "directoryObjects")
+        return page_of(ask, objects, "directoryObjects")
 
     def _roles(self, ask: Ask) -> Answer:
-        return self._page(ask, self._memberships(ask)[0], "directoryRoles")
+        return page_of(ask, self._memberships(ask)[0], "directoryRoles")
 
     def _groups(self, ask: Ask) -> Answer:
-        return self._page(ask, self._memberships(ask)[1], "groups")
+        return page_of(ask, self._memberships(ask)[1], "groups")
 
     def _all_roles(self, ask: Ask) -> Answer:
         demand(ask.bearer, *_READ_ROLES, directory=True)
         roles = [role_json(role) for role in self._directory.roles.values()]
-        return self._page(ask, roles, "directoryRoles")
+        return page_of(ask, roles, "directoryRoles")
 
     def _find_role(self, ask: Ask) -> DirectoryRole:
         demand(ask.bearer, *_READ_ROLES, directory=True)
@@ -283,11 +228,11 @@ class Users:
     def _role_members(self, ask: Ask) -> Answer:
         role = self._find_role(ask)
         members = [
-            {"@odata.type": "#microsoft.graph.user", **_chosen(person_json(person), _DEFAULT)}
+            {"@odata.type": "#microsoft.graph.user", **chosen(person_json(person), _DEFAULT)}
             for person in self._directory.people.values()
             if role.template_id in person.role_template_ids
         ]
-        return self._page(ask, members, "directoryObjects")
+        return page_of(ask, members, "directoryObjects")
 
     def _mailbox_settings(self, ask: Ask) -> Answer:
         demand(ask.bearer, "MailboxSettings.Read", "MailboxSettings.ReadWrite")
@@ -297,10 +242,10 @@ class Users:
             raise no_mailbox()
         settings = settings_json(mailbox)
         context = f"{ask.base}/$metadata#users('{person.id}')/mailboxSettings"
-        return Answer({"@odata.context": context, **_chosen(settings, ask.select() or settings)})
+        return Answer({"@odata.context": context, **chosen(settings, ask.select() or settings)})
 
     def _organization(self, ask: Ask) -> Answer:
-        demand(ask.bearer, "Organization.Read.All", *_READ, directory=True)
+        demand(ask.bearer, "Organization.Read.All", *READ_USERS, directory=True)
         tenant = {
             "id": self._directory.tenant_id,
             "displayName": "Contoso",
@@ -314,4 +259,4 @@ class Users:
                 }
             ],
         }
-        return self._page(ask, [tenant], "organization")
+        return page_of(ask, [tenant], "organization")

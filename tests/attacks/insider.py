@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from guard.ledger.listing import list_decisions
 from kernel import approvals
 from kernel.approvals import Approval
 from tests.crashes.acts import obligations, reconciliation, watch_on_evidence
@@ -101,3 +102,9 @@ def reads_mail_of(guarded: GuardedOrganization) -> set[str]:
     now = guarded.clock.now()
     held = guarded.running.database.read_now(lambda c: approvals.list_approved(c, now=now))
     return {one.object_id for one in held}
+
+
+def rules_of_newest(guarded: GuardedOrganization) -> set[str]:
+    """Return the rules that made the newest decision."""
+    (newest,) = guarded.running.database.read_now(lambda c: list_decisions(c, limit=1))
+    return set(newest["rules"])

@@ -85,6 +85,9 @@ class TenantCloud:
                 Route("/{tenant}/oauth2/v2.0/token", self._token, methods=["POST"]),
                 Route("/v1.0/users", self._asked(self._users)),
                 Route("/v1.0/users/{key}", self._asked(self._user)),
+                Route("/v1.0/groups", self._asked(self._nothing)),
+                Route("/v1.0/contacts", self._asked(self._nothing)),
+                Route("/v1.0/directory/deletedItems/{kind}", self._asked(self._nothing)),
                 Route(role, self._asked(self._directory_roles)),
                 Route("/v1.0/users/{key}/mailboxSettings", self._asked(self._settings)),
                 Route(f"{api}/WhoAmI", self._asked(self._who_am_i)),
@@ -149,9 +152,13 @@ class TenantCloud:
         )
 
     async def _settings(self, request: Request) -> Response:
-        if self._person(request.path_params["key"]) is None:
+        person = self._person(request.path_params["key"])
+        if person is None:
             return JSONResponse({"error": {"code": "Request_ResourceNotFound"}}, 404)
-        return JSONResponse({"userPurpose": "user"})
+        return JSONResponse({"userPurpose": person.get("userPurpose", "user")})
+
+    async def _nothing(self, request: Request) -> Response:
+        return JSONResponse({"value": []})
 
     def _person(self, key: str) -> dict[str, Any] | None:
         for one in self.tenant["entra"]["users"]:

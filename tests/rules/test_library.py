@@ -232,7 +232,15 @@ _APPROVED = {
 
 def _scanned(table: str, **columns: Value) -> Judgement:
     owner = _ANNA if table != "queue" else {"id": "q1", "type": "queue"}
-    holder = {"count": 1, "objectId": "o1", "isEnabled": table != "queue", "userType": "Member"}
+    holder = {
+        "count": 1,
+        "names": ("o1", "anna@contoso.com"),
+        "objectId": "o1",
+        "isPerson": table != "queue",
+        "isEnabled": table != "queue",
+        "isDeleted": False,
+        "userType": "Member",
+    }
     known: dict[str, Value] = {f"new.owner.{name}": value for name, value in owner.items()}
     known |= {f"new.addressOwner.{name}": value for name, value in holder.items()}
     known.setdefault("new.owner.entraUpn", known.get("new.owner.upn"))

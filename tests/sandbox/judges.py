@@ -137,6 +137,10 @@ async def _walk_directory(client: GraphServiceClient) -> None:
     assert found is not None
     assert [one.id for one in found.value or []] == [people.ANNA.object_id]
     assert found.odata_count == 1
+    assert await client.groups.get() is not None
+    assert await client.contacts.get() is not None
+    assert await client.directory.deleted_items.graph_user.get() is not None
+    assert await client.directory.deleted_items.graph_group.get() is not None
     builder = client.users.by_user_id(admin.object_id)
     await _walk_licences(client)
     roles = await builder.transitive_member_of.graph_directory_role.get()

@@ -18,6 +18,7 @@ def a_directory() -> MemoryDirectory:
     """Entra as `tenant.yaml` describes it."""
     entra = tenant()["entra"]
     directory = MemoryDirectory(person_from(user) for user in entra["users"])
+    directory.purposes = {user["id"]: user.get("userPurpose", "user") for user in entra["users"]}
     for object_id, roles in entra["directory_roles"].items():
         directory.roles[object_id] = tuple(role["roleTemplateId"] for role in roles)
     return directory

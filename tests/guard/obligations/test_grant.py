@@ -7,7 +7,7 @@ import pytest
 from guard.ledger import mirror
 from guard.ledger.entry import MirrorRow
 from guard.obligations.grant import ATTEMPTS_FOR_FACTS, Grant
-from guard.ports.directory import Person
+from guard.ports.directory import HolderType, Person
 from guard.ports.rows import UserRow
 from kernel.clock import FrozenClock
 from kernel.database import Database
@@ -99,6 +99,27 @@ async def test_nobody_holding_the_address_is_not_approved(guard: AGuard) -> None
     held = guard.approval()
     assert held is not None
     assert (held.state, "No user of Entra" in held.reason) == ("withdrawn", True)
+
+
+async def test_what_else_holds_the_address_is_named(guard: AGuard) -> None:
+    directory = guard.receiver.directory
+    directory.people[OBJECT_ID] = Person(OBJECT_ID, "a.berg@contoso.com")
+    directory.others = [Person(QUEUE_ID, "anna@contoso.com", is_deleted=True)]
+    await guard.deliver(APPROVE, mode=1, actor=ADMIN_ID)
+    held = guard.approval()
+    assert held is not None
+    assert "No user of Entra holds" in held.reason
+    assert "; deleted anna@contoso.com does" in held.reason
+
+
+async def test_what_only_carries_the_address_does_not_stop_the_approval(guard: AGuard) -> None:
+    directory = guard.receiver.directory
+    directory.people[QUEUE_ID] = Person(QUEUE_ID, "other@contoso.com", "anna@contoso.com")
+    directory.others = [Person(SYSTEM_ID, mail="anna@contoso.com", type=HolderType.GROUP)]
+    await guard.deliver(APPROVE, mode=1, actor=ADMIN_ID)
+    held = guard.approval()
+    assert held is not None
+    assert (held.state, held.object_id) == ("approved", OBJECT_ID)
 
 
 async def test_several_holders_are_not_approved(guard: AGuard) -> None:

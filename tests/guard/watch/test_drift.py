@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from guard.ports.directory import Person
+from guard.ports.directory import HolderType, Person
 from guard.ports.rows import UserRow
 from guard.watch import drift
 from kernel import approvals, stops
@@ -78,10 +78,47 @@ async def test_an_address_that_moved_ends_the_approval(guard: AGuard) -> None:
 
 async def test_a_second_holder_ends_the_approval(guard: AGuard) -> None:
     guard.receiver.directory.people[CEO_OBJECT_ID] = Person(
-        CEO_OBJECT_ID, "boss@contoso.com", "anna@contoso.com"
+        CEO_OBJECT_ID, "boss@contoso.com", None, ("smtp:anna@contoso.com",)
     )
     await guard.drift.run()
     assert "2 users of Entra hold" in state(guard)[1]
+
+
+@pytest.mark.parametrize("has_own", [True, False])
+async def test_what_only_carries_the_address_ends_nothing_and_is_told_once(
+    guard: AGuard, has_own: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not has_own:
+        change(guard, upn=None, mail="anna@contoso.com", proxy_addresses=())
+    directory = guard.receiver.directory
+    directory.people[CEO_OBJECT_ID] = Person(CEO_OBJECT_ID, "boss@contoso.com", "anna@contoso.com")
+    directory.others = [
+        Person(ADMIN_ID, "anna@contoso.com", is_deleted=True),
+        Person(USER_ID, mail="anna@contoso.com", type=HolderType.CONTACT),
+    ]
+    for _ in range(3):
+        await guard.drift.run()
+    assert state(guard) == ("approved", "")
+    told = [one for one in capsys.readouterr().out.splitlines() if "carried_by_others" in one]
+    assert len(told) == 1
+    assert CEO_OBJECT_ID in told[0]
+
+
+async def test_an_address_that_becomes_somebody_elses_own_ends_the_approval(guard: AGuard) -> None:
+    change(guard, upn=None, mail="anna@contoso.com", proxy_addresses=())
+    guard.receiver.directory.people[CEO_OBJECT_ID] = Person(
+        CEO_OBJECT_ID, "boss@contoso.com", None, ("smtp:anna@contoso.com",)
+    )
+    await guard.drift.run()
+    assert "is that of boss@contoso.com now" in state(guard)[1]
+
+
+async def test_what_holds_the_address_instead_is_named(guard: AGuard) -> None:
+    change(guard, upn=None, mail=None, proxy_addresses=())
+    group = Person(CEO_OBJECT_ID, mail="anna@contoso.com", type=HolderType.GROUP)
+    guard.receiver.directory.others = [group]
+    await guard.drift.run()
+    assert f"no longer holds anna@contoso.com; group {CEO_OBJECT_ID} does" in state(guard)[1]
 
 
 async def test_a_deleted_user_ends_the_approval(guard: AGuard) -> None:
