@@ -32,7 +32,9 @@ def seen(row: StoredRow, copy: MirrorRow | None, *, read_at: datetime) -> Mirror
     columns = guarded_part(row.table, row.columns)
     if copy is None:
         rested = row.quiet_for is None or row.quiet_for >= COMMITTED_WITHIN
-        return MirrorRow(row.table, row.record_id, columns, read_at, rested=rested)
+        return MirrorRow(
+            row.table, row.record_id, columns, read_at, rested=rested, name=name_of(row)
+        )
     has_changed = any(
         name not in copy.good and not is_equal(columns.get(name), copy.columns[name])
         for name in TABLES[row.table].flat
@@ -43,6 +45,7 @@ def seen(row: StoredRow, copy: MirrorRow | None, *, read_at: datetime) -> Mirror
         columns={**columns, **copy.known_good},
         read_at=read_at,
         rested=copy.rested and not has_changed,
+        name=name_of(row),
     )
 
 
@@ -73,8 +76,15 @@ def allowed(
         good={**(copy.good if copy is not None else {}), **dict.fromkeys(held, True)},
         decision_id=decision_id or (copy.decision_id if copy is not None else None),
         rested=copy.rested if copy is not None else False,
+        name=name_of(row),
         revision=copy.revision if copy is not None else 0,
     )
+
+
+def name_of(row: StoredRow) -> str | None:
+    """Return what the row is called, as far as that can be stored and shown."""
+    name = row.columns.get(TABLES[row.table].label)
+    return name if isinstance(name, str) and name.isprintable() and name else None
 
 
 def scanned(copy: MirrorRow) -> MirrorRow:

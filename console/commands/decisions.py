@@ -31,7 +31,7 @@ def decisions() -> None:
 @click.option("--since", type=PastType(), help="Only those since then: 2h, 7d, or a date.")
 @click.option("--until", type=PastType(), help="Only those before then.")
 @click.option("--decision", type=click.Choice(DECISIONS), help="Only those with this answer.")
-@click.option("--actor", help="Only those by this user: a sign-in name, or an id.")
+@click.option("--actor", help="Only those by this user: a sign-in name, a name, or an id.")
 @click.option("--address", help="Only those whose row had this address, before or after.")
 @click.option("--table", help="Only those on this table, by logical name.")
 @click.option("--record", help="Only those on the record with this id.")

@@ -54,11 +54,11 @@ class GuardedTable:
 
     `columns` maps each guarded column by its logical name to its kind. `context` are columns that
     images and reads carry beside them, for policies alone: a change of them brings no delivery, and
-    nothing compares, keeps or restores them. `address` names the column
-    that holds the address. `sensitive` are the columns, by their flat names, whose rejected change
-    makes the approval Rejected: address, approval, owner and identity; `identity` are those of them
-    that say which Entra object the row is. `owner_type` is what rows with the role of an owner are
-    to a mailbox, None for the others.
+    nothing compares or restores them. `label` is that of them which holds the name of the row,
+    `address` the column that holds its address. `sensitive` are the columns, by their flat names,
+    whose rejected change makes the approval Rejected: address, approval, owner and identity;
+    `identity` are those of them that say which Entra object the row is. `owner_type` is what rows
+    with the role of an owner are to a mailbox, None for the others.
 
     `flat` are the guarded names as a change has them: a lookup is `<column>.id`. `evidence` are
     those on which an approval rests.
@@ -71,6 +71,7 @@ class GuardedTable:
     address: str
     columns: Mapping[str, Kind]
     context: Mapping[str, Kind]
+    label: str
     sensitive: frozenset[str]
     identity: frozenset[str] = frozenset()
     owner_type: OwnerType | None = None
@@ -131,6 +132,7 @@ MAILBOX = GuardedTable(
             "processanddeleteemails": "bool",
         }
     ),
+    label="name",
     sensitive=frozenset(
         {"emailaddress", "emailrouteraccessapproval", "ownerid.id", "regardingobjectid.id"}
     ),
@@ -164,6 +166,7 @@ SYSTEMUSER = GuardedTable(
             "businessunitid": "lookup",
         }
     ),
+    label="fullname",
     sensitive=frozenset(
         {
             "internalemailaddress",
@@ -201,6 +204,7 @@ QUEUE = GuardedTable(
             "queueviewtype": "choice",
         }
     ),
+    label="name",
     sensitive=frozenset({"emailaddress", "emailrouteraccessapproval", "ownerid.id"}),
 )
 

@@ -126,7 +126,8 @@ class MirrorRow:
     `columns` are the guarded columns as they were read; `read_at` is when, by our own clock. `good`
     names those whose values a decision allowed or a scan judged, by their flat names; it holds True
     for those that a decision did. `rested` says that the row had been left alone for long by then.
-    `revision` is that of the copy which this one was made from: it replaces that one and no other.
+    `name` is what the row is called, for people. `revision` is that of the copy which this one was
+    made from: it replaces that one and no other.
     """
 
     table: str
@@ -136,6 +137,7 @@ class MirrorRow:
     good: Mapping[str, bool] = field(default_factory=dict)
     decision_id: str | None = None
     rested: bool = False
+    name: str | None = None
     revision: int = 0
 
     @property

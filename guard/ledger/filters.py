@@ -32,8 +32,8 @@ _START: Final = re.compile(r"[0-9a-f][0-9a-f-]*\Z")
 class DecisionFilter:
     """Which decisions are asked for; what is None leaves out none.
 
-    `record` is an id or its first characters, `actor` that or a sign-in name, `address` one that
-    the row had before or after. `since` and `until` are moments, `until` not included.
+    `record` is an id or its first characters, `actor` that, a sign-in name or a name, `address` one
+    that the row had before or after. `since` and `until` are moments, `until` not included.
     """
 
     since: datetime | None = None
@@ -121,10 +121,12 @@ def refuse_misspelt(connection: Connection, wanted: DecisionFilter) -> None:
         raise InputRefused(f"`{wanted.address}` is no address.", hint="Give it whole.")
     if wanted.since is not None and wanted.until is not None and wanted.since >= wanted.until:
         raise InputRefused("--since is not before --until.", hint="Exchange them.")
-    if wanted.actor is not None and id_start(wanted.actor) is None and "@" not in wanted.actor:
+    actor = wanted.actor
+    is_name = actor is not None and id_start(actor) is None and "@" not in actor
+    if actor is not None and is_name and not find_ids(connection, actor):
         raise InputRefused(
-            f"`{wanted.actor}` is no sign-in name and no id of a user.",
-            hint="Give a sign-in name such as anna@contoso.com, or the first characters of an id.",
+            f"No user that the guard knows is called `{actor}`.",
+            hint="Give a sign-in name such as anna@contoso.com, or the beginning of an id.",
         )
     if wanted.rule is not None:
         _refuse_unknown_rule(connection, wanted.rule)

@@ -41,6 +41,7 @@ def keep(connection: Connection, row: MirrorRow) -> bool:
         "read_at": row.read_at,
         "decision_id": row.decision_id,
         "rested": row.rested,
+        "name": row.name,
         "revision": row.revision + 1,
     }
     if row.revision == 0:
@@ -124,5 +125,6 @@ def _from_row(row: Row[Any]) -> MirrorRow:
         good=json.loads(row.good),
         decision_id=row.decision_id,
         rested=row.rested,
+        name=row.name,
         revision=row.revision,
     )

@@ -28,11 +28,13 @@ NOBODY = KnownUser()
 def list_people(connection: Connection, ids: Iterable[str]) -> dict[str, KnownUser]:
     """Return the people that are known among these ids of system users."""
     rows = mirror.list_by_ids(connection, SYSTEMUSER.name, ids)
-    return {one: KnownUser(upn=_text(row.columns.get("domainname"))) for one, row in rows.items()}
+    return {
+        one: KnownUser(row.name, _text(row.columns.get("domainname"))) for one, row in rows.items()
+    }
 
 
 def find_ids(connection: Connection, name: str) -> list[str]:
-    """Return the ids of the system users with this sign-in name or address."""
+    """Return the ids of the system users with this sign-in name, address or name."""
     wanted = fold(name.strip())
     # The copy is one text: the sign-in name is looked for as it stands there, whatever its case.
     stored = f'"domainname":{text_of(wanted)}'
@@ -41,6 +43,7 @@ def find_ids(connection: Connection, name: str) -> list[str]:
             copies.c.table_name == SYSTEMUSER.name,
             or_(
                 copies.c.address == wanted,
+                func.lower(copies.c.name) == wanted,
                 func.lower(copies.c.columns).contains(stored, autoescape=True),
             ),
         )

@@ -90,6 +90,7 @@ mirror = Table(
     Column("read_at", Instant, nullable=False),
     Column("decision_id", Text),
     Column("rested", Boolean, nullable=False),
+    Column("name", Text),
     Column("revision", Integer, nullable=False),
     Index("ix_guard_mirror_owner", "owner_id"),
     Index("ix_guard_mirror_address", "address"),

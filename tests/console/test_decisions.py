@@ -176,7 +176,7 @@ def test_a_filter_by_person_address_or_first_characters(
         (("--table", "mailbx"), "No table is called `mailbx`."),
         (("--record", "mine"), "`mine` is no id of a record."),
         (("--address", "contoso.com"), "`contoso.com` is no address."),
-        (("--actor", "bob"), "`bob` is no sign-in name and no id of a user."),
+        (("--actor", "bob"), "No user that the guard knows is called `bob`."),
         (("--rule", "own-adress-only"), "No policy or rule is called `own-adress-only`."),
         (("--since", "1d", "--until", "2d"), "--since is not before --until."),
     ],

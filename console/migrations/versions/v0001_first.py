@@ -77,6 +77,7 @@ def upgrade() -> None:
         sa.Column("read_at", sa.BigInteger(), nullable=False),
         sa.Column("decision_id", sa.Text(), nullable=True),
         sa.Column("rested", sa.Boolean(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("table_name", "record_id", name=op.f("pk_guard_mirror")),
     )

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from guard.columns.table import MAILBOX
+from guard.ledger import people
+from guard.ledger.people import KnownUser
 from kernel import approvals
 from kernel.clock import FrozenClock
 from kernel.database import Database
@@ -41,6 +43,27 @@ async def test_the_first_round_judges_every_row_and_decides_nothing(guard: AGuar
     assert copy is not None
     assert copy.columns["emailaddress"] == "anna@contoso.com"
     assert set(copy.good) == set(MAILBOX.flat)
+
+
+async def test_people_are_known_by_name_and_sign_in_name_and_found_by_either(
+    database: Database, clock: FrozenClock
+) -> None:
+    guard = a_guard(database, clock)
+    anna = {"fullname": "Anna Example", "domainname": "anna@contoso.com"}
+    guard.receiver.rows.put("systemuser", USER_ID, **anna)
+    guard.receiver.rows.put("systemuser", ADMIN_ID, fullname="\x1b[31mred", domainname="a@b.c")
+    await guard.reconciler.run()
+    known = database.read_now(lambda c: people.list_people(c, [USER_ID, ADMIN_ID, QUEUE_ID]))
+    assert known == {
+        USER_ID: KnownUser("Anna Example", "anna@contoso.com"),
+        # What would steer a terminal is no name.
+        ADMIN_ID: KnownUser(None, "a@b.c"),
+    }
+    for name in ("anna example", "ANNA@contoso.com", " Anna Example "):
+        assert database.read_now(lambda c, n=name: people.find_ids(c, n)) == [USER_ID]
+    await guard.deliver(CEO, actor_id=USER_ID)
+    [one] = guard.decisions(actor="Anna Example")
+    assert one["actor"] == {"id": USER_ID, "name": "Anna Example", "upn": "anna@contoso.com"}
 
 
 async def test_what_fails_in_the_first_round_is_said_and_is_never_restored(
