@@ -16,7 +16,8 @@ from sqlalchemy import Connection
 
 from console import schema
 from console.wiring.reach import Reach
-from guard.obligations.revert import REVERTS, Revert
+from guard.obligations.revert import Revert
+from guard.obligations.revert_brake import REVERTS
 from kernel import stops, tasks
 from kernel.brake import BRAKES
 from kernel.clock import Clock

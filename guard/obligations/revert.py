@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection
 
 from guard.columns.compare import guarded_part, is_equal
 from guard.columns.owner import OWNING_COLUMNS
@@ -19,9 +18,7 @@ from guard.consequences import Committed
 from guard.known_good import allowed
 from guard.ledger import mirror, own_writes
 from guard.ledger.entry import MirrorRow
-from guard.ledger.tables import mirror as mirror_table
-from guard.ledger.tables import writes as own_writes_table
-from guard.obligations.obligation import Obligation
+from guard.obligations.obligation import Means, Obligation
 from guard.obligations.restoration import (
     Rejected,
     by_word_alone,
@@ -29,14 +26,14 @@ from guard.obligations.restoration import (
     restoration,
     way_back,
 )
+from guard.obligations.revert_brake import REVERTS, RevertBrake
 from guard.own_writes import TAG, announced
 from guard.ports.rows import AddressElsewhere, RowChanged, StoredRow, WriteRefused
 from kernel import approvals
-from kernel.brake import LEAST, Release, brake
 from kernel.errors import GuardError
 from kernel.failpoints import failpoint
 from kernel.log import get_logger
-from kernel.tasks import OPEN_STATES, Task, TaskCause, TaskState, tasks
+from kernel.tasks import Task, TaskCause
 from kernel.workers import Again, Done, NeedsPerson, TaskOutcome
 from rules.model.change import Value
 from rules.model.decision import Outcome
@@ -48,14 +45,6 @@ REVERTED = failpoint("guard.reverted", "The mirror learns what a revert restored
 
 TRIES_ON_A_CHANGED_ROW = 3
 BY_HAND = "Set the row right in Dataverse; its approval here stays withdrawn."
-REVERTS = brake(
-    "guard.revert",
-    counts="reverts that are about to be written, whenever they were added, and that were written",
-    total="rows of the table",
-    window=timedelta(seconds=60),
-    release=Release.RETRY,
-)
-
 log = get_logger("guard")
 
 
@@ -65,6 +54,10 @@ class Revert(Obligation[Rejected]):
     kind = "revert"
     doc = "The guarded columns that a rejected change altered get their old values back."
     payload = Rejected
+
+    def __init__(self, means: Means) -> None:
+        super().__init__(means)
+        self._brake = RevertBrake(means, kind=self.kind)
 
     @classmethod
     def owed_by(cls, committed: Committed) -> Rejected | None:
@@ -90,15 +83,8 @@ class Revert(Obligation[Rejected]):
         owed = await self._without_what_was_approved(owed)
         if not owed.altered:
             return Done("approved since")
-        # (2) Stop and ask a person when too much would be written at once (law 8).
-        if task.released_at is None and await self._brake_is_pulled(owed.table):
-            return NeedsPerson(
-                "more than 20 and 5 % of the rows would be reverted within a minute",
-                f"Look at what was changed; `{REVERTS.release}` lets it be undone.",
-                cause=TaskCause.BRAKE,
-            )
         for _ in range(TRIES_ON_A_CHANGED_ROW):
-            # (3) Read the row, and see what of the change it holds now, and not by right.
+            # (2) Read the row, and see what of the change it holds now, and not by right.
             copy = await self._means.ledger.mirrored(owed.table, owed.record_id)
             row = await self._means.rows.row(owed.table, owed.record_id)
             if row is None:
@@ -108,13 +94,20 @@ class Revert(Obligation[Rejected]):
             columns = restoration(rejected, row.columns, way_back(rejected, copy))
             if not columns:
                 return Done("nothing to restore")
-            # (4) Put nothing in the place of what stood there before the delivery that only it
+            # (3) Put nothing in the place of what stood there before the delivery that only it
             # tells of and the policies do not allow.
             withheld = await self._withheld(rejected, row, copy, columns)
             for name in withheld:
                 del columns[name]
             if not columns:
                 return _untrusted(withheld)
+            # (4) Stop and ask a person when too much would be written at once (law 8).
+            if task.released_at is None and await self._brake.is_pulled(owed.table):
+                return NeedsPerson(
+                    "more than 20 and 5 % of the rows would be reverted within a minute",
+                    f"Look at what was changed; `{REVERTS.release}` lets it be undone.",
+                    cause=TaskCause.BRAKE,
+                )
             # (5) Announce the write, then make it, if the row is still as it was read.
             try:
                 outcome = await self._restore(task, rejected, row, columns)
@@ -167,42 +160,6 @@ class Revert(Obligation[Rejected]):
             row.table, row.record_id, restored, now=self._means.recorder.now()
         )
         return told if judged.judgement.result in ("fail", "hold") else ()
-
-    async def _brake_is_pulled(self, table: str) -> bool:
-        """Count what is about to be written, whenever it was added, and what was written lately."""
-        since = self._means.recorder.now() - (REVERTS.window or timedelta())
-        lately = select(own_writes_table.c.nonce).where(own_writes_table.c.issued_at >= since)
-        is_stopped = and_(
-            tasks.c.state == TaskState.NEEDS_PERSON,
-            tasks.c.cause == TaskCause.BRAKE,
-            tasks.c.released_at.is_(None),
-        )
-        counted = (
-            select(func.count())
-            .select_from(tasks)
-            .where(
-                tasks.c.kind == self.kind,
-                or_(
-                    tasks.c.state.in_(OPEN_STATES),
-                    is_stopped,
-                    (TAG + tasks.c.token).in_(lately),
-                ),
-            )
-        )
-
-        def count(connection: Connection) -> bool:
-            reverts = connection.scalar(counted) or 0
-            if reverts <= LEAST:
-                # The usual case, asked before each revert: the rows need not be counted.
-                return False
-            rows = connection.scalar(
-                select(func.count())
-                .select_from(mirror_table)
-                .where(mirror_table.c.table_name == table)
-            )
-            return REVERTS.check(reverts, rows or 0) is not None
-
-        return await self._means.database.read(count)
 
     async def _restore(
         self, task: Task, rejected: Rejected, row: StoredRow, columns: dict[str, Value]

@@ -2,7 +2,7 @@
 
 A difference that something explains (`explanation`) is taken over; one that nothing explains is
 judged anew, as the act of nobody known. More than max(20, 5 %) refusals at once stop before the
-first write (law 8).
+first write, and what they concern rests until a person lets it go on (law 8).
 
 What has no past is judged as a scan does, without deciding or writing anything in Dataverse: the
 rows that the first round meets, and whatever of a copy is not known good yet. What fails is said,
@@ -33,6 +33,7 @@ from guard.record import DecisionRecorder
 from guard.told import ToldRows
 from guard.watch.differences import Differences, Explained, is_suspect
 from guard.watch.explanation import change_of
+from guard.watch.stopping import done, let_through
 from guard.watch.without_past import WithoutPast
 from kernel.brake import Braked, Release, brake
 from kernel.database import Database, insert
@@ -57,6 +58,8 @@ GONE_BRAKE = brake(
     total="rows of the table that are left",
     release=Release.GO_ON,
 )
+PAST_THE_GUARD = "Too many rows changed past the guard at once, and it is one that is refused."
+ROW_GONE = "Too many rows are gone from Dataverse at once, and it is one of them."
 # A row that keeps changing waits for its deliveries so many rounds and no more.
 MOST_WAITS = 2
 # So many rows that deliveries told of are read at once; the others come next.
@@ -89,6 +92,11 @@ class _Found:
     judged: Judged
     copy: MirrorRow | None
     allowed: Recorded | None = None
+
+    @property
+    def is_allowed(self) -> bool:
+        """Return whether the row may stay as it is."""
+        return self.judged.decision.outcome.value in ALLOWED
 
 
 @dataclass(slots=True)
@@ -179,13 +187,15 @@ class Reconciler:
         # (2) Verify one by one that what did not come is gone (law 8).
         gone = await self._missing(table)
         # (3) Stop before the first write when that is too much at once.
-        if self._pulls_brake(table, gone, total):
-            return
+        forgotten = await self._stop_what_is_too_much(table, gone, total)
         # (4) Write it down: copies, decisions with what they owe, vanished rows last.
         await self._write_down(table, total)
-        for record_id in gone:
+        for record_id in forgotten:
             await self._forget(name, record_id)
             total.gone += 1
+        # (5) What waited for a person's word, and is done by now, waits no longer.
+        await done(self._database, REFUSED_BRAKE, name, [one.row.record_id for one in table.found])
+        await done(self._database, GONE_BRAKE, name, forgotten)
 
     async def _compare(self, page: Sequence[StoredRow], table: _Table, waiting: set[str]) -> None:
         ids = [row.record_id for row in page]
@@ -267,22 +277,36 @@ class Reconciler:
         absent = [record_id for record_id in known if record_id not in table.seen]
         return [one for one in absent if await self._rows.row(table.name, one) is None]
 
-    def _pulls_brake(self, table: _Table, gone: Sequence[str], total: Round) -> bool:
-        refused = sum(one.judged.decision.outcome.value not in ALLOWED for one in table.found)
-        rows = len(table.seen)
-        braked = REFUSED_BRAKE.check(refused, rows) or GONE_BRAKE.check(len(gone), rows)
-        if braked is None:
-            return False
-        total.brake = braked
-        log.error(
-            "reconciliation_stopped",
-            table=table.name,
-            brake=braked.name,
-            refused=refused,
-            gone=len(gone),
-        )
-        self._metrics.watched("brake")
-        return True
+    async def _stop_what_is_too_much(
+        self, table: _Table, gone: Sequence[str], total: Round
+    ) -> list[str]:
+        """Leave out of the table what a brake stops; return the vanished rows that may go on.
+
+        Whatever is stopped rests, and waits for a person's word.
+        """
+        refused = [one.row.record_id for one in table.found if not one.is_allowed]
+        rows, name = len(table.seen), table.name
+        passed, braked = await let_through(
+            self._database, REFUSED_BRAKE, name, refused,
+            rows=rows, reason=PAST_THE_GUARD, now=table.now,
+        )  # fmt: skip
+        forgotten, emptied = await let_through(
+            self._database, GONE_BRAKE, name, gone,
+            rows=rows, reason=ROW_GONE, now=table.now,
+        )  # fmt: skip
+        table.found = [one for one in table.found if one.is_allowed or one.row.record_id in passed]
+        for pulled in (braked, emptied):
+            if pulled is not None:
+                total.brake = pulled
+                log.error(
+                    "reconciliation_stopped",
+                    table=name,
+                    brake=pulled.name,
+                    count=pulled.count,
+                    release=f"brakes release {pulled.name}",
+                )
+                self._metrics.watched("brake")
+        return [one for one in gone if one in forgotten]
 
     async def _write_down(self, table: _Table, total: Round) -> None:
         if table.adopt:
@@ -292,7 +316,7 @@ class Reconciler:
         for one in table.found:
             await self._record(one)
             total.judged += 1
-            total.refused += one.judged.decision.outcome.value not in ALLOWED
+            total.refused += not one.is_allowed
         if table.is_first:
             count = len(table.seen)
             await self._database.write(

@@ -400,6 +400,24 @@ async def test_many_reverts_at_once_pull_the_brake(guard: AGuard) -> None:
     assert len(guard.receiver.rows.written) == 21
 
 
+async def test_forged_rejections_about_rows_that_are_not_there_count_nothing(
+    guard: AGuard,
+) -> None:
+    there = str(uuid.uuid4())
+    for number in range(31):
+        record_id = there if number == 5 else str(uuid.uuid4())
+        if record_id == there:
+            guard.receiver.rows.put("mailbox", record_id, **CEO, statecode=0)
+        elif number % 2:
+            # It is there, but holds nothing of what was said of it.
+            guard.receiver.rows.put("mailbox", record_id, emailaddress="ben@contoso.com")
+        await guard.receiver.post(body(CEO, mode=1, record_id=record_id))
+    await guard.workers.run_due()
+    assert [one.record_id for one in guard.receiver.rows.written] == [there]
+    states = {one["state"] for listed in guard.decisions() for one in listed["obligations"]}
+    assert states == {"done"}
+
+
 async def test_reverts_that_waited_long_are_counted_too(guard: AGuard, clock: FrozenClock) -> None:
     ids = [str(uuid.uuid4()) for _ in range(21)]
     guard.receiver.rows.is_down = True
