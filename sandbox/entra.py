@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import uuid4
@@ -15,20 +17,32 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import Certificate
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from kernel.clock import Clock
+from sandbox.device_codes import DEVICE_CODE_SECONDS, DeviceCodePending, DeviceCodes
 from sandbox.directory import Application, Directory, Person
+from sandbox.people import PUBLIC_CLIENT_ID
 from sandbox.routes import mark, route
 from sandbox.tokens import LIFETIME_SECONDS, Tokens
 
 CONFIGURATION = route("entra", "GET", "/{tenant}/v2.0/.well-known/openid-configuration")
 KEYS = route("entra", "GET", "/{tenant}/discovery/v2.0/keys")
 TOKEN = route("entra", "POST", "/{tenant}/oauth2/v2.0/token")
+DEVICE_CODE = route("entra", "POST", "/{tenant}/oauth2/v2.0/devicecode")
+DEVICE_PAGE = route("entra", "GET", "/common/oauth2/deviceauth")
+DEVICE_SIGN_IN = route("entra", "POST", "/common/oauth2/deviceauth")
+READY_TOKEN = route("entra", "GET", "/sandbox/token")
 REALM = route("entra", "GET", "/common/userrealm/{upn}")
 
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_DEVICE_GRANTS = ("urn:ietf:params:oauth:grant-type:device_code", "device_code")
+# By these names clients ask for tokens unless they are told otherwise.
+_PUBLIC_NAMES = (
+    (re.compile(r"https://graph\.microsoft\.(com|us)"), "graph"),
+    (re.compile(r"https://[a-z0-9-]+\.(api\.)?crm[0-9]*\.dynamics\.com"), "dataverse"),
+)
 _OPENID = {"openid", "profile", "email", "offline_access"}
 _SKEW_SECONDS = 300
 
@@ -57,6 +71,7 @@ class Entra:
         self._origin = origin
         self._clock = clock
         self.resources: dict[str, str] = {}
+        self._device_codes = DeviceCodes(clock)
 
     def app(self) -> Starlette:
         """Return the origin's application."""
@@ -66,6 +81,10 @@ class Entra:
                 Route("/{tenant}/v2.0/.well-known/openid-configuration", self._configuration),
                 Route("/{tenant}/discovery/v2.0/keys", self._keys),
                 Route("/{tenant}/oauth2/v2.0/token", self._token, methods=["POST"]),
+                Route("/{tenant}/oauth2/v2.0/devicecode", self._device_code, methods=["POST"]),
+                Route("/common/oauth2/deviceauth", self._device_page, methods=["GET"]),
+                Route("/common/oauth2/deviceauth", self._device_sign_in, methods=["POST"]),
+                Route("/sandbox/token", self._ready_token, methods=["GET"]),
             ]
         )
 
@@ -139,6 +158,60 @@ class Entra:
             return self._answer(refusal, request.headers.get("client-request-id"))
         return JSONResponse(answer, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
 
+    async def _device_code(self, request: Request) -> Response:
+        mark(request, DEVICE_CODE)
+        form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+        try:
+            application = self._application(form)
+            self._audience(form.get("scope", ""))
+        except _Refused as refusal:
+            return self._answer(refusal, request.headers.get("client-request-id"))
+        code = self._device_codes.begin(application.client_id, form["scope"])
+        page = f"{self._origin}/common/oauth2/deviceauth"
+        return JSONResponse(
+            {
+                "user_code": code.user_code,
+                "device_code": code.device_code,
+                "verification_uri": page,
+                "expires_in": DEVICE_CODE_SECONDS,
+                "interval": 1,
+                "message": f"To sign in, open the page {page} and enter the code {code.user_code}.",
+            }
+        )
+
+    async def _device_page(self, request: Request) -> Response:
+        mark(request, DEVICE_PAGE)
+        people = "".join(
+            f"<option>{escape(one.upn)}</option>" for one in self._directory.people.values()
+        )
+        return HTMLResponse(
+            "<!doctype html><html lang=en><title>Sign in</title><h1>Sign in on a device</h1>"
+            "<form method=post><p><label>Code <input name=user_code required></label>"
+            f"<p><label>As <select name=upn>{people}</select></label><p><button>Sign in</button>"
+            "</form></html>"
+        )
+
+    async def _device_sign_in(self, request: Request) -> Response:
+        mark(request, DEVICE_SIGN_IN)
+        form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+        known = self._directory.person(form.get("upn", "")) is not None
+        if not known or not self._device_codes.approve(form.get("user_code", ""), form["upn"]):
+            return PlainTextResponse("No such code waits, or there is no such person.", 400)
+        return PlainTextResponse("Signed in. The device has its token in a moment.")
+
+    async def _ready_token(self, request: Request) -> Response:
+        """Give out a token for a seeded person, as if they had signed in: no tenant has this."""
+        mark(request, READY_TOKEN)
+        person = self._directory.person(request.query_params.get("person", ""))
+        kind = request.query_params.get("resource", "dataverse")
+        resource = next((one for one, its in self.resources.items() if its == kind), None)
+        application = self._directory.applications.get(PUBLIC_CLIENT_ID)
+        if person is None or resource is None or application is None:
+            told = "Name ?person=<sign-in name>&resource=dataverse or graph."
+            return PlainTextResponse(told, 404)
+        answer = self._signed_in(application, person, {"scope": f"{resource}/.default"})
+        return PlainTextResponse(answer["access_token"])
+
     def _grant(self, form: Mapping[str, str]) -> dict[str, Any]:
         application = self._application(form)
         grant = form.get("grant_type")
@@ -147,6 +220,8 @@ class Entra:
             return self._for_application(application, form.get("scope", ""), method=method)
         if grant == "password":
             return self._for_person(application, form)
+        if grant in _DEVICE_GRANTS:
+            return self._for_device(application, form)
         raise _Refused(
             "unsupported_grant_type",
             70003,
@@ -258,7 +333,7 @@ class Entra:
                 f"The provided value for scope {scope} is not valid. Client credential flows must "
                 "have a scope value with /.default suffixed to the resource identifier.",
             )
-        resource = resource.rstrip("/")
+        resource = self._served(resource.rstrip("/"))
         if resource in self.resources:
             return resource, self.resources[resource]
         if resource.removeprefix("api://") in self._directory.applications:
@@ -269,6 +344,13 @@ class Entra:
             f"The resource principal named {resource} was not found in the tenant named "
             f"{self._directory.domain}.",
         )
+
+    def _served(self, resource: str) -> str:
+        """Return the resource of this sandbox that a public name stands for, else the name."""
+        for pattern, kind in _PUBLIC_NAMES:
+            if resource not in self.resources and pattern.fullmatch(resource.lower()):
+                return next((one for one, its in self.resources.items() if its == kind), resource)
+        return resource
 
     def _for_application(
         self, application: Application, scope: str, *, method: str
@@ -305,6 +387,23 @@ class Entra:
             )
         if not person.account_enabled:
             raise _Refused("invalid_grant", 50057, "The user account is disabled.")
+        return self._signed_in(application, person, form)
+
+    def _for_device(self, application: Application, form: Mapping[str, str]) -> dict[str, Any]:
+        try:
+            upn, scope = self._device_codes.redeem(
+                form.get("device_code", form.get("code", "")), application.client_id
+            )
+        except DeviceCodePending as pending:
+            raise _Refused(pending.error, pending.number, str(pending)) from None
+        person = self._directory.person(upn)
+        if person is None or not person.account_enabled:
+            raise _Refused("invalid_grant", 50057, "The user account is disabled.")
+        return self._signed_in(application, person, {"scope": scope})
+
+    def _signed_in(
+        self, application: Application, person: Person, form: Mapping[str, str]
+    ) -> dict[str, Any]:
         audience, kind = self._audience(form.get("scope", ""))
         claims = self.person_claims(application, person, kind)
         answer = self._bearer(self._tokens.issue(audience, claims))

@@ -95,8 +95,10 @@ _ALL = (
     describe(
         "contact",
         "contacts",
-        "fullname string:160\nemailaddress1 string:100\n"
-        "emailaddress2 string:100\nemailaddress3 string:100" + OWNED + STATE,
+        "fullname string:160\nfirstname string:50\nlastname string:50\njobtitle string:100\n"
+        "emailaddress1 string:100\nemailaddress2 string:100\nemailaddress3 string:100\n"
+        "telephone1 string:50\nmobilephone string:50\naddress1_city string:80\n"
+        "description string:2000\nparentcustomerid lookup:account,contact" + OWNED + STATE,
         name_column="fullname",
         choices=CHOICES,
         type_code=2,
@@ -104,7 +106,10 @@ _ALL = (
     describe(
         "account",
         "accounts",
-        "name string:160\nemailaddress1 string:100" + OWNED + STATE,
+        "name string:160\naccountnumber string:20\nemailaddress1 string:100\n"
+        "telephone1 string:50\nwebsiteurl string:200\naddress1_city string:80\n"
+        "description string:2000\nnumberofemployees int\nindustrycode int\n"
+        "primarycontactid lookup:contact" + OWNED + STATE,
         choices=CHOICES,
         type_code=1,
     ),

@@ -18,6 +18,7 @@ from sandbox.server import Sandbox
 from tests.sandbox.msal_judge import (
     app_token,
     msal_certificate,
+    msal_device_flow,
     msal_person,
     msal_secret,
     trusting_session,
@@ -318,6 +319,14 @@ async def dataverse_client(sandbox: Sandbox) -> None:
                 "record": {"fullname": "X"},
             }
             client.records.upsert("contact", [item])
+            account = client.records.create("account", {"name": "Fabrikam Ltd"})
+            client.records.update("account", account, {"telephone1": "555-0199"})
+            shown = client.records.retrieve("account", account, select=["name", "telephone1"])
+            assert shown is not None
+            assert (shown["name"], shown["telephone1"]) == ("Fabrikam Ltd", "555-0199")
+            person = {"firstname": "Sample", "lastname": "Contact", "jobtitle": "Buyer"}
+            client.records.delete("contact", client.records.create("contact", person))
+            client.records.delete("account", account)
             client.records.upsert("contact", [item])
             written = client.records.list("contact", select=["fullname", "emailaddress1"])
             assert [one["emailaddress1"] for one in written] == ["o'hara@fabrikam.com"]
@@ -391,7 +400,22 @@ async def documented_requests(sandbox: Sandbox) -> None:
         assert raw.content.startswith(b"order;quantity")
 
 
+async def people_sign_in(sandbox: Sandbox) -> dict[str, Any]:
+    """Sign a person in by a device code with msal, and another by the ready token."""
+    origin = sandbox.authority_url.rsplit("/", 1)[0]
+    flow, finish = await msal_device_flow(sandbox)
+    async with httpx.AsyncClient(verify=sandbox.certificates.client_context()) as client:
+        page = await client.get(flow["verification_uri"])
+        assert people.BOB.address in page.text
+        form = {"user_code": flow["user_code"], "upn": people.BOB.address}
+        assert (await client.post(flow["verification_uri"], data=form)).status_code == 200
+        ready = await client.get(f"{origin}/sandbox/token?person={people.ANNA.address}")
+        assert ready.text.count(".") == 2
+    return await finish()
+
+
 async def all_judges(sandbox: Sandbox) -> None:
+    assert "access_token" in await people_sign_in(sandbox)
     assert "access_token" in await msal_secret(sandbox)
     assert "access_token" in await msal_certificate(sandbox, thumbprint=False)
     assert "access_token" in await msal_certificate(sandbox, thumbprint=True)

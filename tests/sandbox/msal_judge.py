@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msal
@@ -135,3 +136,31 @@ async def app_token(sandbox: Sandbox, identity: Any, url: str) -> str:
             return token
 
     return await asyncio.to_thread(acquire)
+
+
+async def msal_device_flow(
+    sandbox: Sandbox,
+) -> tuple[dict[str, Any], Callable[[], Awaitable[dict[str, Any]]]]:
+    """Begin a device code flow; what is returned beside it waits until somebody has signed in."""
+
+    def begin() -> tuple[dict[str, Any], msal.PublicClientApplication, Any]:
+        session = trusting_session(sandbox)
+        application = msal.PublicClientApplication(
+            people.PUBLIC_CLIENT_ID,
+            authority=sandbox.authority_url,
+            instance_discovery=False,
+            http_client=session,
+        )
+        scopes = [f"{sandbox.dataverse_url}/.default"]
+        return application.initiate_device_flow(scopes=scopes), application, session
+
+    flow, application, session = await asyncio.to_thread(begin)
+
+    async def finish() -> dict[str, Any]:
+        with session:
+            result: dict[str, Any] = await asyncio.to_thread(
+                application.acquire_token_by_device_flow, flow
+            )
+        return result
+
+    return flow, finish

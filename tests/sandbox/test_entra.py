@@ -10,6 +10,7 @@ import pytest
 
 from sandbox import people
 from sandbox.server import Sandbox
+from tests.sandbox import msal_judge
 
 
 async def ask(sandbox: Sandbox, client: httpx.AsyncClient, **changes: Any) -> httpx.Response:
@@ -91,3 +92,74 @@ async def test_refusals_read_as_documented(changes, status, number, sandbox, cli
     assert (answer.status_code, body["error_codes"]) == (status, [number])
     assert body["error_description"].startswith(f"AADSTS{number}: ")
     assert {"error", "timestamp", "trace_id", "correlation_id", "error_uri"} <= set(body)
+
+
+@pytest.mark.parametrize(
+    ("name", "served"),
+    [
+        ("https://graph.microsoft.com", "graph_url"),
+        ("https://graph.microsoft.us", "graph_url"),
+        ("https://contoso.crm4.dynamics.com", "dataverse_url"),
+    ],
+)
+async def test_the_scopes_that_clients_have_by_default_mean_the_sandbox(
+    sandbox, client, name: str, served: str
+) -> None:
+    answer = (await ask(sandbox, client, scope=f"{name}/.default")).json()
+    await checked(sandbox, client, answer["access_token"], getattr(sandbox, served))
+
+
+@pytest.mark.parametrize(
+    "name", ["https://graph.microsoft.com.evil.example", "https://crm.dynamics.com.evil.example"]
+)
+async def test_a_name_that_only_looks_like_one_is_unknown(sandbox, client, name: str) -> None:
+    answer = (await ask(sandbox, client, scope=f"{name}/.default")).json()
+    assert answer["error_codes"] == [500011]
+
+
+async def test_msal_signs_a_person_in_by_a_device_code(sandbox, client) -> None:
+    """The person types the code into the page; the device, msal, has been asking meanwhile."""
+    flow, finish = await msal_judge.msal_device_flow(sandbox)
+    page = (await client.get(flow["verification_uri"])).text
+    assert people.BOB.address in page
+    wrong = {"user_code": "NOT-A-CODE", "upn": people.BOB.address}
+    assert (await client.post(flow["verification_uri"], data=wrong)).status_code == 400
+    form = {"user_code": flow["user_code"].lower(), "upn": people.BOB.address}
+    assert (await client.post(flow["verification_uri"], data=form)).status_code == 200
+    result = await finish()
+    claims = await checked(sandbox, client, result["access_token"], sandbox.dataverse_url)
+    assert claims["upn"] == people.BOB.address
+    again = {"grant_type": "device_code", "device_code": flow["device_code"]}
+    refused = await ask(sandbox, client, client_id=people.PUBLIC_CLIENT_ID, **again)
+    assert refused.json()["error"] == "bad_verification_code"
+
+
+async def test_a_device_that_nobody_signed_in_for_waits(sandbox, client) -> None:
+    flow, _ = await msal_judge.msal_device_flow(sandbox)
+    grant = "urn:ietf:params:oauth:grant-type:device_code"
+    named = {"grant_type": grant, "device_code": flow["device_code"]}
+    answer = await ask(sandbox, client, client_id=people.PUBLIC_CLIENT_ID, **named)
+    assert answer.json()["error"] == "authorization_pending"
+    other = await ask(sandbox, client, **named)
+    assert other.json()["error"] == "bad_verification_code"
+
+
+@pytest.mark.parametrize("sample", people.SAMPLES, ids=lambda one: one.alias)
+async def test_every_seeded_person_has_a_ready_token(sandbox, client, sample) -> None:
+    origin = sandbox.authority_url.rsplit("/", 1)[0]
+    url = f"{origin}/sandbox/token?person={sample.address}"
+    token = (await client.get(url)).text
+    claims = await checked(sandbox, client, token, sandbox.dataverse_url)
+    assert claims["upn"] == sample.address
+    who = await client.get(
+        f"{sandbox.dataverse_url}/api/data/v9.2/WhoAmI",
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    assert who.json()["UserId"] == sample.user_id
+
+
+async def test_nobody_has_no_ready_token(sandbox, client) -> None:
+    origin = sandbox.authority_url.rsplit("/", 1)[0]
+    assert (
+        await client.get(f"{origin}/sandbox/token?person=nobody@contoso.com")
+    ).status_code == 404
