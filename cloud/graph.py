@@ -17,7 +17,7 @@ from cloud.call import Answer, Permit
 from cloud.classify import ITEM_GONE_CODES
 from cloud.client import TENANT, Client
 from cloud.errors import BadAnswer, ForeignLink, NotThere, RequestRejected
-from cloud.odata import is_guid, literal, own_link, query, rows_of, segment
+from cloud.odata import is_guid, list_of, literal, own_link, query, rows_of, segment
 from cloud.odata import select as columns_of
 
 Item = dict[str, Any]
@@ -88,7 +88,7 @@ class DeltaPage:
     `items` may be empty although `next_link` is given; removed ones carry `@removed`.
     """
 
-    items: list[Item]
+    items: list[Any]
     next_link: str | None
     delta_link: str | None
 
@@ -219,7 +219,8 @@ class Graph(Client):
                 request_id=answer.request_id,
                 client_request_id=answer.client_request_id,
             )
-        items = rows_of(answer, page)
+        # An entry that is no object is its reader's to set aside: the page has others.
+        items = list_of(answer, page)
         return DeltaPage(items, next_link, None if next_link else delta_link)
 
     async def message(

@@ -57,8 +57,21 @@ def own_link(service: Service, link: Any) -> str | None:
 
 def rows_of(answer: Answer, page: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the objects under `value`; raises BadAnswer when there is no such list."""
+    value = list_of(answer, page)
+    if not all(isinstance(row, dict) for row in value):
+        raise BadAnswer(
+            "The service answered with something else than objects under `value`.",
+            status=answer.status,
+            request_id=answer.request_id,
+            client_request_id=answer.client_request_id,
+        )
+    return value
+
+
+def list_of(answer: Answer, page: Mapping[str, Any]) -> list[Any]:
+    """Return what is under `value`; raises BadAnswer when that is no list."""
     value = page.get("value")
-    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+    if not isinstance(value, list):
         raise BadAnswer(
             "The service answered without a list under `value`.",
             status=answer.status,

@@ -45,3 +45,15 @@ class PassUnanswered(Unavailable):
     """The process that holds the shards did not answer the request for a pass."""
 
     code = "pass-unanswered"
+
+
+class PageLoop(Unavailable):
+    """A source gives a page of a round again and again; the next visit begins a new round."""
+
+    code = "page-loop"
+
+
+class ItemUnjudged(ItemUnreadable):
+    """No verdict can be reached on an item; it is set aside and judged again later."""
+
+    code = "item-unjudged"

@@ -1,8 +1,8 @@
 """Judging items: the workload's own verdict, unless an enforced policy says otherwise.
 
 The strongest verdict wins: skip > metadata-only > track. What could not be judged is not copied
-(law 1): a rule that errs skips where its policy is strict, and an item for which no verdict is
-reached at all is set aside.
+(law 1), and not forgotten either: where a rule of a strict policy errs, and no other keeps the item
+out for good, the item is set aside and judged again later.
 
 Nothing is looked up for a verdict: a rule that reads a fact (`actor…`, `request…`) errs. Policies
 of mode `warn` and `audit` change nothing here, so they are not asked.
@@ -18,6 +18,7 @@ from rules.engine.policy_set import PolicySet
 from rules.engine.verdict import MessageVerdict, judge_message
 from rules.model.change import NO_FACTS, Change
 from sync.engine.workload import Content, Workload
+from sync.errors import ItemUnjudged
 from sync.model.verdict import Fate, Verdict
 
 CurrentPolicies = Callable[[], PolicySet]
@@ -58,7 +59,8 @@ class ContentJudge:
     ) -> Verdict:
         """Return the verdict on an item that was read whole; `otherwise` when no rule objects.
 
-        Raises ItemUnreadable when its fields cannot be understood.
+        Raises ItemUnreadable when its fields cannot be understood, and ItemUnjudged when a rule
+        errs and none that was evaluated keeps the item out.
         """
         fields = self._workload.fields(content, address=address, folder=folder)
         # An item stands as the creation of a record of its entity.
@@ -68,9 +70,12 @@ class ContentJudge:
 
 
 def _verdict_of(judged: MessageVerdict) -> Verdict:
-    finding = judged.contributing[0]
     # The rule's own message may quote the item, which for a skipped one is to stay where it is.
-    reason = f"Rule {finding.id} says {judged.fate}."
-    if finding.result == "error":
-        reason = f"Rule {finding.id} could not be evaluated."
-    return Verdict(judged.fate, reason, finding.id)
+    for finding in judged.contributing:
+        if finding.result != "error":
+            return Verdict(judged.fate, f"Rule {finding.id} says {judged.fate}.", finding.id)
+    [finding, *_] = judged.contributing
+    raise ItemUnjudged(
+        f"Rule {finding.id} could not be evaluated.",
+        hint="`mailbox-guard policy test` shows why, with a test of such a mail.",
+    )

@@ -18,8 +18,10 @@ from kernel import approvals
 from kernel.brake import Braked, Release, brake
 from kernel.shards import Lease, check_fence
 from sync.engine.intent import add_intent
+from sync.engine.schedule import retry_at
 from sync.engine.workload import Page, Workload
 from sync.model.item import Item, UnreadableEntry
+from sync.model.link import Link, LinkState
 from sync.model.plan import Intent, IntentKind, Plan
 from sync.model.read import Read
 from sync.model.stream import Stream
@@ -74,7 +76,7 @@ def commit_page(connection: Connection, work: PageWork) -> PageResult:
     # 2. The plan, against the links as they are inside the transaction.
     ids = [entry.item_id for entry in work.entries]
     base = links.find_many(connection, work.stream.object_id, ids)
-    planned = work.workload.plan(base, work.entries, work.verdicts)
+    planned = _with_ways_back(work, base, work.workload.plan(base, work.entries, work.verdicts))
     # 3. All that it says.
     _save(connection, work, planned)
     # 4. The cursor, last: what it has passed is durable in this same transaction.
@@ -90,13 +92,21 @@ def commit_page(connection: Connection, work: PageWork) -> PageResult:
 def commit_reset(
     connection: Connection, stream: Stream, *, lease: Lease, epoch: int, now: datetime
 ) -> Stream:
-    """Drop a dead cursor and begin a full round; every link stays."""
+    """Drop a cursor that leads nowhere and begin a full round; every link stays."""
     hold(connection, stream, lease=lease, epoch=epoch, now=now)
-    fresh = replace(
-        stream, cursor=None, page_cursor=None, round=stream.round + 1, is_full=True, epoch=epoch
-    )
+    fresh = replace(stream.anew(), epoch=epoch)
     streams.save(connection, fresh)
     return fresh
+
+
+def commit_failure(
+    connection: Connection, stream: Stream, *, lease: Lease, epoch: int, now: datetime
+) -> Stream:
+    """Count a visit that ended at the stored link."""
+    hold(connection, stream, lease=lease, epoch=epoch, now=now)
+    failed = replace(stream, link_failures=stream.link_failures + 1, epoch=epoch)
+    streams.save(connection, failed)
+    return failed
 
 
 def commit_epoch(
@@ -120,6 +130,33 @@ def hold(
     approvals.lock(connection, stream.record_id, epoch=epoch, now=now)
 
 
+def _with_ways_back(work: PageWork, base: Mapping[str, Link], planned: Plan) -> Plan:
+    """Return the plan with a link and a task for whatever it sets aside, so that it comes back.
+
+    What has its row already is not set aside: the row stays, whatever the newest entry says. Only
+    what has no id of its own cannot be read again by itself.
+    """
+    has_row = {item_id for item_id, link in base.items() if not link.awaits_row}
+    set_aside = tuple(one for one in planned.set_aside if one.item_id not in has_row)
+    unnamed = _unnamed(work)
+    named = [one.item_id for one in set_aside if one.item_id not in unnamed]
+    linked = base.keys() | {link.item_id for link in planned.links}
+    links = [Link(one, state=LinkState.SET_ASIDE) for one in named if one not in linked]
+    intents = [Intent(IntentKind.CREATE, one) for one in named]
+    return replace(
+        planned,
+        set_aside=set_aside,
+        links=planned.links + tuple(links),
+        intents=tuple(dict.fromkeys((*planned.intents, *intents))),
+    )
+
+
+def _unnamed(work: PageWork) -> set[str]:
+    return {
+        one.item_id for one in work.entries if isinstance(one, UnreadableEntry) and not one.is_named
+    }
+
+
 def _save(connection: Connection, work: PageWork, planned: Plan) -> None:
     stream, now = work.stream, work.now
     links.save(connection, stream, planned.links, now=now)
@@ -134,6 +171,7 @@ def _save(connection: Connection, work: PageWork, planned: Plan) -> None:
         workload=stream.workload,
         now=now,
     )
+    unnamed, set_aside = _unnamed(work), {one.item_id for one in planned.set_aside}
     for one in planned.set_aside:
         quarantine.put(
             connection,
@@ -143,10 +181,13 @@ def _save(connection: Connection, work: PageWork, planned: Plan) -> None:
             item_id=one.item_id,
             reason=one.reason,
             now=now,
+            is_named=one.item_id not in unnamed,
         )
-    later = now + timedelta(seconds=work.grace_seconds)
+    grace = now + timedelta(seconds=work.grace_seconds)
     for intent in planned.intents:
-        not_before = later if intent.kind is IntentKind.VERIFY else now
+        not_before = grace if intent.kind is IntentKind.VERIFY else now
+        if intent.kind is IntentKind.CREATE and intent.item_id in set_aside:
+            not_before = retry_at(1, now=now)
         add_intent(connection, stream, intent, epoch=work.epoch, now=now, not_before=not_before)
     reads = list(work.reads)
     if work.entries:
@@ -166,7 +207,7 @@ def _advanced(connection: Connection, work: PageWork) -> Stream:
     stream, page = work.stream, work.page
     known = [entry.folder_id for entry in work.entries if isinstance(entry, Item)]
     folder_id = next((one for one in known if one), stream.folder_id)
-    stream = replace(stream, epoch=work.epoch, folder_id=folder_id)
+    stream = replace(stream, epoch=work.epoch, folder_id=folder_id, link_failures=0)
     if page.delta_link is None:
         return replace(stream, page_cursor=page.next_link)
     if stream.is_full:

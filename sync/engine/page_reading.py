@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cloud.errors import BadAnswer, RequestRejected
+from cloud.errors import CloudError
 from kernel.clock import Clock
 from kernel.database import Database
+from kernel.digest import digest_of
 from kernel.errors import GuardError
 from kernel.log import get_logger
 from sync.engine.judging import ContentJudge, ContentPolicies
+from sync.engine.lasting import FEW_ATTEMPTS, is_lasting
 from sync.engine.workload import Content, Page, Permit, Workload
 from sync.errors import ItemUnreadable
 from sync.failpoints import PAYLOADS
@@ -27,6 +29,8 @@ from sync.model.stream import Stream
 from sync.model.verdict import Fate, Verdict
 from sync.store import links, payloads
 
+NO_VERDICT = "No verdict could be reached."
+
 log = get_logger("sync")
 
 
@@ -34,8 +38,8 @@ log = get_logger("sync")
 class ReadPage:
     """A page that was understood and judged.
 
-    `verdicts` are by item id, for the items that are there; one for which none was reached is
-    missing. `reads` are the answers that were needed beside the page itself.
+    `verdicts` are by item id, for the items that are there; one for which none was reached stands
+    among the unreadable entries. `reads` are the answers that were needed beside the page itself.
     """
 
     entries: tuple[Item | UnreadableEntry, ...]
@@ -59,7 +63,7 @@ class PageReading:
         Raises what the workload's `content` raises for a mailbox that cannot be reached.
         """
         # 1. Entries become items.
-        entries = tuple(workload.item(entry) for entry in page.entries)
+        entries = tuple(_item_of(workload, entry) for entry in page.entries)
         found = ReadPage(entries)
         contents = _contents(page, entries)
         # 2. What is known already keeps the verdict that it has: no policy is asked again.
@@ -75,8 +79,10 @@ class PageReading:
             verdict = await judging.verdict(
                 item, contents, is_known=item_id in known, reads=found.reads
             )
-            if verdict is not None:
+            if isinstance(verdict, Verdict):
                 found.verdicts[item_id] = verdict
+            else:
+                found.entries = _without(found.entries, verdict)
         # 4. What is to be written is kept for its task.
         wanted = {
             item_id: contents[item_id]
@@ -110,8 +116,8 @@ class _Judging:
 
     async def verdict(
         self, item: Item, contents: dict[str, Content], *, is_known: bool, reads: list[Read]
-    ) -> Verdict | None:
-        """Return the verdict on an item, or None when none was reached: then it is set aside."""
+    ) -> Verdict | UnreadableEntry:
+        """Return the verdict on an item, or why none was reached: then it is set aside."""
         try:
             own = self.workload.verdict(item)
             if self.judge is None or is_known or own.fate is Fate.SKIP:
@@ -122,15 +128,22 @@ class _Judging:
             return self.judge.verdict(
                 item.item_id, content, own, folder=self.stream.folder, address=self.address
             )
-        except (BadAnswer, ItemUnreadable, RequestRejected) as error:
-            log.warning("verdict_not_reached", item_id=item.item_id, error=error.message)
-        except GuardError:
+        except ItemUnreadable as error:
+            reason = error.message
+        except CloudError as error:
             # The mailbox cannot be reached, or may not be: then the page is not committed at all.
+            # What is wrong with this item alone must not stop the others.
+            if not is_lasting(error, attempts=FEW_ATTEMPTS):
+                raise
+            reason = error.message
+        except GuardError:
             raise
         except Exception as error:
             # A fault of ours must not stop the stream: the item is set aside, the others go on.
             log.error("verdict_failed", item_id=item.item_id, exc_info=error)
-        return None
+            return UnreadableEntry(item.item_id, NO_VERDICT)
+        log.warning("verdict_not_reached", item_id=item.item_id, error=reason)
+        return UnreadableEntry(item.item_id, reason)
 
     async def _content(
         self, item: Item, contents: dict[str, Content], reads: list[Read]
@@ -149,6 +162,32 @@ class _Judging:
             reads.append(Read(self.clock.now(), self.workload.noun))
             contents[item.item_id] = content
         return content
+
+
+def _item_of(workload: Workload[Any], entry: Any) -> Item | UnreadableEntry:
+    """Return the item of an entry; a fault of ours at one must not stop the others."""
+    try:
+        return workload.item(entry)
+    except Exception as error:
+        name = entry.get("id") if isinstance(entry, Mapping) else None
+        log.error("entry_failed", item_id=name, exc_info=error)
+        if isinstance(name, str) and name:
+            return UnreadableEntry(name, NO_VERDICT)
+        return UnreadableEntry(f"unreadable:{digest_of(repr(entry))}", NO_VERDICT, is_named=False)
+
+
+def _without(
+    entries: tuple[Item | UnreadableEntry, ...], unjudged: UnreadableEntry
+) -> tuple[Item | UnreadableEntry, ...]:
+    """Return the entries with an item that could not be judged among the unreadable ones."""
+    return tuple(
+        unjudged if one.item_id == unjudged.item_id and not _is_removal(one) else one
+        for one in entries
+    )
+
+
+def _is_removal(entry: Item | UnreadableEntry) -> bool:
+    return isinstance(entry, Item) and entry.removed
 
 
 def _contents(page: Page, entries: tuple[Item | UnreadableEntry, ...]) -> dict[str, Content]:

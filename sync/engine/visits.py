@@ -27,7 +27,7 @@ from sync.engine.leases import Leases
 from sync.engine.schedule import Rhythm, after_failure, after_visit
 from sync.engine.stream_pass import StreamOutcome, StreamPass
 from sync.engine.workload import Workload
-from sync.errors import NotOurs
+from sync.errors import NotOurs, PageLoop
 from sync.failpoints import ELIGIBILITY
 from sync.meter import Meter
 from sync.model.stream import brake_reason
@@ -227,6 +227,10 @@ class Visits:
             visit = Visit(record_id, problem=error.message, until=error.until, is_throttled=True)
             reason = f"{error.message} Not before {_text(error.until)}."
             return _Failure(_Ended(visit, (SyncState.THROTTLED, reason)), stops_all=True)
+        except PageLoop as error:
+            log.warning("visit_in_circles", record_id=record_id, error=error.message)
+            visit = Visit(record_id, problem=error.message, hint=error.hint)
+            return _Failure(_Ended(visit, (SyncState.LOOPING, error.message)))
         except GuardError as error:
             log.warning(
                 "visit_failed", record_id=record_id, error_code=error.code, error=error.message

@@ -134,8 +134,20 @@ class Workload(Protocol[I]):
         """The folders of a mailbox that are read, one stream each."""
         ...
 
-    async def page(self, stream: Stream, *, link: str | None, permit: Permit) -> Page:
-        """Return a page of a stream: the first one of a full round without a link."""
+    async def page(
+        self,
+        stream: Stream,
+        *,
+        link: str | None,
+        permit: Permit,
+        at_most: int | None = None,
+        ids_only: bool = False,
+    ) -> Page:
+        """Return a page of a stream: the first one of a full round without a link.
+
+        `at_most` bounds its entries, as well as the source allows. `ids_only` begins a round that
+        says of each item little more than its id: something about one of them is in the way.
+        """
         ...
 
     async def content(self, object_id: str, item_id: str, *, permit: Permit) -> Content | None:

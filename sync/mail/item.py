@@ -75,9 +75,11 @@ def entry_from(message: Any) -> MailItem | UnreadableEntry:
         return item_from_message(message)
     except ItemUnreadable as error:
         name = message.get("id") if isinstance(message, Mapping) else None
-        if not isinstance(name, str) or not is_plain(name):
-            name = f"unreadable:{digest_of(repr(message))}"
-        return UnreadableEntry(name, error.message)
+        if isinstance(name, str) and is_plain(name):
+            return UnreadableEntry(name, error.message)
+        return UnreadableEntry(
+            f"unreadable:{digest_of(repr(message))}", error.message, is_named=False
+        )
 
 
 def is_plain(text: str) -> bool:

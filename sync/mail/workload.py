@@ -75,10 +75,23 @@ class MailWorkload:
             clients.organization,
         )
 
-    async def page(self, stream: Stream, *, link: str | None, permit: Permit) -> Page:
-        """Return a page of the folder's messages, bodies included."""
+    async def page(
+        self,
+        stream: Stream,
+        *,
+        link: str | None,
+        permit: Permit,
+        at_most: int | None = None,
+        ids_only: bool = False,
+    ) -> Page:
+        """Return a page of the folder's messages, bodies included unless only ids are wanted."""
         return await self._exchange.page(
-            stream.object_id, folder=stream.folder, link=link, permit=permit
+            stream.object_id,
+            folder=stream.folder,
+            link=link,
+            permit=permit,
+            at_most=at_most,
+            ids_only=ids_only,
         )
 
     async def content(self, object_id: str, item_id: str, *, permit: Permit) -> Content | None:

@@ -27,10 +27,14 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableEntry:
-    """An entry of a page that cannot be understood, under the best name it has."""
+    """An entry of a page that cannot be understood, or judged, under the best name it has.
+
+    `is_named` tells that this is the item's own id, so that it can be read again by itself.
+    """
 
     item_id: str
     reason: str
+    is_named: bool = True
 
 
 I = TypeVar("I", bound=Item)  # noqa: E741 - the letter stands for an item, as T does for a type.

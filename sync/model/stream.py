@@ -16,7 +16,7 @@ class Stream:
     under way. `round` rises with each full round, and `is_full` holds while one is under way;
     `epoch` is the approval's under which the stream last ran. `brake` is the name of the brake that
     is pulled, with the numbers that pulled it. `folder_id` is the folder's own id, once an entry
-    has told it.
+    has told it. `link_failures` is how many visits in a row ended at the stored link.
     """
 
     stream_id: str
@@ -35,6 +35,7 @@ class Stream:
     brake_total: int | None
     cursor_at: datetime | None
     fresh_as_of: datetime | None
+    link_failures: int = 0
 
     @property
     def braked(self) -> Braked | None:
@@ -42,6 +43,17 @@ class Stream:
         if self.brake is None:
             return None
         return Braked(self.brake, self.brake_count or 0, self.brake_total or 0)
+
+    def anew(self) -> Stream:
+        """Return the stream at the beginning of a new full round."""
+        return replace(
+            self,
+            cursor=None,
+            page_cursor=None,
+            round=self.round + 1,
+            is_full=True,
+            link_failures=0,
+        )
 
     def braked_by(self, braked: Braked | None) -> Stream:
         """Return the stream with that brake, or without any."""

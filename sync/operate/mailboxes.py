@@ -121,6 +121,9 @@ async def resume(database: Database, clock: Clock, record_id: str) -> bool:
         approval = _known(connection, record_id)
         mailboxes.resume(connection, approval.record_id, now=now)
         streams.release_brake(connection, approval.record_id)
+        # What has no id of its own comes again only with its page.
+        has_unnamed = quarantine.forget_unnamed(connection, approval.record_id)
+        streams.begin_anew(connection, approval.record_id, failed_only=not has_unnamed)
         quarantine.retry(connection, [approval.record_id], kinds=CREATE_KINDS, now=now)
         tasks.release(
             connection, now=now, kinds=KINDS, owners=[approval.record_id], epoch=approval.epoch

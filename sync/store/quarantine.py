@@ -37,6 +37,7 @@ class Quarantined:
     first_at: datetime
     last_at: datetime
     times: int
+    is_named: bool
 
 
 def put(
@@ -48,8 +49,9 @@ def put(
     item_id: str,
     reason: str,
     now: datetime,
+    is_named: bool = True,
 ) -> None:
-    """Set an item aside, or say so once more."""
+    """Set an item aside, or say so once more; `is_named` unless its own id is not known."""
     reason = reason[:MAX_REASON]
     statement = insert(connection, quarantine).values(
         record_id=record_id,
@@ -60,6 +62,7 @@ def put(
         first_at=now,
         last_at=now,
         times=1,
+        is_named=is_named,
     )
     connection.execute(
         statement.on_conflict_do_update(
@@ -72,6 +75,17 @@ def put(
 def let_go(connection: Connection, object_id: str, item_id: str) -> None:
     """Forget that an item was set aside, because it has its row now."""
     connection.execute(_LET_GO, {"object": object_id, "item": item_id})
+
+
+def forget_unnamed(connection: Connection, record_id: str) -> bool:
+    """Forget what cannot be read by itself; return whether there was any.
+
+    Only beside a new round, which sets it aside again if it is still as it was.
+    """
+    forgotten = connection.execute(
+        delete(quarantine).where(quarantine.c.record_id == record_id, ~quarantine.c.is_named)
+    )
+    return forgotten.rowcount > 0
 
 
 def times_of(connection: Connection, object_id: str, item_id: str) -> int:

@@ -36,7 +36,10 @@ def list_all(connection: Connection) -> list[Stream]:
 
 
 def save(connection: Connection, stream: Stream) -> None:
-    """Write the stream as it now is; but it never gets older than it was said to be."""
+    """Write the stream as it now is; but it never gets older than it was said to be.
+
+    One of an earlier round than the stored one writes nothing: a new round was begun meanwhile.
+    """
     values = {column.name: getattr(stream, column.name) for column in streams.columns}
     statement = insert(connection, streams).values(**values)
     newer = statement.excluded.fresh_as_of
@@ -44,7 +47,9 @@ def save(connection: Connection, stream: Stream) -> None:
         (newer.is_(None) | (streams.c.fresh_as_of > newer), streams.c.fresh_as_of), else_=newer
     )
     statement = statement.on_conflict_do_update(
-        index_elements=["stream_id"], set_={**values, "fresh_as_of": fresh_as_of}
+        index_elements=["stream_id"],
+        set_={**values, "fresh_as_of": fresh_as_of},
+        where=streams.c.round <= statement.excluded.round,
     )
     connection.execute(statement)
 
@@ -70,6 +75,15 @@ def release_brake(connection: Connection, record_id: str) -> None:
         .where(streams.c.record_id == record_id, streams.c.brake.is_not(None))
         .values(brake=None, brake_count=None, brake_total=None)
     )
+
+
+def begin_anew(connection: Connection, record_id: str, *, failed_only: bool) -> None:
+    """Let the streams of a mailbox begin a full round; those that fail at their link, or all."""
+    chosen = streams.c.record_id == record_id
+    if failed_only:
+        chosen &= streams.c.link_failures > 0
+    for row in connection.execute(select(streams).where(chosen)):
+        save(connection, _stream_from_row(row).anew())
 
 
 def _stream_from_row(row: Row[Any]) -> Stream:

@@ -38,6 +38,7 @@ class SyncState(DocumentedWord):
         "It is approved, but not reached for now: what the approval rests on must be looked up "
         "again, or a brake has stopped something about it.",
     )
+    LOOPING = "looping", "The source gave the same page again and again; a new round begins."
     BRAKE = "brake", "Too many at once: a person must look."
 
 
@@ -50,7 +51,8 @@ class PassState(DocumentedWord):
 
 # One delta chain. `cursor` is the last delta link, `page_cursor` the next page of a round under
 # way. `round` rises with each full round; `epoch` is the approval's under which it last ran.
-# `brake` is the name of the brake that is pulled, with the numbers that pulled it.
+# `brake` is the name of the brake that is pulled, with the numbers that pulled it; `link_failures`
+# is how many visits in a row ended at the stored link.
 streams = Table(
     "sync_streams",
     metadata,
@@ -70,6 +72,7 @@ streams = Table(
     Column("brake_total", Integer),
     Column("cursor_at", Instant),
     Column("fresh_as_of", Instant),
+    Column("link_failures", Integer, nullable=False),
 )
 
 # One item and its row. An id is unique within a mailbox whatever the workload; immutable ids are
@@ -107,6 +110,7 @@ verdicts = Table(
     PrimaryKeyConstraint("object_id", "item_id"),
 )
 
+# `is_named` tells that the item is named by its own id, so that it can be read again by itself.
 quarantine = Table(
     "sync_quarantine",
     metadata,
@@ -118,6 +122,7 @@ quarantine = Table(
     Column("first_at", Instant, nullable=False),
     Column("last_at", Instant, nullable=False),
     Column("times", Integer, nullable=False),
+    Column("is_named", Boolean, nullable=False),
     PrimaryKeyConstraint("object_id", "item_id"),
 )
 

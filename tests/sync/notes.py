@@ -65,7 +65,15 @@ class NotesWorkload:
         self._notebooks = notebooks
         self._page_size = page_size
 
-    async def page(self, stream: Stream, *, link: str | None, permit: Permit) -> Page:
+    async def page(
+        self,
+        stream: Stream,
+        *,
+        link: str | None,
+        permit: Permit,
+        at_most: int | None = None,
+        ids_only: bool = False,
+    ) -> Page:
         await permit()
         self._notebooks.requests[stream.object_id] += 1
         changes = self._notebooks.changes[stream.object_id, stream.folder]

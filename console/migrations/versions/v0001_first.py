@@ -295,6 +295,7 @@ def upgrade() -> None:
         sa.Column("first_at", sa.BigInteger(), nullable=False),
         sa.Column("last_at", sa.BigInteger(), nullable=False),
         sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("is_named", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("object_id", "item_id", name=op.f("pk_sync_quarantine")),
     )
     op.create_index(
@@ -318,6 +319,7 @@ def upgrade() -> None:
         sa.Column("brake_total", sa.Integer(), nullable=True),
         sa.Column("cursor_at", sa.BigInteger(), nullable=True),
         sa.Column("fresh_as_of", sa.BigInteger(), nullable=True),
+        sa.Column("link_failures", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("stream_id", name=op.f("pk_sync_streams")),
     )
     op.create_index(op.f("ix_sync_streams_record_id"), "sync_streams", ["record_id"], unique=False)

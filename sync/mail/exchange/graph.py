@@ -12,6 +12,7 @@ from sync.mail.exchange.port import ANY_ATTACHMENT
 
 # The body comes with the page: read apart it would cost a request for each mail. So does what
 # policies see beside it. A round keeps what its first request asked for, so all is always asked.
+IDS_SELECT = ("id", "changeKey", "parentFolderId")
 PAGE_SELECT = (*MESSAGE_SELECT, "body", "categories")
 # Graph's messages have no property for the sender's sensitivity, the size, and whether anything is
 # attached that is inline; MAPI's have. Source: "message: delta" (`$expand` is supported);
@@ -30,16 +31,25 @@ class GraphExchange:
         self._graph = graph
         self._page_size = page_size
 
-    async def page(self, object_id: str, *, folder: str, link: str | None, permit: Permit) -> Page:
-        """Return a page of a folder's messages, bodies included."""
+    async def page(
+        self,
+        object_id: str,
+        *,
+        folder: str,
+        link: str | None,
+        permit: Permit,
+        at_most: int | None = None,
+        ids_only: bool = False,
+    ) -> Page:
+        """Return a page of a folder's messages, bodies included unless only ids are wanted."""
         page = await self._graph.message_delta(
             object_id,
             folder=folder,
             link=link,
-            page_size=self._page_size,
+            page_size=min(at_most or self._page_size, self._page_size),
             permit=permit,
-            select=PAGE_SELECT,
-            expand=EXPAND,
+            select=IDS_SELECT if ids_only else PAGE_SELECT,
+            expand="" if ids_only else EXPAND,
             reason="list changed mail of an approved mailbox",
         )
         entries = tuple(_told(item) for item in page.items)
@@ -101,9 +111,9 @@ class GraphExchange:
             raise
 
 
-def _told(message: dict[str, Any]) -> dict[str, Any]:
+def _told(message: Any) -> Any:
     """Return the message with what one of its MAPI properties tells under a name of its own."""
-    properties = message.get(PROPERTIES)
+    properties = message.get(PROPERTIES) if isinstance(message, dict) else None
     if not isinstance(properties, list):
         return message
     kept, found = [], {}

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cloud.errors import CloudError, CursorLost, NotThere
+from cloud.errors import BadAnswer, CloudError, CursorLost, NotThere
 from sync.engine.workload import Page, Permit
 from sync.mail.exchange.port import ANY_ATTACHMENT
 
 INBOX_ID = "inbox-folder-id"
+SLIM = "/ids"
 
 
 @dataclass(slots=True)
@@ -35,6 +36,7 @@ class MemoryExchange:
         self._generation = 0
         # What cannot be had, for as long as it stands here: items and attachments, by their ids.
         self.broken: dict[str, CloudError] = {}
+        self.largest_page: int | None = None
 
     def add_mailbox(self, object_id: str) -> None:
         """Let a mailbox exist."""
@@ -79,16 +81,42 @@ class MemoryExchange:
         """Let every link that was given out be dead."""
         self._generation += 1
 
-    async def page(self, object_id: str, *, folder: str, link: str | None, permit: Permit) -> Page:
-        """Return a page of the Inbox."""
+    async def page(
+        self,
+        object_id: str,
+        *,
+        folder: str,
+        link: str | None,
+        permit: Permit,
+        at_most: int | None = None,
+        ids_only: bool = False,
+    ) -> Page:
+        """Return a page of the Inbox; a round of ids is known by its links."""
         box = await self._reach(object_id, permit)
+        is_slim = ids_only or (link or "").endswith(SLIM)
+        page = self._page(box, (link or "").removesuffix(SLIM) or None, at_most)
+        if not is_slim:
+            for entry in page.entries:
+                self._look_at(str(entry["id"]))
+            if self.largest_page is not None and len(page.entries) > self.largest_page:
+                raise BadAnswer("The service's answer is larger than allowed.", status=200)
+            return page
+        kept = ("id", "@removed", "parentFolderId")
+        return Page(
+            tuple({name: one[name] for name in kept if name in one} for one in page.entries),
+            next_link=page.next_link and page.next_link + SLIM,
+            delta_link=page.delta_link and page.delta_link + SLIM,
+        )
+
+    def _page(self, box: _Mailbox, link: str | None, at_most: int | None) -> Page:
+        size = min(at_most or self.page_size, self.page_size)
         if link is None:
             entries = [
                 message
                 for message in box.messages.values()
                 if message["parentFolderId"] == INBOX_ID
             ]
-            return self._cut(entries, kind="full", start=0, log_end=len(box.log))
+            return self._cut(entries, size, kind="full", start=0, log_end=len(box.log))
         generation, kind, start, log_end = link.split("/")
         if int(generation) != self._generation:
             raise CursorLost("The sync state generation is not found.", status=410)
@@ -98,14 +126,16 @@ class MemoryExchange:
                 for message in box.messages.values()
                 if message["parentFolderId"] == INBOX_ID
             ]
-            return self._cut(entries, kind="full", start=int(start), log_end=int(log_end))
+            return self._cut(entries, size, kind="full", start=int(start), log_end=int(log_end))
         changed = [
             {"id": item_id, "@removed": {"reason": "deleted"}}
             if is_removed or item_id not in box.messages
             else box.messages[item_id]
             for item_id, is_removed in box.log[int(start) :]
         ]
-        return self._cut(changed, kind="delta", start=0, log_end=len(box.log), base=int(start))
+        return self._cut(
+            changed, size, kind="delta", start=0, log_end=len(box.log), base=int(start)
+        )
 
     async def message(
         self, object_id: str, item_id: str, *, permit: Permit
@@ -155,13 +185,14 @@ class MemoryExchange:
     def _cut(
         self,
         entries: list[dict[str, Any]],
+        size: int,
         *,
         kind: str,
         start: int,
         log_end: int,
         base: int = 0,
     ) -> Page:
-        cut = tuple(entries[start : start + self.page_size])
+        cut = tuple(entries[start : start + size])
         end = start + len(cut)
         if kind == "delta":
             more = end < len(entries)

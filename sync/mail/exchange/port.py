@@ -27,8 +27,21 @@ ANY_ATTACHMENT = "hasAnyAttachment"
 class Exchange(Protocol):
     """Mailboxes, by Exchange object id; messages, by immutable id."""
 
-    async def page(self, object_id: str, *, folder: str, link: str | None, permit: Permit) -> Page:
-        """Return a page of a folder's messages: the first one of a full round without a link."""
+    async def page(
+        self,
+        object_id: str,
+        *,
+        folder: str,
+        link: str | None,
+        permit: Permit,
+        at_most: int | None = None,
+        ids_only: bool = False,
+    ) -> Page:
+        """Return a page of a folder's messages: the first one of a full round without a link.
+
+        A round tells of each message what its first page was asked for: all that a row needs, or
+        ids only.
+        """
         ...
 
     async def message(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cloud.errors import BadAnswer, RequestRejected, Throttled
+from kernel.errors import GuardError
 from rules.engine.policy_set import PolicySet
 from rules.model.change import Value
 from rules.syntax.shipped import shipped_folder
@@ -118,12 +119,15 @@ async def test_what_cannot_be_judged_is_copied_only_where_the_policy_says_so(
     world.approve_anna()
     world.exchange.deliver(ANNA_OBJECT, marked())
 
-    await once(world.sync)
+    report = await once(world.sync)
 
     assert world.subjects() == subjects
+    # It is set aside and judged again, never forgotten.
+    assert report.is_clean is bool(subjects)
     if not subjects:
-        reason = "Rule one-policy/known-actor could not be evaluated."
-        assert verdict(world) == Verdict(Fate.SKIP, reason, "one-policy/known-actor")
+        [problem] = report.problems
+        assert problem.kind == "quarantined"
+        assert problem.reason == "Rule one-policy/known-actor could not be evaluated."
 
 
 async def test_a_reason_quotes_nothing_of_what_stays_in_exchange(world: World) -> None:
@@ -234,14 +238,17 @@ class TestWhatAnEntryDoesNotSay:
         assert report.counts["graph_requests"] == 1
         assert link(world).state is LinkState.TRACKED
 
-    async def test_skips_where_the_service_does_not_tell_it_either(self, world: World) -> None:
+    async def test_is_set_aside_where_the_service_does_not_tell_it_either(
+        self, world: World
+    ) -> None:
         judge_by(world, enforced())
         world.approve_anna()
         world.exchange.deliver(ANNA_OBJECT, a_message())
 
-        await once(world.sync)
+        [problem] = (await once(world.sync)).problems
 
-        assert (verdict(world).fate, verdict(world).rule) == (Fate.SKIP, NOT_PRIVATE)
+        assert world.subjects() == []
+        assert problem.reason == f"Rule {NOT_PRIVATE} could not be evaluated."
 
     async def test_is_judged_anew_when_a_skipped_mail_changes(self, world: World) -> None:
         judge_by(world, enforced())
@@ -274,7 +281,7 @@ class TestWhatAnEntryDoesNotSay:
     async def test_moves_no_cursor_while_the_mailbox_may_not_be_asked(self, world: World) -> None:
         judge_by(world, enforced())
         world.approve_anna()
-        world.exchange.deliver(ANNA_OBJECT, a_message())
+        world.exchange.deliver(ANNA_OBJECT, a_message() | {"categories": ["Private"]})
         message = world.exchange.message
 
         async def throttled(*_: Any, permit: Any) -> None:
@@ -320,7 +327,8 @@ async def test_an_item_for_which_no_verdict_is_reached_is_set_aside_and_the_othe
     assert world.subjects() == ["Order 2"]
     assert [one.kind for one in report.problems] == ["quarantined"]
     [kept] = world.database.read_now(lambda c: quarantine.list_for(c, [ANNA_RECORD]))
-    assert kept.reason == "No verdict could be reached."
+    told = error.message if isinstance(error, GuardError) else "No verdict could be reached."
+    assert kept.reason == told
 
 
 async def test_a_policy_set_that_is_swapped_judges_the_next_page(world: World) -> None:

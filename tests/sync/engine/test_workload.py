@@ -199,7 +199,7 @@ async def test_its_own_delivery_method_says_whose_it_is(world: World, notebooks:
 
 async def test_what_is_wrong_with_it_stops_no_other_workload(world: World) -> None:
     class Refusing(NotesWorkload):
-        async def page(self, stream: Stream, *, link: str | None, permit: Permit) -> Page:
+        async def page(self, stream: Stream, *, permit: Permit, **_: Any) -> Page:
             await permit()
             raise Refused("No access to notes.", status=403)
 
