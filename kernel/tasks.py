@@ -16,7 +16,7 @@ people. docs/tasks.md tells the states and the ways between them.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -240,6 +240,43 @@ def release(
         )
     )
     return released.rowcount
+
+
+def let_pass(connection: Connection, *, kind: str, key: str, now: datetime) -> None:
+    """Say of a task that a person let it go on, whose brake was pulled before it was a task."""
+    connection.execute(
+        update(tasks).where(tasks.c.kind == kind, tasks.c.key == key).values(released_at=now)
+    )
+
+
+def supersede(
+    connection: Connection,
+    *,
+    kind: str,
+    owner: str,
+    epoch: int,
+    chosen: Callable[[Task], bool],
+) -> list[Task]:
+    """End those chosen of an owner's earlier epochs that are not done; return them as they were.
+
+    Whoever calls adds anew, under the present epoch, what is still wanted of them.
+    """
+    rows = connection.execute(
+        select(tasks).where(
+            tasks.c.kind == kind,
+            tasks.c.owner == owner,
+            tasks.c.epoch < epoch,
+            tasks.c.state.in_((TaskState.QUEUED, TaskState.NEEDS_PERSON)),
+        )
+    )
+    found = [task for task in map(task_from_row, rows) if chosen(task)]
+    for one in found:
+        connection.execute(
+            update(tasks)
+            .where(tasks.c.id == one.id)
+            .values(state=TaskState.FAILED, cause=TaskCause.WITHDRAWN, hint=None)
+        )
+    return found
 
 
 def any_stopped(

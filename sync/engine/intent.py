@@ -84,8 +84,11 @@ def add_intent(
     now: datetime,
     not_before: datetime | None = None,
     lack: Lack | None = None,
+    released_at: datetime | None = None,
 ) -> bool:
-    """Add the task of an intent and return whether it is new; `lack` is what it supplements.
+    """Add the task of an intent and return whether it is new.
+
+    `lack` is what it supplements; `released_at` when a person let go what a brake had stopped.
 
     An item is written once under each approval: the epoch stands in the key, so that a new approval
     takes up what waited when the old one was withdrawn. One that still waits is tried at once when
@@ -119,6 +122,8 @@ def add_intent(
         now=now,
         not_before=due_at,
     ):
+        if released_at is not None:
+            tasks.let_pass(connection, kind=kind, key=key, now=released_at)
         return True
     known = tasks.find(connection, kind=kind, key=key)
     if known is None or known.payload.get("version") != intent.version:

@@ -14,10 +14,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from kernel import approvals
+from kernel import approvals, tasks
 from kernel.brake import Braked, Release, brake
 from kernel.shards import Lease, check_fence
-from sync.engine.intent import add_intent
+from sync.engine.intent import Lack, add_intent, task_kind
 from sync.engine.schedule import retry_at
 from sync.engine.workload import Page, Workload
 from sync.model.item import Item, UnreadableEntry
@@ -117,6 +117,18 @@ def commit_epoch(
     for item_id in links.list_pending(connection, stream):
         intent = Intent(IntentKind.CREATE, item_id)
         add_intent(connection, stream, intent, epoch=epoch, now=now)
+    # A removal that waits to be verified, or stopped at a brake, and what an item lacks.
+    for kind in (IntentKind.VERIFY, IntentKind.SUPPLEMENT):
+        for task in tasks.supersede(
+            connection,
+            kind=task_kind(stream.workload, kind),
+            owner=stream.record_id,
+            epoch=epoch,
+            chosen=lambda task: bool(task.payload["stream_id"] == stream.stream_id),
+        ):
+            lack = Lack.from_payload(task.payload) if "parts" in task.payload else None
+            intent = Intent(kind, task.payload["item_id"])
+            add_intent(connection, stream, intent, epoch=epoch, now=now, lack=lack)
     continued = replace(stream, epoch=epoch)
     streams.save(connection, continued)
     return continued

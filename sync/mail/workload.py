@@ -45,7 +45,7 @@ class MailWorkload:
     """Incoming mail: everything that the engine asks of it (see `sync.engine.workload`)."""
 
     name = "mail"
-    noun = "message"
+    noun = "mail"
     effect = "A mail becomes an email row in Dataverse: row, attachments, status."
     delivery = DeliveryMethod.INCOMING
     entity: str | None = ENTITY
@@ -61,6 +61,7 @@ class MailWorkload:
     ) -> None:
         self._exchange = exchange
         self._rows = RowMaker(emails, organization, max_attachment_bytes=max_attachment_bytes)
+        self._mapping: dict[tuple[str, str], asyncio.Future[tuple[MailItem, EmailValues]]] = {}
 
     @classmethod
     def over(cls, clients: Clients) -> MailWorkload:
@@ -137,7 +138,7 @@ class MailWorkload:
         """
         # 1. The columns. Cleaning a large body takes milliseconds, which the event loop owes to the
         #    webhook.
-        mail, values = await asyncio.to_thread(_mapped, item.content, item.address_book, item.link)
+        mail, values = await self._mapped(item)
         if mail.is_draft:
             return Written("a draft", state=LinkState.DROPPED)
         # 2. What is attached; the bytes follow one by one, while the row is open.
@@ -154,6 +155,21 @@ class MailWorkload:
             missing=missing + made.missing if made.is_completed else (),
             is_lacking=made.is_lacking,
         )
+
+    async def _mapped(self, item: ItemToWrite) -> tuple[MailItem, EmailValues]:
+        """Return what a mail is mapped to; what an earlier try still works on is waited for.
+
+        A thread can't be ended: one that takes too long is never joined by a second for the same.
+        """
+        key = (item.object_id, item.link.item_id)
+        running = self._mapping.get(key)
+        if running is None:
+            running = asyncio.ensure_future(
+                asyncio.to_thread(_mapped, item.content, item.address_book, item.link)
+            )
+            self._mapping[key] = running
+            running.add_done_callback(lambda _: self._mapping.pop(key, None))
+        return await asyncio.shield(running)
 
     async def supplement(
         self, item: ItemToWrite, missing: Sequence[str], *, is_lacking: bool

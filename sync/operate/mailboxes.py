@@ -14,13 +14,15 @@ from kernel.approvals import PERMIT_SECONDS, Approval
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.tasks import TaskState
+from sync.engine.intent import add_intent
 from sync.errors import MailboxAmbiguous, MailboxUnknown
 from sync.failpoints import COMMAND
+from sync.model.plan import Intent, IntentKind
 from sync.model.stream import Stream, brake_reason
 from sync.operate import backlog
 from sync.operate.backlog import BacklogState
 from sync.registry import CREATE_KINDS, KINDS, NOUNS
-from sync.store import access, mailboxes, payloads, quarantine, streams
+from sync.store import access, links, mailboxes, payloads, quarantine, streams
 from sync.store.mailboxes import MailboxState
 from sync.store.tables import SyncState
 
@@ -120,6 +122,17 @@ async def resume(database: Database, clock: Clock, record_id: str) -> bool:
     def write(connection: Connection) -> bool:
         approval = _known(connection, record_id)
         mailboxes.resume(connection, approval.record_id, now=now)
+        # What a full round did not list may be taken for deleted once each was looked at.
+        for stream in streams.list_for(connection, approval.record_id, approval.object_id):
+            for item_id in links.list_unseen(connection, stream) if stream.braked else ():
+                add_intent(
+                    connection,
+                    stream,
+                    Intent(IntentKind.VERIFY, item_id),
+                    epoch=approval.epoch,
+                    now=now,
+                    released_at=now,
+                )
         streams.release_brake(connection, approval.record_id)
         # What has no id of its own comes again only with its page.
         has_unnamed = quarantine.forget_unnamed(connection, approval.record_id)

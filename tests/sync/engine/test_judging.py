@@ -192,7 +192,7 @@ class TestWhatAnEntryDoesNotSay:
         # One page, and one reading for each; the row is made from what was read.
         assert report.counts["graph_requests"] == 3
         logged = world.database.read_now(lambda c: access.list_for(c, ANNA_RECORD))
-        assert [one.operation for one in logged] == ["message", "message", "messages delta"]
+        assert [one.operation for one in logged] == ["mail", "mail", "mails delta"]
 
     async def test_is_read_though_all_that_a_row_needs_is_there(self, world: World) -> None:
         """Without `ccRecipients` nobody is known to be in copy, and nobody is known not to be."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from kernel import tasks
 from kernel.brake import LEAST
 from sync.model.link import ItemPlace, LinkState
-from sync.operate.mailboxes import resume
+from sync.operate.mailboxes import resume, withdraw
 from sync.run.once import once
 from sync.store import links
 from tests.sync.builders import ANNA_OBJECT, ANNA_RECORD, World, a_message, link, state
@@ -101,7 +102,7 @@ class TestTooManyAtOnce:
         assert stopped >= 5
         assert state(world)[0] == "brake"
         assert {one.reason for one in report.problems} == {
-            "Too many messages of this folder are gone at once."
+            "Too many mails of this folder are gone at once."
         }
         # To try again everything is not a word about them.
         assert (await once(world.sync)).counts["removed"] == 0
@@ -111,6 +112,67 @@ class TestTooManyAtOnce:
         assert report.is_clean
         assert report.counts["removed"] == stopped
         assert state(world) == ("synced", "")
+
+    async def remove_forty(self, world: World) -> None:
+        world.approve_anna()
+        for number in range(40):
+            world.exchange.deliver(ANNA_OBJECT, a_message(number))
+        await once(world.sync)
+        for number in range(40):
+            world.exchange.delete(ANNA_OBJECT, a_message(number)["id"])
+        assert not (await once(world.sync)).is_clean
+        assert state(world)[0] == "brake"
+
+    async def test_a_new_approval_neither_loses_nor_hides_them(self, world: World) -> None:
+        await self.remove_forty(world)
+        await withdraw(world.database, world.clock, ANNA_RECORD, by="anna", reason="a test")
+        world.clock.advance(7200)
+        world.approve_anna()
+
+        report = await once(world.sync)
+
+        open_states = ("queued", "running", "needs-person")
+        assert not [one for one in tasks_of(world) if one.state in open_states]
+        assert report.is_clean
+        assert state(world) == ("synced", "")
+        assert all(link(world, number).place is ItemPlace.GONE for number in range(40))
+
+    async def test_a_brake_that_holds_still_is_said_under_the_next_approval(
+        self, world: World
+    ) -> None:
+        await self.remove_forty(world)
+        await withdraw(world.database, world.clock, ANNA_RECORD, by="anna", reason="a test")
+        world.approve_anna()
+
+        assert not (await once(world.sync)).is_clean
+        assert state(world)[0] == "brake"
+        await resume(world.database, world.clock, ANNA_RECORD)
+        assert (await once(world.sync)).is_clean
+        assert state(world) == ("synced", "")
+
+    async def test_what_a_full_round_does_not_list_is_looked_at_once_a_person_lets_it(
+        self, world: World
+    ) -> None:
+        world.approve_anna()
+        for number in range(60):
+            world.exchange.deliver(ANNA_OBJECT, a_message(number))
+        await once(world.sync)
+        world.exchange.lose_cursors()
+        for number in range(40):
+            world.exchange.delete(ANNA_OBJECT, a_message(number)["id"])
+        assert not (await once(world.sync)).is_clean
+        assert state(world)[0] == "brake"
+
+        await resume(world.database, world.clock, ANNA_RECORD)
+        report = await once(world.sync)
+
+        assert report.is_clean
+        assert report.counts["removed"] == 40
+        assert state(world) == ("synced", "")
+
+
+def tasks_of(world: World) -> list[tasks.Task]:
+    return world.database.read_now(lambda c: tasks.list_for(c, ANNA_RECORD))
 
 
 class TestLostCursors:

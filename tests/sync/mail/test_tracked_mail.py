@@ -242,7 +242,7 @@ class TestWhatIsWrittenDown:
 
         assert [(one.operation, one.item_count) for one in logged] == [
             ("attachments", 1),
-            ("messages delta", 1),
+            ("mails delta", 1),
         ]
 
     async def test_a_mail_without_attachments_costs_two_requests_and_a_page_fifty_mails(
