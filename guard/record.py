@@ -305,4 +305,5 @@ def recorded_names(table: str, policy_set: PolicySet) -> frozenset[str]:
     guarded = TABLES[table]
     names = set(guarded.flat) | {f"{name}.type" for name in guarded.columns}
     entity = policy_set.catalogue.entities.get(table)
-    return frozenset(names.union(entity.fields if entity is not None else ()))
+    # What no policy may name decided nothing.
+    return frozenset(names.union(entity.known_names() if entity is not None else ()))

@@ -199,9 +199,11 @@ def verify(ctx: click.Context, outputs: Sequence[Output]) -> int:
 def to_test(ctx: click.Context, decision_id: str) -> None:
     """Print a test file: this change, these facts, exactly this outcome."""
     from console.drafts import recorded_change
+    from rules.load.loader import catalogue_of
     from rules.testing.drafting import draft_case
 
-    with open_prepared(settings_of(ctx)) as database:
+    settings = settings_of(ctx)
+    with open_prepared(settings) as database:
         past = database.read_now(lambda c: recorded_change(c, decision_id))
     click.echo(
         draft_case(
@@ -211,6 +213,7 @@ def to_test(ctx: click.Context, decision_id: str) -> None:
             now=past.decided_at,
             decision=past.decision,
             findings=past.findings,
+            catalogue=catalogue_of(settings.policies_dir),
         ),
         nl=False,
     )

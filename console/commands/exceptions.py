@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from console.output import Output, emit, output_option, table
-from console.policy.options import folder_options
+from console.policy.options import folder_options, taken
 from console.times import SpanType
 
 
@@ -34,10 +34,9 @@ def list_command(
     """Print name, policy, rules, end, ticket and approver."""
     from kernel.clock import SystemClock
     from rules.load.loader import load
-    from rules.syntax.shipped import shipped_folder
 
     now = SystemClock().now()
-    policy_set = load(folder or shipped_folder(), environment=environment)
+    policy_set = load(taken(folder), environment=environment)
     every = {
         one.name: one
         for policy in policy_set.policies
@@ -122,6 +121,7 @@ def draft(ctx: click.Context, decision_id: str, reason: str, ticket: str, approv
         past = database.read_now(lambda c: recorded_change(c, decision_id))
     drafts = draft_exceptions(
         past.change,
+        past.facts,
         past.findings,
         catalogue=catalogue_of(settings.policies_dir),
         decision_id=past.id,

@@ -11,11 +11,10 @@ import click
 
 from console.output import Output, emit, output_option
 from console.policy.moments import MomentType
-from console.policy.options import folder_options
+from console.policy.options import folder_options, taken
 from kernel.clock import SystemClock
 from rules.load.loader import load
 from rules.model.decision import Decision, Outcome
-from rules.syntax.shipped import shipped_folder
 
 
 @click.command(help="Decide one change that stands in a file.")
@@ -34,7 +33,7 @@ def check(
     from rules.engine.decide import decide
     from rules.testing.document import read_change
 
-    policy_set = load(folder or shipped_folder(), environment=environment)
+    policy_set = load(taken(folder), environment=environment)
     text = change.read(1 << 20).decode("utf-8", "replace")
     given = read_change(text, policy_set.catalogue, file=change.name)
     at = now or given.now or SystemClock().now()

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from console.policy.options import taken
 from kernel.errors import InputRefused
 from rules.engine.policy_set import PolicySet
 from rules.load.loader import load, load_documents
 from rules.model.errors import PolicySetInvalid
 from rules.syntax.complaint import Complaint
 from rules.syntax.folder import read_folder, without_tests
-from rules.syntax.shipped import shipped_folder
 
 
 def chosen_set(
     folder: Path | None, *, environment: str | None = None, params: Path | None = None
 ) -> PolicySet:
-    """Return the set of a folder, or the shipped one; `params` stands in for its environment's."""
-    root = folder or shipped_folder()
+    """Return the set of the folder that is taken; `params` stands in for its environment's."""
+    root = taken(folder)
     if params is None:
         return load(root, environment=environment)
     complaints: list[Complaint] = []

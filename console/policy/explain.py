@@ -11,11 +11,11 @@ import click
 
 from console.output import Output, emit, output_option
 from console.policy.moments import MomentType
+from console.policy.options import taken
 from console.policy.recorded import find_recorded, looks_like_id, read_exported
 from kernel.clock import SystemClock
 from kernel.errors import InputRefused
 from rules.load.loader import load
-from rules.syntax.shipped import shipped_folder
 
 if TYPE_CHECKING:
     from rules.engine.policy_set import PolicySet
@@ -125,9 +125,9 @@ def _given(ctx: click.Context, named: str, folder: Path | None, environment: str
         past, recorded_set = find_recorded(ctx, named)
         policy_set = recorded_set if not named_folder else None
         if policy_set is None:
-            policy_set = load(folder or shipped_folder(), environment=environment)
+            policy_set = load(taken(folder), environment=environment)
         return _Given(past.change, past.facts, past.now, policy_set, past)
-    policy_set = load(folder or shipped_folder(), environment=environment)
+    policy_set = load(taken(folder), environment=environment)
     with click.open_file(named, "rb") as file:
         text = file.read(1 << 20).decode("utf-8", "replace")
     if (exported := read_exported(text, where=named)) is not None:

@@ -10,10 +10,9 @@ from typing import Final
 import click
 
 from console.output import Output, emit, output_option, write_whole
-from console.policy.options import FOLDER, complaint_json
+from console.policy.options import FOLDER, complaint_json, taken
 from console.reports import REPORT_FORMATS, reports
 from rules.syntax.complaint import CODES, Complaint
-from rules.syntax.shipped import shipped_folder
 
 FORM_CODES: Final[Mapping[str, str]] = {**CODES, "form": "A line stands in another place."}
 
@@ -27,7 +26,7 @@ def fmt(folder: Path | None, check: bool, outputs: Sequence[Output]) -> int:
     from rules.format import format_text
     from rules.syntax.folder import read_folder
 
-    root = folder or shipped_folder()
+    root = taken(folder)
     complaints: list[Complaint] = []
     texts = read_folder(root, complaints)
     formatted = {path: format_text(path, text) for path, text in texts.items()}

@@ -8,11 +8,10 @@ from pathlib import Path
 import click
 
 from console.output import Output, counted, emit, output_option, write_whole
-from console.policy.options import complaint_json, folder_options
+from console.policy.options import complaint_json, folder_options, taken
 from console.reports import REPORT_FORMATS, reports
 from kernel.clock import SystemClock
 from rules.syntax.complaint import Complaint
-from rules.syntax.shipped import shipped_folder
 
 
 @click.command(help="Look for what loads and is still likely to be a mistake.")
@@ -33,7 +32,7 @@ def lint(
     from rules.lint.table import LINT_RULES
     from rules.syntax.folder import read_folder
 
-    root = folder or shipped_folder()
+    root = taken(folder)
     now, audited = SystemClock().now(), ever_audited(root)
     remarks = lint_folder(root, now=now, environment=environment, audited=audited)
     if fix:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from rules.syntax.complaint import Complaint
+from rules.syntax.shipped import shipped_folder
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -26,6 +27,21 @@ def folder_options(command: Callable[..., Any]) -> Callable[..., Any]:
         required=False,
         envvar="MAILBOX_GUARD_POLICIES_DIR",
     )(command)
+
+
+def taken(folder: Path | None) -> Path:
+    """Return the folder that a verb works on: the named one, ./policies, or the shipped one.
+
+    Which one was taken without being named is said beside the results.
+    """
+    if folder is not None:
+        return folder
+    own = Path("policies")
+    if own.is_dir():
+        click.echo(f"The folder {own} of this directory is taken.", err=True)
+        return own
+    click.echo("There is no folder policies here: the shipped policies are taken.", err=True)
+    return shipped_folder()
 
 
 def complaint_json(complaint: Complaint) -> dict[str, Any]:

@@ -8,9 +8,8 @@ from pathlib import Path
 import click
 
 from console.output import Output, emit, output_option, write_whole
-from console.policy.options import FOLDER
+from console.policy.options import FOLDER, taken
 from kernel.errors import InputRefused
-from rules.syntax.shipped import shipped_folder
 
 
 @click.command(help="Write the JSON Schemas of a policy folder, or check that they are current.")
@@ -27,7 +26,7 @@ def schema(
 
     if is_writing and is_checking:
         raise click.UsageError("Give one of --write and --check.")
-    root = folder or shipped_folder()
+    root = taken(folder)
     if not root.is_dir():
         raise InputRefused(f"There is no folder {root}.", hint="Name the root of a policy folder.")
     catalogue = catalogue_of(root)

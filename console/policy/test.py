@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from console.output import Output, emit, output_option, table
-from console.policy.options import complaint_json, folder_options
+from console.policy.options import complaint_json, folder_options, taken
 from console.reports import REPORT_FORMATS, reports
 from kernel.errors import InputRefused
-from rules.syntax.shipped import shipped_folder
 
 if TYPE_CHECKING:
     from rules.testing.coverage import Coverage
@@ -61,7 +60,7 @@ def test(
     from rules.testing.report import TEST_CODES, TestReport
     from rules.testing.run import run_folder
 
-    root = folder or shipped_folder()
+    root = taken(folder)
     run = run_folder(root, environment=environment, only=chosen or None)
     if chosen and not run.cases and not run.complaints:
         # A misspelt name must not look like tests that pass.
@@ -174,6 +173,7 @@ def _lines(report: TestReport, *, shows_coverage: bool, mutates: bool) -> Iterat
         yield f"{noticed} of {mutations.tried} mutants noticed ({mutations.percent:.1f} %)."
     elif mutates:
         yield "No mutant was tried: that needs cases, and all of them passing."
+    yield from report.run.notes
     yield from report.shortfalls
 
 
@@ -206,6 +206,7 @@ def report_json(report: TestReport) -> dict[str, Any]:
             for c in report.run.failed
         ],
         "complaints": [complaint_json(c) for c in report.run.complaints],
+        "notes": list(report.run.notes),
         "shortfalls": list(report.shortfalls),
     }  # fmt: skip
     if report.coverage is not None:

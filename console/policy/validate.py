@@ -9,13 +9,12 @@ from typing import Any
 import click
 
 from console.output import Output, counted, emit, output_option
-from console.policy.options import complaint_json, folder_options
+from console.policy.options import complaint_json, folder_options, taken
 from console.reports import REPORT_FORMATS, reports
 from kernel.clock import SystemClock
 from rules.load.loader import Checked, check
 from rules.model.errors import PolicySetInvalid
 from rules.syntax.complaint import CODES, Complaint
-from rules.syntax.shipped import shipped_folder
 
 
 @click.command(help="Load a policy folder and list every complaint.")
@@ -31,11 +30,13 @@ def validate(
     outputs: Sequence[Output],
 ) -> int:
     """Exit 0 when the folder loads, 2 with every complaint when it does not."""
-    root = folder or shipped_folder()
+    root = taken(folder)
     loaded: Checked | None = None
+    tests: dict[str, str] = {}
     try:
         loaded = check(root, environment=environment, now=SystemClock().now())
-        complaints: tuple[Complaint, ...] = loaded.warnings
+        tests = _tests_of(root)
+        complaints: tuple[Complaint, ...] = (*loaded.warnings, *_misread(tests, loaded, root))
     except PolicySetInvalid as invalid:
         complaints = invalid.complaints
     spoiled = frozenset(one.file for one in complaints if one.level == "error")
@@ -53,6 +54,7 @@ def validate(
         "policies": len(loaded.policies) if loaded else None,
         "rules": _count_rules(loaded) if loaded else None,
         "enforced": loaded.enforced if loaded else None,
+        "tests": len(tests) if loaded else None,
         "complaints": [complaint_json(c) for c in complaints],
     }
     emit(
@@ -62,6 +64,21 @@ def validate(
         **reports(complaints, root, suite="policy validate", docs=CODES),
     )
     return 0 if valid else 2
+
+
+def _tests_of(root: Path) -> dict[str, str]:
+    from rules.syntax.folder import is_test, read_folder
+
+    return {path: text for path, text in read_folder(root, []).items() if is_test(path)}
+
+
+def _misread(tests: dict[str, str], loaded: Checked, root: Path) -> list[Complaint]:
+    """Return what is wrong with the tests of a folder, which are read and not run."""
+    if not tests:
+        return []
+    from rules.testing.cases import misread_cases
+
+    return misread_cases(tests, loaded, root)
 
 
 def _count_rules(loaded: Checked) -> int:

@@ -13,7 +13,7 @@ from rules.lint.comparisons import (
     RoleByName,
     WhenEqualsUnless,
 )
-from rules.lint.exceptions import ExceptionExpiring, ExceptionTooBroad
+from rules.lint.exceptions import ExceptionExpiring, ExceptionFitsMany, ExceptionTooBroad
 from rules.lint.modes import (
     EnforceNeverAudited,
     MessageWithoutValue,
@@ -30,7 +30,7 @@ LINT_RULES: Mapping[str, LintRule] = MappingProxyType(
         for each in (
             RuleWithoutTest(), DuplicateRule(), WhenEqualsUnless(), TableNotCovered(),
             OnErrorAllowInEnforce(), RoleByName(), CaseSensitiveAddress(), ExceptionTooBroad(),
-            ExceptionExpiring(), UnusedParam(), UnusedList(), DuplicateItem(),
+            ExceptionFitsMany(), ExceptionExpiring(), UnusedParam(), UnusedList(), DuplicateItem(),
             MessageWithoutValue(), EnforceNeverAudited(), RegexUnbounded(), AnchoredPattern(),
         )
     }

@@ -8,7 +8,7 @@ from rules.load.keys import Complaints, Keys, mapping_of
 from rules.load.literals import check_literals
 from rules.load.operands import LOOSE, read_operand
 from rules.load.scope import Scope
-from rules.model.catalogue import Arrival, FieldReference, Kind
+from rules.model.catalogue import RECORD_ID, Arrival, FieldReference, Kind
 from rules.operators.fields import PARTS
 from rules.operators.operator import Operator
 from rules.operators.table import OPERATORS
@@ -214,6 +214,11 @@ def _check(
             "operator-misfit",
             f"`{operator.name}` compares new with old; `{scope.said}` has no two sides.",
             hint="Name the field with `new.`.",
+        )
+        return None
+    if operator.needs_old and reference.key == RECORD_ID:
+        complaints.add(
+            mark, "operator-misfit", f"A row keeps its id: `{operator.name}` never holds of it."
         )
         return None
     if operator.needs_old and reference.field.arrives is Arrival.IMAGE:

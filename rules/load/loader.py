@@ -41,6 +41,7 @@ class Checked:
     """A policy folder that would load: its digest, its policies, and what is no more than odd."""
 
     digest: str
+    catalogue: Catalogue
     policies: tuple[Policy, ...]
     warnings: tuple[Complaint, ...]
 
@@ -308,6 +309,7 @@ class _Loading:
         return Checked(
             # Over the values and not the texts: comments and layout decide nothing.
             digest=digest_of({"environment": self.environment, "documents": self.values}),
+            catalogue=self.catalogue,
             policies=tuple(sorted(self.policies.values(), key=lambda policy: policy.name)),
             warnings=tuple(sorted(set(self.found), key=_by_place)),
         )

@@ -64,6 +64,9 @@ OF_ENTITY = (Arrival.DELIVERY, Arrival.NEVER)
 
 NO_LABELS: Mapping[str, int | str] = MappingProxyType({})
 
+RECORD_ID = "id"
+"""The field of a table that is the id of the row itself, and no column of it."""
+
 # Names that mean the same on every guarded table, for catalogues that do not declare them.
 _ALIASES: Mapping[str, Mapping[str, str]] = {
     "mailbox": {"address": "emailaddress", "approval": "emailrouteraccessapproval"},

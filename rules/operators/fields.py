@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
-from rules.model.catalogue import FieldReference, Kind
+from rules.model.catalogue import RECORD_ID, FieldReference, Kind
 from rules.model.change import Change, Facts
 from rules.operators.unknown import UnknownValue, empty_value, misshapen_value, unknown_value
 
@@ -159,6 +159,8 @@ def raw_reader(reference: FieldReference) -> Raw:
         return fact
     if reference.root == "request":
         return _of_request(reference)
+    if key == RECORD_ID:
+        return lambda change, facts: change.record_id
     if reference.root == "old":
 
         def before(change: Change, facts: Facts) -> Any:
@@ -218,7 +220,7 @@ def _of_text(reference: FieldReference, part: str | None, *, otherwise: Raw) -> 
             return otherwise(change, facts)
 
         return fact
-    if reference.is_fact or reference.root != "new" or part == "length":
+    if reference.is_fact or reference.root != "new" or part == "length" or key == RECORD_ID:
         return otherwise
     if index is None:
 

@@ -7,18 +7,19 @@ exact; a recorded decision without `expect` expects what was recorded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from rules.engine.policy_set import PolicySet
 from rules.load.keys import Complaints, Keys, mapping_of, read_head
+from rules.model.catalogue import Catalogue
 from rules.model.change import Change, Facts
 from rules.model.decision import Outcome
 from rules.model.effects import OUTCOMES
 from rules.model.errors import PathUnknown, RecordUnreadable
+from rules.policy.policy import Policy
 from rules.replay.recorded import PastDecision, read_line
 from rules.syntax.complaint import Complaint, closest
 from rules.syntax.nodes import MapNode, Node, ScalarNode, read_nodes
@@ -78,10 +79,40 @@ def policies_named(cases: Iterable[TestCase]) -> frozenset[str]:
 _NO_CHANGE: Final = Change("", "update", "", {}, {})
 
 
+class Policies(Protocol):
+    """What the cases of a file refer to: the policies of a folder and its catalogue."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Return the catalogue."""
+        ...
+
+    @property
+    def policies(self) -> Sequence[Policy]:
+        """Return the policies."""
+        ...
+
+
+def misread_cases(texts: Mapping[str, str], policies: Policies, folder: Path) -> list[Complaint]:
+    """Return what is wrong with the test files among these texts, without deciding anything."""
+    found: list[Complaint] = []
+    for path, text in texts.items():
+        before = len(found)
+        for case in read_cases(path, text, policies, found=found, folder=folder):
+            # What could not be read at all is told already, at its own place.
+            if len(found) == before:
+                said = f"The case `{case.name[:80]}`: "
+                found += [
+                    Complaint(path, case.line, 1, "test-unknown", said + problem)
+                    for problem in case.problems
+                ]
+    return found
+
+
 def read_cases(
     file: str,
     text: str,
-    policy_set: PolicySet,
+    policy_set: Policies,
     *,
     found: list[Complaint],
     folder: Path | None = None,
@@ -108,7 +139,7 @@ def read_cases(
 class _File:
     """One test file: its clock, its policies and its fixtures."""
 
-    def __init__(self, keys: Keys, policy_set: PolicySet, folder: Path | None) -> None:
+    def __init__(self, keys: Keys, policy_set: Policies, folder: Path | None) -> None:
         self.complaints = keys.complaints
         self.folder = folder
         self.now = moment_key(keys, "now")

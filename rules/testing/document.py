@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any
 
 from rules.load.keys import Complaints, Keys, moment_from
-from rules.model.catalogue import Arrival, Catalogue, FieldReference, Kind
+from rules.model.catalogue import RECORD_ID, Arrival, Catalogue, FieldReference, Kind
 from rules.model.change import Change, Facts, Value
 from rules.model.errors import ChangeUnreadable
 from rules.policy.policy import OPERATIONS
@@ -60,21 +60,17 @@ class DocumentReader:
     def read(self, document: Mapping[str, Any]) -> Given:
         """Return the change; what is wrong is added to `problems`."""
         table, operation = self._head(document)
-        before: dict[str, Value] = {}
-        sent: dict[str, Value] = {}
         facts: dict[str, Value] = {}
         old = document.get("old", {}) if operation != "create" else {}
-        for reference, value in self._fields(table, "old", old):
-            if reference.is_fact:
-                # An owner that `new` does not name is the one that was there before.
-                facts[reference.path] = facts[f"new.{reference.key}"] = value
-            else:
-                before[reference.key] = value
-        for reference, value in self._fields(table, "new", document.get("new", {})):
-            if reference.is_fact:
-                facts[reference.path] = value
-            else:
-                sent[reference.key] = value
+        before, was = self._side(table, "old", old)
+        for key, value in was.items():
+            # An owner that `new` does not name is the one that was there before.
+            facts[f"old.{key}"] = facts[f"new.{key}"] = value
+        sent, is_now = self._side(table, "new", document.get("new", {}))
+        facts |= {f"new.{key}": value for key, value in is_now.items()}
+        # The id of the row is no column: it may be given beside them all the same.
+        ids = [side.pop(RECORD_ID) for side in (before, sent) if RECORD_ID in side]
+        record_id = ids[-1] if ids else document.get("record_id", _RECORD)
         for root in ("actor", "facts"):
             for reference, value in self._fields(table, root, document.get(root, {})):
                 facts[reference.path] = value
@@ -90,7 +86,6 @@ class DocumentReader:
             reference.key: value
             for reference, value in self._fields(table, "request", document.get("request", {}))
         }
-        record_id = document.get("record_id", _RECORD)
         if not isinstance(record_id, str):
             self._problem("`record_id` must be a text", None, at="record_id")
         change = Change(
@@ -125,6 +120,14 @@ class DocumentReader:
         names = tuple(dict.fromkeys(one for one in said if isinstance(one, str) and one))
         if names:
             facts[path] = names
+
+    def _side(self, table: str, root: str, body: Any) -> tuple[dict[str, Value], dict[str, Value]]:
+        """Return the columns of one side, and what is looked up of it, both without the root."""
+        columns: dict[str, Value] = {}
+        facts: dict[str, Value] = {}
+        for reference, value in self._fields(table, root, body):
+            (facts if reference.is_fact else columns)[reference.key] = value
+        return columns, facts
 
     def _head(self, document: Mapping[str, Any]) -> tuple[str, str]:
         for key in document:

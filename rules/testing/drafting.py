@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from rules.model.catalogue import Catalogue
+from rules.model.catalogue import RECORD_ID, Catalogue
 from rules.model.change import Change, Facts, Value
 from rules.model.decision import Finding, Outcome
 from rules.syntax.dump import yaml_text
@@ -24,6 +24,7 @@ def draft_case(
     now: datetime,
     decision: str,
     findings: Sequence[Finding],
+    catalogue: Catalogue,
 ) -> str:
     """Return a test file with one case: this change, these facts, exactly this outcome."""
     expect: dict[str, Any] = {"decision": decision}
@@ -34,19 +35,27 @@ def draft_case(
     expect["excepted"] = sorted({one.exception for one in findings if one.exception is not None})
     case = {
         "name": name,
-        "change": change_document(change, facts),
+        "change": change_document(change, facts, catalogue),
         "now": now,
         "expect": {key: value for key, value in expect.items() if value or key == "rules"},
     }
     return yaml_text({"kind": "Test", "cases": [case]})
 
 
-def change_document(change: Change, facts: Facts) -> dict[str, Any]:
-    """Return a change with its facts in the shape that tests and `policy check` read."""
-    before = change.before
-    new = {key: value for key, value in change.after.items() if before.get(key) != value}
+def change_document(change: Change, facts: Facts, catalogue: Catalogue) -> dict[str, Any]:
+    """Return a change with its facts in the shape that tests and `policy check` read.
+
+    A column that no policy may name is left out.
+    """
+    names = _named(change.table, catalogue)
+    before = {key: value for key, value in change.before.items() if key in names}
+    new = {
+        key: value
+        for key, value in change.after.items()
+        if key in names and before.get(key) != value
+    }
     parts: dict[str, dict[str, Any]] = {
-        "old": dict(before), "new": new, "actor": {}, "facts": {}, "request": dict(change.request),
+        "old": before, "new": new, "actor": {}, "facts": {}, "request": dict(change.request),
     }  # fmt: skip
     for path, value in facts.values.items():
         root, _, key = path.partition(".")
@@ -63,8 +72,14 @@ def change_document(change: Change, facts: Facts) -> dict[str, Any]:
     return document
 
 
+def _named(table: str, catalogue: Catalogue) -> frozenset[str]:
+    entity = catalogue.entities.get(table)
+    return frozenset(entity.known_names() if entity is not None else ())
+
+
 def draft_exceptions(
     change: Change,
+    facts: Facts,
     findings: Iterable[Finding],
     *,
     catalogue: Catalogue,
@@ -97,7 +112,7 @@ def draft_exceptions(
             lines.append(yaml_text({key: said}).rstrip() if said else f"{key}: # fill in")
         ends = {"expires": (today + timedelta(days=DRAFT_DAYS)).isoformat()}
         lines.append(yaml_text(ends).rstrip())
-        when = _narrowed(change, catalogue)
+        when = _narrowed(change, facts, catalogue)
         lines.append(
             yaml_text({"when": when}).rstrip() if when else "when: [] # say which records are meant"
         )
@@ -105,11 +120,27 @@ def draft_exceptions(
     return drafts
 
 
-def _narrowed(change: Change, catalogue: Catalogue) -> list[dict[str, Any]]:
-    """Return the condition that the exception is for this address alone."""
+def _narrowed(change: Change, facts: Facts, catalogue: Catalogue) -> list[dict[str, Any]]:
+    """Return the conditions that the exception is for this row, of this owner, at this address.
+
+    By the address alone it would be for whoever sets it next, on any row.
+    """
+    after, values = change.after, facts.values
+    owner = values.get("new.owner.id") or next(
+        filter(None, map(after.get, ("regardingobjectid.id", "ownerid.id"))), None
+    )
     address = catalogue.resolve(change.table, "address")
-    value = change.after.get(address.key) if address is not None else None
-    return [{"field": "address", "equals": value}] if isinstance(value, str) and value else []
+    pinned = {
+        RECORD_ID: change.record_id,
+        "owner.id": owner if change.table == "mailbox" else change.record_id,
+        "ownerid": after.get("ownerid.id"),
+        "address": after.get(address.key) if address is not None else None,
+    }
+    return [
+        {"field": field, "equals": value}
+        for field, value in pinned.items()
+        if isinstance(value, str) and value and catalogue.resolve(change.table, field) is not None
+    ]
 
 
 def _plain(values: Mapping[str, Value]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from rules.model.decision import Decision, Finding, Outcome
 from rules.model.effects import VERDICTS
 from rules.syntax.complaint import Complaint
 from rules.syntax.folder import is_test, read_folder
+from rules.syntax.shipped import shipped_folder
 from rules.testing.cases import TestCase, read_cases
 
 
@@ -36,7 +37,10 @@ class CaseResult:
 
 @dataclass(frozen=True, slots=True)
 class TestRun:
-    """All cases of a folder, and the complaints about test files that could not be used."""
+    """All cases of a folder, and the complaints about test files that could not be used.
+
+    `notes` say why shipped tests fail that pass where they come from.
+    """
 
     # pytest would otherwise take the class for a test of its own.
     __test__ = False
@@ -44,6 +48,7 @@ class TestRun:
     policy_set: PolicySet
     cases: tuple[CaseResult, ...]
     complaints: tuple[Complaint, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def failed(self) -> tuple[CaseResult, ...]:
@@ -64,7 +69,36 @@ def run_folder(folder: Path, *, environment: str | None = None, only: str | None
         cases += read_cases(path, text, policy_set, found=complaints, folder=folder)
     results = run_cases(_chosen(cases, only), policy_set)
     ordered = sorted(complaints, key=lambda c: (c.file, c.line))
-    return TestRun(policy_set, tuple(results), tuple(ordered))
+    notes = _notes({one.file for one in results if not one.passed}, texts, policy_set)
+    return TestRun(policy_set, tuple(results), tuple(ordered), tuple(notes))
+
+
+def _notes(failing: set[str], texts: Mapping[str, str], policy_set: PolicySet) -> Iterator[str]:
+    """Yield why tests fail that are the shipped ones, word for word: what differs around them."""
+    if not failing:
+        return
+    shipped = read_folder(shipped_folder(), [])
+    known = sorted(path for path in failing if texts[path] == shipped.get(path))
+    ours = {path: text for path, text in shipped.items() if path in policy_set.documents}
+    here = policy_set.documents
+    words = [
+        *(f"{path} is another" for path, text in ours.items() if here[path] != text),
+        *(f"{path} is added" for path in here if path not in shipped),
+        *(
+            f"{path} is missing"
+            for path in shipped
+            if path not in here and not is_test(path) and not _is_params(path)
+        ),
+    ]
+    if known and words:
+        yield (
+            f"{', '.join(known)} came with the product and fit its policies and lists. Here "
+            f"{'; '.join(sorted(words))}. Change the tests with them, or remove them."
+        )
+
+
+def _is_params(path: str) -> bool:
+    return "params" in path.split("/")[:-1]
 
 
 def _chosen(cases: Iterable[TestCase], only: str | None) -> list[TestCase]:
@@ -82,8 +116,30 @@ def run_cases(cases: Iterable[TestCase], policy_set: PolicySet) -> list[CaseResu
         if not found:
             decision = decide(case.change, limited[case.policies], case.facts, now=case.now)
             found = tuple(differences(case, decision))
+            if found:
+                found += tuple(_blamed(case, decision, policy_set, limited))
         results.append(CaseResult(case.file, case.line, case.name, found, decision, case))
     return results
+
+
+def _blamed(
+    case: TestCase, decision: Decision, policy_set: PolicySet,
+    limited: dict[frozenset[str] | None, PolicySet],
+) -> Iterator[str]:  # fmt: skip
+    """Yield the policies without which a case passes that says nothing of them."""
+    named = {id_.partition("/")[0] for ids in case.expected.lists.values() for id_ in ids}
+    others = {finding.policy for finding in decision.findings} - named
+    if case.policies is not None or not others:
+        return
+    active = {policy.name for policy in policy_set.policies if policy.mode != "off"}
+    rest = frozenset(active - others)
+    if rest not in limited:
+        limited[rest] = policy_set.only(rest)
+    if not differences(case, decide(case.change, limited[rest], case.facts, now=case.now)):
+        yield (
+            f"without {', '.join(sorted(others))} it passes: expect what they say, or name under "
+            "`policies` those that are meant"
+        )
 
 
 def differences(case: TestCase, decision: Decision) -> list[str]:

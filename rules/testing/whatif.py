@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from rules.model.catalogue import RECORD_ROOTS, Catalogue, FieldReference
+from rules.model.catalogue import RECORD_ID, RECORD_ROOTS, Catalogue, FieldReference
 from rules.model.change import Change, Facts
 from rules.model.errors import PathUnknown
 from rules.syntax.complaint import FIELDS_LISTED, closest
@@ -32,7 +32,9 @@ def what_if(
             missing[reference.path] = str(value)
             continue
         fitted = _fitted(reference, value, change.table, catalogue)
-        if reference.is_fact:
+        if reference.root in RECORD_ROOTS and reference.key == RECORD_ID:
+            change = replace(change, record_id=fitted)
+        elif reference.is_fact:
             values[reference.path] = fitted
             missing.pop(reference.path, None)
         elif reference.root == "request":
@@ -72,6 +74,8 @@ def _fitted(reference: FieldReference, value: Any, table: str, catalogue: Catalo
         if reference.key == "columns":
             return tuple(sorted(given.change.sent))
         return given.change.request.get(reference.key)
+    if reference.root in RECORD_ROOTS and reference.key == RECORD_ID:
+        return given.change.record_id
     if reference.is_fact:
         return given.facts.values.get(f"{root}.{reference.key}")
     return given.change.after.get(reference.key)

@@ -112,6 +112,35 @@ def test_a_filled_draft_lets_the_change_pass(run: Run, decision_id: str) -> None
     assert any(one.result == "excepted" for one in decision.findings)
 
 
+@pytest.mark.parametrize(
+    ("record_id", "columns", "facts"),
+    [
+        ("r2", {}, {}),
+        ("r1", {"ownerid.id": "u2"}, {"new.owner.id": "u2"}),
+        ("r1", {"emailaddress": "cfo@contoso.com"}, {}),
+    ],
+    ids=["another row", "another owner", "another address"],
+)
+def test_a_filled_draft_is_for_that_row_its_owner_and_its_address(
+    run: Run, decision_id: str, record_id: str, columns: dict[str, Any], facts: dict[str, Any]
+) -> None:
+    done = run("exceptions", "draft", decision_id, "--reason", "Agreed", "--ticket", "CHG-1",
+               "--approved-by", "ciso@contoso.com")  # fmt: skip
+    documents = dict(load(shipped_folder()).documents)
+    for file in done.out.split("# exceptions/")[1:]:
+        path, _, text = file.partition("\n")
+        documents[f"exceptions/{path}"] = text
+    after = {**AFTER, **columns}
+    change = Change("mailbox", "update", record_id, BEFORE, after, frozenset({"emailaddress"}))
+    known = Facts({**FACTS.values, **facts}, FACTS.missing)
+    now = datetime.now(UTC)  # noqa: TID251 - the draft's end was set by the real clock.
+
+    decision = decide(change, load_documents(documents), known, now=now)
+
+    assert decision.outcome.value == "reject"
+    assert not any(one.result == "excepted" for one in decision.findings)
+
+
 async def test_what_no_policy_decided_is_neither(run: Run, guard_database: Database) -> None:
     masked = await _recorded(guard_database)
     guard_database.write_now(lambda c: mask(c, masked, now=NOON), failpoint=TEST)

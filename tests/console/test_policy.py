@@ -10,6 +10,7 @@ import pytest
 
 from rules.syntax.shipped import shipped_folder
 from tests.console.conftest import Run
+from tests.console.recording import a_folder
 
 POLICY = """\
 apiVersion: mailbox-guard/v1
@@ -203,3 +204,33 @@ def test_a_moment_that_is_none_is_named(run: Run, tmp_path: Path) -> None:
     done = run("policy", "check", "change.yaml", "--now", "tomorrow")
     assert done.code == 2
     assert "`tomorrow` is not a moment; write 2026-11-23T10:00:00Z." in done.err
+
+
+def test_the_folder_that_is_taken_without_being_named_is_said(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shipped = run("policy", "validate")
+    assert "the shipped policies are taken" in shipped.err
+    a_folder(tmp_path / "policies")
+    done = run("policy", "validate")
+    assert (done.code, done.out.splitlines()[-1].startswith("policies: valid. ")) == (0, True)
+    assert done.err == "The folder policies of this directory is taken.\n"
+
+
+@pytest.mark.parametrize(
+    ("case", "line"),
+    [
+        ("{name: a, use: nobody, expect: {decision: allow}}", 3),
+        ("{name: a, change: {new: {adress: a@b.de}}, expect: {decision: allow}}", 3),
+        ("{name: a, change: {new: {ewsurl: x}}, expect: {decision: allow}}", 3),
+        ("{name: a, change: {}, expect: {decision: maybe}}", 3),
+    ],
+)
+def test_validate_reads_the_tests_too(run: Run, tmp_path: Path, case: str, line: int) -> None:
+    folder = a_folder(tmp_path / "policies")
+    (folder / "own.test.yaml").write_text(f"kind: Test\ncases:\n  - {case}\n")
+    done = run("policy", "validate", folder, "--output", "json")
+    told = json.loads(done.out)["complaints"]
+    (complaint,) = [one for one in told if one["level"] == "error"]
+    assert (done.code, complaint["file"], complaint["line"]) == (2, "own.test.yaml", line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -10,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as SarifModel
 
+from rules.syntax.shipped import shipped_folder
 from tests.console.conftest import Run
 from tests.console.recording import RULE, a_folder
 
@@ -203,3 +205,40 @@ def test_junit_survives_what_xml_cannot_say(run: Run, folder: Path) -> None:
     done = run("policy", "test", write(folder, case), "--output", "junit")
     assert done.code in (1, 2)
     ElementTree.fromstring(done.out.encode())  # noqa: S314
+
+
+def test_a_case_that_fails_because_of_a_policy_that_it_does_not_mean_says_so(
+    run: Run, folder: Path
+) -> None:
+    (folder / "one-more.yaml").write_text(
+        "apiVersion: guard/v1\nkind: Policy\nname: one-more\nmatch: {entity: mailbox}\n"
+        "rules: [{id: never, require: [{field: address, exists: false}], message: m}]\n"
+    )
+    done = run("policy", "test", write(folder, OWN))
+    assert done.code == 1
+    assert (
+        "      without one-more it passes: expect what they say, or name under `policies` those "
+        "that are meant" in done.out.splitlines()
+    )
+
+
+def test_shipped_tests_that_fail_beside_own_policies_and_lists_say_what_differs(
+    run: Run, tmp_path: Path
+) -> None:
+    root = tmp_path / "policies"
+    shutil.copytree(shipped_folder(), root)
+    domains = root / "lists" / "allowed-domains.yaml"
+    domains.write_text(domains.read_text().replace("contoso.com,", "own.example,"))
+    (root / "own-policy.yaml").write_text(
+        "apiVersion: guard/v1\nkind: Policy\nname: own-policy\nmatch: {entity: mailbox}\n"
+        "rules: [{id: never, require: [{field: address, exists: false}], message: m}]\n"
+    )
+    for path in (root / "tests").iterdir():
+        if path.name != "addresses.test.yaml":
+            path.unlink()
+    done = run("policy", "test", root, "--output", "json")
+
+    (note,) = json.loads(done.out)["notes"]
+    assert note.startswith("tests/addresses.test.yaml came with the product")
+    assert "lists/allowed-domains.yaml is another" in note
+    assert "own-policy.yaml is added" in note

@@ -11,7 +11,7 @@ from guard.facts.history import HOLDER_FACTS, PAST_FACTS
 from guard.facts.owner import ABOUT_OWNER
 from rules.engine.decide import decide
 from rules.engine.row import Judgement, judge_row
-from rules.model.catalogue import SHARED_ROOTS, Arrival
+from rules.model.catalogue import RECORD_ID, SHARED_ROOTS, Arrival
 from rules.model.change import Change, Facts, Value
 from rules.policy.conditions import Condition, references_of
 from rules.policy.policy import Policy
@@ -164,7 +164,7 @@ def test_the_catalogue_says_that_a_column_arrives_where_images_and_reads_carry_i
     arriving = {how: {_base(one.name) for one in columns if one.arrives is how} for how in Arrival}
 
     assert arriving[Arrival.DELIVERY] == set(table.columns)
-    assert arriving[Arrival.IMAGE] == set(table.context)
+    assert arriving[Arrival.IMAGE] == set(table.context) | {RECORD_ID}
 
 
 def test_no_delivery_comes_of_what_is_no_guarded_table():

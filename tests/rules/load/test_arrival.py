@@ -7,7 +7,7 @@ from textwrap import dedent
 import pytest
 
 from rules.load.loader import load_documents
-from rules.model.catalogue import Arrival, Catalogue, Kind
+from rules.model.catalogue import RECORD_ID, Arrival, Catalogue, Kind
 from rules.model.errors import ChangeUnreadable
 from rules.testing.document import read_change
 from tests.rules.builders import a_policy, a_set, codes, complaints, run_text
@@ -63,7 +63,15 @@ def test_a_policy_on_deletes_is_told_that_none_come():
     assert "operation-unnoticed" in [one.code for one in a_set(text).warnings]
 
 
-@pytest.mark.parametrize(("table", "name"), _columns(_SHIPPED, Arrival.IMAGE))
+def test_a_row_keeps_its_id_so_that_no_rule_may_wait_for_another():
+    rule = "{id: the-rule, require: [{field: id, changed: true}], message: m}"
+    assert codes(a_policy(rule)) == ["operator-misfit"]
+
+
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [(table, name) for table, name in _columns(_SHIPPED, Arrival.IMAGE) if name != RECORD_ID],
+)
 def test_a_change_that_alone_brings_no_delivery_is_remarked_on(table, name):
     rule = f"{{id: the-rule, require: [{{field: {name}, changed: true}}], message: m}}"
     found = a_set(a_policy(rule, entity=table)).warnings
