@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from guard.active_policies import ActivePolicies
 from guard.facts.activity import Activity
 from guard.facts.actor import ActorFacts
+from guard.facts.business_unit import BusinessUnitFacts
 from guard.facts.gather import Gatherer
 from guard.facts.history import HistoryFacts
 from guard.facts.owner import AddressOwnerFacts, OwnerFacts
@@ -206,6 +207,7 @@ def _judge(
         HistoryFacts(ledger, directory, clock),
         Activity(ledger, clock),
         StewardFacts(rows, directory, ledger.mirrored),
+        BusinessUnitFacts(rows),
         deadline_seconds=deadline_seconds,
     )
     return Judge(policies, gatherer, ledger)

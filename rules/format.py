@@ -17,7 +17,8 @@ Form: TypeAlias = "dict[str, Any]"
 """Keys in their order, each with the form of what it holds; `"*"` is any other key, None a leaf."""
 
 _CONDITION: Final[Form] = {
-    "field": None, "part": None, "caseSensitive": None, **dict.fromkeys(OPERATORS),
+    "field": None, "part": None, "timeZone": None, "caseSensitive": None,
+    **dict.fromkeys(OPERATORS),
 }  # fmt: skip
 _CONDITION.update({"allOf": _CONDITION, "anyOf": _CONDITION, "not": _CONDITION})
 _HEAD: Final[Form] = {"apiVersion": None, "kind": None, "name": None}

@@ -83,6 +83,10 @@ BY_ALIAS = {sample.alias: sample for sample in SAMPLES}
 
 ORGANIZATION_ID = stable_id("organization")
 BUSINESS_UNIT_ID = stable_id("businessunit")
+# The units below the root, each with who is in it: Inside Sales lies below Sales.
+SALES_UNIT_ID = stable_id("businessunit/sales")
+INSIDE_SALES_UNIT_ID = stable_id("businessunit/inside sales")
+UNIT_OF = {"anna": INSIDE_SALES_UNIT_ID}
 TENANT_ID = stable_id("tenant")
 SYSTEM_USER_ID = stable_id("systemuser/SYSTEM")
 PROFILE_ID = stable_id("emailserverprofile")

@@ -154,7 +154,19 @@ def furnish(dataverse: Dataverse) -> None:
 
 
 def _furnish_ground(dataverse: Dataverse) -> None:
-    dataverse.insert("businessunit", {"businessunitid": people.BUSINESS_UNIT_ID, "name": "contoso"})
+    for unit_id, name, parent in (
+        (people.BUSINESS_UNIT_ID, "contoso", None),
+        (people.SALES_UNIT_ID, "Sales", people.BUSINESS_UNIT_ID),
+        (people.INSIDE_SALES_UNIT_ID, "Inside Sales", people.SALES_UNIT_ID),
+    ):
+        dataverse.insert(
+            "businessunit",
+            {
+                "businessunitid": unit_id,
+                "name": name,
+                "parentbusinessunitid": Ref("businessunit", parent) if parent else None,
+            },
+        )
     dataverse.insert(
         "organization", {"organizationid": people.ORGANIZATION_ID, "name": "unqcontososandbox"}
     )
@@ -230,7 +242,9 @@ def furnish_person(dataverse: Dataverse, sample: Sample) -> None:
             "windowsliveid": sample.address,
             "internalemailaddress": sample.address,
             "azureactivedirectoryobjectid": sample.object_id,
-            "businessunitid": Ref("businessunit", people.BUSINESS_UNIT_ID),
+            "businessunitid": Ref(
+                "businessunit", people.UNIT_OF.get(sample.alias, people.BUSINESS_UNIT_ID)
+            ),
             "defaultmailbox": Ref("mailbox", sample.mailbox_id),
             **routing,
         },

@@ -20,8 +20,9 @@ examples below are executed by a test: for the values under *holds* the conditio
 under *fails* it does not. How rules, errors and empty fields go together stands in
 [policies](policies.md).
 
-`part` looks at a part of a text: {parts}. `caseSensitive: true` compares with the case where the
-catalogue says that a field has none; it is seldom right, see [lint](lint.md).
+`part` looks at a part of a text or, in the zone that `timeZone` names, of a moment: {parts}.
+`caseSensitive: true` compares with the case where the catalogue says that a field has none; it is
+seldom right, see [lint](lint.md).
 
 """
 _TABLE_BEGINS: Final = "<!-- operators: made by `python -m console.reference --write` -->\n"

@@ -31,6 +31,8 @@ ROLE_FACTS = frozenset(
 )
 # These are counted, not looked up.
 ACTIVITY_FACTS = frozenset({"recentChanges", "similarChanges"})
+# What else of an actor is looked up beside this.
+ELSEWHERE_FACTS = ACTIVITY_FACTS | {"businessUnit", "businessUnits"}
 ROW_FACTS = frozenset({"kind", "upn", "objectId", "entraRoles"})
 FROM_DATAVERSE = "dataverse"
 FROM_ENTRA = "entra"
@@ -56,7 +58,7 @@ class ActorFacts:
 
     async def gather(self, question: Question, sheet: FactSheet) -> None:
         """Look up what is needed of `actor`, in two waves at most."""
-        needed = question.needs(ROOT) - ACTIVITY_FACTS
+        needed = question.needs(ROOT) - ELSEWHERE_FACTS
         if not needed:
             return
         actor_id = question.actor_id

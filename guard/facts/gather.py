@@ -12,6 +12,7 @@ from typing import Any
 
 from guard.facts.activity import Activity
 from guard.facts.actor import ACTIVITY_FACTS, ActorFacts
+from guard.facts.business_unit import UNIT_FACTS, BusinessUnitFacts
 from guard.facts.fact_sheet import FactSheet, Question
 from guard.facts.history import HOLDER_FACTS, PAST_FACTS, HistoryFacts
 from guard.facts.owner import ABOUT_OWNER, AddressOwnerFacts, OwnerFacts
@@ -32,6 +33,7 @@ class Gatherer:
     history: HistoryFacts
     activity: Activity
     steward: StewardFacts
+    business_unit: BusinessUnitFacts
     deadline_seconds: float = 5.0
 
     async def gather(self, question: Question) -> FactSheet:
@@ -50,7 +52,9 @@ class Gatherer:
     def _waves(self, question: Question, sheet: FactSheet) -> list[Coroutine[Any, Any, None]]:
         waves: list[Coroutine[Any, Any, None]] = []
         of_actor, of_facts = question.needs("actor."), question.needs("facts.")
-        if of_actor - ACTIVITY_FACTS:
+        if of_actor & UNIT_FACTS:
+            waves.append(self.business_unit.of_actor(question, sheet))
+        if of_actor - ACTIVITY_FACTS - UNIT_FACTS:
             waves.append(self.actor.gather(question, sheet))
         if of_actor & ACTIVITY_FACTS:
             waves.append(self.activity.gather(question, sheet))
@@ -61,7 +65,10 @@ class Gatherer:
         if "stewardLeft" in of_facts:
             waves.append(self.steward.gather(question, sheet))
         for side in SIDES:
-            if question.needs(f"{side}.owner.") or (side == "new" and of_facts & ABOUT_OWNER):
+            of_owner = question.needs(f"{side}.owner.")
+            if of_owner & UNIT_FACTS:
+                waves.append(self.business_unit.of_owner(question, side, sheet))
+            if of_owner - UNIT_FACTS or (side == "new" and of_facts & ABOUT_OWNER):
                 waves.append(self.owner.gather(question, side, sheet))
             if question.needs(f"{side}.addressOwner."):
                 waves.append(self.address_owner.gather(question, side, sheet))

@@ -12,6 +12,7 @@ from cloud.odata import is_guid, literal
 from guard.columns.table import MAILBOX, SYSTEMUSER, TABLES, GuardedTable, select_of
 from guard.ports.rows import (
     AddressElsewhere,
+    BusinessUnit,
     HeldRole,
     Myself,
     RowChanged,
@@ -99,6 +100,31 @@ class DataverseRows:
             reason="guard: find the user rows of a person",
         )
         return [_user_from(str(item.get("systemuserid") or "").lower(), item) for item in found]
+
+    async def business_unit_of(self, table: str, record_id: str) -> str | None:
+        """Read the business unit of a user or a team."""
+        found = await self._dataverse.get(
+            _ENTITY_SETS[table],
+            record_id,
+            select=("_businessunitid_value",),
+            reason="guard: read whose business unit it is",
+        )
+        return None if found is None else _guid(found.get("_businessunitid_value"))
+
+    async def business_units(self) -> Mapping[str, BusinessUnit]:
+        """List every business unit; an organisation has some dozens."""
+        units: dict[str, BusinessUnit] = {}
+        async for page in self._dataverse.pages(
+            "businessunits",
+            select=("businessunitid", "name", "_parentbusinessunitid_value"),
+            reason="guard: read the business units",
+        ):
+            for item in page:
+                unit_id, name = _guid(item.get("businessunitid")), _text(item.get("name"))
+                if unit_id is not None and name is not None:
+                    parent = _guid(item.get("_parentbusinessunitid_value"))
+                    units[unit_id] = BusinessUnit(name, parent)
+        return units
 
     async def roles_of(self, user_id: str) -> Sequence[HeldRole]:
         """Read the direct roles."""

@@ -100,6 +100,14 @@ class HeldRole:
 
 
 @dataclass(frozen=True, slots=True)
+class BusinessUnit:
+    """A business unit of the organisation; the root has no parent."""
+
+    name: str
+    parent_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Myself:
     """The organisation that answers, and the guard's own user in it."""
 
@@ -142,6 +150,14 @@ class Rows(Protocol):
 
         At least one of the two is given.
         """
+        ...
+
+    async def business_unit_of(self, table: str, record_id: str) -> str | None:
+        """Return the id of the business unit of a user or a team; None when there is none."""
+        ...
+
+    async def business_units(self) -> Mapping[str, BusinessUnit]:
+        """Return every business unit by its id."""
         ...
 
     async def roles_of(self, user_id: str) -> Sequence[HeldRole]:
@@ -197,6 +213,8 @@ class MemoryRows:
     roles: dict[str, list[HeldRole]] = field(default_factory=dict)
     team_roles: dict[str, list[HeldRole]] = field(default_factory=dict)
     privileges: dict[str, set[str]] = field(default_factory=dict)
+    units: dict[str, BusinessUnit] = field(default_factory=dict)
+    unit_of: dict[tuple[str, str], str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     written: list[RecordedWrite] = field(default_factory=list)
     is_down: bool = False
@@ -294,6 +312,16 @@ class MemoryRows:
             if (object_id is not None and user.object_id == object_id)
             or (upn is not None and fold(user.upn or "") == fold(upn))
         ]
+
+    async def business_unit_of(self, table: str, record_id: str) -> str | None:
+        """Return the business unit that was given."""
+        self._ask(f"business_unit_of {table} {record_id}")
+        return self.unit_of.get((table, record_id))
+
+    async def business_units(self) -> Mapping[str, BusinessUnit]:
+        """Return the business units that were given."""
+        self._ask("business_units")
+        return self.units
 
     async def roles_of(self, user_id: str) -> Sequence[HeldRole]:
         """Return the direct roles."""

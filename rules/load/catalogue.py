@@ -154,7 +154,8 @@ def _field(key: str, entry: MapNode, complaints: Complaints) -> Field:
     field = Field(
         name=key,
         kind=kind,
-        caseless=keys.flag("caseless"),
+        # People and mail systems write a name in any case: whatever is to tell them apart says so.
+        caseless=keys.flag("caseless", default=kind in (Kind.STRING, Kind.LIST)),
         personal=keys.flag("personal"),
         doc=keys.text("doc"),
         labels=labels or NO_LABELS,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 from rules.load.keys import Complaints, Keys, mapping_of
 from rules.load.literals import check_literals
@@ -10,6 +11,15 @@ from rules.load.operands import LOOSE, read_operand
 from rules.load.scope import Scope
 from rules.model.catalogue import RECORD_ID, Arrival, FieldReference, Kind
 from rules.operators.fields import PARTS
+from rules.operators.moments import (
+    MOMENT_PARTS,
+    WEEKDAY,
+    WEEKDAY_LABELS,
+    ZoneUnknown,
+    known_zones,
+    part_in,
+    zone_of,
+)
 from rules.operators.operator import Operator
 from rules.operators.table import OPERATORS
 from rules.policy.conditions import (
@@ -17,6 +27,7 @@ from rules.policy.conditions import (
     AnyOf,
     Check,
     Condition,
+    LiteralValue,
     Not,
     Operand,
     Test,
@@ -29,6 +40,10 @@ from rules.syntax.nodes import MapNode, Node, ScalarNode
 MOST_NESTING: Final = 16
 MOST_CONDITIONS: Final = 200
 _GROUPS: Final = ("allOf", "anyOf", "not")
+SETTINGS: Final = ("part", "timeZone", "caseSensitive")
+"""What a condition may say beside its field and its operators."""
+_BOUNDS: Final = ("greater", "greaterOrEquals", "less", "lessOrEquals")
+_PART_KINDS: Final = dict.fromkeys(MOMENT_PARTS, frozenset({Kind.DATETIME}))
 _TEXTS: Final = LOOSE | {Kind.LIST}
 
 
@@ -109,13 +124,22 @@ def _test(body: MapNode, scope: Scope) -> Condition | None:
     named = _named_operators(body, complaints)
     if reference is None:
         return None
-    if part is not None and reference.field.kind not in LOOSE:
-        complaints.add(
-            body.entries["part"],
-            "part-misfit",
-            f"`part` is taken of a text; `{path}` holds {_holds(reference)}.",
-        )
-        return None
+    scope.part = part or ""
+    zone = _zone(body, part, scope)
+    if part is not None:
+        fitting = _PART_KINDS.get(part, LOOSE)
+        if reference.field.kind not in fitting:
+            of = "a moment" if part in MOMENT_PARTS else "a text"
+            complaints.add(
+                body.entries["part"],
+                "part-misfit",
+                f"`part: {part}` is taken of {of}; `{path}` holds {_holds(reference)}.",
+            )
+            return None
+        if part in MOMENT_PARTS:
+            if zone is None:
+                return None
+            reference, part = _of_moment(reference, part, zone)
     _check_case(body, part, [operator for _, operator, _ in named], reference, scope)
     caseless = part == "domain" or (reference.field.caseless and not case_sensitive)
     checks = []
@@ -126,9 +150,75 @@ def _test(body: MapNode, scope: Scope) -> Condition | None:
             folded = caseless or (_is_caseless_list(node, scope) and not case_sensitive)
             checks.append(Check(operator, operand, folded, complaints.place(mark)))
     # A condition with a part of its operators would be another rule than the one that was written.
-    if not checks or len(checks) != len(named):
+    if not checks or len(checks) != len(named) or not _may_hold(checks, body, scope):
         return None
     return Test(reference, part, tuple(checks), complaints.place(body))
+
+
+def _zone(body: MapNode, part: str | None, scope: Scope) -> str | None:
+    """Return the time zone of a condition, None after a complaint or where none belongs."""
+    node, complaints = body.entries.get("timeZone"), scope.complaints
+    if part not in MOMENT_PARTS:
+        if node is not None:
+            complaints.add(
+                body.keys["timeZone"], "zone-misplaced",
+                f"A time zone belongs to one of {', '.join(MOMENT_PARTS)}.",
+                hint="Add `part`, or remove the zone.",
+            )  # fmt: skip
+        return None
+    if node is None:
+        complaints.add(
+            body.entries["part"], "zone-missing", f"`{part}` is another in each time zone.",
+            hint="Add `timeZone: Europe/Amsterdam`, or the zone that is meant.",
+        )  # fmt: skip
+        return None
+    name = node.content if isinstance(node, ScalarNode) else None
+    if isinstance(node, MapNode):
+        param = node.entries.get("param")
+        name = scope.params.get(param.text) if isinstance(param, ScalarNode) else None
+    try:
+        zone_of(name if isinstance(name, str) else "")
+    except ZoneUnknown:
+        zones = known_zones()
+        shown = f"`{name!s:.60}`" if name is not None else "This"
+        near = closest(str(name), zones) if zones else "Install the package tzdata."
+        # Windows has names of its own, in words.
+        near = None if zones and " " in str(name) else near
+        complaints.add(
+            node, "zone-unknown", f"{shown} is no time zone of this machine.",
+            hint=near or "Write its IANA name, such as Europe/Amsterdam.",
+        )  # fmt: skip
+        return None
+    return str(name)
+
+
+def _of_moment(reference: FieldReference, part: str, zone: str) -> tuple[FieldReference, str]:
+    """Return a part of a moment as a field of its own, and the part with its zone."""
+    field = reference.field
+    if part == WEEKDAY:
+        field = replace(field, kind=Kind.CHOICE, labels=WEEKDAY_LABELS)
+    return FieldReference(reference.root, reference.key, field), part_in(part, zone)
+
+
+def _may_hold(checks: list[Check], body: MapNode, scope: Scope) -> bool:
+    """Complain where the bounds of one condition leave nothing between them."""
+    bounds: dict[str, Any] = {}
+    for check in checks:
+        if check.operator.name in _BOUNDS and isinstance(check.operand, LiteralValue):
+            bounds[check.operator.name] = check.operand.value
+    least = [(bounds[name], name == "greater") for name in bounds if name.startswith("greater")]
+    most = [(bounds[name], name == "less") for name in bounds if name.startswith("less")]
+    if not least or not most:
+        return True
+    low, is_above = max(least)
+    high, is_below = min(most, key=lambda one: (one[0], not one[1]))
+    if low < high or (low == high and not is_above and not is_below):
+        return True
+    scope.complaints.add(
+        body, "value-impossible", f"Nothing is between {low} and {high}: this never holds.",
+        hint="Put each bound into a condition of its own under `anyOf`, if either is meant.",
+    )  # fmt: skip
+    return False
 
 
 def _check_case(
@@ -163,14 +253,14 @@ def _named_operators(
     strangers = [
         (key, mark)
         for key, mark in body.keys.items()
-        if key not in OPERATORS and key not in ("field", "part", "caseSensitive")
+        if key not in OPERATORS and key not in ("field", *SETTINGS)
     ]
     for key, mark in strangers:
         complaints.add(
             mark,
             "operator-unknown",
             f"`{key[:80]}` is not an operator.",
-            hint=closest(key, [*OPERATORS, "part", "caseSensitive"]) or OPERATORS_LISTED,
+            hint=closest(key, [*OPERATORS, *SETTINGS]) or OPERATORS_LISTED,
         )
     if not named and not strangers:
         complaints.add(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -10,6 +10,15 @@ from typing import Any, Final
 from rules.load.keys import moment_from
 from rules.load.scope import Scope
 from rules.model.catalogue import FieldReference, Kind
+from rules.operators.moments import (
+    DATE,
+    MOMENT_PARTS,
+    TIME_OF_DAY,
+    WEEKDAY,
+    WEEKDAY_LABELS,
+    date_from,
+    time_from,
+)
 from rules.operators.operator import Operator
 from rules.operators.patterns import Pattern, PatternInvalid
 from rules.operators.table import OPERATORS
@@ -25,6 +34,11 @@ from rules.syntax.nodes import ListNode, MapNode, Node, ScalarNode
 # A text and an id are both texts: each may be compared with the other.
 LOOSE: Final = frozenset({Kind.STRING, Kind.LOOKUP})
 
+_OF_MOMENTS: Final[Mapping[str, tuple[Callable[[object], str | None], str]]] = {
+    TIME_OF_DAY: (time_from, "16:00"),
+    DATE: (date_from, "2026-12-24"),
+}
+_PART_WORDS: Final = {TIME_OF_DAY: "a time such as 16:00", DATE: "a date such as 2026-12-24"}
 _WANTED: Final[Mapping[Kind, str]] = {
     Kind.STRING: "a text",
     Kind.LOOKUP: "an id as text",
@@ -175,6 +189,10 @@ def _field_operand(
     other = scope.reference(node, path)
     if other is None:
         return None
+    if scope.part in MOMENT_PARTS:
+        said = f"`{scope.part}` is compared with what stands in the policy, not with a field."
+        scope.complaints.add(node, "value-misfit", said)
+        return None
     if operator.takes == "pattern":
         # A pattern from a record would be compiled, and could be written, by whoever edits it.
         said = f"`{operator.name}` takes an expression, not a field."
@@ -203,6 +221,8 @@ def _field_operand(
 
 def _fit(node: Node, content: Any, reference: FieldReference, kind: Kind, scope: Scope) -> Any:
     """Return the value in the form in which the field stores it; None after a complaint."""
+    if scope.part in _OF_MOMENTS:
+        return _fit_part(node, content, scope)
     if kind is Kind.CHOICE:
         return _fit_label(node, content, reference, scope)
     fits = {
@@ -219,10 +239,27 @@ def _fit(node: Node, content: Any, reference: FieldReference, kind: Kind, scope:
     hint = "Use `exists: false` for an empty field." if content in (None, "") else None
     if kind in (Kind.STRING, Kind.LIST, Kind.LOOKUP) and content not in (None, ""):
         hint = "Put it in quotes."
+    if kind is Kind.DATETIME and (time_from(content) or str(content).lower() in WEEKDAY_LABELS):
+        part = TIME_OF_DAY if time_from(content) else WEEKDAY
+        hint = f"Add `part: {part}` and `timeZone: Europe/Amsterdam`, or the zone that is meant."
     scope.complaints.add(
         node, "value-misfit", f"`{scope.said}` is compared with {_WANTED[kind]}.", hint=hint
     )
     return None
+
+
+def _fit_part(node: Node, content: Any, scope: Scope) -> str | None:
+    """Return a time of day or a date as moments have them; None after a complaint."""
+    read, example = _OF_MOMENTS[scope.part]
+    found = read(content)
+    if found is None:
+        shown = f"`{content!s:.40}`"
+        hint = f'Write it as "{example}".'
+        if scope.part == TIME_OF_DAY and (padded := time_from(f"0{content}")) is not None:
+            hint = f'Write "{padded[:5]}".'
+        said = f"`{scope.part}` is compared with {_PART_WORDS[scope.part]}, not with {shown}."
+        scope.complaints.add(node, "value-misfit", said, hint=hint)
+    return found
 
 
 def _fit_label(node: Node, content: Any, reference: FieldReference, scope: Scope) -> Any:

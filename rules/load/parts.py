@@ -37,6 +37,12 @@ def read_list(body: MapNode, complaints: Complaints) -> tuple[str, NamedList]:
     for key in ("title", "description", "contact"):
         keys.text(key)
     caseless = keys.flag("caseless")
+    if "caseless" in body.entries and not caseless:
+        complaints.add(
+            body.keys["caseless"], "case-idle",
+            "`caseless: false` changes nothing: a list is compared as the field is.",
+            hint="Remove it; `caseSensitive: true` in a condition compares with the case.",
+        )  # fmt: skip
     keys.need("items")
     nodes = tuple(keys.texts("items"))
     for node in nodes:

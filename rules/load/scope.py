@@ -38,6 +38,8 @@ class Scope:
     used: int = field(default=0)
     said: str = field(default="")
     """The field of the condition being read, as the author wrote it."""
+    part: str = field(default="")
+    """The part of it that is asked for, if one is."""
 
     def reference(self, node: Node, path: str) -> FieldReference | None:
         """Return the field of that path; complain when there is none."""

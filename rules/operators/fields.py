@@ -14,13 +14,14 @@ from typing import Any, Final, TypeAlias
 
 from rules.model.catalogue import RECORD_ID, FieldReference, Kind
 from rules.model.change import Change, Facts
+from rules.operators.moments import MOMENT_PARTS, moment_part
 from rules.operators.unknown import UnknownValue, empty_value, misshapen_value, unknown_value
 
 Normalise = Callable[[Any], Any]
 Raw = Callable[[Change, Facts], Any]
 
-PARTS: Final = ("domain", "local", "length")
-"""What may be taken of a text field instead of the whole."""
+PARTS: Final = ("domain", "local", "length", *MOMENT_PARTS)
+"""What may be taken of a field instead of the whole: of a text, or of a moment."""
 _PIECES: Final[Mapping[str | None, int]] = {"local": 0, "domain": 2}
 
 
@@ -126,7 +127,7 @@ class FieldReaders:
     def reader(
         self, reference: FieldReference, *, part: str | None = None, caseless: bool = False
     ) -> FieldReader:
-        """Return the reader of a field read in that way; `part` is one of PARTS."""
+        """Return the reader of a field read in that way; `part` is one of PARTS, with its zone."""
         # The kind belongs to the key because one path may differ from table to table.
         field = reference.field
         key = (reference.path, part, caseless, field.kind, tuple(field.labels.items()))
@@ -245,6 +246,9 @@ def _of_text(reference: FieldReference, part: str | None, *, otherwise: Raw) -> 
 
 def _normaliser(reference: FieldReference, part: str | None, *, caseless: bool) -> Normalise:
     path, field = reference.path, reference.field
+    take = moment_part(part)
+    if take is not None:
+        return _of_moment(path, take)
     match field.kind:
         case Kind.STRING:
             return (
@@ -337,6 +341,22 @@ def _moment(path: str) -> Normalise:
         return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
 
     return moment
+
+
+def _of_moment(path: str, take: Callable[[datetime], str]) -> Normalise:
+    moment = _moment(path)
+    too_far = misshapen_value(path, "a date and time within the years 1 to 9999")
+
+    def part(value: Any) -> Any:
+        value = moment(value)
+        if value.__class__ is UnknownValue:
+            return value
+        try:
+            return take(value)
+        except OverflowError:
+            return too_far
+
+    return part
 
 
 def _members(path: str, *, caseless: bool) -> Normalise:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from rules.load.conditions import SETTINGS
 from rules.operators.table import OPERATORS
 from rules.syntax.complaint import FIELDS_LISTED, OPERATORS_LISTED, Complaint, article, closest
 from rules.syntax.nodes import ListNode, MapNode, Node
@@ -99,7 +100,7 @@ def _unknown_keys(error: Any, noun: str) -> Iterator[tuple[str, str, str | None,
         if key in known:
             continue
         if "field" in known and "equals" in known:
-            hint = closest(key, [*OPERATORS, "part", "caseSensitive"]) or OPERATORS_LISTED
+            hint = closest(key, [*OPERATORS, *SETTINGS]) or OPERATORS_LISTED
             yield "operator-unknown", f"`{key[:80]}` is not an operator.", hint, key
         else:
             text = f"`{key[:80]}` is not a key of {article(noun)}."

@@ -194,6 +194,15 @@ def _condition() -> Schema:
         {
             "field": {"$ref": "#/$defs/field"},
             "part": _enum(PARTS),
+            "timeZone": {
+                "if": {"type": "object"},
+                "then": _object({"param": _TEXT}, required=("param",)),
+                "else": {
+                    **_TEXT,
+                    "description": "IANA name of the zone of a time of day, a weekday or a date.",
+                    "examples": ["Europe/Amsterdam", "UTC"],
+                },
+            },
             "caseSensitive": _FLAG,
             **{name: _operator(operator) for name, operator in OPERATORS.items()},
         },
@@ -355,7 +364,11 @@ def _catalogue(catalogue: Catalogue) -> Schema:
     field = _object(
         {
             "type": _enum(tuple(kind.value for kind in Kind)),
-            "caseless": {**_FLAG, "description": "Compared without case, everywhere."},
+            "caseless": {
+                **_FLAG,
+                "default": True,
+                "description": "Compared without case, everywhere; of a text true if absent.",
+            },
             "personal": {**_FLAG, "description": "Personal data, masked in the records."},
             "arrives": _enum(
                 tuple(one.value for one in Arrival),

@@ -133,6 +133,9 @@ def _blamed(
         return
     active = {policy.name for policy in policy_set.policies if policy.mode != "off"}
     rest = frozenset(active - others)
+    # Without any policy everything passes.
+    if not rest:
+        return
     if rest not in limited:
         limited[rest] = policy_set.only(rest)
     if not differences(case, decide(case.change, limited[rest], case.facts, now=case.now)):

@@ -27,7 +27,7 @@ _ENVIRONMENT = environment()
 _CATALOGUE = """
 mailbox:
   emailaddress: {type: string, caseless: true}
-  name: {type: string}
+  name: {type: string, caseless: false}
   emailrouteraccessapproval:
     {type: choice, values: {empty: 0, approved: 1, pending: 2, rejected: 3}}
   enabledforact: {type: boolean, arrives: delivery}

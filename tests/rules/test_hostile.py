@@ -37,7 +37,7 @@ _SHIPPED = load(shipped_folder())
 _CATALOGUE = """
 mailbox:
   emailaddress: {type: string, caseless: true}
-  name: {type: string}
+  name: {type: string, caseless: false}
   emailrouteraccessapproval: {type: choice, values: {empty: 0, approved: 1, pending: 2}}
   emailserverprofile: {type: lookup}
   enabledforact: {type: boolean, arrives: delivery}

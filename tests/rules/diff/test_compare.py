@@ -52,7 +52,7 @@ def test_order_layout_and_names_of_files_mean_nothing():
         (
             "equals: Anna", "equals: Bob",
             ("changed", "one-policy/the-rule",
-             "require: new.name equals Anna -> new.name equals Bob"),
+             "require: new.name equals Anna (any case) -> new.name equals Bob (any case)"),
         ),
         (
             "when: [{field: name, exists: true}], ", "",
@@ -124,7 +124,7 @@ def test_a_catalogue_that_compares_otherwise_is_a_difference():
     fields = "mailbox:\n  name: {type: string%s}\nactor: {upn: {type: string}}\n"
     text = a_policy("{id: the-rule, require: [{field: name, equals: Anna}], message: m}")
     found = _told(
-        text, text, before={"fields": fields % ""}, now={"fields": fields % ", caseless: true"}
+        text, text, before={"fields": fields % ", caseless: false"}, now={"fields": fields % ""}
     )
     assert [one[2] for one in found] == [
         "require: new.name equals Anna -> new.name equals Anna (any case)"
