@@ -78,7 +78,8 @@ class DocumentReader:
             str(path): str(reason) for path, reason in self._mapping(document, "missing").items()
         }
         for side, columns in (("new", {**before, **sent}), ("old", before)):
-            self._name_holder(table, side, columns, facts)
+            if not any(path.startswith(f"{side}.addressOwner.") for path in missing):
+                self._name_holder(table, side, columns, facts)
         # A fact is known or missing, never both; what a case sets last wins.
         for path in missing:
             facts.pop(path, None)

@@ -33,7 +33,7 @@ FACTS = Facts(
     {
         "new.owner.type": "user", "new.owner.upn": "anna@contoso.com", "new.owner.entraUpn": None,
         "new.owner.id": "u1", "new.owner.objectId": "o1", "actor.kind": "user",
-        "actor.roleTemplates": ("t1", "1e3"),
+        "actor.roleTemplates": ("t1", "1e3"), "new.addressOwner.names": ("ceo@contoso.com",),
     },
     {"new.addressOwner.objectId": "Entra did not answer"},
 )  # fmt: skip
