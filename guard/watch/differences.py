@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from guard import known_good
 from guard.columns.change import GuardedChange
-from guard.columns.table import MAILBOX, TABLES, TableRole
+from guard.columns.table import APPROVAL, APPROVED, MAILBOX, TABLES, TableRole
 from guard.ledger.entry import MirrorRow, Recorded
 from guard.ledger.port import Ledger
 from guard.ports.rows import Rows, StoredRow
@@ -82,6 +82,9 @@ class Differences:
     async def explained(self, found: RowDifference) -> Explained | None:
         """Return what explains a difference, if anything explains all of it."""
         row, copy, left = found.row, found.copy, set(found.names)
+        if TABLES[row.table].address in left and row.columns.get(APPROVAL) != APPROVED:
+            # The platform sets the approval back with the address, and says so afterwards only.
+            left.discard(APPROVAL)
         decisions = await self._decisions_on(found)
         steps = steps_to(row, copy, left, decisions, now=found.read_at)
         if steps is None and copy is not None:

@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -78,6 +79,18 @@ class TestReads:
         assert {r.headers["prefer"] for r in service.requests} == {
             f"{ANNOTATED},odata.maxpagesize=2"
         }
+
+    async def test_a_page_says_when_it_was_answered_by_the_clock_of_the_service(self) -> None:
+        body = {"value": [{"n": 1}]}
+        for said, at in (
+            ("Sun, 01 Mar 2026 12:00:00 GMT", datetime(2026, 3, 1, 12, tzinfo=UTC)),
+            ("some day", None),
+            (None, None),
+        ):
+            answer = ok(body) if said is None else ok(body, date=said)
+            service = Scripted(answer)
+            pages = [page async for page in service.dataverse.pages("mailboxes")]
+            assert [page.answered_at for page in pages] == [at]
 
     async def test_a_next_link_elsewhere_or_in_a_circle_is_refused(self) -> None:
         for link, kind in (

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import httpx
+
 from kernel.clock import FrozenClock
 from sandbox import people
 from sandbox.dataverse.rows import Ref
@@ -50,3 +54,11 @@ async def test_what_was_not_read_is_not_in_the_log(sandbox, graph) -> None:
     touched = [one.path for one in sandbox.access_log() if one.origin == "graph"]
     assert len(touched) == 1
     assert not any(people.CEO.object_id in path for path in touched)
+
+
+async def test_answers_are_dated_by_the_clock_that_dates_the_rows() -> None:
+    clock = FrozenClock(datetime(2026, 3, 1, 12, 0, tzinfo=UTC))
+    async with Sandbox(clock=clock) as sandbox:
+        async with httpx.AsyncClient(verify=sandbox.certificates.client_context()) as client:
+            answer = await client.get(f"{sandbox.dataverse_url}/api/data/v9.2/WhoAmI")
+    assert answer.headers.get_list("date") == ["Sun, 01 Mar 2026 12:00:00 GMT"]

@@ -59,6 +59,22 @@ class TestAddress:
         await webapi("anna", "PATCH", mailbox(ANNA), json={"emailaddress": "x@contoso.com"})
         assert state(sandbox, ANNA) == ("x@contoso.com", 2, ANNA.address, 1)
 
+    @pytest.mark.parametrize("fires", [True, False])
+    async def test_the_edit_is_made_in_place_and_shown_on_the_owner_where_the_switch_says_so(
+        self, sandbox, receiver, webapi, fires
+    ) -> None:
+        sandbox.register(receiver.url, "k")
+        switches = sandbox.dataverse.switches
+        switches.address_edit, switches.mirror_fires = AddressEdit.IN_PLACE, fires
+        await webapi("anna", "PATCH", mailbox(ANNA), json={"emailaddress": "x@contoso.com"})
+        await sandbox.settle()
+        assert state(sandbox, ANNA) == ("x@contoso.com", 2, "x@contoso.com", 2)
+        tables = {got.context["PrimaryEntityName"] for got in receiver.received}
+        assert tables == ({"mailbox", "systemuser"} if fires else {"mailbox"})
+        approve = {"emailrouteraccessapproval": 1}
+        assert (await webapi("bob", "PATCH", mailbox(BOB), json=approve)).status_code == 204
+        assert state(sandbox, BOB) == (BOB.address, 1, BOB.address, 1)
+
     async def test_any_address_sent_to_a_queue_makes_it_pending(self, sandbox, webapi) -> None:
         queue = f"queues({people.SUPPORT_QUEUE_ID})"
         approved = await webapi("approver", "PATCH", queue, json={"emailrouteraccessapproval": 1})
