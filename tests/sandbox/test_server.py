@@ -58,7 +58,8 @@ async def test_what_was_not_read_is_not_in_the_log(sandbox, graph) -> None:
 
 async def test_answers_are_dated_by_the_clock_that_dates_the_rows() -> None:
     clock = FrozenClock(datetime(2026, 3, 1, 12, 0, tzinfo=UTC))
-    async with Sandbox(clock=clock) as sandbox:
-        async with httpx.AsyncClient(verify=sandbox.certificates.client_context()) as client:
-            answer = await client.get(f"{sandbox.dataverse_url}/api/data/v9.2/WhoAmI")
+    sandbox = Sandbox(clock=clock)
+    trust = sandbox.certificates.client_context()
+    async with sandbox, httpx.AsyncClient(verify=trust) as client:
+        answer = await client.get(f"{sandbox.dataverse_url}/api/data/v9.2/WhoAmI")
     assert answer.headers.get_list("date") == ["Sun, 01 Mar 2026 12:00:00 GMT"]
