@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kernel.clock import Clock, SystemClock
-from sandbox import people, registration, seed_mail, tenant
+from sandbox import people, registration, seed_mail
 from sandbox.access import Access, AccessLog
 from sandbox.certificates import Certificates
 from sandbox.dataverse.organization import Dataverse
@@ -26,6 +26,7 @@ from sandbox.graph.mailboxes import Arrival, Exchange, Mailbox
 from sandbox.graph.messages import Message
 from sandbox.origin import Origin
 from sandbox.people import Sample
+from sandbox.tenant import SampleTenant, Tenant, furnish_person, person_of
 from sandbox.tokens import Tokens
 
 
@@ -47,12 +48,14 @@ class Sandbox:
         port: int = 0,
         clock: Clock | None = None,
         switches: Switches | None = None,
+        tenant: Tenant | None = None,
     ) -> None:
+        self.tenant = tenant or SampleTenant()
         self.clock = clock or SystemClock()
         self._folder = tempfile.TemporaryDirectory(prefix="mailbox-guard-sandbox-")
         self.certificates = Certificates(hosts=("localhost", "127.0.0.1", host))
         self.ca_bundle_file = self.certificates.write_bundle(Path(self._folder.name) / "ca.pem")
-        self.directory = tenant.directory()
+        self.directory = self.tenant.directory()
         self.faults = FaultPlan()
         self.accesses = AccessLog(self.clock)
         context = self.certificates.server_context()
@@ -67,16 +70,16 @@ class Sandbox:
         )
         self.dataverse = Dataverse(
             self.directory,
-            tenant.organization(),
+            self.tenant.organization(),
             self.clock,
             trust=self.certificates.client_context(),
             switches=switches,
         )
-        tenant.furnish(self.dataverse)
+        self.tenant.furnish(self.dataverse)
         self._webapi = WebApi(self.dataverse, self.tokens, self.faults)
         self._webapi.audiences = frozenset({self.dataverse_url})
         self.exchange = Exchange(self.directory.domain)
-        seed_mail.furnish(self.exchange, self.clock.now())
+        self.tenant.furnish_mail(self.exchange, self.clock.now())
         self.graph = Graph(self.directory, self.exchange, self.tokens, self.faults, self.clock)
         self.graph.audiences = frozenset({self.graph_url})
         self.entra.serve_resource(self.graph_url, "graph")
@@ -127,16 +130,20 @@ class Sandbox:
     @property
     def guard_identity(self) -> Identity:
         """The application with which the guard signs in."""
-        return self.identity(people.GUARD_CLIENT_ID)
+        return self.identity(self.tenant.guard_client_id)
 
     @property
     def sync_identity(self) -> Identity:
         """The application with which the synchroniser signs in."""
-        return self.identity(people.SYNC_CLIENT_ID)
+        return self.identity(self.tenant.sync_client_id or self.tenant.guard_client_id)
 
     def settings(self) -> dict[str, str]:
         """Return the settings with which a guard talks to this sandbox."""
         guard, sync = self.guard_identity, self.sync_identity
+        second = {
+            "MAILBOX_GUARD_SYNC_CLIENT_ID": sync.client_id,
+            "MAILBOX_GUARD_SYNC_CLIENT_SECRET": sync.secret,
+        }
         return {
             "MAILBOX_GUARD_AUTHORITY_URL": self.authority_url,
             "MAILBOX_GUARD_GRAPH_URL": self.graph_url,
@@ -144,10 +151,9 @@ class Sandbox:
             "MAILBOX_GUARD_TENANT_ID": self.directory.tenant_id,
             "MAILBOX_GUARD_CLIENT_ID": guard.client_id,
             "MAILBOX_GUARD_CLIENT_SECRET": guard.secret,
-            "MAILBOX_GUARD_SYNC_CLIENT_ID": sync.client_id,
-            "MAILBOX_GUARD_SYNC_CLIENT_SECRET": sync.secret,
+            **(second if self.tenant.sync_client_id is not None else {}),
             "MAILBOX_GUARD_CA_BUNDLE_FILE": str(self.ca_bundle_file),
-            "MAILBOX_GUARD_DELEGATED_APPROVER_ROLE_ID": people.role_id(people.DELEGATED_APPROVER),
+            "MAILBOX_GUARD_DELEGATED_APPROVER_ROLE_ID": self.tenant.approver_role_id,
         }
 
     def settings_lines(self) -> list[str]:
@@ -203,9 +209,9 @@ class Sandbox:
     ) -> Sample:
         """Add somebody as if they had always been there: directory, Exchange and Dataverse."""
         sample = Sample(alias, title or alias, approved=approved)
-        self.directory.people[sample.object_id] = tenant.person_of(sample)
+        self.directory.people[sample.object_id] = person_of(sample)
         self.exchange.create(sample.object_id, sample.address)
-        tenant.furnish_person(self.dataverse, sample)
+        furnish_person(self.dataverse, sample)
         return sample
 
     def user_token(self, alias: str, *, resource: str | None = None) -> str:

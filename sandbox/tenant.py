@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
-from sandbox import people
+from sandbox import people, seed_mail
 from sandbox.dataverse.choices import APPROVED, PENDING
 from sandbox.dataverse.context import Organization
 from sandbox.dataverse.organization import Dataverse
@@ -27,12 +28,13 @@ from sandbox.directory import (
     DirectoryRole,
     Person,
 )
+from sandbox.graph.mailboxes import Exchange
 from sandbox.people import SAMPLES, Sample, role_id, stable_id
 
 _TABLE_WORDS = ("Mailbox", "User", "Queue", "Activity", "Contact", "Account", "Customization")
 _VERBS = ("Create", "Read", "Write", "Delete")
 _SPECIAL = (APPROVE_ADDRESSES, ACT_ON_BEHALF, BYPASS, BYPASS_PLUGINS)
-_ALL_PRIVILEGES = (*(f"prv{verb}{word}" for word in _TABLE_WORDS for verb in _VERBS), *_SPECIAL)
+ALL_PRIVILEGES = (*(f"prv{verb}{word}" for word in _TABLE_WORDS for verb in _VERBS), *_SPECIAL)
 
 # The roles that come with the platform are made from templates, whose names nobody can give.
 _TEMPLATES = {
@@ -41,7 +43,7 @@ _TEMPLATES = {
 }
 
 _ROLES: dict[str, dict[str, int]] = {
-    people.SYSTEM_ADMINISTRATOR: dict.fromkeys(_ALL_PRIVILEGES, GLOBAL),
+    people.SYSTEM_ADMINISTRATOR: dict.fromkeys(ALL_PRIVILEGES, GLOBAL),
     people.DELEGATED_APPROVER: {APPROVE_ADDRESSES: GLOBAL},
     people.SERVICE_DESK: {
         "prvReadMailbox": GLOBAL,
@@ -80,6 +82,65 @@ GUARD_GRAPH_ROLES = (
     "MailboxSettings.Read",
 )
 SYNC_GRAPH_ROLES = ("User.Read.All", "Mail.ReadWrite", "Mail.Send", "MailboxSettings.Read")
+
+
+class Tenant(Protocol):
+    """What a sandbox is filled with."""
+
+    @property
+    def guard_client_id(self) -> str:
+        """The application with which the guard signs in."""
+        ...
+
+    @property
+    def sync_client_id(self) -> str | None:
+        """The application with which the synchroniser signs in; None where nothing is synced."""
+        ...
+
+    @property
+    def approver_role_id(self) -> str:
+        """The security role Delegated Mailbox Approver."""
+        ...
+
+    def directory(self) -> Directory:
+        """Return the tenant's directory, anew for each sandbox."""
+        ...
+
+    def organization(self) -> Organization:
+        """Return what the organisation calls itself."""
+        ...
+
+    def furnish(self, dataverse: Dataverse) -> None:
+        """Fill an empty organisation."""
+        ...
+
+    def furnish_mail(self, exchange: Exchange, now: datetime) -> None:
+        """Create the mailboxes, with the mail that lies in them."""
+        ...
+
+
+class SampleTenant:
+    """contoso.com as `people` names it."""
+
+    guard_client_id = people.GUARD_CLIENT_ID
+    sync_client_id: str | None = people.SYNC_CLIENT_ID
+    approver_role_id = role_id(people.DELEGATED_APPROVER)
+
+    def directory(self) -> Directory:
+        """Return the tenant's directory."""
+        return directory()
+
+    def organization(self) -> Organization:
+        """Return what the organisation calls itself."""
+        return organization()
+
+    def furnish(self, dataverse: Dataverse) -> None:
+        """Fill an empty organisation with the sample tenant."""
+        furnish(dataverse)
+
+    def furnish_mail(self, exchange: Exchange, now: datetime) -> None:
+        """Create the mailboxes of the sample people, with some mail."""
+        seed_mail.furnish(exchange, now)
 
 
 def directory() -> Directory:
@@ -150,7 +211,7 @@ def furnish(dataverse: Dataverse) -> None:
         furnish_person(dataverse, sample)
     _furnish_queue(dataverse)
     _furnish_applications(dataverse)
-    _furnish_events(dataverse)
+    furnish_events(dataverse)
 
 
 def _furnish_ground(dataverse: Dataverse) -> None:
@@ -192,7 +253,7 @@ def _furnish_ground(dataverse: Dataverse) -> None:
 
 
 def _furnish_roles(dataverse: Dataverse) -> None:
-    for name in _ALL_PRIVILEGES:
+    for name in ALL_PRIVILEGES:
         dataverse.insert("privilege", {"privilegeid": stable_id(f"privilege/{name}"), "name": name})
     for name, template in _TEMPLATES.items():
         dataverse.insert("roletemplate", {"roletemplateid": template, "name": name})
@@ -312,7 +373,8 @@ def _furnish_applications(dataverse: Dataverse) -> None:
         grant_role(dataverse, user_id, people.SYSTEM_ADMINISTRATOR)
 
 
-def _furnish_events(dataverse: Dataverse) -> None:
+def furnish_events(dataverse: Dataverse) -> None:
+    """Put in place what steps can be registered on."""
     for message, tables in _EVENTS.items():
         message_id = (
             _CREATE_MESSAGE_ID if message == "Create" else stable_id(f"sdkmessage/{message}")

@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from kernel.errors import InputRefused
 from kernel.log import configure
 from kernel.settings import PREFIX
+
+if TYPE_CHECKING:
+    from sandbox.tenant import Tenant
 
 _NO_SUCH_ADDRESS = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 
@@ -36,7 +41,13 @@ def sandbox() -> None:
     help="Give the tenant a guard's endpoint and steps; the key is MAILBOX_GUARD_WEBHOOK_KEYS' "
     "first, or a new one that is printed.",
 )
-def serve(host: str, port: int, register_url: str | None) -> None:
+@click.option(
+    "--tenant",
+    "tenant_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file that describes another tenant, such as webhook_examples/tenant.yaml.",
+)
+def serve(host: str, port: int, register_url: str | None, tenant_file: Path | None) -> None:
     """Print the settings of a guard for this sandbox, then serve."""
     configure(level="warning")
     if register_url is not None and not register_url.startswith(("http://", "https://")):
@@ -44,10 +55,25 @@ def serve(host: str, port: int, register_url: str | None) -> None:
             f"--register is not a URL: {register_url}.",
             hint="Give http://127.0.0.1:8080/webhooks/dataverse.",
         )
-    asyncio.run(_serve(host, port, register_url))
+    tenant = None if tenant_file is None else _described(tenant_file)
+    asyncio.run(_serve(host, port, register_url, tenant))
 
 
-async def _serve(host: str, port: int, register_url: str | None) -> None:
+def _described(file: Path) -> Tenant:
+    from yaml import YAMLError
+
+    from sandbox.described import DescribedTenant
+
+    try:
+        return DescribedTenant(file)
+    except (OSError, YAMLError, LookupError, TypeError, StopIteration, UnicodeDecodeError) as error:
+        raise InputRefused(
+            f"{file} describes no tenant ({type(error).__name__}: {error}).",
+            hint="webhook_examples/tenant.yaml shows the form.",
+        ) from error
+
+
+async def _serve(host: str, port: int, register_url: str | None, tenant: Tenant | None) -> None:
     import secrets
 
     from sandbox.process import serve as serve_sandbox
@@ -58,7 +84,9 @@ async def _serve(host: str, port: int, register_url: str | None) -> None:
         key = given or secrets.token_urlsafe(24)
         click.echo(f"{PREFIX}WEBHOOK_KEYS={key}")
     try:
-        await serve_sandbox(host=host, port=port, register=register_url, key=key, tell=click.echo)
+        await serve_sandbox(
+            host=host, port=port, register=register_url, key=key, tell=click.echo, tenant=tenant
+        )
     except OSError as error:
         if error.errno not in _NO_SUCH_ADDRESS:
             raise
