@@ -46,6 +46,7 @@ async def test_settings_are_told_before_readiness() -> None:
             "SYNC_CLIENT_ID",
             "SYNC_CLIENT_SECRET",
             "CA_BUNDLE_FILE",
+            "DELEGATED_APPROVER_ROLE_ID",
         )
     }
     assert settings["MAILBOX_GUARD_AUTHORITY_URL"].endswith(settings["MAILBOX_GUARD_TENANT_ID"])
