@@ -70,6 +70,15 @@ def _entity(name: str, body: MapNode, complaints: Complaints, shipped: Catalogue
             known = _known(name, key, shipped)
             form = fields[key].form or (known.form if known is not None else None)
             fields[key] = replace(fields[key], arrives=settled, form=form)
+    known = shipped.entities.get(name) if shipped is not None else None
+    if known is not None and effects is not known.effects:
+        # Whoever judges an entity asks for its own effects: a message can't be rejected.
+        wanted = ", ".join(known.effects.effects)
+        complaints.add(
+            body.entries.get("effects", body),
+            "value-unknown",
+            f"Rules on `{name}` have the effects of its own kind: `effects: [{wanted}]`.",
+        )
     return make_entity(name, fields, aliases, effects=effects, arrives=arrives)
 
 
