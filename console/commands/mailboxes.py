@@ -84,7 +84,7 @@ def pause(ctx: click.Context, record_id: str, reason: str) -> None:
     click.echo(f"Mailbox {record_id} is paused.")
 
 
-@mailboxes.command(help="End a pause or a brake.")
+@mailboxes.command(help="End a pause or a brake, and try again what is set aside or has stopped.")
 @click.argument("record_id", metavar="MAILBOX")
 @click.pass_context
 def resume(ctx: click.Context, record_id: str) -> None:

@@ -177,4 +177,5 @@ def _response(ask: Ask, answer: Answer) -> Response:
     if answer.body is None:
         return Response(status_code=answer.status, headers=headers)
     headers |= {"Content-Type": _CONTENT_TYPE, "OData-Version": "4.0"}
-    return JSONResponse(dict(answer.body), answer.status, headers)
+    # Escaped, as Graph does: half a surrogate pair is legal in JSON and in no encoding.
+    return Response(json.dumps(answer.body), answer.status, headers)

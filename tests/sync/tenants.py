@@ -25,6 +25,7 @@ from sync.eligibility.evidence import MemoryEvidence
 from sync.engine.holder import new_holder
 from sync.engine.workload import Clients
 from sync.meter import Meter
+from sync.operate.mailboxes import list_mailboxes
 from sync.registry import open_workloads
 from sync.run.assembly import Assembly, assemble
 from tests.sync.builders import TEST
@@ -53,6 +54,12 @@ class Tenant:
 
     def emails(self) -> list[dict[str, Any]]:
         return [dict(row) for row in self.sandbox.rows("email")]
+
+    def states(self) -> dict[str, str]:
+        """What `mailboxes list` says of each mailbox, by address."""
+        now = self.sync.clock.now()
+        shown = self.database.read_now(lambda c: list_mailboxes(c, now=now))
+        return {one["address"]: one["state"] for one in shown}
 
     def mailbox_requests(self, person: people.Sample) -> list[str]:
         return [

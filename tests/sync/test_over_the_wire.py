@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from sandbox import people
+from sandbox.faults import PlannedFault
+from sync.operate.mailboxes import resume
 from sync.run.once import once
+from tests.sync import reported
+from tests.sync.reported import BOXES
 from tests.sync.tenants import Tenant, open_tenant
 
 pytestmark = pytest.mark.slow
@@ -119,3 +123,110 @@ async def test_a_misbehaving_stream_ends_in_the_same_rows(tenant: Tenant) -> Non
     assert len(emails) == 31
     assert len({row["messageid"] for row in emails}) == 31
     assert {row["statuscode"] for row in emails} == {4}
+
+
+class TestWhatOnceStoppedMailboxes:
+    """As `tests/sync/test_reports.py`, for kinds of which no report is at hand."""
+
+    @pytest.fixture(autouse=True)
+    def emptied(self, tenant: Tenant) -> None:
+        reported.empty(tenant.sandbox)
+        for box in BOXES:
+            tenant.approve(box)
+
+    async def test_one_corrupt_mail_is_named_and_the_others_arrive(self, tenant: Tenant) -> None:
+        mails = [reported.deliver(tenant.sandbox, {"subject": f"{n}"}) for n in range(12)]
+        unreadable = tenant.sandbox.stream_faults(BOXES[0].alias).unreadable
+        unreadable.add(mails[7].immutable_id)
+
+        report = await once(tenant.sync)
+
+        assert [one.item_id for one in report.problems] == [mails[7].immutable_id]
+        assert len(tenant.emails()) == 11
+        unreadable.clear()
+        assert (await once(tenant.sync)).counts["created"] == 1
+
+    async def test_forty_deletions_are_a_brake_until_a_person_lets_them_go(
+        self, tenant: Tenant
+    ) -> None:
+        mails = [reported.deliver(tenant.sandbox, {"subject": f"{n}"}) for n in range(40)]
+        await once(tenant.sync)
+        for mail in mails:
+            tenant.sandbox.mailbox(BOXES[0].alias).delete(mail)
+
+        report = await once(tenant.sync)
+        assert tenant.states()[BOXES[0].address] == "brake"
+        [problem] = report.problems
+        assert problem.count == 40 - report.counts["removed"]
+        assert problem.hint is not None
+
+        await resume(tenant.database, tenant.sync.clock, BOXES[0].mailbox_id)
+        assert (await once(tenant.sync)).is_clean
+        assert tenant.states()[BOXES[0].address] == "synced"
+
+    async def test_counts_mean_what_they_say(self, tenant: Tenant) -> None:
+        # The answer to a create is lost, one mail lies in two mailboxes, and one fails.
+        lost = PlannedFault("dataverse", "emails(", 504, method="PATCH", after=True)
+        tenant.sandbox.faults.add(lost)
+        reported.deliver(tenant.sandbox, {"subject": "lost"})
+        counts = (await once(tenant.sync)).counts
+        assert (counts["tracked"], counts["created"], counts["linked"]) == (1, 1, 0)
+
+        for box in (0, 1):
+            told = {"subject": "both", "mid": "<both@fabrikam.com>", "box": box}
+            reported.deliver(tenant.sandbox, told)
+        counts = (await once(tenant.sync)).counts
+        assert (counts["tracked"], counts["created"], counts["linked"]) == (1, 1, 1)
+        assert counts["mailboxes"] == 2
+
+        denied = {"error": {"code": "ErrorAccessDenied", "message": "x"}}
+        tenant.sandbox.faults.add(
+            PlannedFault("graph", BOXES[0].object_id, 403, body=denied, times=1_000)
+        )
+        report = await once(tenant.sync)
+        assert report.counts["mailboxes"] == 2
+        [problem] = report.problems
+        assert problem.record_id == BOXES[0].mailbox_id
+        assert problem.hint is not None
+
+    @pytest.mark.parametrize("after", ["1", "00:00:01", "PT1S", "1 second"])
+    async def test_too_many_bytes_are_waited_out(self, tenant: Tenant, after: str) -> None:
+        tenant.sandbox.faults.add(
+            PlannedFault("graph", BOXES[0].object_id, 509, headers={"Retry-After": after})
+        )
+        reported.deliver(tenant.sandbox, {"subject": "one"})
+        assert (await once(tenant.sync)).is_clean
+        assert len(tenant.emails()) == 1
+
+    async def test_characters_that_dataverse_refuses_stop_nothing_wherever_they_are(
+        self, tenant: Tenant
+    ) -> None:
+        odd = "\x00\x0b\x1f\x7f\x85\ufffe\uffff\ud83d"
+        address = {"emailAddress": {"name": odd, "address": f"a{odd}@fabrikam.com"}}
+        reported.deliver(
+            tenant.sandbox,
+            {
+                "subject": odd,
+                "body": f"<p title='{odd}&#xFFFE;'>{odd}&#11;&#x1F;&#xFFFF;&#55357;&#0;</p>",
+                "mid": f"<{odd}@fabrikam.com>",
+                "attachments": [{"name": f"{odd}.pdf", "contentBytes": "JVBERi0xLjQ="}],
+                "set": {"from": address, "toRecipients": [address, None, {}], "importance": odd},
+            },
+        )
+        report = await once(tenant.sync)
+        assert report.is_clean, report.problems
+        [row] = tenant.emails()
+        assert row["statuscode"] == 4
+        assert len(tenant.sandbox.rows("activitymimeattachment")) == 1
+
+    @pytest.mark.parametrize(
+        "address",
+        ["Scanner <scan@fabrikam.com>", "<scan@fabrikam.com>", '"A, B" <scan@fabrikam.com>'],
+    )
+    async def test_a_whole_header_in_the_place_of_an_address_is_read(
+        self, tenant: Tenant, address: str
+    ) -> None:
+        sender = {"emailAddress": {"name": "Scanner", "address": address}}
+        reported.deliver(tenant.sandbox, {"subject": "one", "set": {"from": sender}})
+        assert (await once(tenant.sync)).is_clean
+        assert [row["sender"] for row in tenant.emails()] == ["scan@fabrikam.com"]

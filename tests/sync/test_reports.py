@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from sync.operate.mailboxes import list_mailboxes
 from sync.run.once import once
 from sync.run.report import PassReport
 from tests.sync import reported
@@ -52,16 +51,10 @@ def attached(tenant: Tenant) -> list[str]:
     return sorted(row["filename"] for row in tenant.sandbox.rows("activitymimeattachment"))
 
 
-def states(tenant: Tenant) -> dict[str, str]:
-    now = tenant.sync.clock.now()
-    shown = tenant.database.read_now(lambda c: list_mailboxes(c, now=now))
-    return {one["address"]: one["state"] for one in shown}
-
-
 async def loop(tenant: Tenant, report: PassReport) -> None:
     """The visit ends after a few requests, in a state of its own; no other mailbox waits."""
     assert len(tenant.mailbox_requests(BOXES[0])) <= 5
-    assert states(tenant) == {BOXES[0].address: "looping", BOXES[1].address: "synced"}
+    assert tenant.states() == {BOXES[0].address: "looping", BOXES[1].address: "synced"}
     assert [one.record_id for one in report.problems] == [BOXES[0].mailbox_id]
     assert complete(tenant) == ["other box"]
 

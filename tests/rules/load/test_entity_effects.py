@@ -1,4 +1,4 @@
-"""A catalogue that gives an entity another kind's effects, or none, is refused when it is loaded."""
+"""A catalogue that gives an entity the effects of another kind, or none, is refused."""
 
 from __future__ import annotations
 
