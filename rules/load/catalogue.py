@@ -67,13 +67,13 @@ def _entity(name: str, body: MapNode, complaints: Complaints, shipped: Catalogue
             fields[key] = _field(key, entry, complaints)
             said = "arrives" in entry.entries
             settled = _settled(name, fields[key], said, arrives, shipped)
-            known = _known(name, key, shipped)
-            form = fields[key].form or (known.form if known is not None else None)
+            own_kind = _known(name, key, shipped)
+            form = fields[key].form or (own_kind.form if own_kind is not None else None)
             fields[key] = replace(fields[key], arrives=settled, form=form)
-    known = shipped.entities.get(name) if shipped is not None else None
-    if known is not None and effects is not known.effects:
+    own_kind = shipped.entities.get(name) if shipped is not None else None
+    if own_kind is not None and effects is not own_kind.effects:
         # Whoever judges an entity asks for its own effects: a message can't be rejected.
-        wanted = ", ".join(known.effects.effects)
+        wanted = ", ".join(own_kind.effects.effects)
         complaints.add(
             body.entries.get("effects", body),
             "value-unknown",
