@@ -67,8 +67,8 @@ def _entity(name: str, body: MapNode, complaints: Complaints, shipped: Catalogue
             fields[key] = _field(key, entry, complaints)
             said = "arrives" in entry.entries
             settled = _settled(name, fields[key], said, arrives, shipped)
-            own_kind = _known(name, key, shipped)
-            form = fields[key].form or (own_kind.form if own_kind is not None else None)
+            known = _known(name, key, shipped)
+            form = fields[key].form or (known.form if known is not None else None)
             fields[key] = replace(fields[key], arrives=settled, form=form)
     own_kind = shipped.entities.get(name) if shipped is not None else None
     if own_kind is not None and effects is not own_kind.effects:
