@@ -38,8 +38,14 @@ MAILBOX_LIMITS = Limits(slots=3, urgent_slots=1, requests=9_000, urgent_requests
 DIRECTORY_LIMITS = Limits(slots=16, urgent_slots=8)
 # 6,000 in 300 s per user and web server; `x-ms-dop-hint` moves the slots.
 DATAVERSE_LIMITS = Limits(
-    slots=8, urgent_slots=4, requests=5_000, urgent_requests=800, window_seconds=300.0
+    slots=8, urgent_slots=4, requests=4_400, urgent_requests=800, window_seconds=300.0
 )
+# What belongs to the watch alone: however much decisions and mails ask for, it goes on looking.
+RESERVED = "reserved"
+RESERVED_DATAVERSE_LIMITS = Limits(
+    slots=2, urgent_slots=0, requests=600, window_seconds=300.0, slots_most=4
+)
+RESERVED_DIRECTORY_LIMITS = Limits(slots=4, urgent_slots=0)
 
 
 class TooLate(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from cloud.budgets import RESERVED
 from cloud.call import Call
 from cloud.origins import Service
 from cloud.transport import Transport
@@ -21,19 +22,37 @@ class Client:
         *,
         deadline_seconds: float = 60.0,
         urgent: bool = False,
+        budget: str = TENANT,
     ) -> None:
         self._transport = transport
         self._service = service
         self._deadline_seconds = deadline_seconds
         self._urgent = urgent
+        self._budget = budget
 
     def within(self, deadline_seconds: float, *, urgent: bool = True) -> Self:
         """Return the same client with another deadline for each call; urgent by default."""
         return type(self)(
-            self._transport, self._service, deadline_seconds=deadline_seconds, urgent=urgent
+            self._transport,
+            self._service,
+            deadline_seconds=deadline_seconds,
+            urgent=urgent,
+            budget=self._budget,
         )
 
-    def _call(self, method: str, path_or_link: str, *, budget: str = TENANT, **given: Any) -> Call:
+    def apart(self) -> Self:
+        """Return the same client with the share of the budget that nothing else can take."""
+        return type(self)(
+            self._transport,
+            self._service,
+            deadline_seconds=self._deadline_seconds,
+            urgent=self._urgent,
+            budget=RESERVED,
+        )
+
+    def _call(
+        self, method: str, path_or_link: str, *, budget: str | None = None, **given: Any
+    ) -> Call:
         """Return a call to a path of the service, or along a link that it gave."""
         is_path = path_or_link.startswith("/")
         return Call(
@@ -42,6 +61,6 @@ class Client:
             deadline_seconds=self._deadline_seconds,
             scope=self._service.scope,
             urgent=self._urgent,
-            budget=budget,
+            budget=budget or self._budget,
             **given,
         )

@@ -15,7 +15,7 @@ from typing import Any
 from cloud.access import mailbox_of
 from cloud.call import Answer, Permit
 from cloud.classify import ITEM_GONE_CODES
-from cloud.client import TENANT, Client
+from cloud.client import Client
 from cloud.errors import BadAnswer, ForeignLink, NotThere, RequestRejected
 from cloud.odata import is_guid, list_of, literal, own_link, query, rows_of, segment
 from cloud.odata import select as columns_of
@@ -325,7 +325,7 @@ class Graph(Client):
         raise BadAnswer(f"{reason}: the pages do not end.")
 
     async def _get(
-        self, path_or_link: str, *, reason: str, eventual: bool = False, budget: str = TENANT
+        self, path_or_link: str, *, reason: str, eventual: bool = False, budget: str | None = None
     ) -> Answer:
         # ConsistencyLevel is needed again on each page.
         headers = {"ConsistencyLevel": "eventual"} if eventual else {}

@@ -25,6 +25,9 @@ from cloud.budgets import (
     DATAVERSE_LIMITS,
     DIRECTORY_LIMITS,
     MAILBOX_LIMITS,
+    RESERVED,
+    RESERVED_DATAVERSE_LIMITS,
+    RESERVED_DIRECTORY_LIMITS,
     Budget,
     Budgets,
     TooLate,
@@ -383,11 +386,14 @@ class Transport:
             self._failpoints.reach(call.failpoint, point)
 
     def _budget_of(self, call: Call, service: Service, mailbox: str) -> Budget:
+        scope, is_reserved = call.budget or "tenant", call.budget == RESERVED
         if service.name == "dataverse":
-            return self._budgets.of(service.name, call.budget or "tenant", DATAVERSE_LIMITS)
-        if mailbox:
-            return self._budgets.of(service.name, mailbox.lower(), MAILBOX_LIMITS)
-        return self._budgets.of(service.name, call.budget or "tenant", DIRECTORY_LIMITS)
+            limits = RESERVED_DATAVERSE_LIMITS if is_reserved else DATAVERSE_LIMITS
+        elif mailbox:
+            scope, limits = mailbox.lower(), MAILBOX_LIMITS
+        else:
+            limits = RESERVED_DIRECTORY_LIMITS if is_reserved else DIRECTORY_LIMITS
+        return self._budgets.of(service.name, scope, limits)
 
     def _service_of(self, call: Call) -> Service:
         """Return the service that the URL belongs to; its origin and scope must be configured."""

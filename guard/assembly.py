@@ -137,11 +137,20 @@ def assemble_guard(
     clock: Clock,
     metrics: GuardMetrics,
     values: Values,
+    *,
+    evidence: Sources | None = None,
 ) -> Guard:
-    """Return the whole guard around a receiver; `sources` may be slower than the receiver's."""
+    """Return the whole guard around a receiver; `sources` may be slower than the receiver's.
+
+    What the guard does by itself asks `sources`, whatever deliveries ask for meanwhile; evidence is
+    looked up in `evidence`, if given, so that it takes nothing from that.
+    """
     ledger, identity = receiver.ledger, receiver.identity
-    rows, directory = sources.rows, sources.directory
-    judge, recorder = receiver.judge, receiver.recorder
+    rows, directory, recorder = sources.rows, sources.directory, receiver.recorder
+    judge = _judge(
+        sources, ledger, policies, identity, clock, values,
+        deadline_seconds=values.deadline_seconds,
+    )  # fmt: skip
     means = Means(
         database=database,
         rows=rows,
@@ -157,7 +166,9 @@ def assemble_guard(
         means=means,
         workers=Workers(database, clock, handlers(means)),
         reconciler=Reconciler(database, rows, ledger, judge, recorder, metrics, told=receiver.told),
-        drift=assemble_drift(sources, ledger, policies, identity, clock, database, metrics, values),
+        drift=assemble_drift(
+            evidence or sources, ledger, policies, identity, clock, database, metrics, values
+        ),
         scanner=Scanner(database, rows, means.users, directory, judge, recorder, identity),
     )
 

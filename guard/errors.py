@@ -14,6 +14,8 @@ class DeliveryUnreadable(InputRefused):
 class TextTooLong(DeliveryUnreadable):
     """A guarded column is longer than Dataverse allows, so no Dataverse has sent it."""
 
+    code = "text-too-long"
+
 
 class DecisionUnknown(NotFound):
     """No decision has this id."""

@@ -21,6 +21,7 @@ from guard.assembly import (
     assemble_guard,
     assemble_receiver,
 )
+from guard.facts.asking import AskedDirectory, AskedRows, Asking
 from guard.identity import OwnIdentity
 from guard.ledger.port import Ledger, MemoryLedger
 from guard.ledger.stored import StoredLedger
@@ -120,17 +121,29 @@ def open_guard(
         else StoredLedger(database, clock, on_written=metrics.ledger_written)
     )
     identity = OwnIdentity(organization_id=known_organization(settings, database))
-    # Somebody waits for a decision: what it looks up goes first and gives up in time.
-    urgent = _sources(connections, within=deadline)
+    # Somebody waits for a decision: what it looks up goes first and gives up in time, is joined
+    # and remembered for moments, and is shared out among those who ask.
+    asking = Asking(clock)
+    sources = _sources(connections, within=deadline)
+    urgent = Sources(AskedRows(sources.rows, asking), AskedDirectory(sources.directory, asking))
     receiver = assemble_receiver(
         urgent, ledger, policies, identity, clock, metrics, values, readiness=readiness
     )
-    sources = _sources(connections)
+    own = _sources(connections, is_apart=True)
     return LiveGuard(
         settings=settings,
         database=database,
-        rows=sources.rows,
-        parts=assemble_guard(receiver, sources, database, policies, clock, metrics, values),
+        rows=own.rows,
+        parts=assemble_guard(
+            receiver,
+            own,
+            database,
+            policies,
+            clock,
+            metrics,
+            values,
+            evidence=_sources(connections),
+        ),
     )
 
 
@@ -167,8 +180,12 @@ def values_of(settings: Settings) -> Values:
     )
 
 
-def _sources(connections: Connections | None, *, within: float | None = None) -> Sources:
+def _sources(
+    connections: Connections | None, *, within: float | None = None, is_apart: bool = False
+) -> Sources:
     """Return Dataverse and the directory, urgent and with that deadline if one is given.
+
+    Apart, they have a share of the budget that nothing else can take.
 
     What is not configured cannot be asked: then both say so to whoever asks.
     """
@@ -181,4 +198,6 @@ def _sources(connections: Connections | None, *, within: float | None = None) ->
     dataverse, graph = connections.dataverse, connections.graph
     if within is not None:
         dataverse, graph = dataverse.within(within), graph.within(within)
+    if is_apart:
+        dataverse, graph = dataverse.apart(), graph.apart()
     return Sources(DataverseRows(dataverse), GraphDirectory(graph))

@@ -12,6 +12,7 @@ from typing import Any
 
 from guard.facts.activity import Activity
 from guard.facts.actor import ACTIVITY_FACTS, ActorFacts
+from guard.facts.asking import asked_for
 from guard.facts.business_unit import UNIT_FACTS, BusinessUnitFacts
 from guard.facts.fact_sheet import FactSheet, Question
 from guard.facts.history import HOLDER_FACTS, PAST_FACTS, HistoryFacts
@@ -42,10 +43,11 @@ class Gatherer:
         # leaves behind what it knew by then.
         sheet = FactSheet()
         waves = self._waves(question, sheet)
-        if waves and await self._are_late(waves):
-            late = f"it did not come within {self.deadline_seconds:g} seconds"
-            sheet.complete(question.needed, reason=late)
-            sheet.unanswered = late
+        with asked_for(question.actor_id):
+            if waves and await self._are_late(waves):
+                late = f"it did not come within {self.deadline_seconds:g} seconds"
+                sheet.complete(question.needed, reason=late)
+                sheet.unanswered = late
         sheet.complete(question.needed, reason="nothing supplies this fact")
         return sheet
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,15 @@ from console.metrics import PrometheusMetrics
 from console.policy_folder import PolicyFolder
 from console.wiring.connections import Connections
 from console.wiring.guard import open_guard
+from guard.ports.dataverse import DataverseRows
 from kernel.clock import FrozenClock
 from kernel.database import Database
+from kernel.errors import GuardError
 from kernel.settings import load
 from tests.cloud.scripted import Scripted, ok
 from tests.webhook_examples.examples import all_examples
 
+OPERATION = re.compile(rb'"OperationId"\s*:\s*"[^"]*"')
 EXAMPLE = next(one for one in all_examples() if one.name.startswith("02-"))
 
 
@@ -61,7 +66,7 @@ async def test_the_facts_of_a_decision_are_asked_for_while_comparisons_take_ever
     )
 
     async def compare() -> None:
-        async for _ in guard.rows.pages("mailbox"):
+        async for _ in DataverseRows(service.dataverse).pages("mailbox"):
             pass
 
     comparisons = [asyncio.create_task(compare()) for _ in range(2 * DATAVERSE_LIMITS.slots)]
@@ -79,3 +84,76 @@ async def test_the_facts_of_a_decision_are_asked_for_while_comparisons_take_ever
     assert {one["effect"] for one in told} == {"error"}
     assert not [one["message"] for one in told if "did not come within" in one["message"]]
     assert any("/systemusers(" in path for path in service.decoded)
+
+
+async def test_reconciliation_goes_on_when_decisions_have_used_up_their_budget(
+    database: Database, clock: FrozenClock
+) -> None:
+    """However many ask, the share of the watch is not theirs."""
+    asked: list[str] = []
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        if request.url.path.endswith("/mailboxes"):
+            return ok({"value": []})
+        return httpx.Response(404, json={"error": {"code": "0x80040217", "message": "None."}})
+
+    service = Scripted(answer)
+    unused = MsalTokens(ManagedIdentityApp(), clock=clock)
+    settings = load({"MAILBOX_GUARD_WEBHOOK_KEYS": EXAMPLE.headers["x-guard-key"]})
+    connections = Connections(service.graph, service.dataverse, service.transport, unused)
+    guard = open_guard(
+        settings,
+        database,
+        clock,
+        policies=PolicyFolder.of(settings, clock).holder,
+        metrics=PrometheusMetrics(),
+        connections=connections,
+        readiness=lambda: None,
+    )
+    budget = service.transport._budgets.of("dataverse", "tenant", DATAVERSE_LIMITS)
+    for _ in range((DATAVERSE_LIMITS.requests or 0) + DATAVERSE_LIMITS.urgent_requests):
+        budget._window.count(clock.monotonic())
+    with pytest.raises(GuardError):
+        await connections.dataverse.within(0.01).who_am_i()
+    found = [page async for page in guard.rows.pages("mailbox")]
+    assert found == [[]] or found == []
+    assert [one for one in asked if one.endswith("/mailboxes")]
+
+
+async def test_one_persons_flood_costs_few_requests_and_keeps_nobody_waiting(
+    database: Database, clock: FrozenClock
+) -> None:
+    asked: list[str] = []
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        await asyncio.sleep(0)
+        return httpx.Response(404, json={"error": {"code": "0x80040217", "message": "None."}})
+
+    service = Scripted(answer)
+    unused = MsalTokens(ManagedIdentityApp(), clock=clock)
+    settings = load({"MAILBOX_GUARD_WEBHOOK_KEYS": EXAMPLE.headers["x-guard-key"]})
+    guard = open_guard(
+        settings,
+        database,
+        clock,
+        policies=PolicyFolder.of(settings, clock).holder,
+        metrics=PrometheusMetrics(),
+        connections=Connections(service.graph, service.dataverse, service.transport, unused),
+        readiness=lambda: None,
+    )
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(guard.webhook), base_url="http://guard.example.com"
+    ) as client:
+
+        async def post(number: int) -> None:
+            operation = str(uuid.UUID(int=number)).encode()
+            body = OPERATION.sub(b'"OperationId":"' + operation + b'"', EXAMPLE.body)
+            await client.post(EXAMPLE.url, content=body, headers=EXAMPLE.headers)
+
+        await post(1)
+        once = len(asked)
+        await asyncio.gather(*(post(number) for number in range(2, 42)))
+    assert once
+    assert len(asked) <= 2 * once
