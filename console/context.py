@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,3 +91,33 @@ def open_prepared(settings: Settings) -> Iterator[Database]:
     with open_database(settings) as database:
         schema.prepare(database)
         yield database
+
+
+@contextmanager
+def open_readable(settings: Settings) -> Iterator[Database]:
+    """Open the database for a command that only reads: a copy that nobody may write is enough.
+
+    Raises SchemaOutdated with the mend.
+    """
+    file = sqlite_file(settings)
+    if file is None or not _is_copy(file):
+        with open_prepared(settings) as database:
+            yield database
+        return
+    database = Database(settings.database_url, is_copy=True)
+    database.open()
+    try:
+        schema.check(database)
+        yield database
+    finally:
+        database.close()
+
+
+def _is_copy(file: Path) -> bool:
+    """Return whether a database file is there that is not to be written."""
+    try:
+        mode = file.stat().st_mode
+    except OSError:
+        return False
+    may_write = os.access(file, os.W_OK) and os.access(file.parent, os.W_OK | os.X_OK)
+    return not may_write or not mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)

@@ -21,7 +21,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, func, select, update
@@ -41,12 +41,17 @@ from kernel.held_approval import ApprovalState as ApprovalState
 from kernel.held_approval import WithdrawalCause as WithdrawalCause
 from kernel.held_approval import approvals as approvals
 
+RECALLED = failpoint(
+    "kernel.recalled", "All approvals rest: the database is older than what was known of it."
+)
 CONFIRMED = failpoint("kernel.confirmed", "Approvals whose evidence holds are confirmed.")
 
 # How long a permit may be used after it was given. Whoever withdraws waits this long after the
 # commit before saying that no further access can begin.
 PERMIT_SECONDS = 1.0
 
+# When what was recalled was last looked up.
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _ID_START = re.compile(r"[0-9a-f][0-9a-f-]{3,}\Z")
 
 
@@ -208,6 +213,42 @@ def standing(held: Approval) -> WithdrawalStands:
         "Dataverse to Pending, then to Approved.",
         record_id=held.record_id,
     )
+
+
+def recall(
+    connection: Connection, *, withdrawn: Iterable[str], by: str, reason: str, now: datetime
+) -> int:
+    """Let every approval rest until its evidence was looked up again; return how many there are.
+
+    `withdrawn` are the mailboxes that persons had withdrawn, as is known from elsewhere: that
+    stands again, also where nothing is held of them.
+    """
+    for record_id in withdrawn:
+        held = _held(connection, record_id)
+        if held is not None and held.is_withdrawn_by_person:
+            continue
+        if held is None:
+            refuse(
+                connection,
+                record_id=record_id,
+                address="",
+                owner_id="",
+                owner_type="",
+                cause=WithdrawalCause.PERSON,
+                reason=reason,
+                now=now,
+            )
+        withdraw_by_person(connection, record_id=record_id, by=by, reason=reason, now=now)
+    resting = update(approvals).where(approvals.c.state == APPROVED).values(looked_up_at=_NEVER)
+    return connection.execute(resting).rowcount
+
+
+def count_resting(connection: Connection) -> int:
+    """Return how many approvals still rest after a recall."""
+    resting = select(func.count()).where(
+        approvals.c.state == APPROVED, approvals.c.looked_up_at == _NEVER
+    )
+    return connection.scalar(resting) or 0
 
 
 def confirm(connection: Connection, looked_up: Iterable[Approval], *, now: datetime) -> None:

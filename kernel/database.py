@@ -67,23 +67,28 @@ class Database:
     """One database, opened by one process.
 
     `url` is `sqlite:///path` or `postgresql+psycopg://…` (plain `postgresql://` is understood).
+    With `is_copy` it is a SQLite file that nobody may or does write: it is read as it lies there.
     """
 
     def __init__(
         self,
         url: str,
         *,
+        is_copy: bool = False,
         failpoints: Failpoints = NONE,
         busy_seconds: float = BUSY_SECONDS,
         batch_seconds: float = MAX_BATCH_SECONDS,
     ) -> None:
         self.url = _checked_url(url)
         self.dialect = "sqlite" if self.url.startswith("sqlite") else "postgresql"
+        self._is_copy = is_copy
         self._writer_engine = _engine(self.url, pool_size=1, busy_seconds=busy_seconds)
-        self._reader_engine = _engine(
-            self.url, pool_size=READERS, busy_seconds=busy_seconds, read_only=True
+        self._reader_engine = (
+            _copy_engine(self.url)
+            if is_copy
+            else _engine(self.url, pool_size=READERS, busy_seconds=busy_seconds, read_only=True)
         )
-        self._file = _file_of(self.url)
+        self._file = None if is_copy else _file_of(self.url)
         self._writer = Writer(
             self._writer_engine, failpoints, batch_seconds=batch_seconds, file=self._file
         )
@@ -107,8 +112,9 @@ class Database:
                 f"The database cannot be opened: {str(reason).strip()}.",
                 hint="Check MAILBOX_GUARD_DATABASE_URL and MAILBOX_GUARD_DATA_DIR.",
             ) from error
-        self._writer.start()
-        self._opened = True
+        if not self._is_copy:
+            self._writer.start()
+            self._opened = True
 
     def close(self) -> None:
         """Write what waits, then let go of every connection; one that hangs is broken off."""
@@ -208,6 +214,8 @@ class Database:
 
     def write_now(self, fn: Callable[[Connection], T], *, failpoint: str) -> T:
         """Do as `write`, from code without an event loop."""
+        if self._is_copy:
+            raise Unavailable("This is a copy of a database, which is only read.", hint=_HINT)
         future: Future[T] = Future()
         self._writer.put(Job(fn, _known(failpoint), future, None))
         return future.result()
@@ -312,6 +320,25 @@ def _engine(url: str, *, pool_size: int, busy_seconds: float, read_only: bool = 
         connection.commit()
 
     return engine
+
+
+def _copy_engine(url: str) -> Engine:
+    """Return an engine that leaves the file and its directory as they are.
+
+    A log beside the file that was not taken over yet has to be read with it, which needs more of
+    SQLite than a file that cannot change.
+    """
+    path = Path(str(make_url(url).database)).absolute()
+    log = path.with_name(path.name + "-wal")
+    is_whole = not log.exists() or log.stat().st_size == 0
+    address = f"{path.as_uri()}?mode=ro{'&immutable=1' * is_whole}"
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(address, uri=True, check_same_thread=False)
+        connection.execute("PRAGMA query_only=ON")
+        return connection
+
+    return create_engine("sqlite://", creator=connect, poolclass=QueuePool, hide_parameters=True)
 
 
 def _sqlite_engine(url: str, *, pool_size: int, busy_milliseconds: int, read_only: bool) -> Engine:

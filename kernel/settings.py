@@ -174,6 +174,17 @@ class Settings:
     reconcile_seconds: float = _setting(
         60.0, "How often guarded columns are compared with the last known good.", unit="seconds"
     )
+    anchor_file: Path = _setting(
+        Path(),
+        "File to which the heads of the ledger are appended each minute, best on another machine's "
+        "disk; against it a restored or rewritten database is noticed.",
+        shown_default="`anchors.jsonl` in the data directory",
+    )
+    anchor_key_file: Path | None = _setting(
+        None,
+        "PEM file with the Ed25519 private key that signs anchors.",
+        shown_default="none: they are unsigned",
+    )
     log_level: str = _setting(
         "info", "The least important events that are logged.", choices=("debug", "info", "warning")
     )
@@ -217,6 +228,8 @@ def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
         values["data_dir"] = _default_data_dir(environ)
     if "database_url" not in values:
         values["database_url"] = f"sqlite:///{values['data_dir'] / 'mailbox-guard.db'}"
+    if "anchor_file" not in values:
+        values["anchor_file"] = values["data_dir"] / "anchors.jsonl"
     return Settings(**values)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from console.context import open_prepared, settings_of
+from console.context import open_prepared, open_readable, settings_of
 from console.output import FORMATS, Output, counted, emit, output_option, plain
 from console.times import PastType
 from kernel.errors import InputRefused
@@ -56,7 +57,7 @@ def list_command(
     from guard.ledger.listing import list_decisions
 
     asked = DecisionFilter(**wanted)
-    with open_prepared(settings_of(ctx)) as database:
+    with open_readable(settings_of(ctx)) as database:
         database.read_now(lambda c: refuse_misspelt(c, asked))
         if follow:
             asyncio.run(_follow(database, asked, _followed(outputs), each=each, newest=limit))
@@ -107,7 +108,7 @@ def show(ctx: click.Context, decision_id: str, outputs: Sequence[Output]) -> Non
     """Print the decision with its findings, facts and obligations."""
     from guard.ledger.listing import get_decision
 
-    with open_prepared(settings_of(ctx)) as database:
+    with open_readable(settings_of(ctx)) as database:
         found = database.read_now(lambda c: get_decision(c, decision_id))
     emit(outputs, found, text=lambda: _show_text(found))
 
@@ -163,34 +164,97 @@ def retry(ctx: click.Context, decision_ids: tuple[str, ...], of_all: bool) -> in
     return 0
 
 
+@decisions.command(help="Print the heads of the ledger as one line to keep elsewhere.")
+@click.pass_context
+def anchor(ctx: click.Context) -> None:
+    """Print one line of JSON, signed where a key is set."""
+    from console.anchoring import signing_key
+    from guard.ledger.anchor import line_of, statement_of
+    from kernel.clock import SystemClock
+
+    settings = settings_of(ctx)
+    key = signing_key(settings)
+    with open_readable(settings) as database:
+        statement = database.read_now(lambda c: statement_of(c, now=SystemClock().now()))
+    click.echo(line_of(statement, key))
+    if key is None:
+        click.echo(
+            "It is unsigned: MAILBOX_GUARD_ANCHOR_KEY_FILE names no key. Keep it where nobody who "
+            "may write to the database can write.",
+            err=True,
+        )
+
+
 @decisions.command(help="Walk the whole ledger and prove that nothing was altered or cut off.")
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Anchors that were kept elsewhere: all that they state must be there still.",
+)
+@click.option(
+    "--public-key",
+    "public_keys",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    multiple=True,
+    help="PEM file of the key by which they must be signed. Else that of the settings, if any.",
+)
 @output_option()
 @click.pass_context
-def verify(ctx: click.Context, outputs: Sequence[Output]) -> int:
+def verify(
+    ctx: click.Context,
+    against: Path | None,
+    public_keys: tuple[Path, ...],
+    outputs: Sequence[Output],
+) -> int:
     """Exit 0 when the ledger is whole, 1 with the first bad id when it is not."""
+    from console.anchoring import signing_key
+    from guard.ledger.anchor import read_anchors, read_public_key, untrusted
     from guard.ledger.verify import verify as verify_ledger
 
-    with open_prepared(settings_of(ctx)) as database:
-        verdict = database.read_now(verify_ledger)
+    settings = settings_of(ctx)
+    anchors = read_anchors(against) if against is not None else []
+    keys = [read_public_key(file) for file in public_keys]
+    own = signing_key(settings) if against is not None and not keys else None
+    keys += [own.public] if own is not None else []
+    with open_readable(settings) as database:
+        verdict = database.read_now(lambda c: verify_ledger(c, anchors))
+    bad_id, reason = verdict.first_bad_id, verdict.reason
+    if reason is None:
+        reason = untrusted(anchors, keys)
+        bad_id = None if reason is None else "anchor"
     result = {
-        "whole": verdict.is_whole,
+        "whole": reason is None,
         "checked": verdict.checked,
         "chains": verdict.chains,
         "masked": verdict.masked,
-        "first_bad_id": verdict.first_bad_id,
-        "reason": verdict.reason,
+        "acts": verdict.acts,
+        "approvals": verdict.approvals,
+        "anchors": len(anchors),
+        "anchored_at": anchors[-1].made_at.isoformat() if anchors else None,
+        "signed_by": anchors[-1].key if anchors else None,
+        "first_bad_id": bad_id,
+        "reason": reason,
     }
 
     def text() -> str:
-        if verdict.is_whole:
-            return (
-                f"Whole: {counted(verdict.checked, 'decision')} in "
-                f"{counted(verdict.chains, 'chain')}, {verdict.masked} masked."
-            )
-        return f"Not whole: {verdict.first_bad_id}: {verdict.reason}."
+        if reason is not None:
+            return f"Not whole: {bad_id}: {reason}."
+        told = (
+            f"Whole: {counted(verdict.checked, 'decision')} in "
+            f"{counted(verdict.chains, 'chain')}, {verdict.masked} masked, "
+            f"{counted(verdict.acts, 'act')}, {counted(verdict.approvals, 'approval')}"
+        )
+        if anchors:
+            told += f", against {counted(len(anchors), 'anchor')} up to {result['anchored_at']}"
+        return f"{told}."
 
     emit(outputs, result, text=text)
-    return 0 if verdict.is_whole else 1
+    if anchors and not keys:
+        how = "unsigned" if anchors[-1].key is None else f"signed by {anchors[-1].key}"
+        click.echo(f"The newest anchor is {how}; no key says whose it is.", err=True)
+    return 0 if reason is None else 1
 
 
 @decisions.command(name="to-test", help="Write a recorded decision as a test case of policies.")
@@ -203,7 +267,7 @@ def to_test(ctx: click.Context, decision_id: str) -> None:
     from rules.testing.drafting import draft_case
 
     settings = settings_of(ctx)
-    with open_prepared(settings) as database:
+    with open_readable(settings) as database:
         past = database.read_now(lambda c: recorded_change(c, decision_id))
     click.echo(
         draft_case(

@@ -8,9 +8,11 @@ from typing import Any
 
 import click
 
-from console.context import open_prepared, settings_of
+from console.context import open_prepared, open_readable, settings_of
 from console.output import Output, emit, output_option, table, word
 from kernel.clock import SystemClock
+from kernel.database import Database
+from kernel.errors import GuardError
 
 
 @click.group(help="See and steer the mailboxes.")
@@ -27,7 +29,7 @@ def list_command(ctx: click.Context, outputs: Sequence[Output]) -> None:
     """Print approval, epoch, state and freshness of each."""
     from sync.operate.mailboxes import list_mailboxes
 
-    with open_prepared(settings_of(ctx)) as database:
+    with open_readable(settings_of(ctx)) as database:
         found = database.read_now(lambda c: list_mailboxes(c, now=SystemClock().now()))
     emit(outputs, found, text=lambda: _list_text(found))
 
@@ -50,7 +52,7 @@ def show(ctx: click.Context, record_id: str, outputs: Sequence[Output]) -> None:
     """Print everything that is held of the mailbox."""
     from sync.operate.mailboxes import show_mailbox
 
-    with open_prepared(settings_of(ctx)) as database:
+    with open_readable(settings_of(ctx)) as database:
         found = database.read_now(lambda c: show_mailbox(c, record_id, now=SystemClock().now()))
     emit(outputs, found, text=lambda: _show_text(found))
 
@@ -117,14 +119,25 @@ def _written(ctx: click.Context, parameter: click.Parameter, text: str) -> str:
 @click.pass_context
 def withdraw(ctx: click.Context, record_id: str, reason: str, by: str | None) -> int:
     """Return when no further access can begin; exit 1 when the mailbox was not approved."""
+    from console.anchoring import Anchoring
     from console.operator import operator_name
     from sync.operate.mailboxes import withdraw as withdraw_mailbox
 
-    name = operator_name(by)
-    with open_prepared(settings_of(ctx)) as database:
-        done = asyncio.run(
-            withdraw_mailbox(database, SystemClock(), record_id, by=name, reason=reason)
-        )
+    name, settings, clock = operator_name(by), settings_of(ctx), SystemClock()
+
+    async def withdraw_and_anchor(database: Database) -> bool:
+        # What the newest anchor states of an older database must not be overwritten by ours.
+        anchoring = Anchoring(settings, database, clock)
+        await anchoring.look()
+        was_approved = await withdraw_mailbox(database, clock, record_id, by=name, reason=reason)
+        try:
+            await anchoring.append()
+        except GuardError as error:
+            click.echo(f"warning: {error.message}", err=True)
+        return was_approved
+
+    with open_prepared(settings) as database:
+        done = asyncio.run(withdraw_and_anchor(database))
     if not done:
         click.echo(
             f"Mailbox {record_id} was not approved. That {name} withdrew it is remembered: only a "

@@ -70,6 +70,7 @@ async def _scan(
     settings: Settings, log_file: Path | None, *, applies: bool, yes_withdraw: int | None
 ) -> tuple[list[dict[str, Any]], Applied | None, BrakePulled | None]:
     """Return what was judged, what was done about it, and what stopped that."""
+    from console.anchoring import Anchoring
     from console.metrics import PrometheusMetrics
     from console.policy_folder import PolicyFolder
     from console.wiring.connections import connect_guard
@@ -93,6 +94,8 @@ async def _scan(
                 readiness=lambda: None,
             )
             await guard.introduce()
+            if applies:
+                await Anchoring(settings, database, clock).look()
             scanner = guard.parts.scanner
             scanned = await _judged(scanner, log_file, clock)
             applied, stopped = None, None

@@ -37,6 +37,7 @@ def run(ctx: click.Context, once: bool, outputs: Sequence[Output]) -> int:
 
 
 async def _once(settings: Settings) -> dict[str, Any]:
+    from console.anchoring import Anchoring
     from console.policy_folder import PolicyFolder
     from console.wiring.sync import sync_alone
     from sync.engine.holder import ONCE
@@ -45,12 +46,14 @@ async def _once(settings: Settings) -> dict[str, Any]:
     clock = SystemClock()
     policies = PolicyFolder.of(settings, clock)
     with open_prepared(settings) as database:
+        await Anchoring(settings, database, clock).look()
         async with sync_alone(settings, database, clock, role=ONCE, policies=policies) as opened:
             report = await once(opened)
     return report.to_json()
 
 
 async def _loop(settings: Settings) -> None:
+    from console.anchoring import ANCHOR_SECONDS, Anchoring
     from console.locks import exclusive
     from console.policy_folder import PolicyFolder
     from console.serving import stop_on_signals
@@ -65,11 +68,14 @@ async def _loop(settings: Settings) -> None:
     with exclusive(sqlite_file(settings), "loop"), open_prepared(settings) as database:
         stop = asyncio.Event()
         stop_on_signals(stop)
+        anchoring = Anchoring(settings, database, clock)
+        await anchoring.look()
         async with sync_alone(settings, database, clock, role=LOOP, policies=policies) as opened:
             readiness, watch = Readiness(database, clock), AsyncioRunner(clock)
             runner, loop = AsyncioRunner(clock, may_call=readiness.is_ready), Loop(opened)
             watch.every(POLICIES_SECONDS, policies.refresh, name="policy folder")
             watch.every(SCHEMA_SECONDS, readiness.look_at_schema, name="schema")
+            runner.every(ANCHOR_SECONDS, anchoring.look, name="anchor")
             loop.start(runner)
             click.echo("The sync loop runs; interrupt it to end it.", err=True)
             try:

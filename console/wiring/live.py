@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from cloud.access import LoggedRequest
+from console.anchoring import ANCHOR_SECONDS, Anchoring
 from console.application import Front, application
 from console.gauges import GaugeReader
 from console.metrics import PrometheusMetrics
@@ -57,6 +58,7 @@ class Live:
         self._database = database
         self._clock = clock
         self._policies = policies
+        self._anchoring = Anchoring(settings, database, clock)
         self._metrics = PrometheusMetrics()
         self._readiness = Readiness(database, clock)
         # Whoever looks for problems must not be stopped by the one that is found.
@@ -103,7 +105,10 @@ class Live:
         self._runner.every(
             OBLIGATIONS_SECONDS, self._guard.carry_out_obligations, name="obligations"
         )
+        # First of all: what follows may reach mailboxes.
+        await self._anchoring.look()
         self._runner.every(CHECKPOINT_SECONDS, self._guard.make_checkpoint, name="checkpoint")
+        self._runner.every(ANCHOR_SECONDS, self._anchoring.look_and_append, name="anchor")
         if self._connections is not None:
             round_seconds = self._settings.reconcile_seconds
             self._watch.every(
@@ -124,6 +129,7 @@ class Live:
         try:
             async with asyncio.timeout(CLOSING_SECONDS):
                 await self._guard.make_checkpoint()
+                await self._anchoring.append()
         except (GuardError, TimeoutError) as error:
             log.error("checkpoint_not_made", error=str(error) or "The database does not answer.")
         if self._mailboxes is not None and self._mailboxes is not self._connections:

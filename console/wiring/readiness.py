@@ -18,7 +18,7 @@ from console import schema
 from console.wiring.reach import Reach
 from guard.obligations.revert import Revert
 from guard.obligations.revert_brake import REVERTS
-from kernel import stops, tasks
+from kernel import approvals, stops, tasks
 from kernel.brake import BRAKES
 from kernel.clock import Clock
 from kernel.database import Database
@@ -98,9 +98,15 @@ class Readiness:
             told.append("Nothing is looked up, granted or reverted: Dataverse is not configured.")
         try:
             brakes = await self.database.read(_pulled)
+            resting = await self.database.read(approvals.count_resting)
         except GuardError as error:
             return Standing(problem or error.message, tuple(told))
         told += [one["text"] for one in brakes]
+        if resting:
+            told.append(
+                f"The database is not the one that the newest anchor states; {resting} approvals "
+                "rest until each was looked up again."
+            )
         return Standing(problem, tuple(told), tuple(brakes))
 
     async def look_at_schema(self) -> str | None:

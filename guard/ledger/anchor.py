@@ -300,7 +300,7 @@ def difference(connection: Connection, anchor: Anchor) -> str | None:
     return None
 
 
-def trusted(anchors: Sequence[Anchor], keys: Sequence[str]) -> str | None:
+def untrusted(anchors: Sequence[Anchor], keys: Sequence[str]) -> str | None:
     """Return why anchors can't be believed by somebody who trusts these keys, if so."""
     if not keys:
         return None

@@ -83,9 +83,10 @@ class _Walk:
         for chain in self._chain_ids():
             self._walk_chain(chain, self.stated[chain])
             self.chains += 1
-        # (4) What was masked has no private part any more.
+        # (4) What was masked has no private part any more, and there is as much as is counted.
         if self.masked_ids:
             raise _Altered(min(self.masked_ids), "the decision was masked, and is there unmasked")
+        self._check_counts()
 
     def _chain_ids(self) -> list[str]:
         known = set(self.connection.scalars(select(chains.c.id)))
@@ -135,6 +136,23 @@ class _Walk:
             self.not_before = microseconds(newest.made_at - TOLERANCE)
             counts = {chain: count for chain, (count, _) in newest.chains.items()}
             self.anchored = {**counts, ACTS: newest.acts[0]}
+
+    def _check_counts(self) -> None:
+        found = {
+            "decisions": self.checked,
+            "acts": self.acts,
+            "checkpoints": len(self.writers),
+            "policy_sets": len(self.sets),
+            "approvals": self.approvals,
+            "masked": self.masked,
+        }
+        for anchor in self.anchors:
+            for name, count in anchor.counts.items():
+                if found.get(name, 0) < count:
+                    told = name.replace("_", " ")
+                    raise _Altered(
+                        told, f"{anchor.name} counts {count}, and {found[name]} are left"
+                    )
 
     def _check_agrees(self, chain: str, count: int, head: str, anchor: Anchor) -> None:
         stated, last_id, who = self.stated[chain][count]

@@ -23,6 +23,7 @@ ROOMS = ("kernel", "rules", "cloud", "guard", "sync", "console")
 APART = {
     "guard.mask": "A person's act in one transaction, which nothing follows.",
     "kernel.pulse": "A monitor's question; the next one writes it again.",
+    "kernel.recalled": "One transaction at the start or of a round; the next look does it again.",
     "kernel.stopped": "One transaction of a round, and the next round writes what it missed.",
     "kernel.released": "A person's act in one transaction; the next round reads what it wrote.",
     "tasks.release": "A process begins with it; if it dies, the next one begins with it again.",

@@ -1,0 +1,86 @@
+"""The anchors of this installation: written each minute, and held against the database first.
+
+A database that no longer holds what the newest anchor states was restored from an older copy, or
+rewritten. Then nobody knows what was withdrawn since: all approvals rest until each was looked up
+again, and what the anchor says persons had withdrawn stands again (law 17).
+"""
+
+from __future__ import annotations
+
+from console.locks import make_directory
+from guard.ledger.anchor import (
+    SigningKey,
+    append_line,
+    difference,
+    line_of,
+    newest_anchor,
+    statement_of,
+    untrusted,
+)
+from kernel import approvals
+from kernel.clock import Clock
+from kernel.database import Database
+from kernel.errors import InputRefused
+from kernel.log import get_logger
+from kernel.settings import Settings
+
+ANCHOR_SECONDS = 60.0
+RECALLER = "a person, as an anchor says"
+
+log = get_logger("anchor")
+
+
+class Anchoring:
+    """Writes anchors, and notices a database that is older than the newest of them."""
+
+    def __init__(self, settings: Settings, database: Database, clock: Clock) -> None:
+        self._file = settings.anchor_file
+        self._key = signing_key(settings)
+        self._database = database
+        self._clock = clock
+
+    async def look_and_append(self) -> None:
+        """Hold the newest anchor against the database, then append the next one."""
+        await self.look()
+        await self.append()
+
+    async def append(self) -> None:
+        """Append an anchor. Raises Unavailable when the file can't be written."""
+        now = self._clock.now()
+        statement = await self._database.read(lambda c: statement_of(c, now=now))
+        make_directory(self._file)
+        append_line(self._file, line_of(statement, self._key))
+
+    async def look(self) -> str | None:
+        """Return what the database no longer holds, if anything; all approvals rest from then on.
+
+        A newest anchor that can't be believed counts as one that states something else.
+        """
+        withdrawn: tuple[str, ...] = ()
+        try:
+            newest = newest_anchor(self._file)
+        except InputRefused as error:
+            return await self._recall(error.message, withdrawn)
+        if newest is None:
+            return None
+        reason = untrusted([newest], [self._key.public] if self._key is not None else [])
+        if reason is None:
+            withdrawn = newest.withdrawn
+            reason = await self._database.read(lambda c: difference(c, newest))
+        return None if reason is None else await self._recall(reason, withdrawn)
+
+    async def _recall(self, reason: str, withdrawn: tuple[str, ...]) -> str:
+        now = self._clock.now()
+        why = f"Withdrawn before the database was restored: {reason}."
+        count = await self._database.write(
+            lambda c: approvals.recall(c, withdrawn=withdrawn, by=RECALLER, reason=why, now=now),
+            failpoint=approvals.RECALLED,
+        )
+        log.error("database_differs_from_anchor", reason=reason, resting=count)
+        return reason
+
+
+def signing_key(settings: Settings) -> SigningKey | None:
+    """Return the key of the settings. Raises SettingInvalid for one that can't be used."""
+    file = settings.anchor_key_file
+    return None if file is None else SigningKey.read(file)
