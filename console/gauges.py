@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection
 
-from kernel import stops, tasks
+from console.pulled import count_stopped
+from kernel import tasks
 from kernel.brake import BRAKES
 from kernel.clock import Clock
 from kernel.database import Database
@@ -22,17 +23,25 @@ MAILBOXES_FOR: Final = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
-    """The counts of one moment; `stopped` is how many things each brake has stopped."""
+    """The counts of one moment.
+
+    `stopped` is how many things each brake has stopped, `refused` how many of our credentials Entra
+    or a service refuses.
+    """
 
     tasks: TaskCounts
     mailboxes: MailboxCounts
     stopped: Mapping[str, int]
+    refused: int
 
 
 class GaugeReader:
     """Reads the gauges; mailboxes are at most a minute old."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, *, count_refused: Callable[[], int] = lambda: 0
+    ) -> None:
+        self._count_refused = count_refused
         self._database = database
         self._clock = clock
         self._mailboxes: MailboxCounts | None = None
@@ -44,14 +53,17 @@ class GaugeReader:
         if self._counted_at is None or now - self._counted_at >= MAILBOXES_FOR:
             self._mailboxes, self._counted_at = None, now
         known = self._mailboxes
-        gauges = await self._database.read(lambda c: _read(c, known, now))
+        refused = self._count_refused()
+        gauges = await self._database.read(lambda c: _read(c, known, now, refused))
         self._mailboxes = gauges.mailboxes
         return gauges
 
 
-def _read(connection: Connection, known: MailboxCounts | None, now: datetime) -> Gauges:
+def _read(
+    connection: Connection, known: MailboxCounts | None, now: datetime, refused: int
+) -> Gauges:
     mailboxes = known or count_mailboxes(connection, now=now)
-    stopped = dict.fromkeys(BRAKES, 0) | dict(mailboxes.brakes)
-    for one in stops.list_all(connection):
-        stopped[one.brake] = stopped.get(one.brake, 0) + 1
-    return Gauges(tasks.count_all(connection, now=now), mailboxes, stopped)
+    stopped = dict.fromkeys(BRAKES, 0)
+    for (name, _), count in count_stopped(connection).items():
+        stopped[name] = stopped.get(name, 0) + count
+    return Gauges(tasks.count_all(connection, now=now), mailboxes, stopped, refused)

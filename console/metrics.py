@@ -111,6 +111,11 @@ class PrometheusMetrics:
             ["brake"],
             registry=self.registry,
         )
+        self._credentials_refused = Gauge(
+            "mailbox_guard_credentials_refused",
+            "How many of our credentials Entra, or a service whatever it is asked, refuses.",
+            registry=self.registry,
+        )
         # A label lookup costs more than a count, so the children of the hot path are kept.
         self._answered: dict[tuple[int, str, str], Counter] = {}
         self._decided: dict[tuple[str, str, str], Counter] = {}
@@ -166,6 +171,7 @@ class PrometheusMetrics:
         stalest = gauges.mailboxes.stalest
         self._stalest.set(0 if stalest is None else stalest.timestamp())
         self._quarantined.set(gauges.mailboxes.quarantined)
+        self._credentials_refused.set(gauges.refused)
         for brake, count in gauges.stopped.items():
             self._brakes.labels(brake).set(count)
 

@@ -91,7 +91,7 @@ class Live:
             self._guard.webhook,
             readiness=self._state,
             metrics=self._metrics,
-            gauges=GaugeReader(database, clock).read,
+            gauges=GaugeReader(database, clock, count_refused=self._count_refused).read,
         )
 
     async def start(self) -> None:
@@ -217,6 +217,10 @@ class Live:
             await self._guard.parts.reconciler.run()
         except GuardError as error:
             log.warning("reconciliation_failed", error_code=error.code, error=error.message)
+
+    def _count_refused(self) -> int:
+        reach = self._readiness.reach
+        return 0 if reach is None else reach.refused
 
     async def _state(self) -> dict[str, Any]:
         standing = await self._readiness.look()

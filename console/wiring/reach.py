@@ -67,11 +67,16 @@ class Reach:
         for (identity, _), text in self._refused.items():
             if identity == self.guards.name:
                 return text
-        for kind, name in _NAMES.items():
-            taken = [one for (its, _), one in self._answers.items() if its == kind]
-            if taken and not any(taken):
-                return f"{name} refuses whatever is asked of it as the guard's application."
-        return None
+        name = self._refusing()
+        return (
+            f"{name} refuses whatever is asked of it as the guard's application." if name else None
+        )
+
+    @property
+    def refused(self) -> int:
+        """Return how many identities are refused: by Entra, or by a service whatever is asked."""
+        names = {identity for identity, _ in self._refused}
+        return len(names | ({self.guards.name} if self._refusing() else set()))
 
     @property
     def lacking(self) -> list[str]:
@@ -86,6 +91,14 @@ class Reach:
             if not is_taken
         ]
         return told
+
+    def _refusing(self) -> str | None:
+        """Return the service that refuses whatever it is asked."""
+        for kind, name in _NAMES.items():
+            taken = [one for (its, _), one in self._answers.items() if its == kind]
+            if taken and not any(taken):
+                return name
+        return None
 
     async def _look_at(self, identity: Identity, scope: str) -> None:
         said, key = f"As {identity.name}", (identity.name, scope)

@@ -7,7 +7,6 @@ here before each call; whoever asks from outside has a write tried as well.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -15,17 +14,15 @@ from typing import Any
 from sqlalchemy import Connection
 
 from console import schema
+from console.pulled import count_stopped
 from console.wiring.reach import Reach
-from guard.obligations.revert import Revert
-from guard.obligations.revert_brake import REVERTS
-from kernel import approvals, stops, tasks
+from kernel import approvals
 from kernel.brake import BRAKES
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.errors import GuardError
 from kernel.log import get_logger
 from kernel.pulse import PULSE, beat
-from sync.engine.verifying import REMOVALS
 
 SCHEMA_SECONDS = 5.0
 # A write that worked so long ago still speaks for the next: an idle process writes no more often.
@@ -151,12 +148,8 @@ class Readiness:
 
 def _pulled(connection: Connection) -> list[dict[str, Any]]:
     """Return the brakes that are pulled, each with what it has stopped and how it goes on."""
-    counts = Counter((one.brake, one.scope) for one in stops.list_all(connection))
-    braked = tasks.count_braked(connection)
-    for kind, count in braked.items():
-        counts[REVERTS.name if kind == Revert.kind else REMOVALS.name, ""] += count
     found = []
-    for (name, scope), count in sorted(counts.items()):
+    for (name, scope), count in sorted(count_stopped(connection).items()):
         known = BRAKES.get(name)
         release = known.release.value.replace("NAME", name) if known else "brakes list"
         of = f" of table {scope}" if scope else ""

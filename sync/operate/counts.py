@@ -10,7 +10,6 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from sync.operate.mailboxes import list_mailboxes
-from sync.store import streams
 from sync.store.tables import SyncState, quarantine
 
 
@@ -19,14 +18,12 @@ class MailboxCounts:
     """How many mailboxes are in each state, each state named; and what stands behind.
 
     `stalest` is as of when the mailbox is known that is furthest behind of those approved and
-    visited, None where there is none; `quarantined` counts items set aside; `brakes` counts the
-    streams that each brake stops.
+    visited, None where there is none; `quarantined` counts items set aside.
     """
 
     by_state: Mapping[SyncState, int]
     stalest: datetime | None
     quarantined: int
-    brakes: Mapping[str, int]
 
 
 def count_mailboxes(connection: Connection, *, now: datetime) -> MailboxCounts:
@@ -34,10 +31,8 @@ def count_mailboxes(connection: Connection, *, now: datetime) -> MailboxCounts:
     listed = list_mailboxes(connection, now=now)
     by_state = Counter(SyncState(one["state"]) for one in listed)
     fresh = (one["fresh_as_of"] for one in listed if one["approved"])
-    braked = (one.braked for one in streams.list_all(connection))
     return MailboxCounts(
         by_state={state: by_state[state] for state in SyncState},
         stalest=min((datetime.fromisoformat(at) for at in fresh if at), default=None),
         quarantined=connection.scalar(select(func.count()).select_from(quarantine)) or 0,
-        brakes=Counter(one.name for one in braked if one is not None),
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, case, select, update
+from sqlalchemy import Connection, Row, bindparam, case, func, select, update
 
 from kernel.database import insert
 from sync.model.stream import Stream
@@ -88,3 +88,13 @@ def begin_anew(connection: Connection, record_id: str, *, failed_only: bool) -> 
 
 def _stream_from_row(row: Row[Any]) -> Stream:
     return Stream(**row._mapping)
+
+
+def count_braked(connection: Connection) -> dict[str, int]:
+    """Return how many streams each brake stops, by its name."""
+    statement = (
+        select(streams.c.brake, func.count())
+        .where(streams.c.brake.is_not(None))
+        .group_by(streams.c.brake)
+    )
+    return {name: count for name, count in connection.execute(statement)}

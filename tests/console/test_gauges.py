@@ -42,7 +42,8 @@ async def test_mailboxes_brakes_and_the_quarantine_are_counted(
         )  # fmt: skip
 
     guard_database.write_now(trouble, failpoint=TEST)
-    gauges = await GaugeReader(guard_database, clock).read()
+    gauges = await GaugeReader(guard_database, clock, count_refused=lambda: 2).read()
+    assert gauges.refused == 2
     assert sum(gauges.mailboxes.by_state.values()) == 1
     assert set(gauges.mailboxes.by_state) == set(SyncState)
     assert gauges.mailboxes.quarantined == 1
@@ -52,6 +53,7 @@ async def test_mailboxes_brakes_and_the_quarantine_are_counted(
     told = metrics.render().decode()
     assert f'mailbox_guard_brake_stopped{{brake="{name}"}} 1.0' in told
     assert "mailbox_guard_quarantined 1.0" in told
+    assert "mailbox_guard_credentials_refused 2.0" in told
     assert "mailbox_guard_mailbox_stalest_timestamp_seconds 0.0" in told
 
 
