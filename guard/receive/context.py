@@ -23,6 +23,8 @@ class Wrapped(msgspec.Struct):
 
 
 Text = str | Wrapped | None
+# Of whom, what and where: a property that is absent is another matter than one that says nothing.
+Identity = str | Wrapped | None | msgspec.UnsetType
 
 
 class Pair(msgspec.Struct):
@@ -66,15 +68,15 @@ class Context(msgspec.Struct, rename="pascal"):
 
     message_name: Text = None
     primary_entity_name: Text = None
-    primary_entity_id: Text = None
+    primary_entity_id: Identity = msgspec.UNSET
     mode: int | None = None
     stage: int | None = None
     depth: int | None = None
-    organization_id: Text = None
+    organization_id: Identity = msgspec.UNSET
     operation_id: Text = None
     request_id: Text = None
     correlation_id: Text = None
-    initiating_user_id: Text = None
+    initiating_user_id: Identity = msgspec.UNSET
     initiating_user_agent: Text = None
     operation_created_on: Text = None
     owning_extension: WireReference | None = None
@@ -158,6 +160,8 @@ def tag_in(shared_variables: msgspec.Raw) -> str | None:
     return None
 
 
-def text_of(value: Text) -> str | None:
-    """Return the text, out of its wrapper if it had one."""
-    return value.value if isinstance(value, Wrapped) else value
+def text_of(value: Identity) -> str | None:
+    """Return the text, out of its wrapper if it had one; None where there is none."""
+    if isinstance(value, Wrapped):
+        return value.value
+    return value if isinstance(value, str) else None

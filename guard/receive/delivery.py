@@ -14,16 +14,17 @@ from types import MappingProxyType
 from typing import Literal
 
 import msgspec
+from msgspec import UNSET
 
 from guard.columns.table import MESSAGES, MOST_TEXT, TABLES, GuardedTable
 from guard.errors import DeliveryUnreadable, TextTooLong
 from guard.receive.context import (
     EMPTY,
     Context,
+    Identity,
     Pair,
     Text,
     WireEntity,
-    Wrapped,
     decode_context,
     decode_entity,
     decode_images,
@@ -40,6 +41,7 @@ from guard.receive.values import (
     decoded_value,
     guarded_value,
     guid_from,
+    is_no_guid,
 )
 from rules.model.change import Value
 
@@ -126,6 +128,7 @@ def read_delivery(body: bytes, *, size_exceeded: bool = False) -> Delivery:
     guarded = TABLES.get(table) if message in MESSAGES else None
     if guarded is None:
         return _delivery(context, table, message, _Parts())
+    _check_identities(context)
     parts = _parts_of(context, guarded, message, size_exceeded=size_exceeded)
     return _delivery(context, table, message, parts)
 
@@ -323,7 +326,24 @@ def _delivery(context: Context, table: str, message: str, parts: _Parts) -> Deli
     )
 
 
-def _id(value: Text) -> str | None:
-    if value is None:
-        return None
-    return guid_from(value.value if value.__class__ is Wrapped else value)
+def _check_identities(context: Context) -> None:
+    """Refuse a guarded delivery that names somebody, and yet nobody (law 3).
+
+    Raises DeliveryUnreadable. A row that is being created may have zeros for its id.
+    """
+    for name, value, may_be_zeros in (
+        ("InitiatingUserId", context.initiating_user_id, False),
+        ("OrganizationId", context.organization_id, False),
+        ("PrimaryEntityId", context.primary_entity_id, True),
+    ):
+        if value is UNSET or guid_from(text_of(value)) is not None:
+            continue
+        if not may_be_zeros or not is_no_guid(text_of(value)):
+            raise DeliveryUnreadable(
+                f"The body is not a readable RemoteExecutionContext: {name} is no GUID.",
+                hint="Post the context as Dataverse sends it.",
+            )
+
+
+def _id(value: Identity) -> str | None:
+    return guid_from(text_of(value))

@@ -47,6 +47,11 @@ def guid_from(text: object) -> str | None:
     return _known_guid(text) if len(text) <= _LONGEST_GUID else None
 
 
+def is_no_guid(text: str | None) -> bool:
+    """Return whether a text is the GUID of zeros, which names nothing."""
+    return text is not None and text.strip("{}") == NO_GUID
+
+
 @lru_cache(maxsize=4096)
 def _known_guid(text: str) -> str | None:
     text = text.strip("{}")

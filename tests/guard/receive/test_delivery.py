@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -379,3 +380,28 @@ def test_a_tag_among_the_shared_variables_is_found_however_its_name_is_written(n
 
 def test_shared_variables_without_a_tag_have_none() -> None:
     assert read_delivery(body({})).tag is None
+
+
+ZEROS = "00000000-0000-0000-0000-000000000000"
+
+
+@pytest.mark.parametrize("name", ["InitiatingUserId", "OrganizationId", "PrimaryEntityId"])
+@pytest.mark.parametrize(
+    "value",
+    [None, "", "nobody", 7, True, [], {}, {"__value": None}, {"__value": "nobody"}, ZEROS + "0"],
+    ids=repr,
+)
+@pytest.mark.parametrize("mode", [0, 1])
+def test_an_identity_that_names_nobody_is_unreadable(name: str, value: Any, mode: int) -> None:
+    with pytest.raises(DeliveryUnreadable):
+        read_delivery(body(mode=mode, **{name: value}))
+
+
+@pytest.mark.parametrize("name", ["InitiatingUserId", "OrganizationId"])
+def test_zeros_are_nobody(name: str) -> None:
+    with pytest.raises(DeliveryUnreadable, match=f"{name} is no GUID"):
+        read_delivery(body(**{name: ZEROS}))
+
+
+def test_a_table_that_is_not_guarded_is_not_read_so_far() -> None:
+    assert read_delivery(body(table="account", InitiatingUserId=None)).table == "account"
