@@ -15,7 +15,7 @@ FROM_GRANT = "grant"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One thing to decide."""
+    """One thing to decide; `on_behalf_by` acted in the name of the initiating user, if somebody."""
 
     table: str
     record_id: str
@@ -23,6 +23,7 @@ class Case:
     mode: int
     stage: int
     initiating_user_id: str | None
+    on_behalf_by: str | None = None
     organization_id: str | None = None
     operation_id: str | None = None
     request_id: str | None = None
@@ -46,6 +47,7 @@ def case_of(delivery: Delivery) -> Case:
         mode=delivery.mode,
         stage=delivery.stage,
         initiating_user_id=delivery.initiating_user_id,
+        on_behalf_by=delivery.on_behalf_by,
         organization_id=delivery.organization_id,
         operation_id=delivery.operation_id,
         request_id=delivery.request_id,
@@ -62,6 +64,7 @@ def read_back_case(
     operation: str | None,
     source: str,
     actor_id: str | None = None,
+    on_behalf_by: str | None = None,
 ) -> Case:
     """Return the case of a committed row that is judged without a delivery."""
     return Case(
@@ -71,5 +74,6 @@ def read_back_case(
         mode=ASYNCHRONOUS,
         stage=40,
         initiating_user_id=actor_id,
+        on_behalf_by=on_behalf_by,
         source=source,
     )

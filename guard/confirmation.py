@@ -23,18 +23,27 @@ _JUDGED = ("rules", "no-policy", "error")
 
 
 async def decision_confirmed_by(
-    change: GuardedChange, *, actor_id: str | None, ledger: Ledger, now: datetime
+    change: GuardedChange,
+    *,
+    actor_id: str | None,
+    on_behalf_by: str | None = None,
+    ledger: Ledger,
+    now: datetime,
 ) -> Recorded | None:
     """Return the synchronous decision that allowed exactly this change and was not used yet."""
     earlier = await ledger.decisions_on(change.record_id, since=now - CONFIRMED_WITHIN)
     used = {one.public.get("confirms") for one in earlier}
     for one in earlier:
-        if one.id not in used and _allowed(one, change.change, actor_id=actor_id):
+        # The same values from somebody else are another change: what was allowed was allowed to
+        # one, or to one in the name of another.
+        acted = one.public.get("initiating_user_id"), one.public.get("on_behalf_by")
+        is_theirs = actor_id is not None and acted == (actor_id, on_behalf_by)
+        if is_theirs and one.id not in used and _allowed(one, change.change):
             return one
     return None
 
 
-def _allowed(one: Recorded, change: Change, *, actor_id: str | None) -> bool:
+def _allowed(one: Recorded, change: Change) -> bool:
     stated = one.public
     # What was masked can no longer be compared, so it confirms nothing.
     if one.private is None or stated.get("mode") != 0:
@@ -42,9 +51,6 @@ def _allowed(one: Recorded, change: Change, *, actor_id: str | None) -> bool:
     if one.decision not in ALLOWED or one.cause not in _JUDGED:
         return False
     if one.table != change.table or stated.get("operation") != change.operation:
-        return False
-    # The same values from somebody else are another change: what was allowed was allowed to one.
-    if actor_id is None or stated.get("initiating_user_id") != actor_id:
         return False
     return is_same_change(change.table, (one.before, one.after), (change.before, change.after))
 

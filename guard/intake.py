@@ -108,7 +108,11 @@ class Intake:
         # (5) A committed change that a decision allowed confirms it.
         if not delivery.is_synchronous:
             confirmed = await decision_confirmed_by(
-                change, actor_id=delivery.initiating_user_id, ledger=self._ledger, now=now
+                change,
+                actor_id=delivery.initiating_user_id,
+                on_behalf_by=delivery.on_behalf_by,
+                ledger=self._ledger,
+                now=now,
             )
             if confirmed is not None:
                 return self._confirmed(case, change, confirmed, now)
@@ -116,6 +120,7 @@ class Intake:
         judged = await self._judge.judge(
             change,
             actor_id=delivery.initiating_user_id,
+            on_behalf_by=delivery.on_behalf_by,
             is_synchronous=delivery.is_synchronous,
             now=now,
             ancestors=ancestors_of(delivery),

@@ -10,19 +10,21 @@ Judging reads and writes nothing down; `record` makes a decision durable.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from guard.active_policies import ActivePolicies
 from guard.columns.change import GuardedChange
 from guard.columns.compare import is_equal
-from guard.columns.table import APPROVAL, APPROVED, MAILBOX, TableRole
+from guard.columns.owner import mailbox_owner_id
+from guard.columns.table import APPROVAL, APPROVED, MAILBOX, REJECTED, TABLES, TableRole
 from guard.facts.actor import FROM_DATAVERSE, FROM_ENTRA
 from guard.facts.fact_sheet import Absence, FactSheet, Question
 from guard.facts.gather import Gatherer
 from guard.ledger.entry import Recorded
 from guard.ledger.port import ALLOWED, Ledger
 from guard.receive.ancestors import Ancestor
+from guard.receive.delivery import ASYNCHRONOUS
 from rules.engine.decide import decide
 from rules.engine.needs import needs
 from rules.engine.policy_set import PolicySet
@@ -59,6 +61,14 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Acted:
+    """Who acted, and who did so in their name, if somebody."""
+
+    actor_id: str | None
+    on_behalf_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JudgedRow:
     """How a row stands by the policies; why a service gave no answer, and whether any gave one."""
 
@@ -85,28 +95,58 @@ class Judge:
         change: GuardedChange,
         *,
         actor_id: str | None,
+        on_behalf_by: str | None = None,
         is_synchronous: bool,
         now: datetime,
         ancestors: tuple[Ancestor, ...] = (),
     ) -> Judged:
         """Return the decision on a change.
 
+        `on_behalf_by` is who acted in the name of the actor, if somebody did: the change is then
+        judged as the act of each, and the stricter decision holds (law 19).
         `is_synchronous` says that it isn't committed yet, so that no row of its own transaction may
         be read; `ancestors` are what the callers of that transaction sent. What can't be looked up
         is a missing fact, never an error.
         """
+        people = [actor_id]
+        if on_behalf_by is not None and on_behalf_by != actor_id:
+            # Of two alike, that on whoever really acted is the one to tell of.
+            people.insert(0, on_behalf_by)
         # One set for all of it: the folder may be swapped while facts are looked up.
         policy_set = self._policies.current
+        judged = [
+            await self._judge_as(
+                change,
+                Acted(one, on_behalf_by),
+                policy_set=policy_set,
+                is_synchronous=is_synchronous,
+                now=now,
+                ancestors=ancestors,
+            )
+            for one in people
+        ]
+        return max(judged, key=_strictness)
 
+    async def _judge_as(
+        self,
+        change: GuardedChange,
+        acted: Acted,
+        *,
+        policy_set: PolicySet,
+        is_synchronous: bool,
+        now: datetime,
+        ancestors: tuple[Ancestor, ...],
+    ) -> Judged:
         # (1) Which facts the candidates' rules name; of an approval also what its actor is.
         needed = needs(change.change, policy_set)
         approves = change.becomes_approved
         question = Question(
             change=change.change,
-            needed=needed | {KIND} if approves and actor_id is not None else needed,
-            actor_id=actor_id,
+            needed=needed | {KIND} if approves and acted.actor_id is not None else needed,
+            actor_id=acted.actor_id,
             is_synchronous=is_synchronous,
             ancestors=ancestors,
+            on_behalf_by=acted.on_behalf_by,
         )
         if not question.needed:
             facts = Facts()
@@ -119,19 +159,26 @@ class Judge:
         # (3) Attribute what the platform approved by itself to whoever scheduled the test (law 3).
         attributed_to = None
         if approves and sheet.values.get(KIND) == "system":
-            attributed_to = await self._who_scheduled(change, now)
-            if attributed_to is None:
+            scheduled = await self._who_scheduled(change, now)
+            attributed_to = scheduled.actor_id if scheduled is not None else None
+            if scheduled is None or attributed_to is None:
                 facts = sheet.facts(needed)
                 return Judged(change, _unattributed(), facts, policy_set, sheet.sources)
-            sheet = await self._gatherer.gather(
-                Question(change.change, needed, attributed_to, is_synchronous, ancestors)
+            question = replace(
+                question, actor_id=attributed_to, on_behalf_by=scheduled.on_behalf_by
             )
+            sheet = await self._gatherer.gather(question)
 
-        # (4) Decide: pure.
+        # (4) Whatever policies say, nobody of ours approves.
+        if approves and sheet.values.get(KIND) == "guard":
+            facts = sheet.facts(needed)
+            return Judged(change, _own_approval(), facts, policy_set, sheet.sources)
+
+        # (5) Decide: pure.
         facts = sheet.facts(needed)
         decision = decide(change.change, policy_set, facts, now=now)
 
-        # (5) Leave to stage 40 what can't be known before the Create is committed.
+        # (6) Leave to stage 40 what can't be known before the Create is committed.
         deferred: tuple[str, ...] = ()
         if is_synchronous and may_be_deferred(change.change, sheet, needed):
             decision, deferred = set_aside(decision, DEFERRED_ROOTS)
@@ -151,18 +198,37 @@ class Judge:
         is_answered = not _ANSWERING.isdisjoint(sheet.sources.values())
         return JudgedRow(judgement, sheet.unanswered, is_answered)
 
-    async def _who_scheduled(self, change: GuardedChange, now: datetime) -> str | None:
-        """Return who made the newest allowed change that scheduled the mailbox's test."""
-        record_ids = [change.record_id]
-        if change.table.role is not TableRole.MAILBOX:
+    async def _who_scheduled(self, change: GuardedChange, now: datetime) -> Acted | None:
+        """Return who made the newest allowed change that scheduled the mailbox's test.
+
+        None when the mailbox, or its owner's row, was rejected or changed hands or address since:
+        also when all is as it was again.
+        """
+        since = now - SCHEDULED_WITHIN
+        owner_id: str | None = change.record_id
+        mailboxes = [change.record_id]
+        if change.table.role is TableRole.MAILBOX:
+            owner_id = mailbox_owner_id(change.change.after)
+        else:
             # The platform approves an owner's row along with the mailbox that was tested.
-            mailboxes = await self._ledger.mailboxes_of(change.record_id)
-            record_ids = [row.record_id for row in mailboxes]
-        for record_id in record_ids:
-            for earlier in await self._ledger.decisions_on(record_id, since=now - SCHEDULED_WITHIN):
+            mailboxes = [row.record_id for row in await self._ledger.mailboxes_of(owner_id or "")]
+        of_owner = (
+            [] if owner_id is None else await self._ledger.decisions_on(owner_id, since=since)
+        )
+        for mailbox_id in mailboxes:
+            of_mailbox = await self._ledger.decisions_on(mailbox_id, since=since)
+            newest_first = sorted((*of_mailbox, *of_owner), key=lambda one: one.id, reverse=True)
+            for earlier in newest_first:
                 if _scheduled_test(earlier):
                     return _scheduler(earlier, change)
+                if _ends_test(earlier):
+                    break
         return None
+
+
+def _strictness(judged: Judged) -> tuple[int, int]:
+    decision = judged.decision
+    return decision.outcome.rank, len(decision.contributing)
 
 
 def may_be_deferred(change: Change, sheet: FactSheet, needed: Collection[str]) -> bool:
@@ -188,8 +254,28 @@ def _scheduled_test(earlier: Recorded) -> bool:
     return after.get(TEST_SCHEDULED) is True and before.get(TEST_SCHEDULED) is not True
 
 
-def _scheduler(earlier: Recorded, change: GuardedChange) -> str | None:
-    """Return the actor of the scheduling change if the mailbox is still as it was then."""
+def _ends_test(earlier: Recorded) -> bool:
+    """Return whether a committed change ended what a test that was scheduled before may approve.
+
+    An explicit rejection does, and another address, owner or profile, though it be taken back.
+    """
+    if earlier.decision not in ALLOWED and earlier.public.get("mode") != ASYNCHRONOUS:
+        return False
+    table = TABLES.get(earlier.table)
+    if table is None:
+        return False
+    before, after = earlier.before, earlier.after
+    if not after:
+        # What it changed is not known, or is our own: a rejection of ours is one too.
+        return earlier.public.get("mode") == ASYNCHRONOUS
+    if after.get(APPROVAL) == REJECTED and before.get(APPROVAL) != REJECTED:
+        return True
+    watched = {*_UNCHANGED, table.address, *table.identity}.intersection(table.flat)
+    return any(not is_equal(before.get(name), after.get(name)) for name in watched)
+
+
+def _scheduler(earlier: Recorded, change: GuardedChange) -> Acted | None:
+    """Return who made the scheduling change if the mailbox is still as it was then."""
     then, now = earlier.after, change.change.after
     if change.table.role is TableRole.MAILBOX:
         unchanged = all(is_equal(then.get(name), now.get(name)) for name in _UNCHANGED)
@@ -199,7 +285,15 @@ def _scheduler(earlier: Recorded, change: GuardedChange) -> str | None:
     if not unchanged:
         return None
     actor = earlier.public.get("attributed_to") or earlier.public.get("initiating_user_id")
-    return actor if isinstance(actor, str) else None
+    return Acted(actor, earlier.public.get("on_behalf_by")) if isinstance(actor, str) else None
+
+
+def _own_approval() -> Decision:
+    return rejection_by_guard(
+        "own-approval",
+        "An application of the guard or of its sync would approve; neither ever does.",
+        help_text="Have a qualified person approve it, and renew the application's secret.",
+    )
 
 
 def _unattributed() -> Decision:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -121,9 +122,16 @@ class ReadBack:
         `public` is added to the public part of its record.
         """
         operation = case.operation or "update"
+        if case.initiating_user_id is not None and case.on_behalf_by is None:
+            # A delivery that lost its parts lost who acted in whose name too; the row has it.
+            case = replace(case, on_behalf_by=row.on_behalf_by)
         change = read_back_change(row, copy, operation=operation)
         judged = await self._judge.judge(
-            change, actor_id=case.initiating_user_id, is_synchronous=False, now=now
+            change,
+            actor_id=case.initiating_user_id,
+            on_behalf_by=case.on_behalf_by,
+            is_synchronous=False,
+            now=now,
         )
         names = change.altered if change.change.before else change.table.flat
         good = known_good.allowed(row, copy, row.columns, names, read_at=now)

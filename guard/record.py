@@ -185,6 +185,8 @@ class DecisionRecorder:
             "enforcement": self._enforcement,
             **conclusion.public,
         }
+        if case.on_behalf_by is not None:
+            public["on_behalf_by"] = case.on_behalf_by
         if contributing:
             public["rules"] = [finding.id for finding in contributing]
         if effects.tasks:

@@ -120,7 +120,11 @@ def open_guard(
         if settings.unsafe_without_store
         else StoredLedger(database, clock, on_written=metrics.ledger_written)
     )
-    identity = OwnIdentity(organization_id=known_organization(settings, database))
+    own = (settings.client_id, settings.sync_client_id, settings.managed_identity)
+    identity = OwnIdentity(
+        organization_id=known_organization(settings, database),
+        client_ids=frozenset(one.lower() for one in own if one),
+    )
     # Somebody waits for a decision: what it looks up goes first and gives up in time, is joined
     # and remembered for moments, and is shared out among those who ask.
     asking = Asking(clock)
@@ -129,14 +133,14 @@ def open_guard(
     receiver = assemble_receiver(
         urgent, ledger, policies, identity, clock, metrics, values, readiness=readiness
     )
-    own = _sources(connections, is_apart=True)
+    apart = _sources(connections, is_apart=True)
     return LiveGuard(
         settings=settings,
         database=database,
-        rows=own.rows,
+        rows=apart.rows,
         parts=assemble_guard(
             receiver,
-            own,
+            apart,
             database,
             policies,
             clock,

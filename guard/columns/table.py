@@ -208,6 +208,11 @@ QUEUE = GuardedTable(
     sensitive=frozenset({"emailaddress", "emailrouteraccessapproval", "ownerid.id"}),
 )
 
+# Who made a change in the name of somebody else, as the platform stamps it on every row. It is held
+# to its kind like a guarded column, but it is part of who acted: nobody restores it.
+ON_BEHALF_BY: Mapping[str, Kind] = MappingProxyType(
+    {"modifiedonbehalfby": "lookup", "createdonbehalfby": "lookup"}
+)
 TABLES: Mapping[str, GuardedTable] = MappingProxyType(
     {table.name: table for table in (MAILBOX, SYSTEMUSER, QUEUE)}
 )

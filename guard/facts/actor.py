@@ -67,7 +67,8 @@ class ActorFacts:
                 sheet.lack(ROOT + name, "the delivery names no actor")
             return
         sheet.know(ROOT + "id", actor_id, FROM_DELIVERY)
-        if needed == {"id"}:
+        sheet.know(ROOT + "onBehalfBy", question.on_behalf_by, FROM_DELIVERY)
+        if needed <= {"id", "onBehalfBy"}:
             return
         # The row is read whatever is needed: who does not exist has no roles to speak of.
         waves = [self._row(question, actor_id, needed, sheet)]
@@ -77,7 +78,7 @@ class ActorFacts:
             waves.append(self._privilege(actor_id, sheet))
         await asyncio.gather(*waves)
         if sheet.absences.get(ROOT + "kind") is Absence.NO_SUCH_USER:
-            for name in needed - {"id"}:
+            for name in needed - {"id", "onBehalfBy"}:
                 sheet.retract(ROOT + name, NO_SUCH_USER)
 
     async def _row(
@@ -109,6 +110,9 @@ class ActorFacts:
         try:
             user = await self.users.user(actor_id)
         except GuardError as error:
+            if actor_id == self.identity.user_id:
+                # Who we are is known without asking.
+                sheet.know(ROOT + "kind", "guard", FROM_DELIVERY)
             sheet.lack_answer([ROOT + name for name in ROW_FACTS], error)
             return None, ""
         if user is None:
@@ -168,8 +172,8 @@ class ActorFacts:
 
 
 def kind_of(user: UserRow, *, identity: OwnIdentity) -> Kind:
-    """Return what an actor is: the guard itself, an application, the platform, or a person."""
-    if user.id == identity.user_id:
+    """Return what an actor is: one of our own, an application, the platform, or a person."""
+    if identity.is_own(user.id, user.application_id):
         return "guard"
     if user.application_id is not None:
         return "application"

@@ -27,7 +27,7 @@ class Question:
 
     `is_synchronous` forbids reading rows of the change's own transaction: the primary row, on
     Create its owner, the actor when that is the primary row. `ancestors` hold what the callers of
-    the transaction sent.
+    the transaction sent, `on_behalf_by` who acted in the name of another, if somebody.
     """
 
     change: Change
@@ -35,6 +35,7 @@ class Question:
     actor_id: str | None
     is_synchronous: bool
     ancestors: tuple[Ancestor, ...] = ()
+    on_behalf_by: str | None = None
 
     def needs(self, root: str) -> frozenset[str]:
         """Return the needed names under a root, without it."""

@@ -24,6 +24,7 @@ LISTED = (
     "stage",
     "correlation_id",
     "initiating_user_id",
+    "on_behalf_by",
     "policy_set",
     "enforcement",
     "confirms",

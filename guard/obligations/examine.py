@@ -13,10 +13,11 @@ from kernel.workers import Done, TaskOutcome
 
 @dataclass(frozen=True, slots=True)
 class ExaminePayload(Payload):
-    """The row of the delivery; `operation` and `actor_id` as it named them, None if it didn't."""
+    """The row of the delivery; what it named of operation and people, None where it didn't."""
 
     operation: str | None
     actor_id: str | None
+    on_behalf_by: str | None = None
 
 
 class Examine(Obligation[ExaminePayload]):
@@ -32,7 +33,9 @@ class Examine(Obligation[ExaminePayload]):
         if committed.change is not None:
             return None
         case = committed.case
-        return ExaminePayload(case.table, case.record_id, case.operation, case.initiating_user_id)
+        return ExaminePayload(
+            case.table, case.record_id, case.operation, case.initiating_user_id, case.on_behalf_by
+        )
 
     async def carry_out(self, owed: ExaminePayload, task: Task) -> TaskOutcome:
         """Read the row and record a decision on it, which may owe something itself."""
@@ -47,6 +50,7 @@ class Examine(Obligation[ExaminePayload]):
             operation=owed.operation,
             source=FROM_EXAMINATION,
             actor_id=owed.actor_id,
+            on_behalf_by=owed.on_behalf_by,
         )
         recorded = await self._means.read_back.judge_row(
             case, row, copy, now=now, examines=task.owner

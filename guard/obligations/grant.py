@@ -70,6 +70,7 @@ class GrantPayload(Payload):
     actor_id: str | None
     decision_id: str
     before_approval: Value
+    on_behalf_by: str | None = None
 
 
 class Grant(Obligation[GrantPayload]):
@@ -103,14 +104,15 @@ class Grant(Obligation[GrantPayload]):
             actor_id=committed.case.initiating_user_id,
             decision_id=committed.decision_id,
             before_approval=before.get(APPROVAL),
+            on_behalf_by=committed.case.on_behalf_by,
         )
 
     async def carry_out(self, owed: GrantPayload, task: Task) -> TaskOutcome:
         """Grant each mailbox of the row, or hold it not approved and say why."""
         if not self._means.recorder.enforces:
             return Done("observing: nothing is granted")
-        if self._means.identity.organization_id is None:
-            return Again("The organisation is not known yet.")
+        if self._means.identity.organization_id is None or self._means.identity.user_id is None:
+            return Again("The organisation and the guard's own user are not known yet.")
         # (1) Remember which decision on the row is the newest, before anything is read.
         seen = await self._means.database.read(newest_decision(owed.record_id))
         # (2) Read the mailbox, or those of the owner; each is looked at for itself.
@@ -206,7 +208,11 @@ class Grant(Obligation[GrantPayload]):
             request={"columns": (APPROVAL,), "mode": 1, "stage": 40, "depth": 1},
         )
         judged = await self._means.judge.judge(
-            GuardedChange(change), actor_id=owed.actor_id, is_synchronous=False, now=now
+            GuardedChange(change),
+            actor_id=owed.actor_id,
+            on_behalf_by=owed.on_behalf_by or _on_behalf_by(row, owed),
+            is_synchronous=False,
+            now=now,
         )
         if judged.decision.outcome.value not in ALLOWED:
             return await self._rejected(row, judged, owed, task, now)
@@ -232,6 +238,7 @@ class Grant(Obligation[GrantPayload]):
             operation="update",
             source=FROM_GRANT,
             actor_id=owed.actor_id,
+            on_behalf_by=owed.on_behalf_by,
         )
         recorded = await self._means.recorder.judged(case, judged, now=now, grants=task.owner)
         return NotGranted(f"Reading back, {rules} did not allow it (decision {recorded.id}).")
@@ -290,6 +297,11 @@ class Grant(Obligation[GrantPayload]):
         )
         log.info("mailbox_not_approved", record_id=row.record_id, reason=refused.reason)
         return f"not approved: {refused.reason}"
+
+
+def _on_behalf_by(row: StoredRow, owed: GrantPayload) -> str | None:
+    """Return who wrote the row last in the name of its approver, whatever the delivery left out."""
+    return row.on_behalf_by if row.modified_by == owed.actor_id else None
 
 
 def why_not_granted(row: StoredRow, address: Value) -> str | None:

@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET
 
-from guard.columns.table import MESSAGES, MOST_TEXT, TABLES, GuardedTable
+from guard.columns.table import MESSAGES, MOST_TEXT, ON_BEHALF_BY, TABLES, GuardedTable
 from guard.errors import DeliveryUnreadable, TextTooLong
 from guard.receive.context import (
     EMPTY,
@@ -89,6 +89,15 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     def tag(self) -> str | None:
         """Return the tag that the request carried: the guard's own writes have one."""
         return tag_in(self.shared)
+
+    @property
+    def on_behalf_by(self) -> str | None:
+        """Return who made the change in the name of the initiating user, if somebody else did."""
+        for column in ON_BEHALF_BY:
+            found = self.target.get(f"{column}.id")
+            if isinstance(found, str) and found and found != self.initiating_user_id:
+                return found
+        return None
 
     @property
     def created_at(self) -> datetime | None:
@@ -233,7 +242,7 @@ def columns_of(entity: WireEntity, table: GuardedTable) -> dict[str, Value]:
         if name in seen:
             raise ValueNotReadable(f"the column {name[:60]} is named twice")
         seen.add(name)
-        kind = table.columns.get(name)
+        kind = table.columns.get(name) or ON_BEHALF_BY.get(name)
         try:
             if kind is None:
                 value = decoded_value(attribute.value)

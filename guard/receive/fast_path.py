@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from guard.columns.table import MOST_ADDRESS, TABLES, GuardedTable, Kind
+from guard.columns.table import MOST_ADDRESS, ON_BEHALF_BY, TABLES, GuardedTable, Kind
 from guard.receive.context import Text
 from guard.receive.lengths import is_too_long
 from guard.receive.values import ValueNotReadable, date_from, guid_from
@@ -74,7 +74,7 @@ _FORMS: Mapping[Kind, frozenset[type]] = {
 _UNGUARDED: Final = frozenset({_NONE, bool, int, float, _Choice, _Reference})
 _GUARDED: Mapping[str, Mapping[str, frozenset[type]]] = MappingProxyType(
     {
-        table.name: {name: _FORMS[kind] for name, kind in table.columns.items()}
+        table.name: {name: _FORMS[kind] for name, kind in {**ON_BEHALF_BY, **table.columns}.items()}
         for table in TABLES.values()
     }
 )
@@ -115,7 +115,7 @@ def fast_columns(entity: FastEntity, table: GuardedTable) -> dict[str, Value] | 
         if form not in forms:
             if value is None:
                 columns[f"{name}.id"] = columns[f"{name}.type"] = None
-            elif not _put_text(columns, name, value, table.columns.get(name)):
+            elif not _put_text(columns, name, value, _kind_of(table, name)):
                 return None
         elif form is _Choice:
             columns[name] = value.value  # type: ignore[union-attr]
@@ -126,6 +126,10 @@ def fast_columns(entity: FastEntity, table: GuardedTable) -> dict[str, Value] | 
             columns[name] = value  # type: ignore[assignment]
     # A column that is named twice is no usual form either.
     return columns if len(seen) == len(attributes) else None
+
+
+def _kind_of(table: GuardedTable, name: str) -> Kind | None:
+    return table.columns.get(name) or ON_BEHALF_BY.get(name)
 
 
 def _put_reference(columns: dict[str, Value], name: str, value: _Reference) -> bool:

@@ -29,6 +29,7 @@ _KEYS = (
     "operation", "entity", "table", "record_id", "old", "new", "actor", "facts", "request",
     "missing", "now",
 )  # fmt: skip
+_ON_BEHALF_BY = "actor.onBehalfBy"
 # A list names a person by any of these.
 _NAMES, _NAMING = "addressOwner.names", ("objectId", "upn", "ids", "upns")
 
@@ -77,9 +78,7 @@ class DocumentReader:
         missing = {
             str(path): str(reason) for path, reason in self._mapping(document, "missing").items()
         }
-        for side, columns in (("new", {**before, **sent}), ("old", before)):
-            if not any(path.startswith(f"{side}.addressOwner.") for path in missing):
-                self._name_holder(table, side, columns, facts)
+        self._fill_in(table, before, {**before, **sent}, facts, missing)
         # A fact is known or missing, never both; what a case sets last wins.
         for path in missing:
             facts.pop(path, None)
@@ -103,6 +102,22 @@ class DocumentReader:
         if now is not None and moment is None:
             self._problem(f"`now` is not a date and time: {now!r:.40}", None, at="now")
         return Given(change, Facts(facts, missing), moment)
+
+    def _fill_in(
+        self,
+        table: str,
+        before: Mapping[str, Value],
+        after: Mapping[str, Value],
+        facts: dict[str, Value],
+        missing: Mapping[str, str],
+    ) -> None:
+        """Add what goes without saying: who acts does so for themselves, a holder has names."""
+        if self._catalogue.resolve(table, _ON_BEHALF_BY) is not None:
+            facts.setdefault(_ON_BEHALF_BY, None)
+        for side, columns in (("new", after), ("old", before)):
+            # What was not learnt of who holds the address is not inferred either.
+            if missing.keys().isdisjoint(f"{side}.addressOwner.{name}" for name in _NAMING):
+                self._name_holder(table, side, columns, facts)
 
     def _name_holder(
         self, table: str, side: str, columns: Mapping[str, Value], facts: dict[str, Value]

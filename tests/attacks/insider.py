@@ -14,6 +14,7 @@ import httpx
 from guard.ledger.listing import list_decisions
 from kernel import approvals
 from kernel.approvals import Approval
+from sandbox import people
 from tests.crashes.acts import obligations, reconciliation, watch_on_evidence
 from tests.crashes.guarded_organization import GuardedOrganization
 
@@ -44,6 +45,27 @@ class Insider:
 
     def __post_init__(self) -> None:
         self.token = self.guarded.sandbox.user_token(self.alias)
+
+    @classmethod
+    def with_secret(cls, guarded: GuardedOrganization, client_id: str) -> Insider:
+        """Return somebody who has the secret of an application."""
+        found = cls(guarded, people.ADMIN.alias)
+        sandbox = guarded.sandbox
+        application = sandbox.directory.applications[client_id]
+        claims = {
+            "appid": client_id,
+            "idtyp": "app",
+            "oid": application.object_id,
+            "sub": application.object_id,
+            "tid": sandbox.directory.tenant_id,
+            "ver": "1.0",
+        }
+        found.token = sandbox.tokens.issue(sandbox.dataverse_url, claims)
+        return found
+
+    async def patch(self, path: str, values: dict[str, Any]) -> Tried:
+        """Change columns of what a path names."""
+        return await self._send("PATCH", f"/{path}", values, {})
 
     async def update(
         self,
@@ -104,7 +126,12 @@ def reads_mail_of(guarded: GuardedOrganization) -> set[str]:
     return {one.object_id for one in held}
 
 
+def newest_decision(guarded: GuardedOrganization) -> dict[str, Any]:
+    """Return the newest decision, as it is listed."""
+    (newest,) = guarded.running.database.read_now(lambda c: list_decisions(c, limit=1))
+    return newest
+
+
 def rules_of_newest(guarded: GuardedOrganization) -> set[str]:
     """Return the rules that made the newest decision."""
-    (newest,) = guarded.running.database.read_now(lambda c: list_decisions(c, limit=1))
-    return set(newest["rules"])
+    return set(newest_decision(guarded)["rules"])

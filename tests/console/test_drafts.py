@@ -34,6 +34,7 @@ FACTS = Facts(
         "new.owner.type": "user", "new.owner.upn": "anna@contoso.com", "new.owner.entraUpn": None,
         "new.owner.id": "u1", "new.owner.objectId": "o1", "actor.kind": "user",
         "actor.roleTemplates": ("t1", "1e3"), "new.addressOwner.names": ("ceo@contoso.com",),
+        "actor.onBehalfBy": None,
     },
     {"new.addressOwner.objectId": "Entra did not answer"},
 )  # fmt: skip

@@ -46,6 +46,7 @@ async def test_a_committed_change_confirms_the_decision_that_allowed_it(guard: A
     "difference",
     [
         {"actor": ADMIN_ID},
+        {"target": {"username": "anna", "modifiedonbehalfby": reference("systemuser", ADMIN_ID)}},
         {"target": {"username": "other"}},
         {"before": MAILBOX_BEFORE | {"statecode": choice(1)}},
         {"record_id": QUEUE_ID},

@@ -12,7 +12,7 @@ from kernel.database import Database
 from kernel.tasks import TaskState
 from rules.model.decision import Outcome
 from tests.guard.assembled import AGuard, a_guard
-from tests.guard.builders import MAILBOX_ID, USER_ID
+from tests.guard.builders import ADMIN_ID, MAILBOX_ID, USER_ID
 from tests.guard.obligations.decided import committed, unread
 
 OWED_BY = unread()
@@ -64,3 +64,12 @@ async def test_a_row_that_is_gone_by_then_needs_no_judging(
     [refused] = guard.decisions()
     [task] = guard.database.read_now(lambda c: tasks.list_for(c, refused["id"]))
     assert (task.state, task.result) == (TaskState.DONE, "the row is gone")
+
+
+async def test_in_whose_name_it_was_is_read_from_the_row(guard: AGuard) -> None:
+    by = {"modified_by": ADMIN_ID, "on_behalf_by": USER_ID}
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1, **by)
+    await guard.deliver({}, mode=1, actor=ADMIN_ID, InputParameters=None)
+    newest = guard.decisions()[0]
+    assert (newest["initiating_user_id"], newest["on_behalf_by"]) == (ADMIN_ID, USER_ID)
+    assert (newest["decision"], newest["rules"]) == ("reject", ["approver/qualified"])

@@ -405,3 +405,21 @@ def test_zeros_are_nobody(name: str) -> None:
 
 def test_a_table_that_is_not_guarded_is_not_read_so_far() -> None:
     assert read_delivery(body(table="account", InitiatingUserId=None)).table == "account"
+
+
+@pytest.mark.parametrize("column", ["modifiedonbehalfby", "createdonbehalfby"])
+@pytest.mark.parametrize("message", ["Create", "Update"])
+def test_who_acts_in_the_name_of_another_is_read_from_the_stamps(column: str, message: str) -> None:
+    told = read_delivery(body({column: reference("systemuser", QUEUE_ID.upper())}, message=message))
+    assert (told.on_behalf_by, told.initiating_user_id) == (QUEUE_ID, USER_ID)
+    own = read_delivery(body({column: reference("systemuser", USER_ID)}, message=message))
+    nobody = read_delivery(body({column: None}, message=message))
+    assert own.on_behalf_by is nobody.on_behalf_by is None
+
+
+@pytest.mark.parametrize("value", [QUEUE_ID, 3, True, {"Value": 1}, {"__type": "Guid:#System"}])
+def test_a_stamp_of_another_form_cannot_be_decided(value: object) -> None:
+    told = read_delivery(body({"modifiedonbehalfby": value}))
+    assert told.problem is not None
+    with pytest.raises(DeliveryUnreadable):
+        change_from(told)

@@ -21,6 +21,7 @@ from tests.guard.builders import QUEUE_ID, XRM, choice, reference
 _NAMES = st.sampled_from(
     [name for table in TABLES.values() for name in table.columns]
     + ["name", "MailboxId", "modifiedon", "OwnerID", "ownerid.id", "createdby"]
+    + ["modifiedonbehalfby", "CreatedOnBehalfBy"]
 )
 _TEXTS = st.sampled_from(
     [
