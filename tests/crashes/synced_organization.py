@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from sqlalchemy import select
 
 from console.wiring.connections import connect_guard, connect_sync
 from kernel import approvals, tasks
+from kernel.approvals import Renewal
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.failpoints import Crash, failpoint
@@ -125,6 +127,8 @@ class SyncedOrganization:
                 owner_id=person.user_id,
                 owner_type="systemuser",
                 evidence={},
+                # Newer than any withdrawal until now.
+                renewal=Renewal("an approver", self.clock.now() + timedelta(seconds=1)),
                 now=self.clock.now(),
             ),
             failpoint=LEADING_UP,
