@@ -116,8 +116,9 @@ class SyncedOrganization:
             await process.end()
 
     def approve(self, person: people.Sample) -> None:
-        """Hold a person's mailbox approved, here and in Dataverse."""
+        """Hold a person's mailbox approved, here and in Dataverse, newer than any withdrawal."""
         self.set_row(person, emailrouteraccessapproval=1)
+        renewal = Renewal("an approver", self.clock.now() + timedelta(seconds=1))
         self.running.database.write_now(
             lambda c: approvals.grant(
                 c,
@@ -130,6 +131,7 @@ class SyncedOrganization:
                 # Newer than any withdrawal until now.
                 renewal=Renewal("an approver", self.clock.now() + timedelta(seconds=1)),
                 now=self.clock.now(),
+                renewal=renewal,
             ),
             failpoint=LEADING_UP,
         )
