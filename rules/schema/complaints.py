@@ -99,7 +99,10 @@ def _unknown_keys(error: Any, noun: str) -> Iterator[tuple[str, str, str | None,
     for key in error.instance:
         if key in known:
             continue
-        if "field" in known and "equals" in known:
+        if "field" in known and not OPERATORS.keys().isdisjoint(known):
+            if key in OPERATORS or key in SETTINGS:
+                yield "operator-misfit", f"`{key}` does not fit the field.", None, key
+                continue
             hint = closest(key, [*OPERATORS, *SETTINGS]) or OPERATORS_LISTED
             yield "operator-unknown", f"`{key[:80]}` is not an operator.", hint, key
         else:

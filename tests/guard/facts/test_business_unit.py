@@ -139,7 +139,7 @@ async def test_they_are_read_from_dataverse() -> None:
             units = await rows.business_units()
             nobody: Any = await rows.business_unit_of("systemuser", people.stable_id("nobody"))
         finally:
-            await connections.transport.aclose()
+            await connections.aclose()
     assert unit_id == people.INSIDE_SALES_UNIT_ID
     assert chain_of(unit_id, units) == ("Inside Sales", "Sales", "contoso")
     assert nobody is None
