@@ -129,7 +129,6 @@ class SyncedOrganization:
                 owner_type="systemuser",
                 evidence={},
                 # Newer than any withdrawal until now.
-                renewal=Renewal("an approver", self.clock.now() + timedelta(seconds=1)),
                 now=self.clock.now(),
                 renewal=renewal,
             ),
