@@ -26,6 +26,7 @@ from guard.ports.directory import Directory
 from guard.ports.rows import Rows, StoredRow
 from guard.record import DecisionRecorder
 from guard.watch.rejudging import GOOD, objection_to
+from guard.watch.stopping import done, let_through
 from guard.watch.unanswered import UnansweredLimit, ask_each
 from kernel import approvals
 from kernel.approvals import Approval, WithdrawalCause, WithdrawalStands
@@ -48,6 +49,9 @@ WITHDRAWALS = brake(
     total="approved mailboxes",
     release=Release.YES_WITHDRAW,
 )
+
+
+WOULD_END = "A scan found that the policies do not allow it, among too many at once."
 
 
 class BrakePulled(Conflict):
@@ -225,6 +229,7 @@ class Scanner:
         applied = Applied(unanswered=limit.ended)
         for plan in plans:
             await self._carry_out(plan, applied)
+        await done(self._database, WITHDRAWALS, MAILBOX.name, [one.record_id for one in plans])
         return applied
 
     async def _plan(
@@ -267,8 +272,13 @@ class Scanner:
         ending = sorted(
             plan.record_id for plan in plans if plan.refused and plan.record_id in approved
         )
-        is_allowed = allowed is not None and len(ending) <= allowed
-        if not is_allowed and WITHDRAWALS.check(len(ending), len(held)) is not None:
+        if allowed is not None and len(ending) <= allowed:
+            return
+        _, braked = await let_through(
+            self._database, WITHDRAWALS, MAILBOX.name, ending,
+            rows=len(held), reason=WOULD_END, now=now,
+        )  # fmt: skip
+        if braked is not None:
             raise BrakePulled(
                 f"{len(ending)} approvals would be withdrawn at once: {', '.join(ending)}.",
                 hint=f"Look at them; `--yes-withdraw {len(ending)}` does it.",

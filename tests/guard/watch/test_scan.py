@@ -9,6 +9,7 @@ from guard.ports.directory import Person
 from guard.ports.rows import UserRow
 from guard.watch.scan import BrakePulled
 from guard.watch.unanswered import AT_ONCE, MOST_UNANSWERED
+from kernel import stops
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.errors import Unavailable
@@ -180,7 +181,11 @@ async def test_too_many_withdrawals_stop_before_the_first(guard: AGuard) -> None
     held = guard.approval(ids[0])
     assert held is not None
     assert held.state == "approved"
+    # It is approved, and nobody reaches it until a person has said what becomes of it.
+    resting = {one.record_id for one in guard.database.read_now(stops.list_all)}
+    assert resting == set(ids)
     assert len((await applied(guard, withdrawals_allowed=21)).withdrawn) == 21
+    assert guard.database.read_now(stops.list_all) == []
 
 
 async def test_while_the_organisation_is_unknown_nothing_is_applied(guard: AGuard) -> None:
