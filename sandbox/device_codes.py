@@ -36,6 +36,17 @@ class DeviceCode:
     until: datetime
     upn: str | None = None
 
+    def told(self, page: str) -> dict[str, str | int]:
+        """Return what the device is told; `page` is where a person enters the code."""
+        return {
+            "user_code": self.user_code,
+            "device_code": self.device_code,
+            "verification_uri": page,
+            "expires_in": DEVICE_CODE_SECONDS,
+            "interval": 1,
+            "message": f"To sign in, open the page {page} and enter the code {self.user_code}.",
+        }
+
 
 class DeviceCodes:
     """The codes given out; each is good once, for a quarter of an hour."""

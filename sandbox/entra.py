@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import uuid4
@@ -17,22 +16,21 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import Certificate
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from kernel.clock import Clock
-from sandbox.device_codes import DEVICE_CODE_SECONDS, DeviceCodePending, DeviceCodes
+from sandbox.device_codes import DeviceCodePending, DeviceCodes
 from sandbox.directory import Application, Directory, Person
 from sandbox.people import PUBLIC_CLIENT_ID
 from sandbox.routes import mark, route
+from sandbox.sign_in_page import PAGE_PATH, SignInPage
 from sandbox.tokens import LIFETIME_SECONDS, Tokens
 
 CONFIGURATION = route("entra", "GET", "/{tenant}/v2.0/.well-known/openid-configuration")
 KEYS = route("entra", "GET", "/{tenant}/discovery/v2.0/keys")
 TOKEN = route("entra", "POST", "/{tenant}/oauth2/v2.0/token")
 DEVICE_CODE = route("entra", "POST", "/{tenant}/oauth2/v2.0/devicecode")
-DEVICE_PAGE = route("entra", "GET", "/common/oauth2/deviceauth")
-DEVICE_SIGN_IN = route("entra", "POST", "/common/oauth2/deviceauth")
 READY_TOKEN = route("entra", "GET", "/sandbox/token")
 REALM = route("entra", "GET", "/common/userrealm/{upn}")
 
@@ -72,6 +70,7 @@ class Entra:
         self._clock = clock
         self.resources: dict[str, str] = {}
         self._device_codes = DeviceCodes(clock)
+        self._sign_in = SignInPage(directory, self._device_codes)
 
     def app(self) -> Starlette:
         """Return the origin's application."""
@@ -82,8 +81,8 @@ class Entra:
                 Route("/{tenant}/discovery/v2.0/keys", self._keys),
                 Route("/{tenant}/oauth2/v2.0/token", self._token, methods=["POST"]),
                 Route("/{tenant}/oauth2/v2.0/devicecode", self._device_code, methods=["POST"]),
-                Route("/common/oauth2/deviceauth", self._device_page, methods=["GET"]),
-                Route("/common/oauth2/deviceauth", self._device_sign_in, methods=["POST"]),
+                Route("/common/oauth2/deviceauth", self._sign_in.show, methods=["GET"]),
+                Route("/common/oauth2/deviceauth", self._sign_in.take, methods=["POST"]),
                 Route("/sandbox/token", self._ready_token, methods=["GET"]),
             ]
         )
@@ -167,37 +166,7 @@ class Entra:
         except _Refused as refusal:
             return self._answer(refusal, request.headers.get("client-request-id"))
         code = self._device_codes.begin(application.client_id, form["scope"])
-        page = f"{self._origin}/common/oauth2/deviceauth"
-        return JSONResponse(
-            {
-                "user_code": code.user_code,
-                "device_code": code.device_code,
-                "verification_uri": page,
-                "expires_in": DEVICE_CODE_SECONDS,
-                "interval": 1,
-                "message": f"To sign in, open the page {page} and enter the code {code.user_code}.",
-            }
-        )
-
-    async def _device_page(self, request: Request) -> Response:
-        mark(request, DEVICE_PAGE)
-        people = "".join(
-            f"<option>{escape(one.upn)}</option>" for one in self._directory.people.values()
-        )
-        return HTMLResponse(
-            "<!doctype html><html lang=en><title>Sign in</title><h1>Sign in on a device</h1>"
-            "<form method=post><p><label>Code <input name=user_code required></label>"
-            f"<p><label>As <select name=upn>{people}</select></label><p><button>Sign in</button>"
-            "</form></html>"
-        )
-
-    async def _device_sign_in(self, request: Request) -> Response:
-        mark(request, DEVICE_SIGN_IN)
-        form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
-        known = self._directory.person(form.get("upn", "")) is not None
-        if not known or not self._device_codes.approve(form.get("user_code", ""), form["upn"]):
-            return PlainTextResponse("No such code waits, or there is no such person.", 400)
-        return PlainTextResponse("Signed in. The device has its token in a moment.")
+        return JSONResponse(code.told(f"{self._origin}{PAGE_PATH}"))
 
     async def _ready_token(self, request: Request) -> Response:
         """Give out a token for a seeded person, as if they had signed in: no tenant has this."""
@@ -211,6 +180,18 @@ class Entra:
             return PlainTextResponse(told, 404)
         answer = self._signed_in(application, person, {"scope": f"{resource}/.default"})
         return PlainTextResponse(answer["access_token"])
+
+    def _for_device(self, application: Application, form: Mapping[str, str]) -> dict[str, Any]:
+        try:
+            upn, scope = self._device_codes.redeem(
+                form.get("device_code", form.get("code", "")), application.client_id
+            )
+        except DeviceCodePending as pending:
+            raise _Refused(pending.error, pending.number, str(pending)) from None
+        person = self._directory.person(upn)
+        if person is None or not person.account_enabled:
+            raise _Refused("invalid_grant", 50057, "The user account is disabled.")
+        return self._signed_in(application, person, {"scope": scope})
 
     def _grant(self, form: Mapping[str, str]) -> dict[str, Any]:
         application = self._application(form)
@@ -388,18 +369,6 @@ class Entra:
         if not person.account_enabled:
             raise _Refused("invalid_grant", 50057, "The user account is disabled.")
         return self._signed_in(application, person, form)
-
-    def _for_device(self, application: Application, form: Mapping[str, str]) -> dict[str, Any]:
-        try:
-            upn, scope = self._device_codes.redeem(
-                form.get("device_code", form.get("code", "")), application.client_id
-            )
-        except DeviceCodePending as pending:
-            raise _Refused(pending.error, pending.number, str(pending)) from None
-        person = self._directory.person(upn)
-        if person is None or not person.account_enabled:
-            raise _Refused("invalid_grant", 50057, "The user account is disabled.")
-        return self._signed_in(application, person, {"scope": scope})
 
     def _signed_in(
         self, application: Application, person: Person, form: Mapping[str, str]
