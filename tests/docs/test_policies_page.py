@@ -17,6 +17,7 @@ from tests.rules.builders import complaints_of
 TEXT = page("policies.md")
 NOW = datetime(2026, 8, 21, 10, tzinfo=UTC)
 PLACES = {
+    "name: friday-afternoon": "policies/friday-afternoon.yaml",
     "kind: Policy": "policies/known-domains.yaml",
     "kind: List": "lists/our-domains.yaml",
     "kind: Exception": "exceptions/fabrikam-move.yaml",
