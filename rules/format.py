@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
 
 from rules.operators.table import OPERATORS
+from rules.syntax.complaint import Complaint
 from rules.syntax.folder import is_test
 from rules.syntax.nodes import ListNode, MapNode, Node, ScalarNode, read_nodes
 
@@ -66,13 +67,15 @@ FORMS: Final[dict[str, Form]] = {
 
 def format_text(path: str, text: str) -> str:
     """Return the text in its canonical form; as it is when it cannot be read or safely changed."""
-    root = read_nodes(path, text, [])
+    complaints: list[Complaint] = []
+    root = read_nodes(path, text, complaints)
     if not isinstance(root, MapNode):
         return text
     kind = root.entries.get("kind")
     named = "Test" if is_test(path) else kind.text if isinstance(kind, ScalarNode) else ""
     form = FORMS.get(named)
-    ordered = text if form is None else _kept(path, text, _ordered(root, text, form))
+    # Of a key that stands twice nobody knows which is meant: whoever mends it sees it where it is.
+    ordered = text if form is None or complaints else _kept(path, text, _ordered(root, text, form))
     return _kept(path, ordered, _tidy(ordered))
 
 
