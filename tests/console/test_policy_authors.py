@@ -234,7 +234,7 @@ def test_one_of_a_thing_is_not_several(run: Run, folder: Path) -> None:
 
 def test_the_schema_pass_looks_at_tests_too(run: Run, folder: Path) -> None:
     (folder / "tests" / "own-domain.test.yaml").write_text(TEST.replace("cases:", "casse:"))
-    assert run("policy", "validate", folder).code == 0
+    assert run("policy", "validate", folder).code == 2
     done = run("policy", "validate", folder, "--schema")
     assert done.code == 2
     assert "tests/own-domain.test.yaml:2:1: `casse` is not a key" in done.out

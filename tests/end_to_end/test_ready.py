@@ -15,7 +15,7 @@ import pytest
 
 from tests.end_to_end.processes import PATIENCE_SECONDS, Processes, Running, free_port
 from tests.end_to_end.tenant_cloud import TenantCloud
-from tests.end_to_end.test_serve import FOREVER
+from tests.end_to_end.test_serve_refused import FOREVER
 from tests.webhook_examples.examples import Example, all_examples
 
 pytestmark = pytest.mark.slow
