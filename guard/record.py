@@ -95,10 +95,12 @@ class DecisionRecorder:
         now: datetime,
         cause: str | None = None,
         copy: MirrorRow | None = None,
+        is_superseded: bool = False,
         **public: Any,
     ) -> Awaitable[Recorded]:
         """Record the decision on a change, with what must follow.
 
+        A change that later ones have superseded, each decided, takes away and owes nothing more.
         `cause` stands in for the decision's own; `copy` is what is known of a row that was read,
         from then on, if the decision allows it; `public` is added to the record's public part.
         Raises Unavailable, at the latest when awaited, if it could not be written in time; then
@@ -129,6 +131,8 @@ class DecisionRecorder:
         )
         decision_id = new_id(now)
         effects = self._effects(case, judged, decision_id)
+        if is_superseded:
+            effects = replace(effects, tasks=())
         if copy is not None and judged.decision.outcome in ALLOWING:
             effects = replace(effects, mirror=replace(copy, decision_id=decision_id))
         return self.record(case, conclusion, now=now, effects=effects, decision_id=decision_id)

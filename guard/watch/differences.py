@@ -101,7 +101,7 @@ class Differences:
         unconfirmed = [
             one
             for one in reversed(steps)
-            if one.public.get("mode") == SYNCHRONOUS and change_of(one).is_sensitive
+            if one.public.get("mode") == SYNCHRONOUS and change_of(one, row).is_sensitive
         ]
         return Explained(known, unconfirmed)
 

@@ -142,14 +142,36 @@ def was_refused(
     )
 
 
-def change_of(one: Recorded) -> GuardedChange:
-    """Return the change that a decision was made on."""
+def change_of(one: Recorded, row: StoredRow) -> GuardedChange:
+    """Return the change that a decision was made on, in the row as it is now.
+
+    What it did not alter is as the row holds it: from what was there then, and was changed since by
+    right, nothing follows any more.
+    """
+    altered = {_column(name) for name in differing(one.table, one.before, one.after)}
+    rest = {
+        name: value
+        for name, value in row.columns.items()
+        if name in one.after and _column(name) not in altered
+    }
+    before, after = {**one.before, **rest}, {**one.after, **rest}
     operation = str(one.public.get("operation") or "update")
-    sent = frozenset(name for name, value in one.after.items() if value != one.before.get(name))
+    sent = frozenset(name for name, value in after.items() if value != before.get(name))
     request: dict[str, Value] = {"columns": tuple(sorted(sent)), "mode": 1, "stage": 40, "depth": 1}
-    return GuardedChange(
-        Change(one.table, operation, one.record_id, one.before, one.after, sent, request)
+    return GuardedChange(Change(one.table, operation, one.record_id, before, after, sent, request))
+
+
+def is_superseded(one: Recorded, row: StoredRow) -> bool:
+    """Return whether the row holds something else by now than a decision's change left there."""
+    return any(
+        name in one.after and not is_equal(one.after[name], row.columns.get(name))
+        for name in TABLES[row.table].flat
     )
+
+
+def _column(name: str) -> str:
+    """Return the column of a flat name: a lookup is its id and its table."""
+    return name.removesuffix(".id").removesuffix(".type")
 
 
 def name_of(table: str, alias: str) -> str:

@@ -32,7 +32,7 @@ from guard.ports.rows import Rows, StoredRow
 from guard.record import DecisionRecorder
 from guard.told import ToldRows
 from guard.watch.differences import Differences, Explained, is_suspect
-from guard.watch.explanation import change_of
+from guard.watch.explanation import change_of, is_superseded
 from guard.watch.stopping import done, let_through
 from guard.watch.without_past import WithoutPast
 from kernel.brake import Braked, Release, brake
@@ -265,7 +265,7 @@ class Reconciler:
             return
         newest = explained.unconfirmed[-1]
         for one in explained.unconfirmed:
-            judged = Judged(change_of(one), decision_of(one), Facts(), self._judge.policy_set)
+            judged = Judged(change_of(one, row), decision_of(one), Facts(), self._judge.policy_set)
             known = explained.copy if one is newest else None
             table.found.append(_Found(row, judged, known, one))
 
@@ -335,7 +335,14 @@ class Reconciler:
         )
         if allowed is not None:
             await self._recorder.judged(
-                case, one.judged, now=now, cause=allowed.cause, copy=one.copy, confirms=allowed.id
+                case,
+                one.judged,
+                now=now,
+                cause=allowed.cause,
+                copy=one.copy,
+                # What is owed for the row as it is now follows from the newest change of it.
+                is_superseded=is_superseded(allowed, one.row),
+                confirms=allowed.id,
             )
             return
         recorded = await self._recorder.judged(

@@ -26,8 +26,8 @@ BOB, ANNA, CEO, CFO = people.BOB, people.ANNA, people.CEO, people.CFO
 APPROVED, PENDING, REJECTED = 1, 2, 3
 INACTIVE = 1
 OLD_ADDRESS = "bob.old@contoso.com"
-# What lost deliveries leave behind is found by the reconciliation, and then carried out.
-CATCHING_UP = (reconciliation, obligations, checkpoint)
+# What lost deliveries leave behind is found by the reconciliation, then carried out, then seen.
+CATCHING_UP = (reconciliation, obligations, reconciliation, checkpoint)
 
 
 @dataclass(frozen=True, slots=True)
