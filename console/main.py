@@ -28,7 +28,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "exceptions": ("console.commands.exceptions", "exceptions", "List and draft exceptions."),
     "scan": ("console.commands.scan", "scan", "Check what Dataverse already holds."),
     "mailboxes": ("console.commands.mailboxes", "mailboxes", "See and steer the mailboxes."),
-    "brakes": ("console.commands.brakes", "brakes", "See what brakes have stopped, and let it go on."),
+    "brakes": (
+        "console.commands.brakes",
+        "brakes",
+        "See what brakes have stopped, and let it go on.",
+    ),
     "db": ("console.commands.db", "db", "Bring the database's schema up to date."),
 }
 
