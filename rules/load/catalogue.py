@@ -25,6 +25,10 @@ from rules.syntax.complaint import closest
 from rules.syntax.nodes import ListNode, MapNode, ScalarNode
 
 _HEADER: Final = ("apiVersion", "kind")
+# Once for all fields: there are hundreds of them.
+_KINDS: Final = tuple(kind.value for kind in Kind)
+_ARRIVALS: Final = tuple(one.value for one in Arrival)
+_FORMS: Final = tuple(one.value for one in FORMS)
 
 
 def read_catalogue(
@@ -64,12 +68,14 @@ def _entity(name: str, body: MapNode, complaints: Complaints, shipped: Catalogue
         if "alias" in entry.entries:
             aliases[key] = _alias(key, entry, body, complaints)
         else:
-            fields[key] = _field(key, entry, complaints)
+            field = _field(key, entry, complaints)
             said = "arrives" in entry.entries
-            settled = _settled(name, fields[key], said, arrives, shipped)
+            settled = _settled(name, field, said, arrives, shipped)
             known = _known(name, key, shipped)
-            form = fields[key].form or (known.form if known is not None else None)
-            fields[key] = replace(fields[key], arrives=settled, form=form)
+            form = field.form or (known.form if known is not None else None)
+            if (settled, form) != (field.arrives, field.form):
+                field = replace(field, arrives=settled, form=form)
+            fields[key] = field
     own_kind = shipped.entities.get(name) if shipped is not None else None
     if own_kind is not None and effects is not own_kind.effects:
         # Whoever judges an entity asks for its own effects: a message can't be rejected.
@@ -152,14 +158,14 @@ def _alias(key: str, entry: MapNode, body: MapNode, complaints: Complaints) -> s
 def _field(key: str, entry: MapNode, complaints: Complaints) -> Field:
     keys = Keys(entry, complaints, what="field")
     keys.need("type")
-    kind = Kind(keys.choice("type", [kind.value for kind in Kind], default=Kind.STRING.value))
+    kind = Kind(keys.choice("type", _KINDS, default=Kind.STRING.value))
     labels: dict[str, int | str] = {}
     values = keys.mapping("values", required=kind is Kind.CHOICE)
     if values is not None:
         labels = _labels(values, complaints)
         if kind is not Kind.CHOICE:
             complaints.add(values, "type-wrong", f"Only a choice has `values`; `{key}` has not.")
-    form = keys.choice("form", [one.value for one in FORMS], default="")
+    form = keys.choice("form", _FORMS, default="")
     field = Field(
         name=key,
         kind=kind,
@@ -168,9 +174,7 @@ def _field(key: str, entry: MapNode, complaints: Complaints) -> Field:
         personal=keys.flag("personal"),
         doc=keys.text("doc"),
         labels=labels or NO_LABELS,
-        arrives=Arrival(
-            keys.choice("arrives", [one.value for one in Arrival], default=Arrival.DELIVERY.value)
-        ),
+        arrives=Arrival(keys.choice("arrives", _ARRIVALS, default=Arrival.DELIVERY.value)),
         form=Form(form) if form else None,
     )
     keys.done()

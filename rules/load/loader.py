@@ -109,12 +109,28 @@ def _read(
             gc.enable()
 
 
+@dataclass(frozen=True, slots=True)
+class _Shipped:
+    """The shipped catalogue, as it is read wherever nothing else stands in its place."""
+
+    root: MapNode
+    values: Any
+    catalogue: Catalogue
+    found: tuple[Complaint, ...]
+
+
 @cache
-def _shipped() -> Catalogue:
+def _shipped() -> _Shipped:
+    # Once: it never changes while we run, and to read it costs more than most policy folders do.
     found: list[Complaint] = []
     root = read_whole(CATALOGUE_FILE, shipped_catalogue(), found)
     assert isinstance(root, MapNode), found  # noqa: S101 - a test reads it.
-    return read_catalogue(root, Complaints(CATALOGUE_FILE, found))
+    catalogue = read_catalogue(root, Complaints(CATALOGUE_FILE, found))
+    return _Shipped(root, root.value(), catalogue, tuple(found))
+
+
+def _is_shipped(path: str, text: str) -> bool:
+    return path.rpartition("/")[2] == CATALOGUE_FILE and text == shipped_catalogue()
 
 
 class _Loading:
@@ -151,7 +167,8 @@ class _Loading:
             # A test has no part in decisions, so it must have none in the digest either.
             if is_test(path):
                 continue
-            root = read_whole(path, text, self.found)
+            shipped = _shipped() if _is_shipped(path, text) else None
+            root = shipped.root if shipped else read_whole(path, text, self.found)
             kind = self._kind(path, root, "Params" if in_params else None)
             if kind is None or root is None:
                 continue
@@ -167,7 +184,7 @@ class _Loading:
                     self.elsewhere.append((path, root))
                     continue
             self.documents[path] = text
-            self.values[path] = root.value()
+            self.values[path] = shipped.values if shipped else root.value()
             self.by_kind[kind].append((path, root))
         if self.environment is not None and self.environment not in environments and environments:
             self.found.append(
@@ -215,8 +232,13 @@ class _Loading:
         """Read the files in the order in which they refer to each other."""
         # 1. The catalogue: every path and label below is looked up in it.
         for path, root in self.by_kind["Catalogue"][:1]:
-            shipped = None if self.documents[path] == shipped_catalogue() else _shipped()
-            self.catalogue = read_catalogue(root, Complaints(path, self.found), shipped)
+            shipped = _shipped()
+            if _is_shipped(path, self.documents[path]):
+                self.catalogue = shipped.catalogue
+                self.found += [replace(one, file=path) for one in shipped.found]
+            else:
+                known = shipped.catalogue
+                self.catalogue = read_catalogue(root, Complaints(path, self.found), known)
         for path, root in self.by_kind["Catalogue"][1:]:
             Complaints(path, self.found).add(
                 root, "name-duplicate", "The folder has two catalogues.", hint="Keep one."

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rules.engine.decide import decide
 from rules.model.catalogue import Kind
-from rules.model.change import NO_FACTS
+from rules.model.change import Facts
 from rules.operators.table import OPERATORS
 from rules.testing.document import read_change
 from tests.rules.builders import NOW, a_change, a_policy, a_set, facts
@@ -135,15 +135,19 @@ _WITH_OPPOSITE = [each for each in OPERATORS.values() if each.opposite is not No
 _FIELDS = {
     "emailaddress": st.sampled_from(["anna@contoso.com", "ANNA@contoso.com", "a", "", None, 5]),
     "emailrouteraccessapproval": st.sampled_from([0, 1, 2, None, "1"]),
-    "enabledforact": st.sampled_from([True, False, None, 1]),
-    "testemailconfigurationretrycount": st.sampled_from([0, 1, -1, 0.5, None, "1"]),
+    "isforwardmailbox": st.sampled_from([True, False, None, 1]),
+}
+_FACTS = {
+    "new.addressOwner.count": st.sampled_from([0, 1, -1, 0.5, None, "1"]),
+    "actor.roles": st.sampled_from([("Delegate",), ("DELEGATE", "Reader"), (), None, "Delegate"]),
 }
 _WRITTEN = (
     WrittenField("emailaddress", Kind.STRING, ("anna@contoso.com", "a")),
     WrittenField("emailaddress", Kind.NUMBER, (1, 16), part="length"),
     WrittenField("emailrouteraccessapproval", Kind.CHOICE, ("approved", "empty")),
-    WrittenField("enabledforact", Kind.BOOLEAN, (True, False)),
-    WrittenField("testemailconfigurationretrycount", Kind.NUMBER, (0, 1)),
+    WrittenField("isforwardmailbox", Kind.BOOLEAN, (True, False)),
+    WrittenField("addressOwner.count", Kind.NUMBER, (0, 1)),
+    WrittenField("actor.roles", Kind.LIST, ("Delegate", "Manager")),
 )
 
 
@@ -158,14 +162,16 @@ def test_an_opposite_answers_the_other_way_round_and_errs_on_the_same_values(ope
     @given(
         st.one_of(*(conditions(operator, one) for one in _WRITTEN if fits(operator, one))),
         st.fixed_dictionaries(_FIELDS),
+        st.fixed_dictionaries({}, optional=_FACTS),
     )
-    def judge(condition, values):
+    def judge(condition, values, known):
         swapped = {
             (other.name if key == operator.name else key): value for key, value in condition.items()
         }
         change = a_change(before=dict.fromkeys(values), **values)
+        given = Facts(known, {})
         results = [
-            [finding.result for finding in decide(change, _set_of(one), NO_FACTS, now=NOW).findings]
+            [finding.result for finding in decide(change, _set_of(one), given, now=NOW).findings]
             for one in (condition, swapped)
         ]
         assert results in ([[], ["fail"]], [["fail"], []], [["error"], ["error"]])
