@@ -133,7 +133,8 @@ def objection_to(text: str, *, form: Form | None, reach: Reach) -> Objection | N
 
 
 def _typing_objection(text: str, reach: Reach) -> Objection | None:
-    if text[:1] in _QUOTES or text[-1:] in _QUOTES:
+    # An empty text is in any other: it is no quote, and is judged where it is compared.
+    if text and (text[0] in _QUOTES or text[-1] in _QUOTES):
         bare = text.strip(_QUOTES)
         return Objection(
             "quotes-typographic",

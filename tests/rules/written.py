@@ -14,6 +14,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from rules.load.literals import objection_to
+from rules.load.loader import catalogue_of
 from rules.model.catalogue import Form, Kind
 from rules.operators.operator import Operator
 from rules.operators.table import OPERATORS
@@ -66,8 +67,10 @@ def known_values(operator: Operator, field: WrittenField) -> list[Any]:
 
 def _is_refused(value: Any, operator: Operator, field: WrittenField) -> bool:
     form = {"domain": Form.DOMAIN, "local": Form.LOCAL}.get(field.part or "")
-    if form is None and "address" in field.path:
-        form = Form.ADDRESS
+    if form is None:
+        # A catalogue of few fields has their forms from the shipped one.
+        known = catalogue_of(None).resolve("mailbox", field.path)
+        form = known.field.form if known is not None else None
     if not isinstance(value, str) or field.part == "length":
         return False
     objection = objection_to(value, form=form, reach=operator.reach)

@@ -225,6 +225,10 @@ def test_typographic_quotes():
     assert codes(_GOOD, lists__some=text) == ["quotes-typographic"]
 
 
+def test_an_empty_expression_is_in_no_quotes():
+    assert _told('{field: name, matches: ""}') == []
+
+
 @pytest.mark.parametrize(
     "condition",
     [
