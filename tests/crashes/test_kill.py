@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from guard.ledger.stored import MASK, mask
+from kernel.clock import SystemClock
+from kernel.database import Database
 from sandbox import people
 from sandbox.server import Sandbox
 from tests.end_to_end.processes import Processes, processes
@@ -66,11 +69,13 @@ def test_the_ledger_of_a_server_that_is_killed_again_and_again(group: Processes)
         assert altering(group, column, text, in_the_middle) == (1, in_the_middle), column
     assert verified(group)[0] == 0
 
-    # Masking takes salt and private part together; what the public part says stays provable.
-    with opened(group) as database:
-        database.execute(
-            "UPDATE guard_decisions SET private = NULL, salt = NULL WHERE id = ?", [in_the_middle]
-        )
+    # A private part that is merely emptied is missing; one that was masked is told of by an act.
+    assert altering(group, "private", "NULL", in_the_middle) == (1, in_the_middle)
+    database = Database(f"sqlite:///{group.folder / DATABASE}")
+    database.open()
+    now = SystemClock().now()
+    assert database.write_now(lambda c: mask(c, in_the_middle, now=now), failpoint=MASK)
+    database.close()
     code, verdict = verified(group)
     assert (code, verdict["masked"]) == (0, 1)
 
