@@ -207,7 +207,7 @@ class TestPolicies:
             if "kind: Policy\n" in path.read_text("utf-8"):
                 path.unlink()
         (policies / "nothing-moves.yaml").write_text(NOTHING_MOVES)
-        for path in policies.rglob("*.test.yaml"):
+        for path in (*policies.rglob("*.test.yaml"), *policies.glob("params/*.yaml")):
             path.unlink()
         self.wait(server, policies=lambda count: count == 1)
         answer = httpx.post(
