@@ -162,10 +162,10 @@ def change_of(one: Recorded, row: StoredRow) -> GuardedChange:
 
 
 def is_superseded(one: Recorded, row: StoredRow) -> bool:
-    """Return whether the row holds something else by now than a decision's change left there."""
+    """Return whether later changes gave the row another address, approval, owner or identity."""
     return any(
         name in one.after and not is_equal(one.after[name], row.columns.get(name))
-        for name in TABLES[row.table].flat
+        for name in TABLES[row.table].sensitive
     )
 
 
