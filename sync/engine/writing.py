@@ -29,7 +29,7 @@ from sync.errors import ItemUnreadable, NotOurs
 from sync.failpoints import OUTCOME
 from sync.meter import Meter
 from sync.model.item import UnreadableEntry
-from sync.model.link import ItemPlace, LinkState
+from sync.model.link import ItemPlace, Link, LinkState
 from sync.model.read import Read
 from sync.model.verdict import Fate, Verdict
 from sync.store import links, payloads, quarantine
@@ -106,7 +106,7 @@ class Writing:
         )
         if link is None or not link.awaits_row:
             return Done("the row was made before")
-        permit, check = self._asking(workload, target)
+        permit, _ = self._asking(workload, target)
         reads = _Reads(self._clock)
         # 2. The content: kept from its page, or read again by the item's immutable id.
         if content is None or self._says_too_little(workload, content):
@@ -126,18 +126,8 @@ class Writing:
         if verdict is not None and verdict.fate is Fate.METADATA_ONLY:
             link = replace(link, is_metadata_only=True)
         # 4. The other side.
-        written = await workload.write(
-            ItemToWrite(
-                target.object_id,
-                link,
-                content,
-                address_book=self._review.address_book,
-                permit=permit,
-                check=check,
-                note_read=reads.note,
-                attempts=attempts,
-            )
-        )
+        item = self._to_write(workload, target, link, content, reads, attempts=attempts)
+        written = await workload.write(item)
         # 5. What came of it, behind the fence.
         return await self._finish(target, written, reads, verdict, attempts=attempts)
 
@@ -175,7 +165,7 @@ class Writing:
         link = await self._database.read(lambda c: links.find(c, target.object_id, target.item_id))
         if link is None or link.row_id is None or link.is_metadata_only:
             return ()
-        permit, check = self._asking(workload, target)
+        permit, _ = self._asking(workload, target)
         reads = _Reads(self._clock)
         content = await self._read(workload, target, permit, attempts=attempts)
         if content is None:
@@ -184,20 +174,8 @@ class Writing:
         verdict = self._judged(workload, target, content)
         missing: tuple[str, ...] = ()
         if verdict is None:
-            missing = await workload.supplement(
-                ItemToWrite(
-                    target.object_id,
-                    link,
-                    content,
-                    address_book=self._review.address_book,
-                    permit=permit,
-                    check=check,
-                    note_read=reads.note,
-                    attempts=attempts,
-                ),
-                lack.parts,
-                is_lacking=lack.is_for_good,
-            )
+            item = self._to_write(workload, target, link, content, reads, attempts=attempts)
+            missing = await workload.supplement(item, lack.parts, is_lacking=lack.is_for_good)
         lease = self._leases.of(target.record_id)
         await self._database.write(
             lambda c: outcomes.record_supplement(c, target, reads.found, lease=lease),
@@ -219,6 +197,28 @@ class Writing:
                 raise ItemUnreadable(error.message) from error
             raise
         return None if found is None else dict(found)
+
+    def _to_write(
+        self,
+        workload: Workload[Any],
+        target: Target,
+        link: Link,
+        content: Mapping[str, Any],
+        reads: _Reads,
+        *,
+        attempts: int,
+    ) -> ItemToWrite:
+        permit, check = self._asking(workload, target)
+        return ItemToWrite(
+            target.object_id,
+            link,
+            content,
+            address_book=self._review.address_book,
+            permit=permit,
+            check=check,
+            note_read=reads.note,
+            attempts=attempts,
+        )
 
     def _asking(self, workload: Workload[Any], target: Target) -> tuple[Permit, Permit]:
         """Return what is asked before each attempt to reach the mailbox, and before effects."""

@@ -1,7 +1,7 @@
 """What an author's editor does with the schemas: completes, explains, and marks what is wrong.
 
-The judge is yaml-language-server, which editors use; it needs node and npm, and is installed from
-the lock file beside this one into the folder `.node`.
+The judge is yaml-language-server, which editors use; it needs node and npm, and is installed in the
+version that `package.json` names into the folder `.node`.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def program() -> Path:
     found = HOME / "node_modules" / ".bin" / "yaml-language-server"
     if not found.exists():
         HOME.mkdir(exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(HERE / name, HOME / name)
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        shutil.copy(HERE / "package.json", HOME / "package.json")
+        quiet = ["--no-audit", "--no-fund", "--no-package-lock"]
+        command = ["npm", "install", "--ignore-scripts", *quiet]
         done = subprocess.run(command, cwd=HOME, capture_output=True, text=True, check=False)
         if not found.exists():
             pytest.skip(f"npm did not install yaml-language-server: {done.stderr[-200:]}")

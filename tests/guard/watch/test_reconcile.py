@@ -265,6 +265,32 @@ async def test_two_changes_whose_confirmations_were_lost_are_followed_one_after_
     assert not guard.receiver.rows.written
 
 
+async def test_a_lost_confirmation_of_an_older_change_takes_nothing_from_a_newer_approval(
+    database: Database, clock: FrozenClock
+) -> None:
+    guard = a_guard(database, clock)
+    rows = guard.receiver.rows
+    rows.put("mailbox", MAILBOX_ID, emailaddress="anna.old@contoso.com")
+    await guard.reconciler.run()
+    clock.advance(60)
+    old = MAILBOX_BEFORE | {"emailaddress": "anna.old@contoso.com"}
+    await guard.deliver({"emailaddress": "anna@contoso.com"}, actor=USER_ID, before=old)
+    rows.put("mailbox", MAILBOX_ID, emailaddress="anna@contoso.com")
+    clock.advance(1)
+    await guard.deliver(APPROVE, actor=ADMIN_ID)
+    rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
+    await guard.deliver(APPROVE, actor=ADMIN_ID, mode=1)
+    granted = guard.approval()
+    assert granted is not None
+    assert granted.state == "approved"
+    clock.advance(30)
+    await guard.reconciler.run()
+    await guard.workers.run_due()
+    assert guard.decisions(actor=USER_ID)[0]["confirms"]
+    assert guard.approval() == granted
+    assert not rows.written
+
+
 async def test_what_was_allowed_once_is_no_pass_for_doing_it_again(
     guard: AGuard, clock: FrozenClock
 ) -> None:
