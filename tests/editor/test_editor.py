@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -45,14 +47,22 @@ def program() -> Path:
         pytest.skip("yaml-language-server needs node and npm, which this machine has not")
     found = HOME / "node_modules" / ".bin" / "yaml-language-server"
     if not found.exists():
-        HOME.mkdir(exist_ok=True)
-        shutil.copy(HERE / "package.json", HOME / "package.json")
-        quiet = ["--no-audit", "--no-fund", "--no-package-lock"]
-        command = ["npm", "install", "--ignore-scripts", *quiet]
-        done = subprocess.run(command, cwd=HOME, capture_output=True, text=True, check=False)
-        if not found.exists():
-            pytest.skip(f"npm did not install yaml-language-server: {done.stderr[-200:]}")
+        # Elsewhere first: another worker of the same run may be doing this beside us.
+        with tempfile.TemporaryDirectory(dir=HERE.parents[1], prefix=".node-") as folder:
+            shutil.copy(HERE / "package.json", folder)
+            quiet = ["--no-audit", "--no-fund", "--no-package-lock"]
+            command = ["npm", "install", "--ignore-scripts", *quiet]
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                pytest.skip(f"npm did not install yaml-language-server: {done.stderr[-200:]}")
+            with suppress(OSError):
+                Path(folder, "node_modules").rename(_made(HOME) / "node_modules")
     return found
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture
