@@ -142,8 +142,9 @@ async def half_an_hour(guarded: GuardedOrganization) -> bool:
 async def scan_applied(guarded: GuardedOrganization) -> bool:
     """Do what `scan --apply` does."""
     scanner = guarded.running.guard.parts.scanner
-    await scanner.apply(await scanner.scan())
-    return True
+    scanned = await scanner.scan()
+    applied = await scanner.apply(scanned)
+    return applied.unanswered is None and all(one.reason is None for one in scanned)
 
 
 async def checkpoint(guarded: GuardedOrganization) -> bool:

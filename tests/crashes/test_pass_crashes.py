@@ -21,6 +21,7 @@ from kernel.clock import FrozenClock
 from kernel.failpoints import NONE, Crash, Failpoints, Recorder
 from kernel.shards import LEASE_SECONDS
 from sandbox import people
+from sandbox.faults import PlannedFault
 from sync.run.loop import Loop
 from sync.run.once import once
 from tests.crashes.acts import TRIES, Place, crash_at, places_of
@@ -29,6 +30,7 @@ from tests.crashes.synced_organization import LEADING_UP, SyncedOrganization, Sy
 
 Act = Callable[[SyncedOrganization], Awaitable[bool]]
 BOB, ANNA = people.BOB, people.ANNA
+MAILS_OF_ANNA = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,26 @@ async def anna_is_rejected_in_dataverse(synced: SyncedOrganization) -> bool:
 
 async def the_cursor_is_lost(synced: SyncedOrganization) -> bool:
     synced.sandbox.stream_faults("anna").lose_sync_state = 1
+    return True
+
+
+async def anna_has_a_mail_with_a_file(synced: SyncedOrganization) -> bool:
+    # Exchange is not put back between runs.
+    if len(synced.sandbox.mailbox("anna").items) == MAILS_OF_ANNA:
+        synced.sandbox.deliver_mail("anna", subject="A plan", files=(("plan.txt", b"A plan."),))
+    return True
+
+
+async def no_attachment_can_be_had(synced: SyncedOrganization) -> bool:
+    gone = {"error": {"code": "ErrorItemNotFound", "message": "The attachment is not there now."}}
+    synced.sandbox.faults.add(
+        PlannedFault("graph", "/attachments/", 404, method="GET", body=gone, times=100)
+    )
+    return True
+
+
+async def attachments_can_be_had_again(synced: SyncedOrganization) -> bool:
+    synced.sandbox.faults.clear()
     return True
 
 
@@ -147,15 +169,29 @@ PLAYS = {
             anna_is_rejected_in_dataverse,
             a_pass,
         ),
-        mails=2,
+        mails=MAILS_OF_ANNA,
+    ),
+    "an attachment that can be had only later": Play(
+        lead_up=(
+            anna_has_a_mail_with_a_file,
+            anna_is_approved,
+            no_attachment_can_be_had,
+            a_pass,
+            attachments_can_be_had_again,
+        ),
+        acts=(a_pass,),
+        mails=MAILS_OF_ANNA + 1,
     ),
     "a loop that is asked for a pass and dies": Play(
-        lead_up=(anna_is_approved,), acts=(a_loop_is_asked, a_pass), mails=2, is_steady=False
+        lead_up=(anna_is_approved,),
+        acts=(a_loop_is_asked, a_pass),
+        mails=MAILS_OF_ANNA,
+        is_steady=False,
     ),
     "a loop that is asked for a pass by one that dies": Play(
         lead_up=(anna_is_approved,),
         acts=(a_loop_is_asked_by_one_that_dies, a_pass),
-        mails=2,
+        mails=MAILS_OF_ANNA,
         is_steady=False,
     ),
 }
