@@ -59,6 +59,7 @@ CARRIED: dict[str, tuple[str, ...]] = {
         "outgoingemaildeliverymethod",
         "incomingemailfilteringmethod",
         "queueviewtype",
+        "owningbusinessunit",
     ),
 }
 _SYNCHRONOUS, _ASYNCHRONOUS = 0, 1

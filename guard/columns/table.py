@@ -202,6 +202,7 @@ QUEUE = GuardedTable(
             "outgoingemaildeliverymethod": "choice",
             "incomingemailfilteringmethod": "choice",
             "queueviewtype": "choice",
+            "owningbusinessunit": "lookup",
         }
     ),
     label="name",

@@ -1,7 +1,11 @@
 """Facts about where in the organisation somebody is: the business unit, and all above it, by name.
 
-A user and a team have a business unit; a queue is in that of whoever owns it. The units from one's
-own up to the root are one list, so that a rule about a branch holds for all of it.
+A user, a team and a queue have a business unit of their own. The units from one's own up to the
+root are one list, so that a rule about a branch holds for all of it.
+
+A queue's is `owningbusinessunit`, which the platform keeps and rights go by; its `businessunitid`
+is anybody's to write who may edit the queue. Another owner moves it to the unit of that owner.
+Source: the queue table of the Dataverse reference.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from guard.columns.compare import is_equal
 from guard.columns.owner import Owner, owner_of
 from guard.columns.table import QUEUE, SYSTEMUSER, OwnerType
 from guard.facts.actor import FROM_DATAVERSE, FROM_DELIVERY, NO_SUCH_USER
@@ -21,8 +26,10 @@ from rules.model.change import Value
 OWN, ALL = "businessUnit", "businessUnits"
 UNIT_FACTS = frozenset({OWN, ALL})
 COLUMN = "businessunitid.id"
+QUEUES_COLUMN = "owningbusinessunit.id"
 TEAM = "team"
 NOT_CARRIED = "the delivery does not carry businessunitid; register it in the pre-image"
+QUEUES_NOT_CARRIED = "the delivery does not carry owningbusinessunit; register it in the pre-image"
 _MOST_LEVELS = 100
 
 
@@ -55,7 +62,7 @@ class BusinessUnitFacts:
         elif change.table == SYSTEMUSER.name:
             await self._of_columns(question, columns, root, sheet)
         elif change.table == QUEUE.name:
-            await self._of_owner_in(columns, root, sheet)
+            await self._of_changed_queue(question, columns, root, sheet)
         elif question.is_synchronous and change.operation == "create":
             # What it belongs to may be made by the same transaction.
             _lack(sheet, root, UNREADABLE_OWNER, Absence.SAME_TRANSACTION)
@@ -63,19 +70,39 @@ class BusinessUnitFacts:
             await self._of_mailbox_owner(owner, root, sheet)
 
     async def _of_mailbox_owner(self, owner: Owner, root: str, sheet: FactSheet) -> None:
-        if owner.type is not OwnerType.QUEUE:
+        if owner.type is OwnerType.QUEUE:
+            await self._of_stored_queue(owner.id, root, sheet)
+        else:
             table = TEAM if owner.type is OwnerType.TEAM else SYSTEMUSER.name
             await self._of(table, owner.id, root, sheet)
-            return
+
+    async def _of_changed_queue(
+        self, question: Question, columns: Mapping[str, Value], root: str, sheet: FactSheet
+    ) -> None:
+        """Look up that of a queue whose own row is the one that is changed."""
+        before, after = question.change.before, question.change.after
+        if columns is after and _moves_to_its_owners(before, after):
+            await self._of_owner_in(columns, root, sheet)
+        elif (unit_id := _own_unit_of(columns)) is not None:
+            await self._named(unit_id, root, FROM_DELIVERY, sheet)
+        elif question.is_synchronous:
+            _lack(sheet, root, QUEUES_NOT_CARRIED)
+        else:
+            await self._of_stored_queue(question.change.record_id, root, sheet)
+
+    async def _of_stored_queue(self, queue_id: str, root: str, sheet: FactSheet) -> None:
         try:
-            queue = await self.rows.row(QUEUE.name, owner.id)
+            queue = await self.rows.row(QUEUE.name, queue_id)
         except GuardError as error:
             sheet.lack_answer([root + name for name in UNIT_FACTS], error)
             return
+        unit_id = _own_unit_of(queue.columns) if queue is not None else None
         if queue is None:
             _lack(sheet, root, "Dataverse has no such queue")
+        elif unit_id is None:
+            _lack(sheet, root, "Dataverse does not say which business unit the queue is in")
         else:
-            await self._of_owner_in(queue.columns, root, sheet)
+            await self._named(unit_id, root, FROM_DATAVERSE, sheet)
 
     async def _of_owner_in(self, columns: Mapping[str, Value], root: str, sheet: FactSheet) -> None:
         """Look up those of the user or team in `ownerid`."""
@@ -121,6 +148,18 @@ class BusinessUnitFacts:
             sheet.lack_answer([root + name for name in UNIT_FACTS], error)
             return
         _tell(sheet, root, chain_of(unit_id, units), source)
+
+
+def _own_unit_of(queue: Mapping[str, Value]) -> str | None:
+    unit_id = queue.get(QUEUES_COLUMN)
+    return unit_id if isinstance(unit_id, str) and unit_id else None
+
+
+def _moves_to_its_owners(before: Mapping[str, Value], after: Mapping[str, Value]) -> bool:
+    """Return whether a queue is in its owner's unit after a change that names no other."""
+    if not is_equal(before.get(QUEUES_COLUMN), after.get(QUEUES_COLUMN)):
+        return False
+    return not is_equal(before.get("ownerid.id"), after.get("ownerid.id"))
 
 
 def chain_of(unit_id: str, units: Mapping[str, BusinessUnit]) -> tuple[str, ...]:

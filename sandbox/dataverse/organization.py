@@ -13,7 +13,7 @@ from sandbox.dataverse.context import ZERO, Organization
 from sandbox.dataverse.jobs import Jobs
 from sandbox.dataverse.locks import Locks
 from sandbox.dataverse.operation import Bypass, Caller, Operation
-from sandbox.dataverse.pipeline import Pipeline, Precondition
+from sandbox.dataverse.pipeline import Pipeline, Precondition, owning_unit
 from sandbox.dataverse.platform import ADDRESS_COLUMN, NativePlatform, Switches
 from sandbox.dataverse.posts import Poster
 from sandbox.dataverse.rows import Row, Store
@@ -63,10 +63,10 @@ class Dataverse:
         described, now = TABLES[table], self.clock.now().replace(microsecond=0)
         row = {name: column.default for name, column in described.columns.items()}
         row |= {"createdon": now, "modifiedon": now, described.key: str(uuid4())}
-        row |= values
         if unknown := set(values) - set(described.columns):
             raise ValueError(f"The table {table} has no columns {sorted(unknown)}.")
         transaction = self.store.begin()
+        row |= {**owning_unit(transaction, table, values), **values}
         kept = transaction.put(table, row)
         transaction.commit()
         return kept

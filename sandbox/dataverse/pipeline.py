@@ -124,6 +124,8 @@ class Pipeline:
             return
         row = dict(operation.before or {n: c.default for n, c in table.columns.items()})
         row.update(operation.target)
+        if row.get("ownerid") != (operation.before or {}).get("ownerid"):
+            row.update(owning_unit(transaction, operation.table, row))
         operation.after = transaction.put(operation.table, row)
 
     async def _fire(self, operation: Operation, stage: int) -> None:
@@ -279,6 +281,15 @@ def replaced(event: Event, changes: Mapping[str, Any]) -> Event:
     """Return the event with some members changed."""
     members = {name: getattr(event, name) for name in Event.__slots__}
     return Event(**{**members, **changes})
+
+
+def owning_unit(view: View, table: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the business unit that a row is in by its owner, in the table's column for it."""
+    owner = row.get("ownerid")
+    if owner is None or "owningbusinessunit" not in TABLES[table].columns:
+        return {}
+    held = view.get(owner.table, owner.id)
+    return {"owningbusinessunit": held.get("businessunitid") if held else None}
 
 
 def stamp(operation: Operation) -> dict[str, Any]:

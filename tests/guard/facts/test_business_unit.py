@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from console.wiring.connections import connect_guard
-from guard.facts.business_unit import NOT_CARRIED, chain_of
+from guard.facts.business_unit import NOT_CARRIED, QUEUES_NOT_CARRIED, chain_of
 from guard.facts.fact_sheet import UNREADABLE_OWNER, Absence
 from guard.judge import may_be_deferred
 from guard.ports.dataverse import DataverseRows
@@ -62,17 +62,57 @@ async def test_nothing_is_read_that_nobody_asks_for(receiver: AReceiver) -> None
     ]  # fmt: skip
 
 
-async def test_a_team_has_its_own_and_a_queue_is_in_that_of_its_owner(receiver: AReceiver) -> None:
+async def test_a_team_and_a_queue_have_their_own_whoever_owns_them(receiver: AReceiver) -> None:
     team = {"ownerid.id": USER_ID, "ownerid.type": "team"}
     assert (await gathered(receiver, a_question(OWN, columns=team))).values[OWN] == "Sales"
-    receiver.rows.put("queue", QUEUE_ID, ownerid__id=USER_ID, ownerid__type="systemuser")
+    receiver.rows.put("queue", QUEUE_ID, ownerid__id=USER_ID, owningbusinessunit__id="sales")
     of_queue = {"regardingobjectid.id": QUEUE_ID, "regardingobjectid.type": "queue"}
-    assert (await gathered(receiver, a_question(OWN, columns=of_queue))).values[OWN] == (
-        "Inside Sales"
-    )
-    row = {"ownerid.id": USER_ID, "ownerid.type": "team"}
+    found = await gathered(receiver, a_question(OWN, ALL, columns=of_queue))
+    assert (found.values[OWN], found.values[ALL]) == ("Sales", ("Sales", "Contoso"))
+    row = {"ownerid.id": USER_ID, "ownerid.type": "systemuser", "owningbusinessunit.id": "root"}
     question = a_question(OWN, table="queue", record_id=QUEUE_ID, columns=row)
-    assert (await gathered(receiver, question)).values[OWN] == "Sales"
+    assert (await gathered(receiver, question)).values[OWN] == "Contoso"
+
+
+@pytest.mark.parametrize(
+    ("after", "unit"),
+    [
+        ({"ownerid.id": ADMIN_ID}, "Sales"),
+        ({"ownerid.id": USER_ID}, "Inside Sales"),
+        ({"ownerid.id": USER_ID, "owningbusinessunit.id": "root"}, "Contoso"),
+    ],
+    ids=["the same owner", "another owner", "another owner and a unit of its own"],
+)
+async def test_a_queue_moves_with_its_owner_unless_the_edit_names_a_unit(
+    receiver: AReceiver, after: dict[str, str], unit: str
+) -> None:
+    before = {"ownerid.id": ADMIN_ID, "owningbusinessunit.id": "sales"}
+    question = a_question(
+        OWN, "old.owner.businessUnit", table="queue", record_id=QUEUE_ID, before=before,
+        columns=before | after,
+    )  # fmt: skip
+    found = await gathered(receiver, question)
+    assert (found.values[OWN], found.values["old.owner.businessUnit"]) == (unit, "Sales")
+
+
+async def test_a_new_queue_is_in_the_unit_of_its_owner(receiver: AReceiver) -> None:
+    columns = {"ownerid.id": USER_ID, "ownerid.type": "systemuser"}
+    named: dict[str, Any] = {"table": "queue", "record_id": QUEUE_ID, "operation": "create"}
+    question = a_question(OWN, before={}, columns=columns, **named)
+    assert (await gathered(receiver, question)).values[OWN] == "Inside Sales"
+
+
+async def test_a_queues_own_row_is_read_only_after_it_was_written(receiver: AReceiver) -> None:
+    named: dict[str, Any] = {"table": "queue", "record_id": QUEUE_ID, "columns": {"x": 1}}
+    receiver.rows.put("queue", QUEUE_ID, owningbusinessunit__id="sales")
+    found = await gathered(receiver, a_question(OWN, **named))
+    assert found.missing[OWN] == QUEUES_NOT_CARRIED
+    later = a_question(OWN, is_synchronous=False, **named)
+    assert (await gathered(receiver, later)).values[OWN] == "Sales"
+    receiver.rows.put("queue", QUEUE_ID, owningbusinessunit__id=None)
+    assert OWN in (await gathered(receiver, later)).missing
+    receiver.rows.remove("queue", QUEUE_ID)
+    assert "no such queue" in (await gathered(receiver, later)).missing[OWN]
 
 
 async def test_ones_own_row_is_not_read_while_it_is_written(receiver: AReceiver) -> None:
@@ -136,6 +176,7 @@ async def test_they_are_read_from_dataverse() -> None:
         try:
             rows = DataverseRows(connections.dataverse)
             unit_id = await rows.business_unit_of("systemuser", people.ANNA.user_id)
+            queue = await rows.row("queue", people.SUPPORT_QUEUE_ID)
             units = await rows.business_units()
             nobody: Any = await rows.business_unit_of("systemuser", people.stable_id("nobody"))
         finally:
@@ -143,3 +184,5 @@ async def test_they_are_read_from_dataverse() -> None:
     assert unit_id == people.INSIDE_SALES_UNIT_ID
     assert chain_of(unit_id, units) == ("Inside Sales", "Sales", "contoso")
     assert nobody is None
+    assert queue is not None
+    assert queue.columns["owningbusinessunit.id"] == people.BUSINESS_UNIT_ID

@@ -91,6 +91,23 @@ class TestAddress:
         assert answer.json()["error"]["code"] == "0x80040220"
 
 
+class TestBusinessUnit:
+    async def test_a_row_is_in_the_unit_of_its_owner_and_moves_with_another(
+        self, sandbox, webapi
+    ) -> None:
+        def unit() -> str:
+            row = sandbox.row("queue", people.SUPPORT_QUEUE_ID) or {}
+            return row["owningbusinessunit"].id
+
+        assert unit() == people.BUSINESS_UNIT_ID
+        owner = {"ownerid@odata.bind": f"/systemusers({ANNA.user_id})"}
+        path = f"queues({people.SUPPORT_QUEUE_ID})"
+        assert (await webapi("admin", "PATCH", path, json=owner)).status_code == 204
+        assert unit() == people.INSIDE_SALES_UNIT_ID
+        await webapi("admin", "PATCH", path, json={"name": "Help"})
+        assert unit() == people.INSIDE_SALES_UNIT_ID
+
+
 class TestApproval:
     @pytest.mark.parametrize("sample", [APPROVER, EXCHANGE_ADMIN, GLOBAL_ADMIN])
     async def test_the_documented_combinations_may_approve(self, sample, sandbox, webapi) -> None:
