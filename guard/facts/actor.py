@@ -7,14 +7,16 @@ administrator's when its template says so, never by its name.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from guard.columns.table import SYSTEMUSER
 from guard.facts.fact_sheet import Absence, FactSheet, Question
-from guard.facts.users import Users, user_from
+from guard.facts.holders import names_of
+from guard.facts.users import Users, person_of, user_from
 from guard.identity import OwnIdentity
-from guard.ports.directory import Directory
+from guard.ports.directory import Directory, Person
 from guard.ports.rows import HeldRole, Rows, UserRow
 from kernel.errors import GuardError
 from rules.model.change import Value
@@ -33,11 +35,13 @@ ROLE_FACTS = frozenset(
 ACTIVITY_FACTS = frozenset({"recentChanges", "similarChanges"})
 # What else of an actor is looked up beside this.
 ELSEWHERE_FACTS = ACTIVITY_FACTS | {"businessUnit", "businessUnits"}
-ROW_FACTS = frozenset({"kind", "upn", "objectId", "entraRoles"})
+NAMES = "names"
+ROW_FACTS = frozenset({"kind", "upn", "objectId", "entraRoles", NAMES})
 FROM_DATAVERSE = "dataverse"
 FROM_ENTRA = "entra"
 FROM_DELIVERY = "delivery"
 NO_SUCH_USER = "Dataverse has no such user"
+NO_SUCH_PERSON = "Entra has no such user"
 NO_DELEGATED_ROLE = "MAILBOX_GUARD_DELEGATED_APPROVER_ROLE_ID is not set"
 
 Kind = Literal["user", "application", "system", "guard"]
@@ -91,8 +95,12 @@ class ActorFacts:
         sheet.know(ROOT + "kind", kind, source)
         sheet.know(ROOT + "upn", user.upn, source)
         sheet.know(ROOT + "objectId", user.object_id, source)
+        wave: list[Coroutine[Any, Any, None]] = []
         if "entraRoles" in needed:
-            await self._entra_roles(user, kind, sheet)
+            wave.append(self._entra_roles(user, kind, sheet))
+        if NAMES in needed:
+            wave.append(self._names(user, kind, sheet))
+        await asyncio.gather(*wave)
 
     async def _user(
         self, question: Question, actor_id: str, sheet: FactSheet
@@ -132,6 +140,20 @@ class ActorFacts:
             return
         sheet.know(path, tuple(roles), FROM_ENTRA)
 
+    async def _names(self, user: UserRow, kind: Kind, sheet: FactSheet) -> None:
+        path = ROOT + NAMES
+        if kind != "user":
+            # An application has an object in Entra, and no address.
+            names = () if user.object_id is None else (user.object_id,)
+            sheet.know(path, names, FROM_DATAVERSE)
+            return
+        try:
+            person = await person_of(self.directory, user)
+        except GuardError as error:
+            sheet.lack_answer([path], error)
+            return
+        await know_names(path, user, person, directory=self.directory, sheet=sheet)
+
     async def _roles(self, actor_id: str, sheet: FactSheet) -> None:
         try:
             direct, through_teams = await asyncio.gather(
@@ -169,6 +191,26 @@ class ActorFacts:
             sheet.lack_answer([path], error)
             return
         sheet.know(path, held, FROM_DATAVERSE)
+
+
+async def know_names(
+    path: str, user: UserRow, person: Person | None, *, directory: Directory, sheet: FactSheet
+) -> None:
+    """Keep by what names a list may mean a user, whose Entra object is given: all, or unknown.
+
+    One name short would let "is none of these" pass. Asks once more where the object has a mail
+    that is no address of its own.
+    """
+    if person is None:
+        if user.object_id is None and user.upn is None:
+            sheet.know(path, (), FROM_DATAVERSE)
+        else:
+            sheet.lack(path, NO_SUCH_PERSON)
+        return
+    try:
+        sheet.know(path, await names_of(person, directory), FROM_ENTRA)
+    except GuardError as error:
+        sheet.lack_answer([path], error)
 
 
 def kind_of(user: UserRow, *, identity: OwnIdentity) -> Kind:

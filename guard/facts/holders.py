@@ -1,5 +1,7 @@
 """Whose an address is: the objects of Entra that hold it, and what else carries it.
 
+The other way round, a list names a person by the object id or by any address of theirs.
+
 An address is that of the user who has it as sign-in name or proxy address, which are unique in a
 tenant. `mail` alone is a text that anybody who administers users may put on any of them, so it
 counts only where no user has the address as their own. Groups and contacts come after users, what
@@ -9,9 +11,10 @@ was deleted comes last: neither takes an address from a user who holds it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from guard.ports.directory import Directory, HolderType, Person
+from kernel.errors import Conflict
 
 _TAG = "+"
 
@@ -57,6 +60,27 @@ def untagged(address: str) -> str | None:
     local, at, domain = address.rpartition("@")
     base = local.partition(_TAG)[0]
     return f"{base}{at}{domain}" if base and base != local else None
+
+
+async def names_of(person: Person, directory: Directory) -> tuple[str, ...]:
+    """Return everything by which a list may name a user: the object id and each address of theirs.
+
+    Raises Conflict where it is not plain whether the `mail` is theirs, and a GuardError when there
+    is no answer.
+    """
+    names = [person.object_id, *replace(person, mail=None).addresses]
+    if person.mail is not None and not person.owns(person.mail):
+        others = (
+            one
+            for one in await directory.holders_of(person.mail)
+            if one.object_id != person.object_id
+        )
+        holders = whose((person, *others), person.mail)
+        if holders.only is person:
+            names.append(person.mail)
+        elif person in holders.whose:
+            raise Conflict("The mail of this user is that of another one too, and no one's own.")
+    return tuple(dict.fromkeys(names))
 
 
 async def users_holding(address: str, directory: Directory) -> Holders:

@@ -7,16 +7,16 @@ a queue the queue. Queues and teams have no UPN and no Entra object: known to be
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from guard.columns.owner import Owner, owner_of
 from guard.columns.table import SYSTEMUSER, TABLES, OwnerType
-from guard.facts.actor import FROM_DATAVERSE, FROM_DELIVERY, FROM_ENTRA
+from guard.facts.actor import FROM_DATAVERSE, FROM_DELIVERY, FROM_ENTRA, NAMES, know_names
 from guard.facts.fact_sheet import UNREADABLE_OWNER, Absence, FactSheet, Question
-from guard.facts.holders import Holders, users_holding, whose
-from guard.facts.users import Users, user_from
+from guard.facts.holders import Holders, names_of, users_holding, whose
+from guard.facts.users import Users, person_of, user_from
 from guard.ports.directory import Directory, HolderType, Person
 from guard.ports.rows import UserRow
 from kernel.errors import GuardError, NotFound
@@ -25,7 +25,7 @@ from rules.model.change import Value
 FROM_MIRROR = "mirror"
 FROM_EXCHANGE = "exchange"
 NO_OBJECT = "the owner's row names no Entra object"
-ROW_FACTS = frozenset({"upn", "objectId", "entraUpn"})
+ROW_FACTS = frozenset({"upn", "objectId", "entraUpn", NAMES})
 ENTRA_FACTS = frozenset({"objectId", "entraUpn"})
 # What else Entra and Exchange say of the owner after the change, under `facts.`.
 ROOT = "facts."
@@ -57,18 +57,16 @@ class OwnerFacts:
         columns = change.after if side == "new" else change.before
         owner = owner_of(change.table, change.record_id, columns) if columns else None
         if owner is None:
+            if side == "old" and not columns:
+                _know_of_nobody(root, needed, about, FROM_DELIVERY, sheet)
             for path in [root + name for name in needed] + [ROOT + name for name in about]:
-                if side == "old" and not columns:
-                    sheet.know(path, None, FROM_DELIVERY)
-                else:
-                    sheet.lack(path, "the row names no owner")
+                sheet.lack(path, "the row names no owner")
             return
         sheet.know(root + "id", owner.id, FROM_DELIVERY)
         if owner.type is not None:
             sheet.know(root + "type", owner.type.value, FROM_DELIVERY)
         if owner.is_no_person:
-            for path in [root + name for name in ROW_FACTS] + [ROOT + name for name in about]:
-                sheet.know(path, None, FROM_DELIVERY)
+            _know_of_nobody(root, ROW_FACTS, about, FROM_DELIVERY, sheet)
         elif needed & ROW_FACTS or about or owner.type is None:
             await self._user(question, owner, columns, root, needed | about, sheet)
             unknown = sheet.missing.get(root + "objectId")
@@ -90,8 +88,8 @@ class OwnerFacts:
         sheet.know(root + "type", OwnerType.USER.value, source)
         sheet.know(root + "upn", user.upn, source)
         wave: list[Coroutine[Any, Any, None]] = []
-        if needed & (ENTRA_FACTS | _PERSON_FACTS):
-            wave.append(self._entra(user, root, sheet))
+        if needed & (ENTRA_FACTS | _PERSON_FACTS | {NAMES}):
+            wave.append(self._entra(user, root, needed, sheet))
         if "ownerIsLicensed" in needed:
             wave.append(self._licence(user, sheet))
         if "mailboxPurpose" in needed:
@@ -125,8 +123,7 @@ class OwnerFacts:
         if user is None:
             if owner.type is None:
                 # An id alone that is no user is a queue or a team: neither has a UPN.
-                for name in ROW_FACTS:
-                    sheet.know(root + name, None, FROM_DATAVERSE)
+                _know_of_nobody(root, ROW_FACTS, (), FROM_DATAVERSE, sheet)
                 sheet.know(root + "type", OwnerType.QUEUE.value, FROM_DATAVERSE)
             else:
                 for name in ROW_FACTS:
@@ -150,17 +147,21 @@ class OwnerFacts:
             return None, "", is_primary or change.operation == "create"
         return user_from(owner.id, together), FROM_DELIVERY if sent else FROM_MIRROR, True
 
-    async def _entra(self, user: UserRow, root: str, sheet: FactSheet) -> None:
+    async def _entra(
+        self, user: UserRow, root: str, needed: frozenset[str], sheet: FactSheet
+    ) -> None:
         try:
             person = await person_of(self.directory, user)
         except GuardError as error:
-            sheet.lack_answer([root + name for name in ENTRA_FACTS], error)
+            sheet.lack_answer([root + name for name in (*ENTRA_FACTS, NAMES)], error)
             return
         sheet.know(root + "objectId", person.object_id if person else None, FROM_ENTRA)
         sheet.know(root + "entraUpn", person.upn if person else None, FROM_ENTRA)
         if root == "new.owner.":
             for name, value in _person_facts(person).items():
                 sheet.know(ROOT + name, value, FROM_ENTRA)
+        if NAMES in needed:
+            await know_names(root + NAMES, user, person, directory=self.directory, sheet=sheet)
 
     async def _licence(self, user: UserRow, sheet: FactSheet) -> None:
         path, key = ROOT + "ownerIsLicensed", user.object_id or user.upn
@@ -202,10 +203,14 @@ def _person_facts(person: Person | None) -> dict[str, Value]:
     }
 
 
-async def person_of(directory: Directory, user: UserRow) -> Person | None:
-    """Return the Entra object of a Dataverse user: by object id, else by UPN."""
-    key = user.object_id or user.upn
-    return None if key is None else await directory.person(key)
+def _know_of_nobody(
+    root: str, names: Iterable[str], about: Iterable[str], source: str, sheet: FactSheet
+) -> None:
+    """Keep what is so of an owner who is no person: nothing, and no name in a list."""
+    for name in names:
+        sheet.know(root + name, () if name == NAMES else None, source)
+    for name in about:
+        sheet.know(ROOT + name, None, source)
 
 
 @dataclass(frozen=True, slots=True)

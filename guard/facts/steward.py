@@ -8,8 +8,8 @@ from guard.columns.owner import OWNER_TYPES
 from guard.columns.table import SYSTEMUSER, OwnerType
 from guard.facts.actor import FROM_DATAVERSE, FROM_DELIVERY, FROM_ENTRA
 from guard.facts.fact_sheet import UNREADABLE_OWNER, Absence, FactSheet, Question
-from guard.facts.owner import FROM_MIRROR, person_of
-from guard.facts.users import Mirrored, user_from
+from guard.facts.owner import FROM_MIRROR
+from guard.facts.users import Mirrored, person_of, user_from
 from guard.ports.directory import Directory
 from guard.ports.rows import Rows, UserRow
 from kernel.errors import GuardError

@@ -14,6 +14,7 @@ from guard.columns.compare import is_equal
 from guard.columns.table import SYSTEMUSER
 from guard.errors import IdentityInDoubt
 from guard.ledger.entry import MirrorRow
+from guard.ports.directory import Directory, Person
 from guard.ports.rows import Rows, UserRow
 from rules.model.change import Value
 
@@ -68,3 +69,9 @@ def user_from(user_id: str, columns: Mapping[str, Value]) -> UserRow:
         for name in IDENTITY
     )
     return UserRow(user_id, upn, object_id, application_id)
+
+
+async def person_of(directory: Directory, user: UserRow) -> Person | None:
+    """Return the Entra object of a Dataverse user: by object id, else by UPN."""
+    key = user.object_id or user.upn
+    return None if key is None else await directory.person(key)

@@ -35,8 +35,8 @@ class CaseSensitiveAddress(LintRule):
         "comparison that keeps them apart can be stepped around by a capital letter."
     )
     mend = "Remove `caseSensitive: true`, or say in a comment why it must be."
-    wrong = _with("{field: address, caseSensitive: true, notEquals: vip07@contoso.com}")
-    right = _with("{field: address, notEquals: vip07@contoso.com}")
+    wrong = _with('{field: address, caseSensitive: true, endsWith: "@contoso.com"}')
+    right = _with('{field: address, endsWith: "@contoso.com"}')
 
     def check(self, subject: Subject) -> Iterator[Remark]:
         """Look for comparisons whose case rule is not the field's."""

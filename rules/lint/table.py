@@ -20,6 +20,7 @@ from rules.lint.modes import (
     OnErrorAllowInEnforce,
     RuleWithoutTest,
 )
+from rules.lint.persons import PersonBySpelling
 from rules.lint.remark import LintRule
 from rules.lint.table_coverage import TableNotCovered
 from rules.lint.unused import DuplicateItem, UnusedList, UnusedParam
@@ -29,9 +30,10 @@ LINT_RULES: Mapping[str, LintRule] = MappingProxyType(
         each.code: each
         for each in (
             RuleWithoutTest(), DuplicateRule(), WhenEqualsUnless(), TableNotCovered(),
-            OnErrorAllowInEnforce(), RoleByName(), CaseSensitiveAddress(), ExceptionTooBroad(),
-            ExceptionFitsMany(), ExceptionExpiring(), UnusedParam(), UnusedList(), DuplicateItem(),
-            MessageWithoutValue(), EnforceNeverAudited(), RegexUnbounded(), AnchoredPattern(),
+            OnErrorAllowInEnforce(), RoleByName(), PersonBySpelling(), CaseSensitiveAddress(),
+            ExceptionTooBroad(), ExceptionFitsMany(), ExceptionExpiring(), UnusedParam(),
+            UnusedList(), DuplicateItem(), MessageWithoutValue(), EnforceNeverAudited(),
+            RegexUnbounded(), AnchoredPattern(),
         )
     }
 )  # fmt: skip

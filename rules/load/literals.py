@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from rules.load.keys import Complaints
@@ -25,18 +25,24 @@ _QUOTES: Final = "\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b\u00ab\u00bb\u
 _TWO_WAYS: Final = frozenset({"no", "yes", "on", "off", "y", "n"})
 # What no address holds outside quotes, which Exchange does not allow either.
 _FOREIGN: Final = re.compile(r"[\s,;:<>()\[\]\"\\]")
+_IN_LIST: Final = "Write it whole, as the list has it."
 _WILD: Final = re.compile(r"[*?]")
+_GUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _PLACEHOLDER: Final = re.compile(r"\[[^\]]*\]|\\.")
 
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """Why a literal is no good, by its code, in words, with the form that was meant."""
+    """Why a literal is no good, by its code, in words, with the form that was meant.
+
+    `is_of_texts` says that the mend is another condition, such as a text alone can have.
+    """
 
     code: str
     text: str
     hint: str | None = None
     level: Level = "error"
+    is_of_texts: bool = False
 
 
 def check_literals(
@@ -50,6 +56,8 @@ def check_literals(
     told = False
     for place, text, complaints in _literals(node, scope):
         objection = objection_to(text, form=form, reach=reach)
+        if objection is not None and objection.is_of_texts and reference.field.kind is Kind.LIST:
+            objection = replace(objection, hint=_IN_LIST)
         if objection is None and isinstance(place, ScalarNode) and place.text == text:
             objection = plain_objection(place, reach)
         if objection is not None:
@@ -119,7 +127,8 @@ def objection_to(text: str, *, form: Form | None, reach: Reach) -> Objection | N
         return Objection(
             "value-impossible",
             f"`{text[:80]}` holds `{wild[0]}`, which stands for itself and is in no {form.words}.",
-            f"Write `endsWith: {bare}`." if bare and bare != text else "Use `matches`.",
+            f"Write `endsWith: {_written(bare)}`." if bare and bare != text else "Use `matches`.",
+            is_of_texts=True,
         )
     foreign = _FOREIGN.search(text)
     if foreign is not None:
@@ -130,6 +139,11 @@ def objection_to(text: str, *, form: Form | None, reach: Reach) -> Objection | N
             f"Write `{inner[1]}`." if inner else f"Write the {form.words} alone.",
         )  # fmt: skip
     return _OF_FORM[form](text, reach)
+
+
+def _written(text: str) -> str:
+    """Return a text as YAML takes it: no plain one begins with an @."""
+    return f'"{text}"' if text.startswith("@") else text
 
 
 def _typing_objection(text: str, reach: Reach) -> Objection | None:
@@ -155,19 +169,26 @@ def _typing_objection(text: str, reach: Reach) -> Objection | None:
 
 def _address_objection(text: str, reach: Reach) -> Objection | None:
     if reach == "whole" and "@" not in text:
+        if _GUID.fullmatch(text):
+            return Objection(
+                "value-impossible", f"`{text}` is an object id, which no address is.",
+                "Compare `names` of `owner`, `actor` or `addressOwner`: a list of persons "
+                "names them by either.",
+            )  # fmt: skip
         said = f"`{text[:80]}` is no whole address: it has no @."
         if "." in text:
             hint = "Add `part: domain` to compare the domain."
-            return Objection("value-impossible", said, hint)
+            return Objection("value-impossible", said, hint, is_of_texts=True)
         hint = "Add `part: local` to compare what stands before the @."
         # Before an organisation has any, people write a word to begin with.
-        return Objection("value-impossible", said, hint, "warning")
+        return Objection("value-impossible", said, hint, "warning", is_of_texts=True)
     local, _, domain = text.rpartition("@")
     if (reach == "whole" and not (local and domain)) or (reach == "start" and text[:1] == "@"):
         bare = text.strip("@")
         return Objection(
             "value-impossible", f"`{text[:80]}` lacks what stands before or after the @.",
             f'Write `endsWith: "@{bare}"`, or `part: domain` with `{bare}`.',
+            is_of_texts=True,
         )  # fmt: skip
     if reach == "end" and text.endswith("@"):
         return Objection(
@@ -191,8 +212,8 @@ def _domain_objection(text: str, reach: Reach) -> Objection | None:
     if (starts and text.startswith(".")) or (ends and text.endswith(".")):
         return Objection(
             "value-impossible", f"`{text[:80]}` has a dot at an end, which no domain has.",
-            f"Write `endsWith: {text.rstrip('.')}` for the domains below it, "
-            f"or `{text.strip('.')}` for this one.",
+            f"Write `endsWith: {_written(text.rstrip('.'))}` for the domains below it, "
+            f"or `{text.strip('.')}` for this one.", is_of_texts=True,
         )  # fmt: skip
     if reach == "whole" and "." not in text:
         return Objection(
@@ -212,7 +233,19 @@ def _local_objection(text: str, reach: Reach) -> Objection | None:
     return None
 
 
+def _person_objection(text: str, reach: Reach) -> Objection | None:
+    if "@" in text:
+        return _address_objection(text, reach)
+    if reach == "whole" and not _GUID.fullmatch(text):
+        return Objection(
+            "value-impossible", f"`{text[:80]}` names nobody: it is no object id and no address.",
+            "Write the object id in Entra, or any whole address of the person.",
+        )  # fmt: skip
+    return None
+
+
 _OF_FORM: Final = {
+    Form.PERSON: _person_objection,
     Form.ADDRESS: _address_objection,
     Form.DOMAIN: _domain_objection,
     Form.LOCAL: _local_objection,

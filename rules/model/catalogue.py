@@ -48,15 +48,18 @@ class Form(StrEnum):
 
     ADDRESS = "address"
     DOMAIN = "domain"
+    PERSON = "person"
+    """An object id or an address: by either of them a list names somebody."""
     LOCAL = "local"
 
     @property
     def words(self) -> str:
         """Return what such a text is called."""
-        return "local part" if self is Form.LOCAL else self.value
+        return _WORDS_OF_FORM.get(self, self.value)
 
 
-FORMS = (Form.ADDRESS, Form.DOMAIN)
+_WORDS_OF_FORM = {Form.LOCAL: "local part", Form.PERSON: "object id or address"}
+FORMS = (Form.ADDRESS, Form.DOMAIN, Form.PERSON)
 """The forms that a catalogue may state; what stands before an @ is only ever a part."""
 
 OF_ENTITY = (Arrival.DELIVERY, Arrival.NEVER)

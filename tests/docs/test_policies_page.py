@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from rules.lint.run import lint_folder
 from rules.load.loader import load
 from rules.operators.table import OPERATORS
 from rules.syntax.shipped import shipped_folder
 from rules.testing.run import run_folder
-from tests.docs.pages import blocks, code_words, first_cells, page
+from tests.docs.pages import DOCS, blocks, code_words, first_cells, page
 from tests.rules.builders import complaints_of
 
 TEXT = page("policies.md")
 NOW = datetime(2026, 8, 21, 10, tzinfo=UTC)
+NAMED_PERSONS = DOCS / "examples" / "named-persons"
 PLACES = {
     "name: friday-afternoon": "policies/friday-afternoon.yaml",
+    "name: board-mailboxes": "policies/board-mailboxes.yaml",
+    "name: board\n": "lists/board.yaml",
     "kind: Policy": "policies/known-domains.yaml",
     "kind: List": "lists/our-domains.yaml",
     "kind: Exception": "exceptions/fabrikam-move.yaml",
@@ -34,6 +39,8 @@ def folder(tmp_path: Path) -> Path:
         path = tmp_path / place
         path.parent.mkdir(exist_ok=True)
         path.write_text(block, encoding="utf-8")
+    # The page leaves out the other list of an example that stands in a folder of its own.
+    shutil.copy(NAMED_PERSONS / "lists" / "board-assistants.yaml", tmp_path / "lists")
     return tmp_path
 
 
@@ -66,3 +73,22 @@ def test_the_printed_cases_pass(folder: Path) -> None:
     assert run.complaints == ()
     assert len(run.cases) == 2
     assert [case.differences for case in run.cases if case.differences] == []
+
+
+class TestNamedPersons:
+    """The example of lists that mean people, however they are spelt."""
+
+    def test_it_is_printed_as_it_stands(self, folder: Path) -> None:
+        for printed, file in (
+            ("policies/board-mailboxes.yaml", "board-mailboxes.yaml"),
+            ("lists/board.yaml", "lists/board.yaml"),
+        ):
+            written = (NAMED_PERSONS / file).read_text(encoding="utf-8")
+            assert (folder / printed).read_text(encoding="utf-8") == written
+
+    def test_its_cases_pass_and_nothing_is_remarked_on(self) -> None:
+        run = run_folder(NAMED_PERSONS)
+        assert run.complaints == ()
+        assert [case.differences for case in run.cases if case.differences] == []
+        assert len(run.cases) == 6
+        assert lint_folder(NAMED_PERSONS, now=NOW) == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from textwrap import dedent
 
@@ -128,7 +129,7 @@ def test_two_files_for_one_environment(tmp_path):
     [
         ("{field: address, part: domain, in: ['*.fabrikam.com']}",
          "Write `endsWith: .fabrikam.com`."),
-        ("{field: address, equals: '*@fabrikam.com'}", "Write `endsWith: @fabrikam.com`."),
+        ("{field: address, equals: '*@fabrikam.com'}", 'Write `endsWith: "@fabrikam.com"`.'),
         ("{field: address, in: ['anna*@contoso.com']}", "Use `matches`."),
         ("{field: address, part: domain, equals: '@contoso.com'}", "Write `contoso.com`."),
         ("{field: address, part: domain, notIn: [anna@contoso.com]}", "Write `contoso.com`."),
@@ -145,7 +146,15 @@ def test_two_files_for_one_environment(tmp_path):
          "Remove `part: local` to compare the whole address, or write `anna`."),
         ("{field: address, part: domain, matches: '.*@contoso[.]com'}", "Remove `part`, or the @."),
         ("{field: facts.formerAddresses, contains: contoso.com}",
-         "Add `part: domain` to compare the domain."),
+         "Write it whole, as the list has it."),
+        ("{field: addressOwner.names, containsNone: ['*@contoso.com']}",
+         "Write it whole, as the list has it."),
+        ("{field: address, notIn: [9f7e0c1a-0000-4000-8000-000000000001]}",
+         "Compare `names` of `owner`, `actor` or `addressOwner`: a list of persons "
+         "names them by either."),
+        ("{field: owner.names, containsAny: [Anna Berg]}", "Write the object id or address alone."),
+        ("{field: actor.names, containsAny: [ceo]}",
+         "Write the object id in Entra, or any whole address of the person."),
         ("{field: address, equals: {field: name}}", None),
     ],
 )  # fmt: skip
@@ -155,6 +164,20 @@ def test_a_value_that_the_field_can_never_hold(condition, hint):
         assert all(code != "value-impossible" for code, _ in found)
     else:
         assert found == [("value-impossible", hint)]
+
+
+def test_a_mend_that_is_a_condition_is_one() -> None:
+    for condition in (
+        "{field: address, equals: '*@fabrikam.com'}",
+        "{field: address, equals: '@fabrikam.com'}",
+        "{field: address, part: domain, in: ['*.fabrikam.com']}",
+        "{field: address, part: domain, equals: .fabrikam.com}",
+    ):
+        ((_, hint),) = _told(condition)
+        part = "part: domain, " if "part" in condition else ""
+        written = re.findall(r"`(endsWith: [^`]+)`", hint or "")
+        assert written
+        assert _told(f"{{field: address, {part}{written[0]}}}") == []
 
 
 @pytest.mark.parametrize(
