@@ -15,7 +15,7 @@ from guard.columns.owner import Owner, owner_of
 from guard.columns.table import SYSTEMUSER, TABLES, OwnerType
 from guard.facts.actor import FROM_DATAVERSE, FROM_DELIVERY, FROM_ENTRA, NAMES, know_names
 from guard.facts.fact_sheet import UNREADABLE_OWNER, Absence, FactSheet, Question
-from guard.facts.holders import Holders, names_of, users_holding, whose
+from guard.facts.holders import Holders, users_holding, whose
 from guard.facts.users import Users, person_of, user_from
 from guard.ports.directory import Directory, HolderType, Person
 from guard.ports.rows import UserRow
