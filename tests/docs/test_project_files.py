@@ -44,7 +44,10 @@ def test_every_make_target_that_a_text_names_exists(name: str) -> None:
 
 def test_contributors_are_told_every_target_that_they_need() -> None:
     table = first_cells((ROOT / "CONTRIBUTING.md").read_text("utf-8"), "target")
-    needed = {"quick", "test", "check", "coverage", "format", "generate", "bench", "wheel"}
+    needed = {
+        *("quick", "slow", "test", "check", "coverage"),
+        *("format", "generate", "bench", "wheel"),
+    }
     assert {cell.strip("`").removeprefix("make ") for cell in table} == needed
 
 
@@ -103,11 +106,21 @@ def test_the_hosted_run_begins_with_the_oldest_python_that_is_allowed() -> None:
     assert PROJECT["project"]["requires-python"] == f">={oldest}"
 
 
-def test_what_must_pass_is_the_checks_and_every_test() -> None:
+def test_what_must_pass_is_the_checks_and_every_test_once_and_the_floor_of_coverage() -> None:
     script = (ROOT / ".ci" / "run").read_text("utf-8")
-    assert "make check test" in script
+    assert "make check coverage slow" in script
+    assert _selection("coverage") == _selection("quick") == "$(QUICK)"
+    assert _selection("slow") == "not ($(QUICK))"
+    assert _selection("test") is None
     assert PROJECT["tool"]["coverage"]["run"]["branch"] is True
     assert PROJECT["tool"]["coverage"]["report"]["fail_under"] >= 92
+
+
+def _selection(target: str) -> str | None:
+    """Return which tests a target runs, by their marks; None for all."""
+    (run,) = [line for line in _recipe(target) if " -m pytest " in line]
+    found = re.search(r' -m "([^"]+)"', run)
+    return found[1] if found else None
 
 
 def _recipe(target: str) -> list[str]:
