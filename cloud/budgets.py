@@ -2,6 +2,8 @@
 
 A budget holds three things: slots (how many at once), a window (how many in ten minutes), a fence
 (none before the moment that a Retry-After named). A fence lets nothing pass and cancels nothing.
+A service throttles the whole of one user, so the tenant's budget and the reserved share have one
+fence; what is reserved passes it first.
 Sources: Graph's service-specific throttling limits; Dataverse's service protection API limits.
 """
 
@@ -40,8 +42,12 @@ DIRECTORY_LIMITS = Limits(slots=16, urgent_slots=8)
 DATAVERSE_LIMITS = Limits(
     slots=8, urgent_slots=4, requests=4_400, urgent_requests=800, window_seconds=300.0
 )
+TENANT = "tenant"
 # What belongs to the watch alone: however much decisions and mails ask for, it goes on looking.
 RESERVED = "reserved"
+# A fence that the watch waits for too, all else passes so much later: the first room that a
+# throttling service has again is the watch's.
+HEAD_START_SECONDS = 2.0
 RESERVED_DATAVERSE_LIMITS = Limits(
     slots=2, urgent_slots=0, requests=600, window_seconds=300.0, slots_most=4
 )
@@ -96,6 +102,33 @@ class Window:
         return (index + 1) * self._width + self._seconds
 
 
+@dataclass(slots=True)
+class Fence:
+    """Until when (monotonic seconds) a service lets nobody pass whose requests it counts together.
+
+    `is_awaited` says that somebody waits for its end to whom others give way.
+    """
+
+    until: float = float("-inf")
+    is_awaited: bool = False
+
+    def wait_seconds(self, now: float, *, gives_way: bool) -> float:
+        """Return how long it is closed for somebody."""
+        head_start = HEAD_START_SECONDS if gives_way and self.is_awaited else 0.0
+        return max(0.0, self.until + head_start - now)
+
+    def note_waiting(self, now: float, *, gives_way: bool) -> None:
+        """Let it be known that somebody waits for its end."""
+        if not gives_way and self.until > now:
+            self.is_awaited = True
+
+    def close(self, now: float, until: float) -> None:
+        """Let nobody pass before that moment; it only ever moves forward."""
+        if self.until <= now:
+            self.is_awaited = False
+        self.until = max(self.until, until)
+
+
 @dataclass(slots=True, eq=False)
 class _Waiter:
     urgent: bool
@@ -103,9 +136,20 @@ class _Waiter:
 
 
 class Budget:
-    """The share of one scope: enter before each attempt, leave after it."""
+    """The share of one scope: enter before each attempt, leave after it.
 
-    def __init__(self, limits: Limits, clock: Clock, *, jitter: Jitter = random_jitter) -> None:
+    Several may have one fence; those that give way pass it after the others.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        clock: Clock,
+        *,
+        fence: Fence | None = None,
+        gives_way: bool = False,
+        jitter: Jitter = random_jitter,
+    ) -> None:
         self._limits = limits
         self._clock = clock
         self._jitter = jitter
@@ -113,7 +157,9 @@ class Budget:
         self._slots = float(limits.slots)
         self._in_flight = 0
         self._waiting: deque[_Waiter] = deque()
-        self._fence = 0.0
+        self._fence = fence if fence is not None else Fence()
+        self._gives_way = gives_way
+        self._told_until = float("-inf")
         self._setbacks = 0
         self._window = Window(limits.window_seconds)
 
@@ -130,6 +176,7 @@ class Budget:
         while True:
             wait = self.wait_seconds(urgent=urgent)
             if wait > 0.0:
+                self._fence.note_waiting(self._clock.monotonic(), gives_way=self._gives_way)
                 if self._clock.monotonic() + wait >= give_up_at:
                     raise TooLate(wait)
                 await self._clock.sleep(wait)
@@ -149,7 +196,7 @@ class Budget:
     def wait_seconds(self, *, urgent: bool = False) -> float:
         """Return how long the fence and the window keep everybody waiting; 0 when they do not."""
         now = self._clock.monotonic()
-        wait = max(0.0, self._fence - now)
+        wait = self._fence.wait_seconds(now, gives_way=self._gives_way)
         if self._limits.requests is not None:
             limit = self._limits.requests + (self._limits.urgent_requests if urgent else 0)
             wait = max(wait, self._window.wait_seconds(now, limit))
@@ -158,12 +205,15 @@ class Budget:
     def raise_fence(self, seconds: float) -> None:
         """Let nothing pass for that many seconds, and half as many at once afterwards.
 
-        A fence only ever moves forward, and the answers of one burst halve only once.
+        A fence only ever moves forward, and the answers of one burst halve only once. What has the
+        same fence keeps its slots: whoever is throttled too is told so.
         """
         now = self._clock.monotonic()
-        if self._fence <= now:
+        if self._told_until <= now:
             self._slots = max(1.0, self._slots / 2)
-        self._fence = max(self._fence, now + seconds)
+        self._told_until = max(self._told_until, now + seconds)
+        self._fence.close(now, now + seconds)
+        self._fence.note_waiting(now, gives_way=self._gives_way)
 
     def heed_slots(self, hint: int) -> None:
         """Take the service's own advice on how many at once, within our bounds."""
@@ -186,7 +236,7 @@ class Budget:
     def is_idle(self) -> bool:
         """Tell whether forgetting this budget would change nothing."""
         now = self._clock.monotonic()
-        busy = self._in_flight or self._waiting or self._fence > now or self._setbacks
+        busy = self._in_flight or self._waiting or self._told_until > now or self._setbacks
         busy = busy or self._slots < self._target
         return not busy and self._window.is_empty(now)
 
@@ -227,12 +277,16 @@ class Budget:
 
 
 class Budgets:
-    """Every budget in use, by service and scope; idle ones are forgotten."""
+    """Every budget in use, by service and scope; idle ones are forgotten.
+
+    The tenant's and the reserved one of a service have its fence; any other has its own.
+    """
 
     def __init__(self, clock: Clock, *, jitter: Jitter = random_jitter) -> None:
         self._clock = clock
         self._jitter = jitter
         self._by_key: dict[tuple[str, str], Budget] = {}
+        self._fences: dict[str, Fence] = {}
         self._sweep_at = _KEPT_MAX
 
     def of(self, service: str, scope: str, limits: Limits) -> Budget:
@@ -243,5 +297,12 @@ class Budgets:
             if len(self._by_key) >= self._sweep_at:
                 self._by_key = {k: b for k, b in self._by_key.items() if not b.is_idle()}
                 self._sweep_at = max(_KEPT_MAX, 2 * len(self._by_key))
-            budget = self._by_key[key] = Budget(limits, self._clock, jitter=self._jitter)
+            is_common = scope in (TENANT, RESERVED)
+            budget = self._by_key[key] = Budget(
+                limits,
+                self._clock,
+                fence=self._fences.setdefault(service, Fence()) if is_common else None,
+                gives_way=scope == TENANT,
+                jitter=self._jitter,
+            )
         return budget

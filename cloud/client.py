@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from cloud.budgets import RESERVED
+from cloud.budgets import RESERVED, TENANT
 from cloud.call import Call
 from cloud.origins import Service
 from cloud.transport import Transport
-
-TENANT = "tenant"
 
 
 class Client:

@@ -28,6 +28,7 @@ from cloud.budgets import (
     RESERVED,
     RESERVED_DATAVERSE_LIMITS,
     RESERVED_DIRECTORY_LIMITS,
+    TENANT,
     Budget,
     Budgets,
     TooLate,
@@ -386,7 +387,7 @@ class Transport:
             self._failpoints.reach(call.failpoint, point)
 
     def _budget_of(self, call: Call, service: Service, mailbox: str) -> Budget:
-        scope, is_reserved = call.budget or "tenant", call.budget == RESERVED
+        scope, is_reserved = call.budget or TENANT, call.budget == RESERVED
         if service.name == "dataverse":
             limits = RESERVED_DATAVERSE_LIMITS if is_reserved else DATAVERSE_LIMITS
         elif mailbox:

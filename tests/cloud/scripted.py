@@ -1,5 +1,6 @@
 """A service that answers from a script and remembers what it was asked."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -26,6 +27,27 @@ ROW = "6f1e2d3c-0003-4000-8000-00000000000c"
 USER = "6f1e2d3c-0004-4000-8000-00000000000d"
 STEP = failpoint("tests.cloud", "A write that only the tests of this room make.")
 
+
+class OrderedClock(FrozenClock):
+    """A clock that many wait for: whoever wakes first is woken first."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__(at)
+        self._due: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        due = self.monotonic() + seconds
+        self._due.append(due)
+        while True:
+            # Whoever is awake goes on until it sleeps too.
+            for _ in range(20):
+                await asyncio.sleep(0)
+            if due <= min(self._due):
+                break
+        self._due.remove(due)
+        self.advance(max(0.0, due - self.monotonic()))
+
+
 Reply = httpx.Response | Exception | Callable[[httpx.Request], Any]
 
 
@@ -33,13 +55,17 @@ class Scripted:
     """Answers with the script's replies in order; the last one is repeated for ever."""
 
     def __init__(
-        self, *replies: Reply, failpoints: Failpoints = NONE, tokens: Tokens | None = None
+        self,
+        *replies: Reply,
+        failpoints: Failpoints = NONE,
+        tokens: Tokens | None = None,
+        clock: FrozenClock | None = None,
     ) -> None:
         self.replies = list(replies)
         self.requests: list[httpx.Request] = []
         self.sent_at: list[float] = []
         self.accesses: list[LoggedRequest] = []
-        self.clock = FrozenClock(AT)
+        self.clock = clock or FrozenClock(AT)
         self.transport = Transport(
             [GRAPH, DATAVERSE],
             tokens or FixedTokens(),

@@ -2,9 +2,20 @@ import asyncio
 
 import pytest
 
-from cloud.budgets import Budget, Budgets, Limits, TooLate, Window
+from cloud.budgets import (
+    DATAVERSE_LIMITS,
+    HEAD_START_SECONDS,
+    RESERVED,
+    RESERVED_DATAVERSE_LIMITS,
+    TENANT,
+    Budget,
+    Budgets,
+    Limits,
+    TooLate,
+    Window,
+)
 from kernel.clock import FrozenClock
-from tests.cloud.scripted import AT
+from tests.cloud.scripted import AT, OrderedClock
 
 
 class TestWindow:
@@ -120,6 +131,86 @@ class TestBudget:
             await budget.enter(urgent=False, give_up_at=1000.01)
         with pytest.raises(TooLate):
             await budget.enter(urgent=False, give_up_at=1000.01)
+
+
+class TestOneFence:
+    """A service that throttles the tenant's requests throttles the watch's too: it is one user."""
+
+    @pytest.fixture
+    def clock(self) -> FrozenClock:
+        return OrderedClock(AT)
+
+    @pytest.fixture
+    def shares(self, clock: FrozenClock) -> tuple[Budget, Budget]:
+        budgets = Budgets(clock)
+        return (
+            budgets.of("dataverse", TENANT, DATAVERSE_LIMITS),
+            budgets.of("dataverse", RESERVED, RESERVED_DATAVERSE_LIMITS),
+        )
+
+    async def test_whoever_is_throttled_the_other_waits_too(
+        self, shares: tuple[Budget, Budget]
+    ) -> None:
+        for told, other in (shares, shares[::-1]):
+            told.raise_fence(20.0)
+            with pytest.raises(TooLate):
+                await other.enter(urgent=True, give_up_at=1005.0)
+
+    async def test_the_watch_passes_first_however_many_wait_before_it(
+        self, shares: tuple[Budget, Budget], clock: FrozenClock
+    ) -> None:
+        tenant, reserved = shares
+        passed: list[tuple[str, float]] = []
+
+        async def passes(name: str, budget: Budget) -> None:
+            await budget.enter(urgent=False, give_up_at=1100.0)
+            passed.append((name, clock.monotonic() - 1000.0))
+            budget.leave()
+
+        tenant.raise_fence(20.0)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(3):
+                group.create_task(passes("tenant", tenant))
+            group.create_task(passes("watch", reserved))
+        assert passed[0] == ("watch", 20.0)
+        assert {at for name, at in passed if name == "tenant"} == {20.0 + HEAD_START_SECONDS}
+
+    async def test_who_gave_up_at_the_fence_is_still_given_way_to(
+        self, shares: tuple[Budget, Budget]
+    ) -> None:
+        tenant, reserved = shares
+        tenant.raise_fence(20.0)
+        with pytest.raises(TooLate):
+            await reserved.enter(urgent=False, give_up_at=1005.0)
+        assert tenant.wait_seconds() == 20.0 + HEAD_START_SECONDS
+        assert reserved.wait_seconds() == 20.0
+
+    async def test_where_the_watch_waits_for_nothing_nobody_gives_way(
+        self, shares: tuple[Budget, Budget], clock: FrozenClock
+    ) -> None:
+        tenant, reserved = shares
+        reserved.raise_fence(20.0)
+        clock.advance(20.0 + HEAD_START_SECONDS)
+        tenant.raise_fence(5.0)
+        assert tenant.wait_seconds() == 5.0
+
+    async def test_the_slots_of_the_watch_are_halved_by_its_own_throttling_alone(
+        self, shares: tuple[Budget, Budget]
+    ) -> None:
+        tenant, reserved = shares
+        tenant.raise_fence(0.0)
+        for _ in range(2):
+            await reserved.enter(urgent=False, give_up_at=1000.5)
+
+    async def test_another_service_and_a_mailbox_have_fences_of_their_own(
+        self, clock: FrozenClock
+    ) -> None:
+        budgets = Budgets(clock)
+        budgets.of("dataverse", RESERVED, RESERVED_DATAVERSE_LIMITS).raise_fence(20.0)
+        assert budgets.of("graph", TENANT, DATAVERSE_LIMITS).wait_seconds() == 0.0
+        budgets.of("graph", "a mailbox", DATAVERSE_LIMITS).raise_fence(20.0)
+        assert budgets.of("graph", TENANT, DATAVERSE_LIMITS).wait_seconds() == 0.0
+        assert budgets.of("graph", "another", DATAVERSE_LIMITS).wait_seconds() == 0.0
 
 
 class TestBudgets:

@@ -21,7 +21,9 @@ from tests.cloud.scripted import (
     AT,
     MAILBOX,
     OTHER_MAILBOX,
+    ROW,
     STEP,
+    OrderedClock,
     Scripted,
     a_keyed_write,
     a_mail_read,
@@ -181,6 +183,23 @@ class TestThrottling:
         await service.transport.send(a_mail_read(OTHER_MAILBOX), permit=permitted)
         await service.transport.send(a_read())
         assert service.sent_at == [0.0, 0.0, 0.0]
+
+    async def test_a_throttled_dataverse_is_left_alone_by_all_and_then_asked_by_the_watch_first(
+        self,
+    ) -> None:
+        throttled = problem(429, "0x80072322", Retry_After="20")
+        service = Scripted(throttled, ok(), clock=OrderedClock(AT))
+        watch, decision = service.dataverse.apart(), service.dataverse.within(60.0)
+        with pytest.raises(Throttled):
+            await service.dataverse.within(5.0).get("mailboxes", ROW, select=("name",))
+        async with asyncio.TaskGroup() as group:
+            asked = [
+                group.create_task(one.get("mailboxes", ROW, select=(name,)))
+                for name, one in (("ofdecision", decision), ("ofwatch", watch))
+            ]
+        assert all(one.done() for one in asked)
+        assert service.sent_at == [0.0, 20.0, 22.0]
+        assert ["ofwatch" in path for path in service.decoded[1:]] == [True, False]
 
     async def test_retry_after_may_be_a_date(self) -> None:
         service = Scripted(problem(429, Retry_After="Mon, 02 Mar 2026 09:00:12 GMT"), ok())
