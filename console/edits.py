@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import shutil
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
+
+from rules.replay.ledger_format import ValueUnreadable, value_from
 
 Listed = Mapping[str, Any]
 
@@ -117,9 +121,27 @@ def actor_text(one: Listed) -> str:
     return str(actor["upn"] or actor["name"] or actor["id"] or "nobody known")
 
 
+def fact_text(one: Listed) -> str:
+    """Return a fact as the rules read it, where it came from, and its age where it has one."""
+    source, age = one["source"] or "unknown source", one["age_seconds"]
+    if age and isinstance(age, int | float):
+        source += f", {age:.3g} seconds old"
+    return f"{one['name']} = {_value_text(one['value'])} ({source})"
+
+
 def approval_word(value: Any) -> str:
     """Return the approval in a word; what has none is shown as it is."""
     return APPROVAL_WORDS.get(value, str(value)) if not isinstance(value, list | dict) else "?"
+
+
+def _value_text(stored: Any) -> str:
+    try:
+        value = value_from(stored)
+    except ValueUnreadable:
+        return "?"
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return json.dumps(stored, ensure_ascii=False)
 
 
 def _lines(one: Listed, width: int) -> list[str]:

@@ -47,7 +47,8 @@ _UNCHANGED = ("emailaddress", "ownerid.id", "regardingobjectid.id", "emailserver
 class Judged:
     """A change and the decision on it, with everything that it was made from.
 
-    `sources` says by path where each fact came from. `deferred` are the rules that were left to
+    `sources` says by path where each fact came from, `ages` how many seconds old it is where it was
+    not looked up for this. `deferred` are the rules that were left to
     stage 40. `attributed_to` is whose act an approval counts as that the platform made by itself.
     """
 
@@ -58,6 +59,7 @@ class Judged:
     sources: Mapping[str, str] = field(default_factory=dict)
     deferred: tuple[str, ...] = ()
     attributed_to: str | None = None
+    ages: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ class Judge:
             attributed_to = scheduled.actor_id if scheduled is not None else None
             if scheduled is None or attributed_to is None:
                 facts = sheet.facts(needed)
-                return Judged(change, _unattributed(), facts, policy_set, sheet.sources)
+                return _by_law(change, _unattributed(), facts, policy_set, sheet)
             question = replace(
                 question, actor_id=attributed_to, on_behalf_by=scheduled.on_behalf_by
             )
@@ -172,7 +174,7 @@ class Judge:
         # (4) Whatever policies say, nobody of ours approves.
         if approves and sheet.values.get(KIND) == "guard":
             facts = sheet.facts(needed)
-            return Judged(change, _own_approval(), facts, policy_set, sheet.sources)
+            return _by_law(change, _own_approval(), facts, policy_set, sheet)
 
         # (5) Decide: pure.
         facts = sheet.facts(needed)
@@ -182,7 +184,9 @@ class Judge:
         deferred: tuple[str, ...] = ()
         if is_synchronous and may_be_deferred(change.change, sheet, needed):
             decision, deferred = set_aside(decision, DEFERRED_ROOTS)
-        return Judged(change, decision, facts, policy_set, sheet.sources, deferred, attributed_to)
+        return Judged(
+            change, decision, facts, policy_set, sheet.sources, deferred, attributed_to, sheet.ages
+        )
 
     async def judge_row(
         self, table: str, record_id: str, columns: Mapping[str, Value], *, now: datetime
@@ -286,6 +290,12 @@ def _scheduler(earlier: Recorded, change: GuardedChange) -> Acted | None:
         return None
     actor = earlier.public.get("attributed_to") or earlier.public.get("initiating_user_id")
     return Acted(actor, earlier.public.get("on_behalf_by")) if isinstance(actor, str) else None
+
+
+def _by_law(
+    change: GuardedChange, decision: Decision, facts: Facts, policy_set: PolicySet, sheet: FactSheet
+) -> Judged:
+    return Judged(change, decision, facts, policy_set, sheet.sources, ages=sheet.ages)
 
 
 def _own_approval() -> Decision:

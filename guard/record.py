@@ -126,6 +126,7 @@ class DecisionRecorder:
                 judged.facts,
                 kept=self._names_of(change.table, judged.policy_set),
                 sources=judged.sources,
+                ages=judged.ages,
             ),
             public=public,
         )
@@ -281,7 +282,12 @@ async def _told(recording: Awaitable[Recorded], source: str) -> Recorded:
 
 
 def recorded_grounds(
-    change: Change, facts: Facts, *, kept: frozenset[str], sources: Mapping[str, str]
+    change: Change,
+    facts: Facts,
+    *,
+    kept: frozenset[str],
+    sources: Mapping[str, str],
+    ages: Mapping[str, float] = _NOTHING,
 ) -> dict[str, Any]:
     """Return what a decision was made on, as it is recorded: of the columns those that are kept."""
     before, after = change.before, change.after
@@ -303,6 +309,8 @@ def recorded_grounds(
         grounds["missing"] = facts.missing
     if sources:
         grounds["sources"] = sources
+    if ages:
+        grounds["ages"] = {path: seconds for path, seconds in ages.items() if path in facts.values}
     return grounds
 
 

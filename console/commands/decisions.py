@@ -114,7 +114,7 @@ def show(ctx: click.Context, decision_id: str, outputs: Sequence[Output]) -> Non
 
 
 def _show_text(found: dict[str, Any]) -> str:
-    from console.edits import actor_text, changed_text, seen
+    from console.edits import actor_text, changed_text, fact_text, seen
 
     lines = [
         f"{found['decision'].upper()}  {found['operation']} of {found['table']} "
@@ -130,6 +130,9 @@ def _show_text(found: dict[str, Any]) -> str:
         lines.append(f"         {finding['message']}")
         if finding.get("help"):
             lines.append(f"         fix: {finding['help']}")
+    lines += [f"  fact   {fact_text(one)}" for one in found.get("facts") or ()]
+    for name, why in sorted(((found["private"] or {}).get("missing") or {}).items()):
+        lines.append(f"  lacks  {name}: {why}")
     for one in found["obligations"]:
         said = ". ".join(str(one[name]).rstrip(".") for name in ("result", "hint") if one[name])
         lines.append(f"  then   {one['kind']}: {one['state']}{f' ({said})' if said else ''}")

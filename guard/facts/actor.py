@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from guard.columns.table import SYSTEMUSER
+from guard.facts.age import both
 from guard.facts.fact_sheet import Absence, FactSheet, Question
 from guard.facts.holders import names_of
 from guard.facts.users import Users, person_of, user_from
@@ -156,7 +157,7 @@ class ActorFacts:
 
     async def _roles(self, actor_id: str, sheet: FactSheet) -> None:
         try:
-            direct, through_teams = await asyncio.gather(
+            direct, through_teams = await both(
                 self.rows.roles_of(actor_id), self.rows.team_roles_of(actor_id)
             )
         except GuardError as error:

@@ -4,7 +4,8 @@ Terms:
 
 - *Asker*: the actor for whose change something is looked up.
 - *Recent*: an answer that is no older than `FRESH_SECONDS`. It is given again to whoever asks the
-  same; whoever asks while it is still being looked up waits for that look-up.
+  same; whoever asks while it is still being looked up waits for that look-up. How old it is then is
+  told with it (`age`).
 
 No asker gets more than a share of the look-ups, so that nobody's changes can keep those of others
 from being decided. What is read to be written on, or to be granted by, is never remembered: rows
@@ -29,6 +30,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from guard.facts import age
 from guard.ports.directory import Directory, Person
 from guard.ports.rows import BusinessUnit, HeldRole, Myself, Rows, StoredRow, UserRow
 from kernel.clock import Clock
@@ -45,7 +47,16 @@ SHARE_SECONDS = 300.0
 SHARE_AT_ONCE = 6
 MOST_ASKERS = 4096
 
-_asker: ContextVar[str | None] = ContextVar("asker", default=None)
+
+@dataclass(slots=True)
+class _Asker:
+    """For whom is asked, and since when (monotonic seconds); None before the first question."""
+
+    actor_id: str | None
+    since: float | None = None
+
+
+_asker: ContextVar[_Asker | None] = ContextVar("asker", default=None)
 
 
 class ShareUsed(Unavailable):
@@ -56,8 +67,8 @@ class ShareUsed(Unavailable):
 
 @contextmanager
 def asked_for(actor_id: str | None) -> Iterator[None]:
-    """Let what is looked up inside count as asked for by that actor."""
-    token = _asker.set(actor_id)
+    """Let what is looked up inside count as asked for by that actor, for one decision."""
+    token = _asker.set(_Asker(actor_id))
     try:
         yield
     finally:
@@ -78,7 +89,7 @@ class Asking:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._recent: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()
-        self._under_way: dict[Hashable, asyncio.Task[Any]] = {}
+        self._under_way: dict[Hashable, asyncio.Task[tuple[float, Any]]] = {}
         self._askers: OrderedDict[str | None, _Asked] = OrderedDict()
 
     async def ask(
@@ -91,8 +102,12 @@ class Asking:
         used up the share, and whatever the look-up raises, which is never remembered.
         """
         now = self._clock.monotonic()
+        asker = _asker.get()
+        if asker is not None and asker.since is None:
+            asker.since = now
         known = self._recent.get(key)
         if known is not None and now - known[0] <= FRESH_SECONDS:
+            _tell_age(known[0], now)
             answer: T = known[1]
             return answer
         task = self._under_way.get(key)
@@ -102,12 +117,14 @@ class Asking:
             task.add_done_callback(_look_at_failure)
             self._under_way[key] = task
         # Shielded: a caller whose deadline comes does not take the answer from the others.
-        found: T = await asyncio.shield(task)
-        return found
+        began, answer = await asyncio.shield(task)
+        _tell_age(began, now)
+        return answer
 
     async def _answer(
         self, key: Hashable, look_up: Callable[[], Awaitable[Any]], asked: _Asked
-    ) -> Any:
+    ) -> tuple[float, Any]:
+        """Return when the look-up began, once it had its turn, and the answer."""
         try:
             async with asked.turns:
                 began = self._clock.monotonic()
@@ -118,10 +135,11 @@ class Asking:
         self._recent.move_to_end(key)
         while len(self._recent) > MOST_REMEMBERED:
             self._recent.popitem(last=False)
-        return answer
+        return began, answer
 
     def _asked(self, now: float, *, is_counted: bool) -> _Asked:
-        asker = _asker.get()
+        given = _asker.get()
+        asker = given.actor_id if given is not None else None
         asked = self._askers.setdefault(asker, _Asked())
         self._askers.move_to_end(asker)
         while asked.at and now - asked.at[0] >= SHARE_SECONDS:
@@ -137,6 +155,13 @@ class Asking:
         while len(self._askers) > MOST_ASKERS:
             self._askers.popitem(last=False)
         return asked
+
+
+def _tell_age(began: float, now: float) -> None:
+    """Tell how old an answer is: what was looked up since the decision asked first is not."""
+    asker = _asker.get()
+    since = now if asker is None or asker.since is None else asker.since
+    age.used(since - began)
 
 
 def _look_at_failure(task: asyncio.Task[Any]) -> None:

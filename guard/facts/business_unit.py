@@ -10,7 +10,6 @@ Source: the queue table of the Dataverse reference.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from guard.columns.compare import is_equal
 from guard.columns.owner import Owner, owner_of
 from guard.columns.table import QUEUE, SYSTEMUSER, OwnerType
 from guard.facts.actor import FROM_DATAVERSE, FROM_DELIVERY, NO_SUCH_USER
+from guard.facts.age import both
 from guard.facts.fact_sheet import UNREADABLE_OWNER, Absence, FactSheet, Question
 from guard.ports.rows import BusinessUnit, Rows
 from kernel.errors import GuardError
@@ -129,7 +129,7 @@ class BusinessUnitFacts:
     async def _of(self, table: str, record_id: str, root: str, sheet: FactSheet) -> None:
         try:
             # Both at once, because one wave is all that there is time for.
-            unit_id, units = await asyncio.gather(
+            unit_id, units = await both(
                 self.rows.business_unit_of(table, record_id), self.rows.business_units()
             )
         except GuardError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from guard.facts import age
 from guard.receive.ancestors import Ancestor
 from kernel.errors import GuardError
 from kernel.words import DocumentedWord
@@ -58,21 +59,28 @@ def reason_of(error: GuardError) -> str:
 class FactSheet:
     """The facts of one decision while they come in, by their full path ("actor.upn").
 
-    `sources` says where each known value comes from. `missing` holds for people why another isn't
-    known, `absences` the same for programs. `unanswered` is why a service gave no answer, the last
-    time that one didn't.
+    `sources` says where each known value comes from, `ages` how many seconds old it is where it was
+    not looked up for this decision (`age`). `missing` holds for people why another isn't known,
+    `absences` the same for programs. `unanswered` is why a service gave no answer, the last time
+    that one didn't.
     """
 
     values: dict[str, Value] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     absences: dict[str, Absence] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
+    ages: dict[str, float] = field(default_factory=dict)
     unanswered: str | None = None
 
     def know(self, path: str, value: Value, source: str) -> None:
         """Keep a fact."""
         self.values[path] = value
         self.sources[path] = source
+        seconds = round(age.oldest(), 3)
+        if seconds > 0.0:
+            self.ages[path] = seconds
+        elif self.ages:
+            self.ages.pop(path, None)
 
     def lack(self, path: str, reason: str, absence: Absence = Absence.OTHER) -> None:
         """Keep why a fact isn't known; one that is known already stays so."""

@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from guard.facts import age
 from guard.facts.activity import Activity
 from guard.facts.actor import ACTIVITY_FACTS, ActorFacts
 from guard.facts.asking import asked_for
@@ -94,6 +95,7 @@ async def _looked_up(wave: Coroutine[Any, Any, None]) -> None:
 
     Its facts stay unknown, so the rules that read them err.
     """
+    age.forget()
     try:
         await wave
     except Exception as error:

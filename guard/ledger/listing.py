@@ -83,6 +83,7 @@ def get_decision(connection: Connection, decision_id: str) -> dict[str, Any]:
     if stated.private is not None:
         shown["private"] = with_after(stated.private)
         shown["findings"] = stated.private.get("findings", [])
+        shown["facts"] = said.facts(stated)
     return shown
 
 

@@ -44,6 +44,25 @@ def altered(stated: Recorded) -> list[str]:
     ]
 
 
+def facts(stated: Recorded) -> list[dict[str, Any]]:
+    """Return the facts that the rules read, by name: value, source, and age in seconds.
+
+    Known to be old is what was looked up for an earlier decision; for this one: 0. What the guard
+    knows by itself is as it stood in its copies then.
+    """
+    private = stated.private or {}
+    sources, ages = private.get("sources") or {}, private.get("ages") or {}
+    return [
+        {
+            "name": name,
+            "value": value,
+            "source": sources.get(name),
+            "age_seconds": ages.get(name, 0),
+        }
+        for name, value in sorted((private.get("facts") or {}).items())
+    ]
+
+
 def has_rule(stated: Recorded, rule: str) -> bool:
     """Return whether a rule, or any of a policy, contributed."""
     return any(rule in (one, one.split("/", 1)[0]) for one in stated.public.get("rules", ()))

@@ -5,7 +5,8 @@ Terms:
 - the *public part* of a record is its plain fields and a JSON text with the rest of them;
 - the *private part* is a JSON text with everything personal: the row before the change as
   `before`, the columns that differ after it as `altered` (or the whole row as `after`), what was
-  `sent`, the `request`, the `facts`, what was `missing` of them, and the `findings`;
+  `sent`, the `request`, the `facts` with their `sources` and `ages` in seconds, what was `missing`
+  of them, and the `findings`;
 - a *stored value* is a value as JSON can say it: a moment is `{"$at": microseconds since 1970}`.
 
 `guard.ledger` writes this form and reads it back through here; an export has the same parts.

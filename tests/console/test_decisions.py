@@ -91,7 +91,10 @@ async def ledger(guard_database: Database, clock: FrozenClock) -> list[str]:
             "before": {"emailaddress": "anna.old@contoso.com"},
             "altered": {"emailaddress": "ceo@contoso.com"},
             "findings": [FINDING],
-            "facts": {"actor.upn": "u2@contoso.com"},
+            "facts": {"actor.upn": "u2@contoso.com", "actor.roles": ["Sales"], "now": {"$at": 0}},
+            "sources": {"actor.upn": "dataverse", "actor.roles": "dataverse"},
+            "ages": {"actor.upn": 1.25},
+            "missing": {"new.owner.upn": "it did not come within 5 seconds"},
         },
     )
     await written.record(rejected, effects=Effects(tasks=(NewTask("revert", rejected.id, {}),)))
@@ -271,6 +274,20 @@ def test_one_decision_is_shown_whole(run: Run, ledger: list[str]) -> None:
     assert shown["id"] == ledger[1]
     assert shown["findings"] == [FINDING]
     assert shown["private"]["after"] == {"emailaddress": "ceo@contoso.com"}
+
+
+def test_the_facts_are_shown_with_their_source_and_their_age(run: Run, ledger: list[str]) -> None:
+    done = run("decisions", "show", ledger[1])
+    assert 'fact   actor.upn = "u2@contoso.com" (dataverse, 1.25 seconds old)' in done.out
+    assert 'fact   actor.roles = ["Sales"] (dataverse)\n' in done.out
+    assert "fact   now = 1970-01-01T00:00:00Z (unknown source)" in done.out
+    assert "lacks  new.owner.upn: it did not come within 5 seconds" in done.out
+    shown = json.loads(run("decisions", "show", ledger[1], "--output", "json").out)
+    upn = next(one for one in shown["facts"] if one["name"] == "actor.upn")
+    assert (upn["value"], upn["source"], upn["age_seconds"]) == (
+        "u2@contoso.com", "dataverse", 1.25,
+    )  # fmt: skip
+    assert [one["age_seconds"] for one in shown["facts"] if one is not upn] == [0, 0]
 
 
 @pytest.mark.usefixtures("ledger")

@@ -9,6 +9,7 @@ from typing import Any
 from guard.active_policies import ActivePolicies
 from guard.assembly import Guard, Receiver, Sources, Values, assemble_guard, assemble_receiver
 from guard.facts.actor import SYSTEM_ADMINISTRATOR
+from guard.facts.asking import AskedDirectory, AskedRows, Asking
 from guard.identity import OwnIdentity
 from guard.intake import Intake
 from guard.judge import Judge
@@ -178,6 +179,7 @@ def a_receiver(
     deadline_seconds: float = 5.0,
     delegated_role_id: str | None = APPROVER_ROLE,
     readiness: Any = lambda: None,
+    remembers: bool = False,
 ) -> AReceiver:
     ledger = ledger if ledger is not None else MemoryLedger()
     rows = MemoryRows(Myself(ORGANIZATION, GUARD_ID), clock)
@@ -217,8 +219,12 @@ def a_receiver(
         deadline_seconds=deadline_seconds,
         delegated_role_id=delegated_role_id,
     )
+    sources = Sources(rows, directory)
+    if remembers:
+        asking = Asking(clock)
+        sources = Sources(AskedRows(rows, asking), AskedDirectory(directory, asking))
     parts = assemble_receiver(
-        Sources(rows, directory),
+        sources,
         ledger,
         policies,
         OwnIdentity(ORGANIZATION, GUARD_ID),

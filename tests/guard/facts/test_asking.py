@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from guard.facts import age
 from guard.facts import asking as room
 from guard.facts.asking import AskedDirectory, AskedRows, Asking, ShareUsed, asked_for
 from guard.ports.directory import MemoryDirectory, Person
@@ -66,6 +67,26 @@ async def test_an_answer_is_remembered_for_a_few_seconds_and_no_longer(
     assert found is not None
     assert found.upn == "ben@contoso.com"
     assert rows.asked == ["user u"] * 2
+
+
+async def test_an_answer_that_was_under_way_is_as_old_as_its_look_up_was_when_it_was_joined(
+    asking: Asking, clock: FrozenClock
+) -> None:
+    slow = Slow()
+
+    async def ages() -> float:
+        with asked_for("anna"):
+            await asking.ask("ben", slow)
+            return age.oldest()
+
+    first = asyncio.create_task(ages())
+    await asyncio.sleep(0.01)
+    clock.advance(0.75)
+    second = asyncio.create_task(ages())
+    await asyncio.sleep(0.01)
+    clock.advance(3)
+    slow.go_on.set()
+    assert await asyncio.gather(first, second) == [0.0, 0.75]
 
 
 async def test_a_row_is_always_read_now(asking: Asking) -> None:
