@@ -136,7 +136,11 @@ class Revert(Obligation[Rejected]):
         address = rejected.after.get(table.address)
         for one in await self._means.database.read(held):
             if one.is_approved(now) and is_equal(one.address, address):
-                vouched = table.sensitive
+                # Whoever a row became by the rejected change was approved by nobody: while its
+                # identity is in doubt nothing is granted for it.
+                vouched = table.sensitive - table.identity
+                shown = [name for name in (table.address, APPROVAL) if name in rejected.altered]
+                await self._learn(rejected, {name: rejected.after.get(name) for name in shown})
                 altered = tuple(name for name in rejected.altered if name not in vouched)
                 return replace(rejected, altered=altered)
         return rejected
@@ -272,11 +276,15 @@ class Revert(Obligation[Rejected]):
         return _refused(refusal)
 
     async def _remember(self, rejected: Rejected, columns: Mapping[str, Value]) -> None:
-        """Read what was restored: from then on it is known good. What can't be read is found later.
+        """Learn what was restored; what can't be read is found later.
 
         The decision's record is what the copy rests on, and our own write explains the rest.
         """
         log.info("change_reverted", record_id=rejected.record_id, columns=sorted(columns))
+        await self._learn(rejected, columns)
+
+    async def _learn(self, rejected: Rejected, columns: Mapping[str, Value]) -> None:
+        """Read the row: those of the columns that hold these values are known good from then on."""
         table, record_id, now = rejected.table, rejected.record_id, self._means.recorder.now()
         copy = await self._means.ledger.mirrored(table, record_id)
         try:

@@ -19,9 +19,9 @@ from guard.watch.explanation import (
     Shared,
     change_of,
     own_written,
+    refusals_of,
     steps_to,
     travelled,
-    was_refused,
 )
 
 
@@ -105,10 +105,10 @@ class Differences:
         ]
         return Explained(known, unconfirmed)
 
-    async def was_refused(self, found: RowDifference) -> bool:
-        """Return whether this very difference was refused: its revert goes on or needs a person."""
+    async def refusals_of(self, found: RowDifference) -> list[Recorded]:
+        """Return the decisions by which this very difference was refused."""
         decisions = await self._decisions_on(found)
-        return was_refused(found.row, found.copy, found.names, decisions)
+        return refusals_of(found.row, found.copy, found.names, decisions)
 
     async def _decisions_on(self, found: RowDifference) -> Sequence[Recorded]:
         copy, day_ago = found.copy, found.read_at - timedelta(days=1)

@@ -129,17 +129,22 @@ def travelled(
     return found
 
 
-def was_refused(
+def refusals_of(
     row: StoredRow, copy: MirrorRow | None, names: Collection[str], decisions: Sequence[Recorded]
-) -> bool:
-    """Return whether this very difference was refused: its revert goes on or needs a person."""
-    return any(
-        one.decision not in ALLOWED
+) -> list[Recorded]:
+    """Return the decisions by which this very difference was refused.
+
+    Each says what is to be done about it only while its revert goes on or needs a person: done, it
+    is spent, and whoever makes the same difference again has made another change.
+    """
+    return [
+        one
+        for one in decisions
+        if one.decision not in ALLOWED
         and one.public.get("mode") == ASYNCHRONOUS
         and (copy is None or one.decided_at >= copy.read_at)
         and _alters_all(one, names, row.columns)
-        for one in decisions
-    )
+    ]
 
 
 def change_of(one: Recorded, row: StoredRow) -> GuardedChange:

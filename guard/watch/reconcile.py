@@ -40,6 +40,7 @@ from kernel.database import Database, insert
 from kernel.errors import GuardError
 from kernel.failpoints import failpoint
 from kernel.log import get_logger
+from kernel.tasks import OPEN_STATES, TaskState, list_for
 from rules.model.change import Facts
 
 SEEN = failpoint("guard.mirror", "Rows that were compared are remembered.")
@@ -64,6 +65,7 @@ ROW_GONE = "Too many rows are gone from Dataverse at once, and it is one of them
 MOST_WAITS = 2
 # So many rows that deliveries told of are read at once; the others come next.
 MOST_READ = 20
+_OWED = (*OPEN_STATES, TaskState.NEEDS_PERSON)
 log = get_logger("guard")
 
 
@@ -240,10 +242,13 @@ class Reconciler:
             self._take_over(found.row, explained, table)
             return
         row, copy = found.row, found.copy
-        if await self._differences.was_refused(found):
-            if not self._recorder.enforces and copy is not None:
+        refusals = await self._differences.refusals_of(found)
+        if refusals and not self._recorder.enforces:
+            if copy is not None:
                 # Nobody will put the row back, so what was observed is what is seen from now on.
                 table.adopt.append(_observed(row, copy, found.names))
+            return
+        if refusals and await self._are_owed(refusals):
             return
         judged = await self._judge.judge(
             found.change, actor_id=None, is_synchronous=False, now=table.now
@@ -256,6 +261,18 @@ class Reconciler:
             seen = known_good.seen(row, copy, read_at=found.read_at)
             known = None if copy is not None and seen.columns == copy.columns else seen
         table.found.append(_Found(row, judged, known))
+
+    async def _are_owed(self, refusals: Sequence[Recorded]) -> bool:
+        """Return whether the revert of one of these goes on or needs a person.
+
+        One that has ended found the row mended: what holds the difference now was written since.
+        """
+
+        def find(connection: Connection) -> bool:
+            owed = (task for one in refusals for task in list_for(connection, one.id))
+            return any(task.state in _OWED for task in owed)
+
+        return await self._database.read(find)
 
     def _take_over(self, row: StoredRow, explained: Explained, table: _Table) -> None:
         """Follow what explains a difference, and confirm decisions whose confirmation is lost."""

@@ -21,6 +21,7 @@ from tests.guard.builders import (
     OBJECT_ID,
     QUEUE_ID,
     USER_ID,
+    body,
     choice,
 )
 from tests.guard.obligations.test_grant import APPROVE
@@ -148,6 +149,37 @@ async def test_what_was_refused_and_needs_a_person_is_not_refused_again(guard: A
     await guard.reconciler.run()
     await guard.workers.run_due()
     assert (await guard.reconciler.run()).judged == 0
+    assert len(guard.decisions()) == 1
+
+
+async def test_what_was_refused_and_mended_is_refused_again_when_it_is_done_again(
+    guard: AGuard, clock: FrozenClock
+) -> None:
+    """A refusal says what is done about one change; its revert done, it is no pass for the next."""
+    rows = guard.receiver.rows
+    await guard.receiver.post(body({**CEO, "emailrouteraccessapproval": choice(1)}, mode=1))
+    # Whoever made it took it back before the revert, past both steps.
+    await guard.workers.run_due()
+    assert not rows.written
+    for _ in range(2):
+        clock.advance(60)
+        rows.put("mailbox", MAILBOX_ID, **CEO, emailrouteraccessapproval=1)
+        assert (await guard.reconciler.run()).refused == 1
+        await guard.workers.run_due()
+        row = await rows.row("mailbox", MAILBOX_ID)
+        assert row is not None
+        assert row.columns["emailaddress"] == "anna@contoso.com"
+        assert row.columns["emailrouteraccessapproval"] == 3
+
+
+async def test_what_is_refused_is_not_refused_again_while_its_revert_goes_on(
+    guard: AGuard, clock: FrozenClock
+) -> None:
+    guard.receiver.rows.put("mailbox", MAILBOX_ID, **CEO)
+    await guard.receiver.post(body(CEO, mode=1))
+    for _ in range(2):
+        clock.advance(60)
+        assert (await guard.reconciler.run()).judged == 0
     assert len(guard.decisions()) == 1
 
 
