@@ -158,10 +158,16 @@ def refuse(
 ) -> None:
     """Hold the mailbox withdrawn, also one of which nothing was held, so that its reason is shown.
 
-    What is held withdrawn already keeps its cause and reason.
+    What is held withdrawn already keeps its cause, which is counted, and gets the newer reason; the
+    word of a person keeps both.
     """
-    if _held(connection, record_id) is not None:
+    held = _held(connection, record_id)
+    if held is not None and held.state == APPROVED:
         withdraw(connection, record_id=record_id, cause=cause, reason=reason, now=now)
+        return
+    if held is not None:
+        if not held.is_withdrawn_by_person and held.reason != reason:
+            _change(connection, held, {"reason": reason}, now=now)
         return
     values = {
         "address": address,

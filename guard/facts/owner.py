@@ -24,6 +24,7 @@ from rules.model.change import Value
 
 FROM_MIRROR = "mirror"
 FROM_EXCHANGE = "exchange"
+OBJECT_ID = "azureactivedirectoryobjectid"
 NO_OBJECT = "the owner's row names no Entra object"
 ROW_FACTS = frozenset({"upn", "objectId", "entraUpn", NAMES})
 ENTRA_FACTS = frozenset({"objectId", "entraUpn"})
@@ -136,7 +137,8 @@ class OwnerFacts:
         """Return what is known of the owner without reading its row, and whether that is all."""
         change = question.change
         is_primary = change.table == SYSTEMUSER.name
-        if is_primary and columns.get("domainname"):
+        # A row that names its object alone names somebody, and says so itself.
+        if is_primary and (columns.get("domainname") or columns.get(OBJECT_ID)):
             return user_from(owner.id, columns), FROM_DELIVERY, True
         sent = question.ancestor(SYSTEMUSER.name, owner.id)
         if not is_primary and change.operation != "create" and sent is None:

@@ -48,6 +48,10 @@ NOT_GRANTED = failpoint("guard.not-granted", "A mailbox that was read back is he
 # A fact may be missing because a service was down; so often its coming back is waited for.
 ATTEMPTS_FOR_FACTS = 6
 NO_ADDRESS = "The mailbox row has no address."
+SWITCHED_ON = (
+    "The row was switched on again by somebody whose approval {rules} would not allow. Let a "
+    "qualified person set its approval in Dataverse to Pending, then to Approved."
+)
 log = get_logger("guard")
 
 
@@ -63,7 +67,8 @@ class GrantPayload(Payload):
     """The row that was approved, and by whom.
 
     `address` is the one that was decided on; `before_approval` what the approval was before, so
-    that the row can be judged as the actor's approval of it.
+    that the row can be judged as the actor's approval of it. `is_switched_on` says that no more was
+    done than to switch on a row that somebody else had approved.
     """
 
     address: Value
@@ -71,6 +76,7 @@ class GrantPayload(Payload):
     decision_id: str
     before_approval: Value
     on_behalf_by: str | None = None
+    is_switched_on: bool = False
 
 
 class Grant(Obligation[GrantPayload]):
@@ -105,6 +111,7 @@ class Grant(Obligation[GrantPayload]):
             decision_id=committed.decision_id,
             before_approval=before.get(APPROVAL),
             on_behalf_by=committed.case.on_behalf_by,
+            is_switched_on=not change.is_sensitive,
         )
 
     async def carry_out(self, owed: GrantPayload, task: Task) -> TaskOutcome:
@@ -232,6 +239,10 @@ class Grant(Obligation[GrantPayload]):
         rules = ", ".join(finding.id for finding in judged.decision.contributing)
         if judged.decision.cause == "error" and task.attempts < ATTEMPTS_FOR_FACTS:
             return Again(f"could not be judged: {rules}")
+        if owed.is_switched_on:
+            # Nobody approved anything, so there is no approval to reject, or to take back in
+            # Dataverse: it is that of whoever gave it.
+            return NotGranted(SWITCHED_ON.format(rules=rules))
         case = read_back_case(
             MAILBOX.name,
             row.record_id,

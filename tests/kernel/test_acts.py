@@ -164,6 +164,30 @@ def test_a_refusal_of_what_never_was_approved_is_one_withdrawal(
     assert (act.kind, act.subject) == (ActKind.WITHDRAWAL, "m1")
 
 
+def test_a_newer_refusal_gives_the_newer_reason_and_keeps_what_is_counted(
+    granted: Database, clock: FrozenClock
+) -> None:
+    refused = {name: GIVEN[name] for name in ("record_id", "address", "owner_id", "owner_type")}
+
+    def refuse(cause: WithdrawalCause, reason: str) -> approvals.Approval | None:
+        granted.write_now(
+            lambda c: approvals.refuse(c, **refused, cause=cause, reason=reason, now=clock.now()),
+            failpoint=STEP,
+        )
+        return granted.read_now(lambda c: approvals.find(c, "m1"))
+
+    first, later = refuse(WithdrawalCause.EVIDENCE, "moved"), None
+    for _ in range(2):
+        clock.advance(60)
+        later = refuse(WithdrawalCause.READ_BACK, "two hold it")
+    assert first is not None
+    assert later is not None
+    assert (later.reason, later.cause) == ("two hold it", WithdrawalCause.EVIDENCE)
+    assert (later.epoch, later.changed_at) == (first.epoch, first.changed_at)
+    # The grant, the withdrawal, the newer reason; the same one again is nothing new.
+    assert granted.read_now(acts.end_of).count == 3
+
+
 def test_two_processes_append_to_one_chain(
     open_database: Callable[..., Database], clock: FrozenClock
 ) -> None:

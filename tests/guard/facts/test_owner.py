@@ -12,7 +12,7 @@ from cloud.errors import Refused
 from guard.ports.rows import UserRow
 from kernel.clock import FrozenClock
 from tests.guard.assembled import AReceiver, a_receiver
-from tests.guard.builders import OBJECT_ID, QUEUE_ID, USER_ID
+from tests.guard.builders import ADMIN_ID, OBJECT_ID, QUEUE_ID, USER_ID
 from tests.guard.facts.questions import a_question, gathered
 
 PURPOSE = "facts.mailboxPurpose"
@@ -104,3 +104,22 @@ async def test_each_answer_that_fails_fails_alone(clock: FrozenClock) -> None:
     receiver.directory.mailbox_purpose = never  # type: ignore[method-assign]
     late = "it did not come within 0.2 seconds"
     assert (await told(receiver, a_question(*TOLD)))[2:] == [None, True, late]
+
+
+async def test_a_row_that_names_its_object_alone_is_that_persons_before_the_commit_too(
+    receiver: AReceiver,
+) -> None:
+    """Such a row is a second one of theirs, and nobody could be approved beside it."""
+    question = a_question(
+        "facts.ownerElsewhere",
+        "new.owner.objectId",
+        table="systemuser",
+        operation="create",
+        record_id=QUEUE_ID,
+        columns={"applicationid": ADMIN_ID, "azureactivedirectoryobjectid": OBJECT_ID},
+        before={},
+    )
+    found = await gathered(receiver, question)
+    assert not found.missing
+    assert found.values["facts.ownerElsewhere"] == 1
+    assert found.values["new.owner.objectId"] == OBJECT_ID

@@ -382,6 +382,39 @@ class TestWithdrawing:
         assert held.state == "withdrawn"
 
 
+class TestSwitchingOn:
+    """A row that was approved, switched off, and is switched on again."""
+
+    @pytest.fixture
+    async def guard(self, database: Database, clock: FrozenClock) -> AGuard:
+        guard = a_guard(database, clock)
+        guard.receiver.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
+        await guard.deliver(APPROVE, mode=1, actor=ADMIN_ID)
+        before = MAILBOX_BEFORE | APPROVE
+        await guard.deliver({"statecode": choice(1)}, mode=1, actor=USER_ID, before=before)
+        clock.advance(60)
+        return guard
+
+    async def test_by_somebody_who_may_not_approve_it_is_no_approval_of_theirs(
+        self, guard: AGuard
+    ) -> None:
+        before = MAILBOX_BEFORE | APPROVE | {"statecode": choice(1)}
+        await guard.deliver({"statecode": choice(0)}, mode=1, actor=USER_ID, before=before)
+        assert {one["decision"] for one in guard.decisions()} == {"allow"}
+        assert not guard.receiver.rows.written
+        held = guard.approval()
+        assert held is not None
+        assert held.state == "withdrawn"
+        assert "switched on again by somebody whose approval approver/qualified" in held.reason
+
+    async def test_by_somebody_who_may_approve_it_is_granted_again(self, guard: AGuard) -> None:
+        before = MAILBOX_BEFORE | APPROVE | {"statecode": choice(1)}
+        await guard.deliver({"statecode": choice(0)}, mode=1, actor=ADMIN_ID, before=before)
+        held = guard.approval()
+        assert held is not None
+        assert held.state == "approved"
+
+
 class TestImplicitApproval:
     async def test_it_is_attributed_to_whoever_scheduled_the_test(self, guard: AGuard) -> None:
         await guard.deliver(SCHEDULE, actor=ADMIN_ID)
