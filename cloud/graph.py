@@ -12,12 +12,11 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cloud.access import mailbox_of
 from cloud.call import Answer, Permit
 from cloud.classify import ITEM_GONE_CODES
 from cloud.client import Client
 from cloud.errors import BadAnswer, ForeignLink, NotThere, RequestRejected
-from cloud.odata import is_guid, list_of, literal, own_link, query, rows_of, segment
+from cloud.odata import link_within, list_of, literal, own_link, query, rows_of, segment
 from cloud.odata import select as columns_of
 
 Item = dict[str, Any]
@@ -198,8 +197,9 @@ class Graph(Client):
     ) -> DeltaPage:
         """Return one page of a folder's delta round, from `link` or from the beginning.
 
-        The link is used as it came. Raises CursorLost when it is dead, and ForeignLink when it
-        leads out of the service or into another mailbox.
+        The link is used as it came, but for a mailbox that it names in another way than by object
+        id. Raises CursorLost when it is dead, and ForeignLink when it leads out of the service or
+        the mailbox.
         """
         if link is None:
             path = f"{_user_path(object_id)}/mailFolders/{segment(folder)}/messages/delta"
@@ -363,11 +363,10 @@ class Graph(Client):
         checked = own_link(self._service, link)
         if checked is None:
             return None
-        mailbox = mailbox_of(checked, self._service)
-        # A service may write the mailbox in another way than we did, but as a GUID only its own.
-        if is_guid(mailbox) and mailbox.lower() != object_id.lower():
-            raise ForeignLink("graph: a link leads into another mailbox.")
-        return checked
+        within = link_within(checked, object_id, self._service)
+        if within is None:
+            raise ForeignLink("graph: a link leads out of the mailbox.")
+        return within
 
 
 def _user_path(key: str) -> str:

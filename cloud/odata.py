@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 
+from cloud.access import mailbox_of
 from cloud.call import Answer
 from cloud.errors import BadAnswer, ForeignLink
 from cloud.origins import Service, origin_of
 
 _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_KEY = re.compile(r"/users(?:/(?P<plain>[^/()]+)|\('(?P<keyed>[^'/]+)'\))(?=/)", re.IGNORECASE)
+_NOT_STRAIGHT = re.compile(r"(?:^|/)\.\.?(?:/|$)|\\|//")
 
 
 def is_guid(text: str) -> bool:
@@ -53,6 +56,30 @@ def own_link(service: Service, link: Any) -> str | None:
             hint=f"Only {service.origin} is followed; check that a proxy keeps the links.",
         )
     return link
+
+
+def link_within(link: str, object_id: str, service: Service) -> str | None:
+    """Return a link of Graph as one into that mailbox; None for one that leads elsewhere.
+
+    Whoever follows it reaches no other mailbox, whatever it says: a mailbox that is written in
+    another way than by its object id, as a service may, is replaced by the object id.
+    """
+    parts = urlsplit(link)
+    base = urlsplit(service.base_url).path
+    if not parts.path.lower().startswith(f"{base.lower()}/"):
+        return None
+    if _NOT_STRAIGHT.search(unquote(parts.path)):
+        return None
+    key = _KEY.match(parts.path, len(base))
+    if key is None or not mailbox_of(link, service):
+        return None
+    name = "plain" if key["plain"] is not None else "keyed"
+    if key[name].lower() == object_id.lower():
+        return link
+    if is_guid(key[name]):
+        return None
+    path = parts.path[: key.start(name)] + object_id + parts.path[key.end(name) :]
+    return urlunsplit(parts._replace(path=path))
 
 
 def rows_of(answer: Answer, page: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -328,13 +328,16 @@ def count_withdrawn(connection: Connection, *, cause: WithdrawalCause, since: da
     return connection.scalar(statement) or 0
 
 
-def lock(connection: Connection, record_id: str, *, epoch: int, now: datetime) -> Approval:
+def lock(
+    connection: Connection, record_id: str, *, object_id: str, epoch: int, now: datetime
+) -> Approval:
     """Return the approval and keep any withdrawal waiting until this transaction ends.
 
-    Raises ApprovalWithdrawn when the mailbox is not approved under that epoch, and ApprovalRests
-    when a brake has stopped something about it.
+    Raises ApprovalWithdrawn when the record is not approved under that epoch for that Exchange
+    object, and ApprovalRests when a brake has stopped something about it.
     """
-    held = _checked(_locked(connection, record_id), record_id, epoch=epoch, now=now)
+    held = _locked(connection, record_id)
+    held = _checked(held, record_id, object_id=object_id, epoch=epoch, now=now)
     _check_rest(connection, record_id)
     return held
 
@@ -343,16 +346,19 @@ def permit(
     connection: Connection,
     record_id: str,
     *,
+    object_id: str,
     epoch: int,
     now: datetime,
     evidence_max_age: timedelta,
 ) -> None:
     """Allow one attempt to reach the mailbox, to begin within PERMIT_SECONDS.
 
-    Raises ApprovalWithdrawn when the mailbox is not approved under that epoch, and ApprovalRests
-    when its evidence is older than that, or a brake has stopped something about it.
+    The mailbox is the Exchange object that is about to be reached, as whoever reaches it says.
+    Raises ApprovalWithdrawn when the record is not approved under that epoch for that object, and
+    ApprovalRests when its evidence is older than that, or a brake has stopped something about it.
     """
-    held = _checked(find(connection, record_id), record_id, epoch=epoch, now=now)
+    held = find(connection, record_id)
+    held = _checked(held, record_id, object_id=object_id, epoch=epoch, now=now)
     if held.evidence_age(now) > evidence_max_age:
         raise ApprovalRests(
             f"The mailbox rests: what its approval rests on was last looked up at "
@@ -369,7 +375,9 @@ def _check_rest(connection: Connection, record_id: str) -> None:
         raise ApprovalRests(reason, hint="See `mailbox-guard brakes list`.", record_id=record_id)
 
 
-def _checked(held: Approval | None, record_id: str, *, epoch: int, now: datetime) -> Approval:
+def _checked(
+    held: Approval | None, record_id: str, *, object_id: str, epoch: int, now: datetime
+) -> Approval:
     if held is None:
         raise ApprovalWithdrawn(f"Mailbox {record_id} was never approved.", record_id=record_id)
     if not held.is_recorded:
@@ -381,6 +389,11 @@ def _checked(held: Approval | None, record_id: str, *, epoch: int, now: datetime
             f"Mailbox {record_id} is no longer approved under epoch {epoch}.",
             record_id=record_id,
             reason=held.reason,
+        )
+    if held.object_id != object_id:
+        raise ApprovalWithdrawn(
+            f"Mailbox {record_id} is not approved for the Exchange object {object_id}.",
+            record_id=record_id,
         )
     return held
 

@@ -139,7 +139,7 @@ def hold(
 ) -> None:
     """Keep any take-over and any withdrawal waiting until this transaction ends."""
     check_fence(connection, lease)
-    approvals.lock(connection, stream.record_id, epoch=epoch, now=now)
+    approvals.lock(connection, stream.record_id, object_id=stream.object_id, epoch=epoch, now=now)
 
 
 def _with_ways_back(work: PageWork, base: Mapping[str, Link], planned: Plan) -> Plan:

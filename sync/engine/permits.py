@@ -48,19 +48,23 @@ class Permits:
         self._meter = meter
         self._evidence_max_age = evidence_max_age
 
-    def of(self, record_id: str, *, epoch: int, delivery: DeliveryMethod) -> Permit:
-        """Return the permit for a part of a mailbox, to be asked before each attempt.
+    def of(self, record_id: str, object_id: str, *, epoch: int, delivery: DeliveryMethod) -> Permit:
+        """Return the permit for a part of the record's mailbox, to be asked before each attempt.
+
+        `object_id` is the Exchange object that is going to be reached.
 
         Asking raises ApprovalWithdrawn, ApprovalRests, FenceLost, NotOurs or EligibilityUnknown.
         """
 
         async def permit() -> None:
-            await self.check(record_id, epoch=epoch, delivery=delivery)
+            await self.check(record_id, object_id, epoch=epoch, delivery=delivery)
             self._meter.add("graph_requests")
 
         return permit
 
-    async def check(self, record_id: str, *, epoch: int, delivery: DeliveryMethod) -> None:
+    async def check(
+        self, record_id: str, object_id: str, *, epoch: int, delivery: DeliveryMethod
+    ) -> None:
         """Pass only while work for that mailbox is allowed; for effects outside of Exchange."""
         found = self._review.of(record_id)
         if delivery not in found.deliveries:
@@ -75,7 +79,14 @@ class Permits:
         max_age = self._evidence_max_age
 
         def read(connection: Connection) -> None:
-            approvals.permit(connection, record_id, epoch=epoch, now=now, evidence_max_age=max_age)
+            approvals.permit(
+                connection,
+                record_id,
+                object_id=object_id,
+                epoch=epoch,
+                now=now,
+                evidence_max_age=max_age,
+            )
             _check(connection, record_id, lease=lease)
 
         await self._database.read(read)

@@ -8,7 +8,7 @@ a restart replays from the older link, which is harmless (law 10).
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -111,7 +111,12 @@ class StreamPass:
             self._leases.of(approval.record_id),
             approval.epoch,
             approval.address,
-            self._permits.of(approval.record_id, epoch=approval.epoch, delivery=workload.delivery),
+            self._permits.of(
+                approval.record_id,
+                approval.object_id,
+                epoch=approval.epoch,
+                delivery=workload.delivery,
+            ),
             grace_seconds,
         )
         # 1. The stream as it was left, under the approval that holds now.
@@ -165,8 +170,15 @@ class StreamPass:
         )
         # Read anew on each visit: a person may have let go a brake, or had a round begun anew.
         stream = await self._database.read(lambda c: streams.find(c, fresh.stream_id))
-        if stream is None or stream.epoch == run.epoch:
-            return stream or fresh
+        if stream is None:
+            return fresh
+        if stream.identity != fresh.identity:
+            # Whose mailbox it is says the approval alone: what was read of another is no beginning.
+            log.error("stream_altered", record_id=approval.record_id, stream_id=fresh.stream_id)
+            self._newer_links.pop(fresh.stream_id, None)
+            stream = replace(fresh, round=stream.round + 1)
+        if stream.epoch == run.epoch:
+            return stream
         known, now = stream, self._clock.now()
         return await self._database.write(
             lambda c: page_commit.commit_epoch(c, known, lease=run.lease, epoch=run.epoch, now=now),

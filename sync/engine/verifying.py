@@ -54,7 +54,9 @@ class Verifying:
         Raises what the workload raises: the worker puts the task off.
         """
         target = Target.from_payload(task.payload)
-        permit = self._permits.of(target.record_id, epoch=target.epoch, delivery=workload.delivery)
+        permit = self._permits.of(
+            target.record_id, target.object_id, epoch=target.epoch, delivery=workload.delivery
+        )
         link, known = await self._database.read(
             lambda c: (
                 links.find(c, target.object_id, target.item_id),

@@ -222,10 +222,11 @@ class Writing:
 
     def _asking(self, workload: Workload[Any], target: Target) -> tuple[Permit, Permit]:
         """Return what is asked before each attempt to reach the mailbox, and before effects."""
-        record_id, epoch, delivery = target.record_id, target.epoch, workload.delivery
+        mailbox = (target.record_id, target.object_id)
+        epoch, delivery = target.epoch, workload.delivery
         return (
-            self._permits.of(record_id, epoch=epoch, delivery=delivery),
-            partial(self._permits.check, record_id, epoch=epoch, delivery=delivery),
+            self._permits.of(*mailbox, epoch=epoch, delivery=delivery),
+            partial(self._permits.check, *mailbox, epoch=epoch, delivery=delivery),
         )
 
     def _judged(

@@ -38,6 +38,11 @@ class Stream:
     link_failures: int = 0
 
     @property
+    def identity(self) -> tuple[str, str, str, str]:
+        """Which folder of whose mailbox it is, for which workload; its id says the same."""
+        return (self.record_id, self.object_id, self.workload, self.folder)
+
+    @property
     def braked(self) -> Braked | None:
         """The brake that stops the removals of this stream, if one does."""
         if self.brake is None:

@@ -1,8 +1,8 @@
 import pytest
 
 from cloud.errors import ForeignLink
-from cloud.odata import literal, own_link, query, segment
-from tests.cloud.scripted import GRAPH
+from cloud.odata import link_within, literal, own_link, query, segment
+from tests.cloud.scripted import GRAPH, MAILBOX, OTHER_MAILBOX, USER
 
 
 def test_a_quote_in_a_literal_is_doubled() -> None:
@@ -29,3 +29,39 @@ def test_a_link_of_the_own_service_is_used_as_it_came() -> None:
 def test_a_link_elsewhere_is_refused(link) -> None:
     with pytest.raises(ForeignLink):
         own_link(GRAPH, link)
+
+
+WAY = "/mailFolders('AQ')/messages/delta?$deltatoken=a%2Bb"
+OWN = f"{GRAPH.base_url}/users('{MAILBOX}'){WAY}"
+
+
+@pytest.mark.parametrize("link", [OWN, OWN.replace(MAILBOX, MAILBOX.upper())])
+def test_a_link_of_the_own_mailbox_is_used_as_it_came(link) -> None:
+    assert link_within(link, MAILBOX, GRAPH) == link
+
+
+@pytest.mark.parametrize(
+    "written", ["ceo@contoso.com", f"{OTHER_MAILBOX}@{USER}", "ceo%40contoso.com"]
+)
+def test_a_mailbox_that_is_named_in_another_way_is_the_own_one(written) -> None:
+    assert link_within(OWN.replace(MAILBOX, written), MAILBOX, GRAPH) == OWN
+    plain = f"{GRAPH.base_url}/users/{written}/messages/delta"
+    assert link_within(plain, MAILBOX, GRAPH) == f"{GRAPH.base_url}/users/{MAILBOX}/messages/delta"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/v1.0/users('{OTHER_MAILBOX}')/messages/delta",
+        f"/v1.0/users/{MAILBOX}/../{OTHER_MAILBOX}/messages/delta",
+        f"/v1.0/users/{MAILBOX}/%2e%2e/{OTHER_MAILBOX}/messages/delta",
+        f"/v1.0/users('{MAILBOX}')/mailFolders/../../users('{OTHER_MAILBOX}')/messages",
+        f"/v1.0//users('{OTHER_MAILBOX}')/messages/delta",
+        f"/beta/users('{MAILBOX}')/messages/delta",
+        f"/v1.0/users('{MAILBOX}')",
+        "/v1.0/me/messages/delta",
+        f"/v1.0/groups/{MAILBOX}/events",
+    ],
+)
+def test_a_link_that_leads_elsewhere_is_none_of_the_mailbox(path) -> None:
+    assert link_within(GRAPH.origin + path, MAILBOX, GRAPH) is None

@@ -48,7 +48,9 @@ def backup(tmp_path: Path) -> Path:
 
 def permit(database: Database, clock: FrozenClock, record_id: str) -> None:
     database.read_now(
-        lambda c: approvals.permit(c, record_id, epoch=1, now=clock.now(), evidence_max_age=AGE)
+        lambda c: approvals.permit(
+            c, record_id, object_id="o1", epoch=1, now=clock.now(), evidence_max_age=AGE
+        )
     )
 
 

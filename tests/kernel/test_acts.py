@@ -61,13 +61,17 @@ def alter(database: Database, statement: str) -> None:
     database.write_now(lambda c: c.execute(text(statement)), failpoint=STEP)
 
 
-def is_permitted(database: Database, clock: FrozenClock, *, epoch: int = 1) -> bool:
+def is_permitted(
+    database: Database, clock: FrozenClock, *, epoch: int = 1, object_id: str = "o1"
+) -> bool:
     permitted = []
     permit = partial(approvals.permit, evidence_max_age=timedelta(hours=1))
     for check in (permit, approvals.lock):
         try:
             database.write_now(
-                lambda c, check=check: check(c, "m1", epoch=epoch, now=clock.now()),
+                lambda c, check=check: check(
+                    c, "m1", object_id=object_id, epoch=epoch, now=clock.now()
+                ),
                 failpoint=STEP,
             )
         except ApprovalWithdrawn:

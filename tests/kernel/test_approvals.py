@@ -152,7 +152,8 @@ def test_lists_are_in_the_order_of_ids(database: Database) -> None:
 
 
 HOUR = timedelta(hours=1)
-permit = partial(approvals.permit, evidence_max_age=HOUR)
+permit = partial(approvals.permit, object_id="o1", evidence_max_age=HOUR)
+lock = partial(approvals.lock, object_id="o1")
 
 
 class TestRest:
@@ -193,7 +194,7 @@ class TestRest:
         database.write_now(lambda c: approvals.confirm(c, [held], now=LATER), failpoint=STEP)
         assert found(database).looked_up_at == NOON
 
-    @pytest.mark.parametrize("check", [approvals.lock, permit])
+    @pytest.mark.parametrize("check", [lock, permit])
     def test_what_a_brake_stopped_lets_nothing_pass_until_that_has_ended(
         self, database: Database, check: Any
     ) -> None:
@@ -220,11 +221,20 @@ class TestRest:
         ask()
 
 
-@pytest.mark.parametrize("check", [approvals.lock, permit])
+@pytest.mark.parametrize("check", [lock, permit])
 class TestEveryCheck:
     def test_passes_under_the_epoch_of_the_grant(self, database: Database, check: Any) -> None:
         grant(database)
         database.write_now(lambda c: check(c, "m1", epoch=1, now=NOON), failpoint=STEP)
+
+    def test_refuses_another_exchange_object_than_the_approvals(
+        self, database: Database, check: Any
+    ) -> None:
+        grant(database)
+        with pytest.raises(ApprovalWithdrawn, match="Exchange object o2"):
+            database.write_now(
+                lambda c: check(c, "m1", object_id="o2", epoch=1, now=NOON), failpoint=STEP
+            )
 
     def test_refuses_another_epoch_a_withdrawal_and_the_unknown(
         self, database: Database, check: Any
@@ -244,7 +254,7 @@ class TestEveryCheck:
 
 
 def commit_page(connection: Connection, number: int) -> None:
-    approvals.lock(connection, "m1", epoch=1, now=NOON)
+    lock(connection, "m1", epoch=1, now=NOON)
     connection.execute(insert(connection, pages).values(number=number))
 
 

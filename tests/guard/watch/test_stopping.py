@@ -124,7 +124,12 @@ def may_reach(guard: AGuard, record_id: str) -> bool:
     try:
         guard.database.read_now(
             lambda c: approvals.permit(
-                c, record_id, epoch=held.epoch, now=now, evidence_max_age=timedelta(hours=1)
+                c,
+                record_id,
+                object_id=held.object_id,
+                epoch=held.epoch,
+                now=now,
+                evidence_max_age=timedelta(hours=1),
             )
         )
     except ApprovalRests:
