@@ -169,7 +169,7 @@ def assemble_guard(
         drift=assemble_drift(
             evidence or sources, ledger, policies, identity, clock, database, metrics, values
         ),
-        scanner=Scanner(database, rows, means.users, directory, judge, recorder, identity),
+        scanner=Scanner(database, rows, ledger, means.users, directory, judge, recorder, identity),
     )
 
 

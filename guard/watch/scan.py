@@ -9,21 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection
 
+from guard.columns.compare import is_equal
 from guard.columns.owner import owner_of
 from guard.columns.table import APPROVAL, APPROVED, MAILBOX, TABLES, TableRole
 from guard.facts.users import Users
 from guard.identity import OwnIdentity
 from guard.judge import Judge
-from guard.ledger.entry import iso
+from guard.ledger.entry import Recorded, iso
+from guard.ledger.port import ALLOWED, Ledger
 from guard.obligations.grant import newest_decision, record_refusal
 from guard.obligations.resolve import Resolved, Unresolved, resolve
 from guard.ports.directory import Directory
 from guard.ports.rows import Rows, StoredRow
+from guard.receive.delivery import ASYNCHRONOUS
 from guard.record import DecisionRecorder
 from guard.watch.rejudging import GOOD, objection_to
 from guard.watch.stopping import done, let_through
@@ -51,6 +55,12 @@ WITHDRAWALS = brake(
 )
 
 
+# So far back a decision on an approval is looked for.
+REMEMBERED = timedelta(days=365)
+TAKEN_AWAY = (
+    "The newest decision on its approval ({decision}) left it without one, and Dataverse shows one "
+    "all the same. Set it to Pending there, then have a qualified person set it to Approved."
+)
 WOULD_END = "A scan found that the policies do not allow it, among too many at once."
 
 
@@ -137,6 +147,7 @@ class Scanner:
         self,
         database: Database,
         rows: Rows,
+        ledger: Ledger,
         users: Users,
         directory: Directory,
         judge: Judge,
@@ -145,6 +156,7 @@ class Scanner:
     ) -> None:
         self._database = database
         self._rows = rows
+        self._ledger = ledger
         self._users = users
         self._directory = directory
         self._judge = judge
@@ -248,6 +260,9 @@ class Scanner:
         reason = _why_left(one, owner)
         if reason is not None:
             return _Plan(one, seen, left=reason)
+        is_held = held is not None and held.state == approvals.APPROVED
+        if not is_held and (taken := await self._taken_away(one.row)) is not None:
+            return _Plan(one, seen, left=TAKEN_AWAY.format(decision=taken.id))
         if limit.ended is not None:
             return _Plan(one, seen, left=limit.ended)
         try:
@@ -264,6 +279,29 @@ class Scanner:
         if isinstance(resolved, Unresolved):
             return _Plan(one, seen, refused=resolved.reason)
         return _Plan(one, seen, resolved=resolved)
+
+    async def _taken_away(self, row: StoredRow) -> Recorded | None:
+        """Return the newest decision on a row's approval if it left the row without one.
+
+        A row that is approved all the same was approved past the guard, or its delivery is still on
+        its way: no scan gives back what somebody took away (law 17).
+        """
+        since = self._recorder.now() - REMEMBERED
+        about = [one for one in (row.record_id, _owner_id(row)) if one]
+        made = [await self._ledger.decisions_on(one, since=since) for one in about]
+        committed = [
+            one
+            for decisions in made
+            for one in decisions
+            if one.decision in ALLOWED and one.public.get("mode") == ASYNCHRONOUS
+        ]
+        altered = [
+            one
+            for one in committed
+            if not is_equal(one.before.get(APPROVAL), one.after.get(APPROVAL))
+        ]
+        newest = max(altered, key=lambda one: one.id, default=None)
+        return newest if newest is not None and newest.after.get(APPROVAL) != APPROVED else None
 
     async def _check_brake(self, plans: list[_Plan], allowed: int | None) -> None:
         now = self._recorder.now()

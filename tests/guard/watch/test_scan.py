@@ -14,7 +14,14 @@ from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.errors import Unavailable
 from tests.guard.assembled import AGuard, a_guard
-from tests.guard.builders import MAILBOX_ID, OBJECT_ID, USER_ID
+from tests.guard.builders import (
+    ADMIN_ID,
+    MAILBOX_BEFORE,
+    MAILBOX_ID,
+    OBJECT_ID,
+    USER_ID,
+    choice,
+)
 
 
 @pytest.fixture
@@ -101,6 +108,25 @@ async def test_apply_does_not_grant_what_dataverse_does_not_hold_approved(guard:
     guard.receiver.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=2)
     assert not (await applied(guard)).granted
     assert guard.approval() is None
+
+
+async def test_apply_does_not_give_back_what_was_taken_away_in_dataverse(
+    guard: AGuard, clock: FrozenClock
+) -> None:
+    """A person took it away; somebody put it back past both steps, before anybody read the row."""
+    given, taken = ({"emailrouteraccessapproval": choice(one)} for one in (1, 3))
+    await applied(guard)
+    await guard.deliver(taken, mode=1, actor=ADMIN_ID, before=MAILBOX_BEFORE | given)
+    clock.advance(60)
+    result = await applied(guard)
+    assert not result.granted
+    assert "left it without one" in result.left[MAILBOX_ID]
+    clock.advance(60)
+    await guard.deliver(given, mode=1, actor=ADMIN_ID, before=MAILBOX_BEFORE | taken)
+    held = guard.approval()
+    assert held is not None
+    assert held.state == "approved"
+    assert MAILBOX_ID not in (await applied(guard)).left
 
 
 async def test_apply_grants_nothing_that_no_enforced_rule_judged(
