@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from console.locks import make_directory
 from guard.ledger.anchor import (
+    Anchor,
     SigningKey,
     append_line,
     difference,
@@ -40,14 +41,18 @@ class Anchoring:
         self._clock = clock
 
     async def look_and_append(self) -> None:
-        """Hold the newest anchor against the database, then append the next one."""
-        await self.look()
-        await self.append()
+        """Hold the newest anchor against the database, then append the next one.
 
-    async def append(self) -> None:
-        """Append an anchor. Raises Unavailable when the file can't be written."""
+        What the newest one states must never be forgotten because nobody looked.
+        Raises Unavailable when the file can't be written.
+        """
+        await self.look()
         now = self._clock.now()
-        statement = await self._database.read(lambda c: statement_of(c, now=now))
+        try:
+            previous = self._newest()
+        except InputRefused:
+            previous = None
+        statement = await self._database.read(lambda c: statement_of(c, now=now, previous=previous))
         make_directory(self._file)
         append_line(self._file, line_of(statement, self._key))
 
@@ -56,18 +61,23 @@ class Anchoring:
 
         A newest anchor that can't be believed counts as one that states something else.
         """
-        withdrawn: tuple[str, ...] = ()
         try:
-            newest = newest_anchor(self._file)
+            newest = self._newest()
         except InputRefused as error:
-            return await self._recall(error.message, withdrawn)
+            return await self._recall(error.message, ())
         if newest is None:
             return None
-        reason = untrusted([newest], [self._key.public] if self._key is not None else [])
-        if reason is None:
-            withdrawn = newest.withdrawn
-            reason = await self._database.read(lambda c: difference(c, newest))
-        return None if reason is None else await self._recall(reason, withdrawn)
+        reason = await self._database.read(lambda c: difference(c, newest))
+        return None if reason is None else await self._recall(reason, newest.withdrawn)
+
+    def _newest(self) -> Anchor | None:
+        """Return the newest anchor, if any. Raises InputRefused when it can't be believed."""
+        newest = newest_anchor(self._file)
+        if newest is not None:
+            reason = untrusted([newest], [self._key.public] if self._key is not None else [])
+            if reason is not None:
+                raise InputRefused(reason)
+        return newest
 
     async def _recall(self, reason: str, withdrawn: tuple[str, ...]) -> str:
         now = self._clock.now()

@@ -74,6 +74,16 @@ ends = Table(
 )
 
 
+# What of an act its believing takes; the rest may be unreadable.
+STATING: tuple[Column[Any], ...] = (
+    acts.c.number,
+    acts.c.subject,
+    acts.c.commitment,
+    acts.c.private,
+    acts.c.salt,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class End:
     """How many acts there are, and the digest of the newest."""
@@ -139,9 +149,9 @@ def end_of(connection: Connection) -> End:
 
 
 def newest(connection: Connection, subject: str, kinds: Sequence[ActKind]) -> Row[Any] | None:
-    """Return the row of the newest act of these kinds on a subject."""
+    """Return number, commitment, private part and salt of the newest of these on a subject."""
     return connection.execute(
-        select(acts)
+        select(*STATING)
         .where(acts.c.subject == subject, acts.c.kind.in_(kinds))
         .order_by(acts.c.number.desc())
         .limit(1)

@@ -230,7 +230,11 @@ def recall(
     stands again, also where nothing is held of them.
     """
     for record_id in withdrawn:
-        held = _held(connection, record_id)
+        try:
+            held = _held(connection, record_id)
+        except RecordAltered:
+            # It opens nothing as it is, and must not keep the others from resting.
+            continue
         if held is not None and held.is_withdrawn_by_person:
             continue
         if held is None:

@@ -24,7 +24,7 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from kernel.acts import OF_APPROVALS, acts, committed_to
+from kernel.acts import OF_APPROVALS, STATING, acts, committed_to, newest
 from kernel.digest import canonical_json
 from kernel.tables import Instant, Json, Word, metadata, microseconds, moment_of
 from kernel.words import DocumentedWord
@@ -155,6 +155,50 @@ def list_stored(connection: Connection) -> Iterator[tuple[str, str]]:
             yield row.record_id, recorded_text(values)
         except (TypeError, ValueError):
             yield row.record_id, ""
+
+
+def list_withdrawn_by_persons(connection: Connection) -> list[str]:
+    """Return the records that persons withdrew, as their newest acts say, whatever the rows say."""
+    numbers = (
+        select(func.max(acts.c.number).label("number"))
+        .where(acts.c.kind.in_(OF_APPROVALS))
+        .group_by(acts.c.subject)
+        .subquery()
+    )
+    rows = connection.execute(
+        select(*STATING)
+        .join(numbers, acts.c.number == numbers.c.number)
+        .where(acts.c.private.contains('"cause":"person"'))
+        .order_by(acts.c.subject)
+    )
+    return [row.subject for row in rows if _says_withdrawn_by_person(row)]
+
+
+def is_dropped(connection: Connection, record_id: str, *, stated_at: int) -> bool:
+    """Return whether a person's withdrawal, stated when there were so many acts, is there no more.
+
+    A newer act may have ended it. One that can't be believed opens nothing, so nothing is dropped.
+    """
+    act = newest(connection, record_id, OF_APPROVALS)
+    if act is None:
+        return True
+    if act.number > stated_at or committed_to(act.salt, act.private) != act.commitment:
+        return False
+    return not _says_withdrawn_by_person(act)
+
+
+def is_ended(connection: Connection, record_id: str, *, stated_at: int) -> bool:
+    """Return whether an act that is newer than so many ended a person's withdrawal."""
+    act = newest(connection, record_id, OF_APPROVALS)
+    return act is not None and act.number > stated_at and not _says_withdrawn_by_person(act)
+
+
+def _says_withdrawn_by_person(act: Row[Any]) -> bool:
+    try:
+        return approval_from(json.loads(act.private)).is_withdrawn_by_person
+    except (TypeError, ValueError, KeyError):
+        # What can no longer be read opens nothing.
+        return True
 
 
 def recorded_text(values: Mapping[str, Any]) -> str:

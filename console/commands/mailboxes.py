@@ -131,7 +131,7 @@ def withdraw(ctx: click.Context, record_id: str, reason: str, by: str | None) ->
         await anchoring.look()
         was_approved = await withdraw_mailbox(database, clock, record_id, by=name, reason=reason)
         try:
-            await anchoring.append()
+            await anchoring.look_and_append()
         except GuardError as error:
             click.echo(f"warning: {error.message}", err=True)
         return was_approved

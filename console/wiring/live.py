@@ -129,7 +129,7 @@ class Live:
         try:
             async with asyncio.timeout(CLOSING_SECONDS):
                 await self._guard.make_checkpoint()
-                await self._anchoring.append()
+                await self._anchoring.look_and_append()
         except (GuardError, TimeoutError) as error:
             log.error("checkpoint_not_made", error=str(error) or "The database does not answer.")
         if self._mailboxes is not None and self._mailboxes is not self._connections:

@@ -27,7 +27,7 @@ from kernel import acts, organization
 from kernel.acts import ActKind
 from kernel.digest import canonical_json, digest_of
 from kernel.errors import InputRefused, SettingInvalid, Unavailable
-from kernel.held_approval import ApprovalState, WithdrawalCause, approvals
+from kernel.held_approval import approvals, is_dropped, is_ended, list_withdrawn_by_persons
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -107,19 +107,22 @@ def read_public_key(file: Path) -> str:
     return key.public_bytes_raw().hex()
 
 
-def statement_of(connection: Connection, *, now: datetime) -> dict[str, Any]:
-    """Return what an anchor states now. It costs the counts, not a walk."""
+def statement_of(
+    connection: Connection, *, now: datetime, previous: Anchor | None = None
+) -> dict[str, Any]:
+    """Return what an anchor states now. It costs the counts, not a walk.
+
+    Whom persons had withdrawn by the previous one stays named until a newer act ended that.
+    """
     heads = connection.execute(select(chains.c.id, chains.c.count, chains.c.head))
     stated = {one.id: [one.count, one.head] for one in heads}
     end, last = acts.end_of(connection), last_checkpoint(connection)
-    withdrawn = connection.scalars(
-        select(approvals.c.record_id)
-        .where(
-            approvals.c.state == ApprovalState.WITHDRAWN,
-            approvals.c.cause == WithdrawalCause.PERSON,
-        )
-        .order_by(approvals.c.record_id)
-    )
+    withdrawn = set(list_withdrawn_by_persons(connection))
+    if previous is not None:
+        count, _ = previous.acts
+        withdrawn |= {
+            one for one in previous.withdrawn if not is_ended(connection, one, stated_at=count)
+        }
     found = {
         "chains": dict(sorted(stated.items())),
         "acts": [end.count, end.digest],
@@ -137,7 +140,7 @@ def statement_of(connection: Connection, *, now: datetime) -> dict[str, Any]:
             )
             or 0,
         },
-        "withdrawn": list(withdrawn),
+        "withdrawn": sorted(withdrawn),
     }
     return {
         "version": VERSION,
@@ -281,9 +284,9 @@ def append_line(file: Path, line: str) -> None:
 
 
 def difference(connection: Connection, anchor: Anchor) -> str | None:
-    """Return what of an anchor the database no longer holds, if anything; a look at the heads.
+    """Return what of an anchor the database no longer holds, if anything.
 
-    What stands there beside is not looked at; that is what `verify` does.
+    Looked at are the heads and what persons withdrew; the rest is what `verify` does.
     """
     for chain, (count, head) in anchor.chains.items():
         found = connection.scalar(
@@ -297,6 +300,9 @@ def difference(connection: Connection, anchor: Anchor) -> str | None:
     found = connection.scalar(select(acts.acts.c.digest).where(acts.acts.c.number == count))
     if count and found != digest:
         return f"act {count} is not the one that {anchor.name} states"
+    for record_id in anchor.withdrawn:
+        if is_dropped(connection, record_id, stated_at=count):
+            return f"the withdrawal of {record_id} that {anchor.name} states is gone"
     return None
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from console.anchoring import Anchoring
 from console.wiring.readiness import Readiness
@@ -17,6 +18,7 @@ from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.errors import ApprovalRests, ApprovalWithdrawn
 from kernel.settings import Settings, load
+from kernel.tables import microseconds
 from tests.console.conftest import TEST
 from tests.kernel.test_acts import grant
 
@@ -109,7 +111,7 @@ async def test_what_goes_on_is_never_taken_for_a_restore(
     for number in range(3):
         assert await anchoring.look() is None
         grant(guard_database, clock, record_id=f"m{number}")
-        await anchoring.append()
+        await anchoring.look_and_append()
     assert await anchoring.look() is None
     assert [one.counts["approvals"] for one in read_anchors(settings.anchor_file)] == [1, 2, 3]
     assert settings.anchor_file.stat().st_mode & 0o777 == 0o600
@@ -139,7 +141,7 @@ async def test_with_a_key_an_unsigned_anchor_counts_for_nothing(
     )
 
     grant(guard_database, clock)
-    await Anchoring(settings, guard_database, clock).append()
+    await Anchoring(settings, guard_database, clock).look_and_append()
     file = tmp_path / "key.pem"
     file.write_bytes(
         Ed25519PrivateKey.generate().private_bytes(
@@ -148,8 +150,107 @@ async def test_with_a_key_an_unsigned_anchor_counts_for_nothing(
     )
     signing = Anchoring(replace(settings, anchor_key_file=file), guard_database, clock)
     assert "not signed" in str(await signing.look())
-    await signing.append()
+    await signing.look_and_append()
     assert await signing.look() is None
     newest = newest_anchor(settings.anchor_file)
     assert newest is not None
     assert newest.key is not None
+
+
+def execute(database: Database, *statements: str) -> None:
+    for statement in statements:
+        database.write_now(lambda c, s=statement: c.execute(text(s)), failpoint=TEST)
+
+
+def withdraw_by_person(database: Database, clock: FrozenClock, record_id: str) -> None:
+    database.write_now(
+        lambda c: approvals.withdraw_by_person(
+            c, record_id=record_id, by="Ben", reason="CHG-1", now=clock.now()
+        ),
+        failpoint=TEST,
+    )
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        "UPDATE kernel_approvals SET state = 'approved', cause = NULL WHERE record_id = 'm1'",
+        "DELETE FROM kernel_approvals WHERE record_id = 'm1'",
+        "UPDATE kernel_acts SET private = '{}' WHERE number = 3",
+        "UPDATE kernel_acts SET at = 'never' WHERE number = 3",
+    ],
+)
+async def test_an_altered_row_does_not_make_anchors_forget_what_a_person_withdrew(
+    guard_database: Database, settings: Settings, clock: FrozenClock, altered: str
+) -> None:
+    anchoring = Anchoring(settings, guard_database, clock)
+    for record_id in ("m1", "m2"):
+        grant(guard_database, clock, record_id=record_id)
+    withdraw_by_person(guard_database, clock, "m1")
+    await anchoring.look_and_append()
+    execute(guard_database, altered)
+    await anchoring.look_and_append()
+    assert [one.withdrawn for one in read_anchors(settings.anchor_file)] == [("m1",)] * 2
+
+
+async def test_a_persons_withdrawal_that_was_taken_out_of_the_acts_stands_again(
+    guard_database: Database, settings: Settings, clock: FrozenClock
+) -> None:
+    anchoring = Anchoring(settings, guard_database, clock)
+    for record_id in ("m1", "m2"):
+        grant(guard_database, clock, record_id=record_id)
+    before = guard_database.read_now(lambda c: approvals.find(c, "m1"))
+    assert before is not None
+    withdraw_by_person(guard_database, clock, "m1")
+    grant(guard_database, clock, record_id="m3")
+    await anchoring.look_and_append()
+    execute(
+        guard_database,
+        "DELETE FROM kernel_acts WHERE number = 3",
+        "UPDATE kernel_approvals SET state = 'approved', cause = NULL, epoch = 1, reason = '', "
+        f"withdrawn_by = NULL, changed_at = {microseconds(before.changed_at)} "
+        "WHERE record_id = 'm1'",
+    )
+    permit(guard_database, clock, "m1")
+
+    assert "withdrawal of m1" in str(await anchoring.look())
+
+    with pytest.raises(ApprovalWithdrawn):
+        permit(guard_database, clock, "m1")
+    await anchoring.look_and_append()
+    assert await anchoring.look() is None
+
+
+async def test_a_newer_approval_ends_what_anchors_say_of_a_withdrawal(
+    guard_database: Database, settings: Settings, clock: FrozenClock
+) -> None:
+    anchoring = Anchoring(settings, guard_database, clock)
+    grant(guard_database, clock)
+    withdraw_by_person(guard_database, clock, "m1")
+    await anchoring.look_and_append()
+    clock.advance(60)
+    newer = approvals.Renewal("an approver", clock.now())
+    grant(guard_database, clock, renewal=newer)
+    assert await anchoring.look() is None
+    await anchoring.look_and_append()
+    assert [one.withdrawn for one in read_anchors(settings.anchor_file)] == [("m1",), ()]
+
+
+async def test_a_record_that_cannot_be_read_keeps_no_other_from_resting(
+    guard_database: Database, settings: Settings, clock: FrozenClock, tmp_path: Path
+) -> None:
+    for record_id in ("m1", "m2"):
+        grant(guard_database, clock, record_id=record_id)
+    copy = backup(tmp_path)
+    withdraw_by_person(guard_database, clock, "m1")
+    await Anchoring(settings, guard_database, clock).look_and_append()
+    restored = reopened(tmp_path, guard_database, copy)
+    try:
+        execute(restored, "UPDATE kernel_acts SET private = '{}' WHERE number = 1")
+        assert await Anchoring(settings, restored, clock).look()
+        with pytest.raises(ApprovalRests):
+            permit(restored, clock, "m2")
+        with pytest.raises(ApprovalWithdrawn):
+            permit(restored, clock, "m1")
+    finally:
+        restored.close()
