@@ -25,9 +25,15 @@ _QUOTES: Final = "\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b\u00ab\u00bb\u
 _TWO_WAYS: Final = frozenset({"no", "yes", "on", "off", "y", "n"})
 # What no address holds outside quotes, which Exchange does not allow either.
 _FOREIGN: Final = re.compile(r"[\s,;:<>()\[\]\"\\]")
+# Signs that nobody sees and that texts bring along from web pages and chats: a soft hyphen, blanks
+# without a width, marks of direction.
+_UNSEEN: Final = re.compile(
+    "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]"
+)
 _IN_LIST: Final = "Write it whole, as the list has it."
 _WILD: Final = re.compile(r"[*?]")
 _GUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_DIGITS: Final = re.compile(r"[0-9a-fA-F]{32}")
 _PLACEHOLDER: Final = re.compile(r"\[[^\]]*\]|\\.")
 
 
@@ -61,9 +67,14 @@ def check_literals(
         if objection is None and isinstance(place, ScalarNode) and place.text == text:
             objection = plain_objection(place, reach)
         if objection is not None:
-            complaints.add(
-                place, objection.code, objection.text, hint=objection.hint, level=objection.level
-            )
+            said = objection.text
+            # A list may be right for one condition and wrong for another: which one is told.
+            if (
+                complaints is not scope.complaints
+                and objection_to(text, form=None, reach=reach) is None
+            ):
+                said += f" It is compared in {scope.complaints.file}:{node.line}."
+            complaints.add(place, objection.code, said, hint=objection.hint, level=objection.level)
             told |= objection.level == "error"
     return not told
 
@@ -121,6 +132,11 @@ def objection_to(text: str, *, form: Form | None, reach: Reach) -> Objection | N
     if reach == "piece" and not any(map(str.isalnum, text)):
         # A rule may well look for a sign that no honest address has.
         return None
+    unseen = _unseen_objection(text, text)
+    if unseen is not None:
+        return unseen
+    if form is Form.ID:
+        return _id_objection(text, reach)
     wild = _WILD.search(text)
     if wild is not None:
         bare = text.strip("*?").lstrip("@") if form is Form.DOMAIN else text.strip("*?")
@@ -155,6 +171,13 @@ def _typing_objection(text: str, reach: Reach) -> Objection | None:
             f"`{text[:80]}` is in typographic quotes, which are part of the text here.",
             f'Write "{bare}".',
         )
+    ends = (
+        text[:1] if reach in ("whole", "start") else "",
+        text[-1:] if reach in ("whole", "end") else "",
+    )
+    unseen = _unseen_objection(text, "".join(ends))
+    if unseen is not None:
+        return unseen
     at_start = reach in ("whole", "start") and text != text.lstrip()
     at_end = reach in ("whole", "end") and text != text.rstrip()
     if at_start or at_end:
@@ -165,6 +188,19 @@ def _typing_objection(text: str, reach: Reach) -> Objection | None:
             f'Write "{text.strip()}".',
         )
     return None
+
+
+def _unseen_objection(text: str, looked_at: str) -> Objection | None:
+    unseen = _UNSEEN.search(looked_at)
+    if unseen is None:
+        return None
+    bare = _UNSEEN.sub("", text).strip()
+    return Objection(
+        "value-impossible",
+        f"`{bare[:80]}` holds a sign that nobody sees (U+{ord(unseen[0]):04X}, character "
+        f"{text.index(unseen[0]) + 1}).",
+        f'Type "{bare}" anew.',
+    )
 
 
 def _address_objection(text: str, reach: Reach) -> Objection | None:
@@ -242,6 +278,25 @@ def _person_objection(text: str, reach: Reach) -> Objection | None:
             "Write the object id in Entra, or any whole address of the person.",
         )  # fmt: skip
     return None
+
+
+def _id_objection(text: str, reach: Reach) -> Objection | None:
+    if reach != "whole" or _GUID.fullmatch(text):
+        return None
+    digits = re.sub(r"[{}()-]", "", text)
+    if _DIGITS.fullmatch(digits):
+        parts = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
+        return Objection(
+            "value-impossible", f"`{text[:80]}` is an id in another form than is stored.",
+            f"Write `{'-'.join(parts).lower()}`.",
+        )  # fmt: skip
+    return Objection(
+        "value-impossible",
+        f"`{text[:80]}` is {'an address' if '@' in text else 'a name'} and no id.",
+        "Compare `names`, which has addresses too, or write the object id."
+        if "@" in text
+        else "Write the id, such as 627090ff-40a3-4053-8790-584edc5be201.",
+    )
 
 
 _OF_FORM: Final = {

@@ -50,6 +50,7 @@ class Form(StrEnum):
     DOMAIN = "domain"
     PERSON = "person"
     """An object id or an address: by either of them a list names somebody."""
+    ID = "id"
     LOCAL = "local"
 
     @property
@@ -59,7 +60,7 @@ class Form(StrEnum):
 
 
 _WORDS_OF_FORM = {Form.LOCAL: "local part", Form.PERSON: "object id or address"}
-FORMS = (Form.ADDRESS, Form.DOMAIN, Form.PERSON)
+FORMS = (Form.ADDRESS, Form.DOMAIN, Form.PERSON, Form.ID)
 """The forms that a catalogue may state; what stands before an @ is only ever a part."""
 
 OF_ENTITY = (Arrival.DELIVERY, Arrival.NEVER)
@@ -244,11 +245,11 @@ def make_entity(
             one = replace(one, kind=Kind.LOOKUP)
         spread[one.name] = one
         if one.kind is Kind.LOOKUP:
-            for part, doc in (("id", "id"), ("type", "table")):
+            for part, doc, form in (("id", "id", Form.ID), ("type", "table", None)):
                 key = f"{one.name}.{part}"
                 part_of = Field(
                     key, Kind.STRING, caseless=True, doc=f"{one.doc} ({doc})", fact=one.fact,
-                    arrives=one.arrives,
+                    arrives=one.arrives, form=form,
                 )  # fmt: skip
                 spread.setdefault(key, part_of)
     known = {

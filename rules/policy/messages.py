@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 
 from rules.model.catalogue import FieldReference, Kind
@@ -17,7 +18,8 @@ HOLE: Final = re.compile(r"\{([^{}\s]{1,200})\}")
 EMPTY: Final = "(empty)"
 UNREADABLE: Final = "(unreadable)"
 _MOST_CHARACTERS: Final = 200
-_CONTAINERS: Final = (tuple, list, set, frozenset)
+_UNORDERED: Final = (set, frozenset)
+_CONTAINERS: Final = (tuple, list, *_UNORDERED)
 
 Render = Callable[[Change, Facts], str]
 
@@ -48,10 +50,9 @@ def value_words(value: Any, reference: FieldReference | None = None) -> str:
         return _clean(value[:_MOST_CHARACTERS]) + ("…" if len(value) > _MOST_CHARACTERS else "")
     if isinstance(value, _CONTAINERS):
         # A list in a list is no column of Dataverse, and might be thousands of lists deep.
-        shown = [
-            "…" if isinstance(item, _CONTAINERS) else value_words(item)
-            for item, _ in zip(value, range(20), strict=False)
-        ]
+        words = ("…" if isinstance(item, _CONTAINERS) else value_words(item) for item in value)
+        # A set has another order in each process: decided again, a message must read the same.
+        shown = list(islice(sorted(words) if isinstance(value, _UNORDERED) else words, 20))
         return ", ".join(shown) + (", …" if len(value) > len(shown) else "") or EMPTY
     if isinstance(value, datetime):
         return value.isoformat()

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 
 import yaml
 
+from rules.syntax.broken import break_of
 from rules.syntax.complaint import Complaint
 
 # The largest shipped policy has 2 KiB, the catalogue 22. What aliases expand to is counted, or ten
@@ -36,6 +37,7 @@ _OCTAL: Final = re.compile(r"0o[0-7]{1,20}")
 _FLOAT: Final = re.compile(
     r"[-+]?(\.[0-9]{1,30}|[0-9]{1,30}(\.[0-9]{0,30})?)([eE][-+]?[0-9]{1,2})?"
 )
+_NO_TAG: Final = "Remove it; a text that begins with `!` stands in quotes."
 _STR: Final = "tag:yaml.org,2002:str"
 _TAGS: Final = frozenset(
     {_STR, "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq", "!", None}
@@ -154,68 +156,17 @@ def read_nodes(file: str, text: str, complaints: list[Complaint]) -> Node | None
     except _Refused as refused:
         builder.complain(refused.mark, refused.code, refused.text, refused.hint)
         return None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        quote = _open_quote(text, mark) if mark is not None else None
-        if quote is not None:
-            builder.complain(
-                quote.start_mark, "yaml-syntax",
-                f"The quote that opens here ends {_ending_of(quote)}; what follows is not YAML.",
-                "Close it where the text ends; within the text, use the other kind of quote.",
-            )  # fmt: skip
-            return None
-        is_tab = mark is not None and _line_of(text, mark.line)[mark.column :].startswith("\t")
-        said = "a tab stands where YAML takes spaces only" if is_tab else error.problem
-        hint = "Use spaces." if is_tab else "Look at the spaces before this line, and at quotes."
-        builder.complain(mark, "yaml-syntax", f"This is not YAML: {said}.", hint)
+    except yaml.YAMLError as error:
+        found = break_of(text, error)
+        complaints.append(
+            Complaint(file, found.line, found.column, "yaml-syntax", found.text, found.hint)
+        )
         return None
-    except (yaml.YAMLError, UnicodeError) as error:
+    except UnicodeError as error:
         reason = str(error).split("\n", 1)[0][:120]
         builder.complain(None, "yaml-syntax", f"This is not YAML: {reason}.")
         return None
     return builder.root
-
-
-class _Quote:
-    """Where a quoted text begins and ends; without an end it was left open."""
-
-    __slots__ = ("end_mark", "start_mark")
-
-    def __init__(self, start_mark: Any, end_mark: Any = None) -> None:
-        self.start_mark = start_mark
-        self.end_mark = end_mark
-
-
-def _open_quote(text: str, mark: Any) -> _Quote | None:
-    """Return the quoted text because of which YAML ends at this place, if one is."""
-    last: _Quote | None = None
-    try:
-        for token in yaml.scan(text, Loader=yaml.CSafeLoader):
-            if (token.start_mark.line, token.start_mark.column) >= (mark.line, mark.column):
-                break
-            begin = token.start_mark.index
-            if isinstance(token, yaml.ScalarToken) and text[begin : begin + 1] in ("'", '"'):
-                last = _Quote(token.start_mark, token.end_mark)
-    except yaml.MarkedYAMLError as error:
-        if "quoted scalar" in str(error.context):
-            return _Quote(error.context_mark)
-    except yaml.YAMLError:
-        return None
-    # What stands right behind a quote is where a text ended too early.
-    if last is None or last.end_mark.line != mark.line:
-        return None
-    return last if mark.column - last.end_mark.column < 2 else None
-
-
-def _ending_of(quote: _Quote) -> str:
-    if quote.end_mark is None:
-        return "nowhere"
-    return f"in line {quote.end_mark.line + 1}, column {quote.end_mark.column}"
-
-
-def _line_of(text: str, number: int) -> str:
-    lines = text.splitlines()
-    return lines[number] if number < len(lines) else ""
 
 
 def read_whole(file: str, text: str, complaints: list[Complaint]) -> Node | None:
@@ -296,13 +247,15 @@ class _Builder:
 
     def _scalar(self, event: Any) -> ScalarNode:
         if event.tag not in _TAGS:
-            raise _Refused(event.start_mark, "yaml-tag", f"The tag `{event.tag}` is not allowed.")
+            raise _Refused(
+                event.start_mark, "yaml-tag", f"The tag `{event.tag}` is not allowed.", _NO_TAG
+            )
         return ScalarNode(event.start_mark, event.value, is_plain=event.implicit[0])
 
     def _begin(self, event: Any) -> None:
         mark = event.start_mark
         if event.tag not in _TAGS:
-            raise _Refused(mark, "yaml-tag", f"The tag `{event.tag}` is not allowed.")
+            raise _Refused(mark, "yaml-tag", f"The tag `{event.tag}` is not allowed.", _NO_TAG)
         if len(self._open) >= MOST_DEPTH:
             raise _Refused(mark, "nesting-too-deep", f"Values are nested deeper than {MOST_DEPTH}.")
         if self._open and isinstance(self._open[-1][0], MapNode) and self._keys[-1] is None:
@@ -331,8 +284,9 @@ class _Builder:
     def _alias(self, event: Any) -> None:
         if event.anchor not in self._anchors:
             raise _Refused(
-                event.start_mark, "yaml-syntax", f"Nothing is anchored as `&{event.anchor}`."
-            )
+                event.start_mark, "yaml-syntax", f"Nothing is anchored as `&{event.anchor}`.",
+                "If a text begins with `*`, put it in quotes.",
+            )  # fmt: skip
         target = self._anchors[event.anchor]
         if target is None:
             raise _Refused(

@@ -24,6 +24,8 @@ from tests.conftest import NOON
 from tests.console.conftest import TEST, Run
 
 NOW = datetime(2026, 8, 21, 10, tzinfo=UTC)
+ROW, OTHER_ROW = (f"b1000000-0000-4000-8000-00000000000{number}" for number in (1, 2))
+USER, OTHER_USER = (f"a1000000-0000-4000-8000-00000000000{number}" for number in (1, 2))
 BEFORE = {
     "emailaddress": "anna@contoso.com", "emailrouteraccessapproval": 1, "name": "0x1F",
     "processemailreceivedafter": datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC),
@@ -32,7 +34,7 @@ AFTER = {**BEFORE, "emailaddress": "ceo@contoso.com", "emailrouteraccessapproval
 FACTS = Facts(
     {
         "new.owner.type": "user", "new.owner.upn": "anna@contoso.com", "new.owner.entraUpn": None,
-        "new.owner.id": "u1", "new.owner.objectId": "o1", "actor.kind": "user",
+        "new.owner.id": USER, "new.owner.objectId": "o1", "actor.kind": "user",
         "actor.roleTemplates": ("t1", "1e3"), "new.addressOwner.names": ("ceo@contoso.com",),
         "actor.onBehalfBy": None,
     },
@@ -41,15 +43,15 @@ FACTS = Facts(
 
 
 async def _recorded(database: Database, findings: Any = None, **private: Any) -> str:
-    change = Change("mailbox", "update", "r1", BEFORE, AFTER, frozenset({"emailaddress"}))
+    change = Change("mailbox", "update", ROW, BEFORE, AFTER, frozenset({"emailaddress"}))
     decision = decide(change, load(shipped_folder()), FACTS, now=NOW)
     found = decision.findings if findings is None else findings
     entry = Entry(
         id=new_id(NOW), decided_at=NOW, decision=decision.outcome.value, cause=decision.cause,
-        table="mailbox", record_id="r1", status=403, key=None,
+        table="mailbox", record_id=ROW, status=403, key=None,
         public={
             "operation": "update", "mode": 0, "stage": 20, "rules": [f.id for f in found],
-            "correlation_id": "c1", "initiating_user_id": "u1", "policy_set": "abc",
+            "correlation_id": "c1", "initiating_user_id": USER, "policy_set": "abc",
         },
         private={
             "findings": [recorded_finding(one) for one in found],
@@ -105,7 +107,7 @@ def test_a_filled_draft_lets_the_change_pass(run: Run, decision_id: str) -> None
         path, _, text = file.partition("\n")
         documents[f"exceptions/{path}"] = text
     policy_set = load_documents(documents)
-    change = Change("mailbox", "update", "r1", BEFORE, AFTER, frozenset({"emailaddress"}))
+    change = Change("mailbox", "update", ROW, BEFORE, AFTER, frozenset({"emailaddress"}))
     now = datetime.now(UTC)  # noqa: TID251 - the draft's end was set by the real clock.
     decision = decide(change, policy_set, FACTS, now=now)
     refusing = [one.id for one in decision.findings if one.result == "fail"]
@@ -116,9 +118,9 @@ def test_a_filled_draft_lets_the_change_pass(run: Run, decision_id: str) -> None
 @pytest.mark.parametrize(
     ("record_id", "columns", "facts"),
     [
-        ("r2", {}, {}),
-        ("r1", {"ownerid.id": "u2"}, {"new.owner.id": "u2"}),
-        ("r1", {"emailaddress": "cfo@contoso.com"}, {}),
+        (OTHER_ROW, {}, {}),
+        (ROW, {"ownerid.id": OTHER_USER}, {"new.owner.id": OTHER_USER}),
+        (ROW, {"emailaddress": "cfo@contoso.com"}, {}),
     ],
     ids=["another row", "another owner", "another address"],
 )

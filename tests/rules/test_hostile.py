@@ -69,6 +69,7 @@ _VALUES = st.one_of(
     ]),
     st.lists(st.text(st.characters()), max_size=4).map(tuple),
 )  # fmt: skip
+_ID = "627090ff-40a3-4053-8790-584edc5be201"
 _FIELDS = ("emailaddress", "name", "emailrouteraccessapproval", "emailserverprofile.id",
            "enabledforact", "retries", "receivedafter")  # fmt: skip
 _CONDITIONS: list[dict[str, Any]] = [
@@ -91,15 +92,15 @@ _CONDITIONS: list[dict[str, Any]] = [
     {"field": "name", "endsWith": "a"},
     {"field": "emailrouteraccessapproval", "equals": "approved"},
     {"field": "emailrouteraccessapproval", "becomes": "approved"},
-    {"field": "emailserverprofile.id", "equals": "p-1"},
+    {"field": "emailserverprofile.id", "equals": _ID},
     {"field": "enabledforact", "equals": True},
     {"field": "retries", "greater": 1},
     {"field": "retries", "less": 1},
     {"field": "retries", "greaterOrEquals": 0.5},
     {"field": "receivedafter", "greater": "2026-01-01T00:00:00Z"},
     {"field": "receivedafter", "lessOrEquals": "2026-01-01T00:00:00Z"},
-    {"field": "actor.roleTemplates", "contains": "r1"},
-    {"field": "actor.roleTemplates", "notContains": "r1"},
+    {"field": "actor.roleTemplates", "contains": _ID},
+    {"field": "actor.roleTemplates", "notContains": _ID},
     {"field": "actor.roleTemplates", "exists": False},
     {"field": "owner.upn", "exists": True},
 ]
@@ -109,7 +110,7 @@ _FITTED = (
     WrittenField("enabledforact", Kind.BOOLEAN, (True,)),
     WrittenField("retries", Kind.NUMBER, (1,)),
     WrittenField("receivedafter", Kind.DATETIME, ("2026-01-01T00:00:00Z",)),
-    WrittenField("actor.roleTemplates", Kind.LIST, ("r1",)),
+    WrittenField("actor.roleTemplates", Kind.LIST, (_ID,)),
 )
 # What nobody thought of above, such as an operator that is new.
 _NAMED = {name for one in _CONDITIONS for name in one}

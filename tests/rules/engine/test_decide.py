@@ -310,6 +310,20 @@ def test_messages_fill_their_holes_and_never_fail():
     assert " ".join(rest) == "approved (empty) a, b (empty) { x }"
 
 
+def test_a_message_tells_the_members_of_a_set_in_the_same_order_in_every_process():
+    policy_set = a_set(
+        a_policy(
+            "{id: the-rule, require: [{field: request.columns, contains: z}],"
+            " message: '{request.columns}'}"
+        )
+    )
+    change = a_change(username="x", statecode=0, name="x", isforwardmailbox=False, emailaddress="x")
+
+    (finding,) = decide(change, policy_set, Facts(), now=NOW).findings
+
+    assert finding.message == "emailaddress, isforwardmailbox, name, statecode, username"
+
+
 def test_the_one_time_that_rules_see_is_that_of_the_decision():
     policy_set = a_set(
         a_policy(

@@ -248,6 +248,58 @@ def test_typographic_quotes():
     assert codes(_GOOD, lists__some=text) == ["quotes-typographic"]
 
 
+@pytest.mark.parametrize(
+    ("condition", "hint"),
+    [
+        ("{field: emailserverprofile, equals: Our Profile}", "Write the id, such as"),
+        ("{field: actor.roleTemplates, contains: System Administrator}", "Write the id, such as"),
+        ("{field: owner.objectId, in: [anna@contoso.com]}", "Compare `names`"),
+        ("{field: actor.id, equals: '{627090FF-40a3-4053-8790-584edc5be201}'}",
+         "Write `627090ff-40a3-4053-8790-584edc5be201`."),
+        ("{field: id, equals: 627090ff40a340538790584edc5be201}",
+         "Write `627090ff-40a3-4053-8790-584edc5be201`."),
+    ],
+)  # fmt: skip
+def test_what_is_compared_with_an_id_is_one(condition, hint):
+    (found,) = _told(condition)
+    assert found[0] == "value-impossible"
+    assert (found[1] or "").startswith(hint)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "{field: emailserverprofile, equals: 627090FF-40a3-4053-8790-584edc5be201}",
+        "{field: ownerid.type, equals: team}",
+        "{field: owner.id, equals: {field: actor.id}}",
+    ],
+)
+def test_an_id_in_any_case_and_what_is_no_id_are_left_alone(condition):
+    assert _told(condition) == []
+
+
+def test_a_sign_that_nobody_sees():
+    hidden = "contoso.com\u200b"
+    assert _told(f"{{field: address, part: domain, equals: {hidden}}}") == [
+        ("value-impossible", 'Type "contoso.com" anew.')
+    ]
+    assert _told("{field: address, equals: a\u00adnna@contoso.com}") == [
+        ("value-impossible", 'Type "anna@contoso.com" anew.')
+    ]
+    assert _told("{field: name, equals: Anna\u2060}") == [("value-impossible", 'Type "Anna" anew.')]
+    # Persian has one within its words, and a rule may look for one.
+    assert _told("{field: name, equals: \u0645\u06cc\u200c\u0634\u0648\u062f}") == []
+    assert _told('{field: address, contains: "\u200b"}') == []
+
+
+def test_a_list_that_does_not_fit_a_condition_says_which():
+    items = "kind: List\nname: chiefs\nitems: [a@b.de, 627090ff-40a3-4053-8790-584edc5be201]\n"
+    written = _condition("{field: address, in: {list: chiefs}}")
+    (found,) = [one for one in complaints(written, lists__chiefs=items) if one.level == "error"]
+    assert found.file == "lists/chiefs.yaml"
+    assert "It is compared in policies/one-policy.yaml:" in found.text
+
+
 def test_an_empty_expression_is_in_no_quotes():
     assert _told('{field: name, matches: ""}') == []
 
