@@ -7,6 +7,7 @@ other than those it names. The same over real sockets is shown where a real serv
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,18 @@ import pytest
 
 from guard.active_policies import ActivePolicies
 from guard.assembly import Sources, Values, assemble_receiver
+from guard.columns.table import TABLES
 from guard.identity import OwnIdentity
+from guard.ledger import mirror
+from guard.ledger.entry import MirrorRow
 from guard.ledger.stored import StoredLedger
 from guard.ledger.verify import verify
 from guard.ports.metrics import CountingMetrics
+from guard.ports.rows import MemoryRows
 from guard.webhook import Webhook
 from kernel.clock import FrozenClock
 from kernel.database import Database
+from kernel.failpoints import failpoint
 from rules.load.loader import load
 from rules.syntax.shipped import shipped_folder
 from tests.webhook_examples.examples import Example, all_examples, tenant
@@ -29,6 +35,7 @@ from tests.webhook_examples.world import GUARD_USER, a_directory, rows
 
 EXAMPLES = all_examples()
 BY_NAME = {example.name: example for example in EXAMPLES}
+BEGUN = failpoint("tests.begun", "Rows of the examples were read once.")
 SHOWN_AS_CONTRIBUTING = {"reject", "hold", "error"}
 
 
@@ -41,8 +48,18 @@ def ledger_file(tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
-def _receiver(database: Database, clock: FrozenClock) -> Webhook:
-    directory, dataverse, ledger = a_directory(), rows(), StoredLedger(database, clock)
+async def _have_begun(database: Database, dataverse: MemoryRows, clock: FrozenClock) -> None:
+    """Let every row have been read and judged once, as a guard does when it begins."""
+    for table in TABLES:
+        async for page in dataverse.pages(table):
+            for row in page:
+                judged = dict.fromkeys(row.columns, False)
+                copy = MirrorRow(table, row.record_id, row.columns, clock.now(), judged)
+                await database.write(partial(mirror.keep, row=copy), failpoint=BEGUN)
+
+
+def _receiver(database: Database, dataverse: MemoryRows, clock: FrozenClock) -> Webhook:
+    directory, ledger = a_directory(), StoredLedger(database, clock)
     receiver = assemble_receiver(
         Sources(dataverse, directory),
         ledger,
@@ -60,8 +77,10 @@ def _receiver(database: Database, clock: FrozenClock) -> Webhook:
 
 @pytest.fixture
 async def client(ledger_file: Database, clock: FrozenClock) -> AsyncIterator[httpx.AsyncClient]:
-    """A caller of a receiver that has seen nothing yet."""
-    transport = httpx.ASGITransport(app=_receiver(ledger_file, clock))
+    """A caller of a receiver that has begun and was sent nothing yet, as the page on them says."""
+    dataverse = rows()
+    await _have_begun(ledger_file, dataverse, clock)
+    transport = httpx.ASGITransport(app=_receiver(ledger_file, dataverse, clock))
     async with httpx.AsyncClient(transport=transport, base_url="http://guard.test") as caller:
         yield caller
 

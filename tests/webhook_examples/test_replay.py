@@ -16,7 +16,8 @@ from rules.load.loader import load_documents
 from rules.replay.recorded import Obstacle, Unreplayable, past_from
 from rules.replay.simulate import Simulation, contributing_rules, decide_again
 from tests.webhook_examples.examples import all_examples
-from tests.webhook_examples.test_answers import _post, _receiver, ledger_file
+from tests.webhook_examples.test_answers import _have_begun, _post, _receiver, ledger_file
+from tests.webhook_examples.world import rows
 
 __all__ = ["ledger_file"]
 
@@ -32,7 +33,9 @@ _LEFT_OUT = {Obstacle.NOT_JUDGED, Obstacle.OWN_LAW}
 
 
 async def _record_all(database: Database, clock: FrozenClock) -> None:
-    transport = httpx.ASGITransport(app=_receiver(database, clock))
+    dataverse = rows()
+    await _have_begun(database, dataverse, clock)
+    transport = httpx.ASGITransport(app=_receiver(database, dataverse, clock))
     async with httpx.AsyncClient(transport=transport, base_url="http://guard.test") as client:
         for example in all_examples():
             await _post(client, example)
