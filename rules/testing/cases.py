@@ -23,7 +23,7 @@ from rules.policy.policy import Policy
 from rules.replay.recorded import PastDecision, read_line
 from rules.syntax.complaint import Complaint, closest
 from rules.syntax.nodes import MapNode, Node, ScalarNode, read_nodes
-from rules.testing.document import DocumentReader, moment_key
+from rules.testing.document import KEYS, DocumentReader, moment_key
 from rules.testing.whatif import what_if
 
 LISTS: Final[tuple[str, ...]] = ("rules", "held", "warned", "audited", "errors", "excepted")
@@ -228,11 +228,25 @@ class _File:
         elif inline is not None:
             fixture = inline.value()
         else:
-            keys.need("use")
+            self._misplaced(keys)
             return None
         for path, value in assigned.items():
             _put(fixture, path, value)
         return fixture
+
+    def _misplaced(self, keys: Keys) -> None:
+        """Complain of a case without its change, and of what of one stands beside its keys."""
+        own = [key for key in KEYS if key != "now" and keys.get(key) is not None]
+        for key in own:
+            self.complaints.add(
+                keys.node.keys[key], "key-unknown", f"`{key}` is of a change, not of a case.",
+                hint="Put it below `change:`, or below a fixture that the case names under `use`.",
+            )  # fmt: skip
+        if not own:
+            self.complaints.add(
+                keys.node, "key-missing", "The case has no change.",
+                hint="Name a fixture under `use:`, or write it below `change:`.",
+            )  # fmt: skip
 
     def _record(self, path: str, keys: Keys, problems: list[str]) -> PastDecision | None:
         """Return the recorded decision of a file of the policy folder."""

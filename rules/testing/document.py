@@ -25,10 +25,11 @@ from rules.syntax.complaint import FIELDS_LISTED, Complaint, closest
 from rules.syntax.nodes import MOST_BYTES, MapNode, Node, read_nodes
 
 _RECORD = "00000000-0000-0000-0000-000000000000"
-_KEYS = (
+KEYS = (
     "operation", "entity", "table", "record_id", "old", "new", "actor", "facts", "request",
     "missing", "now",
 )  # fmt: skip
+"""What a change, as a document, may give."""
 _ON_BEHALF_BY = "actor.onBehalfBy"
 # A list names a person by any of these.
 _NAMES, _NAMING = "addressOwner.names", ("objectId", "upn", "ids", "upns")
@@ -147,8 +148,8 @@ class DocumentReader:
 
     def _head(self, document: Mapping[str, Any]) -> tuple[str, str]:
         for key in document:
-            if key not in _KEYS:
-                hint = closest(str(key), _KEYS)
+            if key not in KEYS:
+                hint = closest(str(key), KEYS)
                 self._problem(f"`{key}` is not a part of a change", hint, at=str(key))
         table = str(document.get("entity", document.get("table", "mailbox")))
         if table not in self._catalogue.entities:

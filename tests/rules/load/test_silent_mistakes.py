@@ -359,6 +359,12 @@ def test_a_word_of_another_language(condition, hint):
     assert [one for _, one in _told(condition)] == [hint]
 
 
+def test_who_made_the_change_by_the_names_that_people_use():
+    assert [hint for _, hint in _told("{field: user, equals: a@b.de}")] == [
+        "Did you mean `actor.upn`?"
+    ]
+
+
 def test_the_table_of_users_by_the_name_that_people_use():
     found = complaints(_GOOD.replace("entity: mailbox", "entity: user"))
     assert [(one.code, one.hint) for one in found if one.level == "error"] == [

@@ -89,6 +89,21 @@ def test_a_fixture_that_names_no_field_or_label_fails_its_case(change):
     assert differences
 
 
+def test_a_change_that_stands_beside_the_keys_of_a_case_is_told_where_it_belongs():
+    found: list = []
+    run_text(
+        "x.test.yaml", "cases:\n  - {name: a, new: {name: Bob}, expect: {}}\n", _SET, found=found
+    )
+    assert [(one.column, one.code) for one in found] == [(15, "key-unknown")]
+    assert "below `change:`" in found[0].hint
+
+
+def test_a_case_without_a_change_is_told_how_to_give_one():
+    found: list = []
+    run_text("x.test.yaml", "cases:\n  - {name: a, expect: {}}\n", _SET, found=found)
+    assert [(one.code, one.text) for one in found] == [("key-missing", "The case has no change.")]
+
+
 _RECORD = {
     "id": "d1",
     "decided_at": "2026-08-21T10:00:00Z",
