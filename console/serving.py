@@ -33,6 +33,9 @@ _AT_ONCE = struct.pack("ii", 1, 0)
 # So many connections may be here that have shown no key: a part of the descriptors at most.
 MOST_STRANGERS = 256
 STRANGERS_SHARE = 1 / 4
+# Requests that one connection may send before the first of them is answered. What is sent together
+# is read together: a quarter of a megabyte of them would be thousands, each with its answer.
+MOST_AHEAD = 16
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -80,8 +83,9 @@ class Gathering:
         self._transport.close()
 
     def _flush(self) -> None:
-        if self._parts:
-            parts, self._parts = self._parts, []
+        parts, self._parts = self._parts, []
+        # Whoever was hung up on in the same turn gets nothing more.
+        if parts and not self._transport.is_closing():
             self._transport.write(b"".join(parts))
 
 
@@ -108,12 +112,17 @@ class Strangers:
         self._here.pop(one, None)
 
 
+class _TooManyAhead(Exception):
+    """A connection sends requests and does not wait for their answers."""
+
+
 class _Protocol(HttpToolsProtocol):
     """uvicorn's protocol over a gathering transport, with an end to everything that is waited for.
 
     A head, or a trailer, may not grow without end. A head is waited for so long, and so is
     everything from there to the last byte of its answer, the body among it; who has not sent the
-    body by then has no more to say on this connection.
+    body by then has no more to say on this connection. Nor has who sends more requests ahead than
+    are kept.
     """
 
     def __init__(self, *args: Any, strangers: Strangers, **kwargs: Any) -> None:
@@ -156,9 +165,11 @@ class _Protocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Begin the request."""
+        """Begin the request. Raises _TooManyAhead, with which the parser stops."""
         self._is_in_head = False
         self._unparsed_bytes = 0
+        if len(self.pipeline) >= MOST_AHEAD:
+            raise _TooManyAhead
         super().on_headers_complete()
         self._incomplete = self.cycle
         # For whoever checks the key: from then on the connection is no stranger's any more.

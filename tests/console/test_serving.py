@@ -185,6 +185,10 @@ class Wire(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.sent: list[bytes] = []
+        self.is_gone = False
+
+    def is_closing(self) -> bool:
+        return self.is_gone
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.sent.append(bytes(data))
@@ -307,3 +311,36 @@ async def test_whoever_shows_no_key_makes_room_and_takes_no_place_from_who_does(
         assert (await client.post(f"{server.url}?code=k", content=b"{}")).status_code == 200
         for _, writer in [known, *idle]:
             writer.close()
+
+
+async def test_whoever_sends_requests_ahead_is_hung_up_on_before_they_pile_up() -> None:
+    asked = 0
+
+    async def counting(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0.05)
+        await bodiless(scope, receive, send)
+
+    async with served(counting) as server:
+        reader, writer = await server.connect()
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n" * 5_000)
+        with contextlib.suppress(ConnectionError):
+            await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+        # A few are what a client may send ahead: they are answered in their order.
+        reader, writer = await server.connect()
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n" * 8)
+        for _ in range(8):
+            answer = await reader.readuntil(b"\r\n0\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 200 OK")
+        writer.close()
+    assert asked <= 1 + 8
+
+
+async def test_what_is_written_to_a_connection_that_is_gone_is_dropped() -> None:
+    wire = Wire()
+    Gathering(wire, asyncio.get_running_loop()).write(b"late")
+    wire.is_gone = True
+    await asyncio.sleep(0)
+    assert wire.sent == []
