@@ -116,7 +116,8 @@ def article(noun: str) -> str:
 MEANT: Final[Mapping[str, tuple[str, ...]]] = {
     "or": ("anyOf",), "any": ("anyOf",), "oneof": ("anyOf", "in"),
     "and": ("allOf",), "all": ("allOf",), "none": ("not",), "nor": ("not",),
-    "user": ("systemuser", "actor.upn", "mailbox"), "users": ("systemuser",), "person": ("systemuser",),
+    "user": ("systemuser", "actor.upn", "mailbox"), "users": ("systemuser",),
+    "person": ("systemuser",),
     "requester": ("actor.upn",), "initiator": ("actor.upn",), "role": ("actor.roleTemplates",),
     "queues": ("queue",), "mail": ("message", "mailbox"), "email": ("emailaddress", "message"),
     "is": ("equals",), "eq": ("equals",), "equal": ("equals",), "==": ("equals",),
