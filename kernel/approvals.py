@@ -302,7 +302,11 @@ def list_named(connection: Connection, name: str) -> list[Approval]:
     if _ID_START.match(wanted):
         named |= approvals.c.record_id.startswith(wanted, autoescape=True)
     statement = WITH_ACT.where(named).order_by(approvals.c.record_id)
-    return [approval_from_row(row) for row in connection.execute(statement)]
+    found = [approval_from_row(row) for row in connection.execute(statement)]
+    # A row that was given another address is not the one that is called so.
+    return [
+        one for one in found if one.address.lower() == wanted or one.record_id.startswith(wanted)
+    ]
 
 
 def list_all(connection: Connection) -> list[Approval]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -58,6 +58,7 @@ WITHDRAWN = ApprovalState.WITHDRAWN
 
 # A clock that was set back must not make evidence young; so much may two clocks differ.
 CLOCKS_DIFFER = timedelta(minutes=5)
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 approvals = Table(
     "kernel_approvals",
@@ -84,8 +85,18 @@ _NEWEST_ACT = (
     .correlate(approvals)
     .scalar_subquery()
 )
+# Columns as they are stored: one altered value must not keep the other rows from being read.
+_STORED: dict[str, Any] = {
+    "evidence": type_coerce(approvals.c.evidence, Text),
+    "state": type_coerce(approvals.c.state, Text),
+    "cause": type_coerce(approvals.c.cause, Text),
+    "changed_at": type_coerce(approvals.c.changed_at, BigInteger),
+    "until": type_coerce(approvals.c.until, BigInteger),
+    "looked_up_at": type_coerce(approvals.c.looked_up_at, BigInteger),
+}
+_COLUMNS = [_STORED.get(one.name, one).label(one.name) for one in approvals.c]
 WITH_ACT = select(
-    approvals,
+    *_COLUMNS,
     acts.c.commitment.label("act_commitment"),
     acts.c.private.label("act_private"),
     acts.c.salt.label("act_salt"),
@@ -140,21 +151,15 @@ def list_stored(connection: Connection) -> Iterator[tuple[str, str]]:
 
     The text is empty for a row that can't even be read.
     """
-    raw: dict[str, Any] = {
-        "evidence": type_coerce(approvals.c.evidence, Text),
-        "state": type_coerce(approvals.c.state, Text),
-        "cause": type_coerce(approvals.c.cause, Text),
-        "changed_at": type_coerce(approvals.c.changed_at, BigInteger),
-        "until": type_coerce(approvals.c.until, BigInteger),
-    }
-    columns = [raw.get(one.name, one).label(one.name) for one in approvals.c]
-    for row in connection.execute(select(*columns).order_by(approvals.c.record_id)):
-        values = dict(row._mapping)
-        try:
-            values["evidence"] = json.loads(values["evidence"])
-            yield row.record_id, recorded_text(values)
-        except (TypeError, ValueError):
-            yield row.record_id, ""
+    for row in connection.execute(select(*_COLUMNS).order_by(approvals.c.record_id)):
+        yield row.record_id, _text_of(dict(row._mapping))
+
+
+def _text_of(stored: Mapping[str, Any]) -> str:
+    try:
+        return recorded_text({**stored, "evidence": json.loads(stored["evidence"])})
+    except (TypeError, ValueError):
+        return ""
 
 
 def list_withdrawn_by_persons(connection: Connection) -> list[str]:
@@ -225,15 +230,37 @@ def approval_from(stated: dict[str, Any]) -> Approval:
     )
 
 
-def approval_from_row(row: Row[Any]) -> Approval:
-    """Return what a row of `WITH_ACT` holds, and whether its act states the same."""
-    values = dict(row._mapping)
-    commitment, private, salt = (
-        values.pop(f"act_{name}") for name in ("commitment", "private", "salt")
+def approval_from_row(row: Any) -> Approval:
+    """Return what a row of `WITH_ACT` holds, and whether its act states the same.
+
+    Where they differ it is what the act states, and nothing where that can't be believed either.
+    """
+    private, is_stated = row.act_private, False
+    try:
+        is_stated = row.act_commitment == committed_to(row.act_salt, private) != ""
+        held = approval_from(json.loads(private)) if is_stated else _nothing_of(row.record_id)
+        looked_up_at = moment_of(row.looked_up_at)
+    except (TypeError, ValueError, KeyError, OverflowError):
+        return replace(_nothing_of(row.record_id), is_recorded=False)
+    is_recorded = is_stated and private == _text_of(dict(row._mapping))
+    return replace(
+        held, record_id=row.record_id, looked_up_at=looked_up_at, is_recorded=is_recorded
     )
-    is_recorded = (
-        private is not None
-        and private == recorded_text(values)
-        and commitment == committed_to(salt, private)
+
+
+def _nothing_of(record_id: str) -> Approval:
+    return Approval(
+        record_id=record_id,
+        address="",
+        object_id="",
+        owner_id="",
+        owner_type="",
+        evidence={},
+        state=WITHDRAWN,
+        cause=None,
+        epoch=0,
+        reason=NOT_RECORDED,
+        changed_at=_NEVER,
+        until=None,
+        looked_up_at=_NEVER,
     )
-    return Approval(**values, is_recorded=is_recorded)

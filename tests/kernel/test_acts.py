@@ -216,3 +216,70 @@ def test_two_processes_append_to_one_chain(
         )
         previous = one.digest
     assert database.read_now(acts.end_of) == acts.End(30, previous)
+
+
+# What nobody can read any more, as a row and as its act.
+UNREADABLE = (
+    "UPDATE kernel_approvals SET evidence = '{' WHERE record_id = 'm1'",
+    "UPDATE kernel_approvals SET state = 'nonsense' WHERE record_id = 'm1'",
+    "UPDATE kernel_approvals SET cause = 'nonsense' WHERE record_id = 'm1'",
+    "UPDATE kernel_approvals SET changed_at = 9223372036854775807 WHERE record_id = 'm1'",
+    "UPDATE kernel_approvals SET looked_up_at = 9223372036854775807 WHERE record_id = 'm1'",
+    "UPDATE kernel_acts SET private = '[' WHERE subject = 'm1'",
+)
+NO_TEXT = (
+    "UPDATE kernel_approvals SET reason = CAST(x'ff7b' AS TEXT) WHERE record_id = 'm1'",
+    "UPDATE kernel_approvals SET address = x'ff' WHERE record_id = 'm1'",
+    "UPDATE kernel_acts SET private = CAST(x'ff7b' AS TEXT) WHERE subject = 'm1'",
+)
+
+
+def check_that_only_it_is_stopped(granted: Database, clock: FrozenClock, altered: str) -> None:
+    grant(granted, clock, record_id="m2")
+    alter(granted, altered)
+
+    held = granted.read_now(approvals.list_all)
+    assert [(one.record_id, one.is_recorded) for one in held] == [("m1", False), ("m2", True)]
+    approved = granted.read_now(lambda c: approvals.list_approved(c, now=clock.now()))
+    assert [one.record_id for one in approved] == ["m2"]
+    assert not is_permitted(granted, clock)
+
+
+@pytest.mark.parametrize("altered", UNREADABLE)
+def test_a_row_that_nobody_can_read_stops_no_other_mailbox(
+    granted: Database, clock: FrozenClock, altered: str
+) -> None:
+    check_that_only_it_is_stopped(granted, clock, altered)
+
+
+@pytest.mark.parametrize("altered", NO_TEXT)
+def test_bytes_that_are_no_text_stop_no_other_mailbox(
+    granted: Database, clock: FrozenClock, altered: str
+) -> None:
+    if granted.dialect != "sqlite":
+        pytest.skip("PostgreSQL stores no such bytes as text")
+    check_that_only_it_is_stopped(granted, clock, altered)
+
+
+def test_a_row_that_nobody_can_read_is_withdrawn_all_the_same(
+    granted: Database, clock: FrozenClock
+) -> None:
+    alter(granted, UNREADABLE[0])
+    granted.write_now(
+        lambda c: approvals.withdraw_by_person(
+            c, record_id="m1", by="Ben", reason="x", now=clock.now()
+        ),
+        failpoint=STEP,
+    )
+    (held,) = granted.read_now(approvals.list_all)
+    assert held.is_recorded
+    assert held.is_withdrawn_by_person
+
+
+def test_a_mailbox_is_found_by_the_address_that_its_act_states(
+    granted: Database, clock: FrozenClock
+) -> None:
+    grant(granted, clock, record_id="m2", address="ben@contoso.com")
+    alter(granted, "UPDATE kernel_approvals SET address = 'ben@contoso.com'")
+    found = granted.read_now(lambda c: approvals.list_named(c, "ben@contoso.com"))
+    assert [one.record_id for one in found] == ["m2"]
