@@ -21,12 +21,13 @@ from collections.abc import (
     Awaitable,
     Callable,
     Hashable,
+    Iterable,
     Iterator,
     Mapping,
     Sequence,
 )
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -75,12 +76,32 @@ def asked_for(actor_id: str | None) -> Iterator[None]:
         _asker.reset(token)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Asked:
-    """What one asker has asked within the window, and has under way."""
+    """What one asker has asked within the window, has under way, and waits to begin."""
 
+    actor_id: str | None
     at: deque[float] = field(default_factory=deque)
-    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SHARE_AT_ONCE))
+    under_way: int = 0
+    waiting: deque[_LookUp] = field(default_factory=deque)
+
+
+@dataclass(slots=True, eq=False)
+class _LookUp:
+    """A look-up that somebody waits for; begun by the first of its askers who has a turn."""
+
+    key: Hashable
+    call: Callable[[], Awaitable[Any]]
+    answer: asyncio.Future[tuple[float, Any]]
+    context: Context = field(default_factory=copy_context)
+    wanted_by: int = 0
+    askers: list[_Asked] = field(default_factory=list)
+    task: asyncio.Task[None] | None = None
+
+    @property
+    def is_due(self) -> bool:
+        """Tell whether it has not begun and somebody still waits for it."""
+        return self.task is None and self.wanted_by > 0
 
 
 class Asking:
@@ -89,7 +110,7 @@ class Asking:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._recent: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()
-        self._under_way: dict[Hashable, asyncio.Task[tuple[float, Any]]] = {}
+        self._under_way: dict[Hashable, _LookUp] = {}
         self._askers: OrderedDict[str | None, _Asked] = OrderedDict()
 
     async def ask(
@@ -97,9 +118,11 @@ class Asking:
     ) -> T:
         """Return a recent answer, that of a look-up under way, or a new one.
 
-        Of one asker so many are looked up at a time; others of theirs wait. A counted one is of a
-        service that bears only so many. Raises ShareUsed instead of a new one when the asker has
-        used up the share, and whatever the look-up raises, which is never remembered.
+        Of one asker so many are looked up at a time; others of theirs wait, in nobody else's way:
+        whoever asks the same and has a turn begins it, and what nobody waits for any more is never
+        begun. A counted one is of a service that bears only so many. Raises ShareUsed instead of a
+        new one when the asker has used up the share, and whatever the look-up raises, which is
+        never remembered.
         """
         now = self._clock.monotonic()
         asker = _asker.get()
@@ -110,51 +133,100 @@ class Asking:
             _tell_age(known[0], now)
             answer: T = known[1]
             return answer
-        task = self._under_way.get(key)
-        if task is None:
-            asked = self._asked(now, is_counted=is_counted)
-            task = asyncio.create_task(self._answer(key, look_up, asked))
-            task.add_done_callback(_look_at_failure)
-            self._under_way[key] = task
-        # Shielded: a caller whose deadline comes does not take the answer from the others.
-        began, answer = await asyncio.shield(task)
+        looked = self._under_way.get(key)
+        if looked is None or looked.task is None:
+            looked = self._wait_for_turn(key, look_up, looked, now, is_counted=is_counted)
+        looked.wanted_by += 1
+        if looked.task is None:
+            self._begin_what_is_due(looked.askers)
+        try:
+            # Shielded: a caller whose deadline comes does not take the answer from the others.
+            began, answer = await asyncio.shield(looked.answer)
+        finally:
+            looked.wanted_by -= 1
+            if looked.task is None and not looked.wanted_by:
+                self._forget(looked)
         _tell_age(began, now)
         return answer
 
-    async def _answer(
-        self, key: Hashable, look_up: Callable[[], Awaitable[Any]], asked: _Asked
-    ) -> tuple[float, Any]:
-        """Return when the look-up began, once it had its turn, and the answer."""
-        try:
-            async with asked.turns:
-                began = self._clock.monotonic()
-                answer = await look_up()
-        finally:
-            del self._under_way[key]
-        self._recent[key] = (began, answer)
-        self._recent.move_to_end(key)
-        while len(self._recent) > MOST_REMEMBERED:
-            self._recent.popitem(last=False)
-        return began, answer
+    def _wait_for_turn(
+        self,
+        key: Hashable,
+        look_up: Callable[[], Awaitable[Any]],
+        looked: _LookUp | None,
+        now: float,
+        *,
+        is_counted: bool,
+    ) -> _LookUp:
+        """Return a look-up that has not begun, with whoever asks among its askers."""
+        asked = self._asked(now)
+        if looked is not None and asked in looked.askers:
+            return looked
+        if is_counted:
+            self._count(asked, now)
+        if looked is None:
+            answer: asyncio.Future[tuple[float, Any]] = asyncio.get_running_loop().create_future()
+            # Whoever asked may have gone by the time it fails; nobody else misses the answer.
+            answer.add_done_callback(_look_at_failure)
+            looked = self._under_way[key] = _LookUp(key, look_up, answer)
+        looked.askers.append(asked)
+        asked.waiting.append(looked)
+        return looked
 
-    def _asked(self, now: float, *, is_counted: bool) -> _Asked:
+    def _begin_what_is_due(self, askers: Iterable[_Asked]) -> None:
+        for asked in askers:
+            while asked.waiting and asked.under_way < SHARE_AT_ONCE:
+                looked = asked.waiting.popleft()
+                if looked.is_due:
+                    asked.under_way += 1
+                    looked.task = asyncio.create_task(
+                        self._answer(looked, asked), context=looked.context
+                    )
+
+    async def _answer(self, looked: _LookUp, asked: _Asked) -> None:
+        """Answer with the moment at which the look-up began, once it had its turn."""
+        began = self._clock.monotonic()
+        try:
+            answer = await looked.call()
+        except asyncio.CancelledError:
+            looked.answer.cancel()
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where it was asked.
+            looked.answer.set_exception(error)
+        else:
+            self._recent[looked.key] = (began, answer)
+            self._recent.move_to_end(looked.key)
+            while len(self._recent) > MOST_REMEMBERED:
+                self._recent.popitem(last=False)
+            looked.answer.set_result((began, answer))
+        finally:
+            self._forget(looked)
+            asked.under_way -= 1
+            self._begin_what_is_due((asked,))
+
+    def _forget(self, looked: _LookUp) -> None:
+        if self._under_way.get(looked.key) is looked:
+            del self._under_way[looked.key]
+
+    def _asked(self, now: float) -> _Asked:
         given = _asker.get()
         asker = given.actor_id if given is not None else None
-        asked = self._askers.setdefault(asker, _Asked())
+        asked = self._askers.setdefault(asker, _Asked(asker))
         self._askers.move_to_end(asker)
         while asked.at and now - asked.at[0] >= SHARE_SECONDS:
             asked.at.popleft()
-        if is_counted and len(asked.at) >= SHARE_REQUESTS:
-            raise ShareUsed(
-                f"The changes of {asker or 'an actor who is not named'} ask for more than one "
-                "actor's share of look-ups.",
-                hint="Make fewer changes at once; those of others are decided meanwhile.",
-            )
-        if is_counted:
-            asked.at.append(now)
         while len(self._askers) > MOST_ASKERS:
             self._askers.popitem(last=False)
         return asked
+
+    def _count(self, asked: _Asked, now: float) -> None:
+        if len(asked.at) >= SHARE_REQUESTS:
+            raise ShareUsed(
+                f"The changes of {asked.actor_id or 'an actor who is not named'} ask for more than "
+                "one actor's share of look-ups.",
+                hint="Make fewer changes at once; those of others are decided meanwhile.",
+            )
+        asked.at.append(now)
 
 
 def _tell_age(began: float, now: float) -> None:
@@ -164,10 +236,9 @@ def _tell_age(began: float, now: float) -> None:
     age.used(since - began)
 
 
-def _look_at_failure(task: asyncio.Task[Any]) -> None:
-    # Whoever asked may have gone by then; nobody else misses the answer.
-    if not task.cancelled():
-        task.exception()
+def _look_at_failure(answer: asyncio.Future[Any]) -> None:
+    if not answer.cancelled():
+        answer.exception()
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,37 @@ async def test_of_one_actor_so_many_are_looked_up_at_a_time(asking: Asking) -> N
     assert slow.began == 40
 
 
+async def test_nobody_waits_in_the_queue_of_another_actor_for_the_same_answer(
+    asking: Asking,
+) -> None:
+    slow, quick = Slow(), Slow()
+    quick.go_on.set()
+    with asked_for("flooder"):
+        many = [asyncio.create_task(asking.ask(number, slow)) for number in range(40)]
+        victims = asyncio.create_task(asking.ask("theirs", quick))
+    await asyncio.sleep(0.01)
+    assert quick.began == 0
+    with asked_for("honest"):
+        assert await asyncio.wait_for(asking.ask("theirs", quick), 1) == "answer"
+    assert await asyncio.wait_for(victims, 1) == "answer"
+    assert quick.began == 1
+    slow.go_on.set()
+    await asyncio.gather(*many)
+
+
+async def test_what_nobody_waits_for_any_more_is_never_begun(asking: Asking) -> None:
+    slow = Slow()
+    with asked_for("flooder"):
+        many = [asyncio.create_task(asking.ask(number, slow)) for number in range(40)]
+        await asyncio.sleep(0.01)
+        for one in many[:-1]:
+            one.cancel()
+        await asyncio.sleep(0)
+        slow.go_on.set()
+        assert await asyncio.wait_for(many[-1], 1) == "answer"
+    assert slow.began == room.SHARE_AT_ONCE + 1
+
+
 async def test_what_is_remembered_is_bounded(
     asking: Asking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
