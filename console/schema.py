@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from kernel.database import Database
 from kernel.errors import Unavailable
-from kernel.tables import schema_number
+from kernel.tables import added_code, schema_number
 
 NUMBER = 1
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -19,6 +19,12 @@ class SchemaOutdated(Unavailable):
     """The database has another schema than this code needs."""
 
     code = "schema-outdated"
+
+
+class SchemaAltered(SchemaOutdated):
+    """The database does something by itself at our tables, so that no write can be relied on."""
+
+    code = "schema-altered"
 
 
 def read_number(connection: Connection) -> int:
@@ -45,6 +51,17 @@ def require_ours(found: int) -> None:
             hint="Run `mailbox-guard db upgrade`."
             if found < NUMBER
             else "Use the newer version of Mailbox Guard that wrote it.",
+        )
+
+
+def require_passive(added: str | None) -> None:
+    """Pass when the database does nothing by itself; raise SchemaAltered otherwise."""
+    if added is not None:
+        raise SchemaAltered(
+            f"The database has {added}, which is not of Mailbox Guard: what is written may come to "
+            "nothing.",
+            hint="Drop it, then run `mailbox-guard decisions verify`, with --against where there "
+            "are anchors.",
         )
 
 
@@ -75,3 +92,4 @@ def prepare(database: Database) -> None:
     if database.dialect == "sqlite" and number_of(database) < NUMBER:
         upgrade(database)
     check(database)
+    require_passive(database.read_now(added_code))

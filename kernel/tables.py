@@ -7,7 +7,17 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from sqlalchemy import BigInteger, Column, Dialect, Integer, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Dialect,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
 from sqlalchemy.types import TypeDecorator
 
 from kernel.digest import canonical_json
@@ -100,3 +110,33 @@ schema_number = Table(
     metadata,
     Column("number", Integer, primary_key=True),
 )
+
+
+# Triggers, rules and views at tables of ours: (what, its name, the table).
+_ADDED = {
+    "sqlite": text(
+        "SELECT type, name, tbl_name FROM sqlite_master WHERE type IN ('trigger', 'view') "
+        "AND (lower(tbl_name) LIKE 'guard\\_%' ESCAPE '\\' "
+        "OR lower(tbl_name) LIKE 'kernel\\_%' ESCAPE '\\' "
+        "OR lower(tbl_name) LIKE 'sync\\_%' ESCAPE '\\') ORDER BY name LIMIT 1"
+    ),
+    "postgresql": text(
+        "SELECT found.* FROM ("
+        "SELECT 'trigger' AS what, tgname AS name, tgrelid AS at FROM pg_trigger "
+        "WHERE NOT tgisinternal UNION ALL "
+        "SELECT 'rule', rulename, ev_class FROM pg_rewrite) AS added "
+        "JOIN pg_class ON pg_class.oid = added.at, "
+        "LATERAL (SELECT added.what, added.name, pg_class.relname) AS found "
+        "WHERE pg_class.relnamespace = current_schema()::regnamespace "
+        "AND pg_class.relname ~ '^(guard|kernel|sync)_' ORDER BY added.name LIMIT 1"
+    ),
+}
+
+
+def added_code(connection: Connection) -> str | None:
+    """Return what the database does by itself at our tables, in words; None where nothing.
+
+    A trigger makes a write that was acknowledged come to nothing, or to something else.
+    """
+    row = connection.execute(_ADDED[connection.dialect.name]).first()
+    return None if row is None else f"the {row[0]} `{row[1]}` at `{row[2]}`"

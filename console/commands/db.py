@@ -6,6 +6,7 @@ import click
 
 from console import schema
 from console.context import open_database, settings_of
+from kernel.tables import added_code
 
 
 @click.group(help="Bring the database's schema up to date.")
@@ -22,6 +23,7 @@ def upgrade(ctx: click.Context) -> None:
         if before > schema.NUMBER:
             schema.require_ours(before)
         after = schema.upgrade(database)
+        schema.require_ours(after)
     click.echo(f"Schema {before} is now {after}." if before != after else f"Schema {after}.")
 
 
@@ -31,4 +33,5 @@ def check(ctx: click.Context) -> None:
     """Exit 0 when it is, 2 with the mend when it is not."""
     with open_database(settings_of(ctx)) as database:
         schema.check(database)
+        schema.require_passive(database.read_now(added_code))
         click.echo(f"Schema {schema.NUMBER}.")

@@ -23,6 +23,7 @@ from kernel.database import Database
 from kernel.errors import GuardError
 from kernel.log import get_logger
 from kernel.pulse import PULSE, beat
+from kernel.tables import added_code
 
 SCHEMA_SECONDS = 5.0
 # A write that worked so long ago still speaks for the next: an idle process writes no more often.
@@ -114,11 +115,13 @@ class Readiness:
         try:
             async with asyncio.timeout(_LOOK_SECONDS):
                 schema.require_ours(await self.database.read(schema.read_number))
+                schema.require_passive(await self.database.read(added_code))
         except TimeoutError:
             return "The database does not answer."
         except schema.SchemaOutdated as error:
             if self.other_schema is None:
-                log.error("schema_outdated", error=error.message, hint=error.hint)
+                event = error.code.replace("-", "_")
+                log.error(event, error=error.message, hint=error.hint)
             self.other_schema = error.message
         except GuardError as error:
             return error.message

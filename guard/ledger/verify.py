@@ -24,7 +24,7 @@ from kernel import acts, held_approval
 from kernel.acts import ActKind
 from kernel.digest import sha256_hex
 from kernel.errors import GuardError
-from kernel.tables import microseconds
+from kernel.tables import added_code, microseconds
 from rules.load.loader import load_documents
 
 ROWS_AT_ONCE = 1000
@@ -71,6 +71,10 @@ class _Walk:
 
     def run(self) -> None:
         """Raise _Altered at the first thing that is not whole."""
+        # (0) What the database does by itself is no part of the ledger.
+        added = added_code(self.connection)
+        if added is not None:
+            raise _Altered("database", f"it has {added}, so that writes may come to nothing")
         # (1) What checkpoints, which prove each other, and anchors state of every chain.
         digests = self._checkpointed()
         self._anchored(digests)

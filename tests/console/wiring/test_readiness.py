@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from structlog.testing import capture_logs
 
 from console import schema
@@ -119,3 +119,26 @@ async def test_a_pulled_brake_degrades_and_names_the_word_that_lets_it_go_on(
     assert (standing.problem, standing.status) == (None, room.Status.DEGRADED)
     assert [(one["brake"], one["stopped"]) for one in standing.brakes] == [("guard.refused", 22)]
     assert "brakes release guard.refused" in " ".join(standing.degraded)
+
+
+async def test_a_trigger_at_our_tables_stands_in_the_way_until_it_is_gone(
+    database: Database,
+) -> None:
+    readiness = Readiness(database, FrozenClock(NOON))
+    run = "BEGIN SELECT RAISE(IGNORE); END"
+    for statement in (
+        f"CREATE TRIGGER quiet BEFORE INSERT ON kernel_acts {run}",
+        "CREATE TABLE audit_of_ours (at INTEGER)",
+        f"CREATE TRIGGER theirs BEFORE INSERT ON audit_of_ours {run}",
+    ):
+        database.write_now(lambda c, s=statement: c.execute(text(s)), failpoint=STEP)
+    with capture_logs() as told:
+        await readiness.look_at_schema()
+    assert [one["event"] for one in told] == ["schema_altered"]
+    assert "trigger `quiet` at `kernel_acts`" in str(readiness.problem)
+    with pytest.raises(schema.SchemaAltered):
+        schema.prepare(database)
+    database.write_now(lambda c: c.execute(text("DROP TRIGGER quiet")), failpoint=STEP)
+    await readiness.look_at_schema()
+    assert readiness.is_ready()
+    schema.prepare(database)

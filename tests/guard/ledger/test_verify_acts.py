@@ -145,3 +145,16 @@ async def test_an_empty_chain_that_names_anothers_checkpoint_is_found(
         "INSERT INTO guard_chains SELECT 'evil', 0, '', '', 1, digest FROM guard_checkpoints",
     )
     assert verdict.first_bad_id == "evil"
+
+
+def test_what_a_database_does_by_itself_makes_the_ledger_no_whole_one(whole: Database) -> None:
+    quiet = (
+        ["CREATE TRIGGER quiet BEFORE INSERT ON kernel_acts BEGIN SELECT RAISE(IGNORE); END"]
+        if whole.dialect == "sqlite"
+        else ["CREATE RULE quiet AS ON INSERT TO kernel_acts DO INSTEAD NOTHING"]
+    )
+    for statement in quiet:
+        whole.write_now(lambda c, s=statement: c.execute(text(s)), failpoint=DECISION)
+    found = whole.read_now(verify)
+    assert found.first_bad_id == "database"
+    assert "quiet" in str(found.reason)
