@@ -289,6 +289,20 @@ class Budgets:
         self._fences: dict[str, Fence] = {}
         self._sweep_at = _KEPT_MAX
 
+    def closed(self) -> dict[tuple[str, str], float]:
+        """Return for how many seconds a service's common budgets let nobody pass, those that do.
+
+        Keyed by service and scope, the tenant's or the reserved one; an urgent call waits so long.
+        """
+        found = {}
+        for service in self._fences:
+            for scope in (TENANT, RESERVED):
+                budget = self._by_key.get((service, scope))
+                seconds = budget.wait_seconds(urgent=True) if budget is not None else 0.0
+                if seconds > 0.0:
+                    found[service, scope] = seconds
+        return found
+
     def of(self, service: str, scope: str, limits: Limits) -> Budget:
         """Return the budget of that scope, made when it is asked for first."""
         key = (service, scope)

@@ -137,6 +137,10 @@ class Transport:
         """Return the transport's present moment: an `until` that asks for no wait."""
         return self._clock.now()
 
+    def closed(self) -> dict[tuple[str, str], float]:
+        """Return for how many seconds a service is asked for nothing: see Budgets.closed."""
+        return self._budgets.closed()
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.aclose()

@@ -252,4 +252,5 @@ def _reach_of(guard: Connections, mailboxes: Connections | None) -> Reach:
         second = Identity(
             "the application of mailbox access", mailboxes.tokens, mailboxes.scopes[:1]
         )
-    return Reach(Identity("the guard's application", guard.tokens, guard.scopes), second)
+    first = Identity("the guard's application", guard.tokens, guard.scopes)
+    return Reach(first, second, guard.transport.closed)

@@ -6,16 +6,22 @@ process that only looks alive must say so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cloud.access import LoggedRequest
+from cloud.budgets import RESERVED
 from cloud.errors import CloudError, TokenRefused
 from cloud.tokens import MsalTokens
 
 REFUSED = (401, 403)
+THROTTLED = 429
 FAILED = 500
 _NAMES = {"rows": "Dataverse", "directory": "Microsoft Graph"}
+_SERVICES = {"dataverse": _NAMES["rows"], "graph": _NAMES["directory"]}
+
+Closed = Callable[[], Mapping[tuple[str, str], float]]
+"""Returns for how many seconds a service (and which share of it) is asked for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +38,12 @@ class Reach:
     """What was last heard from Entra, Graph and Dataverse in this process.
 
     `guards` is the identity that decisions need, `mailboxes` a second one for mailbox access.
+    `closed` tells what the guard's own requests wait for.
     """
 
     guards: Identity
     mailboxes: Identity | None = None
+    closed: Closed = dict
     _was_asked: bool = False
     _refused: dict[tuple[str, str], str] = field(default_factory=dict)
     _silent: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -57,7 +65,9 @@ class Reach:
             self._silent[request.kind, ""] = f"{_NAMES[request.kind]} does not answer."
             return
         self._silent.pop((request.kind, ""), None)
-        self._answers[request.kind, request.reason] = request.status not in REFUSED
+        # Whoever is told to wait does not know yet whether the answer would be a refusal.
+        if request.status != THROTTLED:
+            self._answers[request.kind, request.reason] = request.status not in REFUSED
 
     @property
     def problem(self) -> str | None:
@@ -81,7 +91,7 @@ class Reach:
     @property
     def lacking(self) -> list[str]:
         """Return what can't be done with these credentials, although decisions go on."""
-        told = [*self._silent.values()]
+        told = [*self._silent.values(), *self._waiting()]
         told += [
             text for (identity, _), text in self._refused.items() if identity != self.guards.name
         ]
@@ -90,6 +100,22 @@ class Reach:
             for (kind, reason), is_taken in sorted(self._answers.items())
             if not is_taken
         ]
+        return told
+
+    def _waiting(self) -> list[str]:
+        """Return what waits because a service asked us to, or because a share is used up."""
+        told = []
+        for (service, scope), seconds in sorted(self.closed().items()):
+            name = _SERVICES.get(service, service)
+            what = (
+                "reconciliation, reverts and approvals wait"
+                if scope == RESERVED
+                else "what decisions need of it is missing"
+            )
+            told.append(
+                f"{name} is asked for nothing for {seconds:.0f} seconds more, at its wish or "
+                f"because a share of requests is used up: {what}."
+            )
         return told
 
     def _refusing(self) -> str | None:

@@ -214,6 +214,22 @@ class TestOneFence:
 
 
 class TestBudgets:
+    async def test_which_let_nobody_pass_is_told_and_for_how_long(self, clock: FrozenClock) -> None:
+        budgets = Budgets(clock)
+        budgets.of("graph", "tenant", Limits(slots=1, urgent_slots=0))
+        share = Limits(slots=1, urgent_slots=0, requests=1, window_seconds=60.0)
+        reserved = budgets.of("dataverse", "reserved", share)
+        assert budgets.closed() == {}
+        await reserved.enter(urgent=False, give_up_at=clock.monotonic())
+        assert list(budgets.closed()) == [("dataverse", "reserved")]
+        budgets.of("dataverse", "tenant", Limits(slots=1, urgent_slots=0)).raise_fence(300.0)
+        assert budgets.closed() == {
+            ("dataverse", "tenant"): pytest.approx(300.0, abs=3.0),
+            ("dataverse", "reserved"): pytest.approx(300.0),
+        }
+        clock.advance(400.0)
+        assert budgets.closed() == {}
+
     async def test_idle_ones_are_forgotten_and_busy_ones_kept(self) -> None:
         clock = FrozenClock(AT)
         budgets = Budgets(clock)

@@ -57,3 +57,25 @@ async def test_a_service_that_refuses_everything_counts_and_one_missing_right_do
     reach.note(a_request(200, reason="read another"))
     assert reach.refused == 0
     assert len(reach.lacking) == 1
+
+
+async def test_what_a_service_or_a_used_up_share_keeps_waiting_is_lacking_while_it_waits() -> None:
+    closed = {("dataverse", "reserved"): 120.4, ("graph", "tenant"): 3.0}
+    reach = Reach(an_identity("guard"), closed=lambda: closed)
+    await reach.look()
+    assert reach.problem is None
+    of_dataverse, of_graph = reach.lacking
+    assert of_dataverse.startswith("Dataverse is asked for nothing for 120 seconds more")
+    assert "reverts" in of_dataverse
+    assert of_graph.startswith("Microsoft Graph is asked for nothing")
+    assert "decisions" in of_graph
+    closed.clear()
+    assert reach.lacking == []
+
+
+async def test_whoever_is_told_to_wait_was_neither_taken_nor_refused() -> None:
+    reach = Reach(an_identity("guard"))
+    await reach.look()
+    reach.note(a_request(403))
+    reach.note(a_request(429, reason="read another"))
+    assert reach.refused == 1
