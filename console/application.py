@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 
 from console.gauges import Gauges
 from console.metrics import CONTENT_TYPE, PrometheusMetrics
-from kernel.log import get_logger
+from kernel.log import Sparing, get_logger
 
 log = get_logger("serve")
 
@@ -61,6 +61,7 @@ class Front:
     def __init__(self, webhook: Application, rest: Application) -> None:
         self._webhook = webhook
         self._rest = rest
+        self._sparing = Sparing()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run the lifespan."""
@@ -75,17 +76,17 @@ class Front:
                 )
                 await send({"type": "http.response.body", "body": _ALIVE})
                 return
-            await self._rest(scope, receive, _telling(path, send))
+            await self._rest(scope, receive, _telling(path, send, self._sparing))
             return
         await self._rest(scope, receive, send)
 
 
-def _telling(path: str, send: Send) -> Send:
+def _telling(path: str, send: Send, sparing: Sparing) -> Send:
     """Return a `send` that says in the log when there is nothing at the path: a URL misspelt."""
 
     async def tell(message: MutableMapping[str, Any]) -> None:
         if message.get("status") == 404:
-            log.warning("path_not_found", path=path[:_PATH_SHOWN])
+            sparing.warn(log, "path_not_found", kind="", path=path[:_PATH_SHOWN])
         await send(message)
 
     return tell

@@ -20,7 +20,7 @@ from guard.ports.metrics import GuardMetrics
 from guard.receive import Delivery, read_delivery
 from guard.webhook_keys import WebhookKeys
 from kernel.errors import Unavailable
-from kernel.log import get_logger
+from kernel.log import Sparing, get_logger
 
 MOST_BYTES = 1024 * 1024
 BODY_SECONDS = 30.0
@@ -79,6 +79,7 @@ class Webhook:
         self._metrics = metrics
         self._readiness = readiness
         self._observes = observes
+        self._sparing = Sparing()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -91,7 +92,9 @@ class Webhook:
         await _send(send, status, kind, body)
         if recorded is None and status in _TOLD:
             # Which key, which body: neither belongs into a log.
-            log.warning("delivery_refused", status=status, because=_TOLD[status])
+            self._sparing.warn(
+                log, "delivery_refused", kind=str(status), status=status, because=_TOLD[status]
+            )
         self._metrics.answered(
             status=status,
             decision=recorded.decision if recorded else "",

@@ -9,18 +9,58 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
+import time
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import structlog
 
 from kernel.redaction import conceal, redact, redacted_text
 
-__all__ = ["conceal", "configure", "get_logger", "redact", "redacted_text"]
+__all__ = ["Sparing", "conceal", "configure", "get_logger", "redact", "redacted_text"]
+
+# Of what anybody on the network can cause, so many lines of a kind within so many seconds.
+LINES_AT_MOST = 60
+LINES_SECONDS = 60.0
+_KINDS_AT_MOST = 256
+
+
+class Sparing:
+    """Says of each kind of event whether it is logged, so that nobody can fill a disk with it.
+
+    The first of a kind are; what was left out is counted, and told with the next that is logged.
+    """
+
+    def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        # Of each kind: since when it is counted, how many were logged, how many left out.
+        self._kinds: dict[str, tuple[float, int, int]] = {}
+
+    def left_out(self, kind: str) -> int | None:
+        """Return how many of the kind were left out before this one; None leaves this one out."""
+        now = self._now()
+        since, logged, left_out = self._kinds.pop(kind, (now, 0, 0))
+        if now - since >= LINES_SECONDS:
+            since, logged = now, 0
+        is_logged = logged < LINES_AT_MOST
+        self._kinds[kind] = (since, logged + 1, 0) if is_logged else (since, logged, left_out + 1)
+        if len(self._kinds) > _KINDS_AT_MOST:
+            del self._kinds[next(iter(self._kinds))]
+        return left_out if is_logged else None
+
+    def warn(self, log: Any, event: str, *, kind: str, **values: Any) -> None:
+        """Log a warning, unless there were too many of its kind."""
+        left_out = self.left_out(kind)
+        if left_out is not None:
+            log.warning(event, **values, **({"left_out": left_out} if left_out else {}))
 
 
 class LibraryLogs(logging.Handler):
-    """Hands what libraries log over to our own log."""
+    """Hands what libraries log over to our own log; the same text not without end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sparing = Sparing()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log the record as `library_logged`."""
@@ -29,8 +69,14 @@ class LibraryLogs(logging.Handler):
         except (TypeError, ValueError):
             text = str(record.msg)
         log = get_logger(record.name)
-        write = log.error if record.levelno >= logging.ERROR else log.warning
-        write("library_logged", text=text, exc_info=record.exc_info)
+        if record.levelno >= logging.ERROR:
+            log.error("library_logged", text=text, exc_info=record.exc_info)
+            return
+        kind = f"{record.name} {record.msg}"
+        if record.exc_info:
+            log.warning("library_logged", text=text, exc_info=record.exc_info)
+        else:
+            self._sparing.warn(log, "library_logged", kind=kind, text=text)
 
 
 def configure(*, level: str = "info") -> None:

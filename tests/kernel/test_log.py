@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from kernel import log
+
 PRELUDE = """
 import logging, sys, structlog
 from kernel.log import conceal, configure, get_logger
@@ -101,3 +103,25 @@ def test_libraries_are_heard_from_warnings_on_and_redacted() -> None:
     assert (line["room"], line["event"], line["level"]) == ("uvicorn", "library_logged", "warning")
     assert line["text"] == "POST /webhooks/dataverse?code=[redacted]"
     assert (error["level"], error["text"]) == ("error", "%s %s")
+
+
+def test_what_anybody_can_cause_is_logged_so_often_and_then_counted() -> None:
+    moment = 0.0
+    sparing = log.Sparing(now=lambda: moment)
+    told = [sparing.left_out("401") for _ in range(log.LINES_AT_MOST + 40)]
+    assert told == [0] * log.LINES_AT_MOST + [None] * 40
+    # Another kind has a count of its own.
+    assert sparing.left_out("413") == 0
+    moment = log.LINES_SECONDS
+    assert [sparing.left_out("401") for _ in range(2)] == [40, 0]
+
+
+def test_a_library_that_repeats_itself_is_logged_so_often() -> None:
+    program = """
+for number in range(200):
+    logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
+logging.getLogger("uvicorn.error").warning("Something else.")
+"""
+    lines = lines_of(program)
+    assert len(lines) == log.LINES_AT_MOST + 1
+    assert lines[-1]["text"] == "Something else."
