@@ -7,18 +7,21 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
 
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.failpoints import NONE, Failpoints
+from kernel.tables import metadata
 
 # Both limits are on wall-clock time, which a shared machine stretches by ten at times: they would
 # fail what is right. How long evaluation may take is held by its bounds and by the benchmarks; the
@@ -72,9 +75,8 @@ def postgres_server() -> Iterator[str]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-@pytest.fixture
-def postgres_url(postgres_server: str) -> Iterator[str]:
-    """The URL of an empty PostgreSQL database of this test's own."""
+@contextmanager
+def _postgres_database(postgres_server: str) -> Iterator[str]:
     name = f"test_{os.getpid()}_{next(_numbers)}"
     server = make_url(postgres_server).set(drivername="postgresql+psycopg")
     admin = create_engine(server, isolation_level="AUTOCOMMIT")
@@ -86,12 +88,75 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     admin.dispose()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of a PostgreSQL database of this test's own, without tables."""
+    with _postgres_database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_with_tables(postgres_server: str) -> Iterator[str]:
+    """The URL of a PostgreSQL database whose tables one test after another finds empty."""
+    with _postgres_database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture
+def emptied_postgres_url(postgres_with_tables: str) -> Iterator[str]:
+    """The URL of a PostgreSQL database with empty tables; to make one anew takes ten times longer.
+
+    For tests that leave the columns of our tables as they are; others take `postgres_url`.
+    """
+    yield postgres_with_tables
+    others = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    engine = create_engine(postgres_with_tables, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(others)
+        names = inspect(connection).get_table_names()
+        if connection.scalar(text(_ADDED)) or not metadata.tables.keys() >= set(names):
+            connection.execute(text("DROP SCHEMA public CASCADE"))
+            connection.execute(text("CREATE SCHEMA public"))
+            return
+        # Of few rows a DELETE is cheaper than a TRUNCATE, which makes every file anew.
+        for name in names:
+            connection.execute(text(f"DELETE FROM {name}"))
+        used = text("SELECT sequencename FROM pg_sequences WHERE last_value IS NOT NULL")
+        for name in connection.execute(used).scalars().all():
+            connection.execute(text(f"ALTER SEQUENCE {name} RESTART"))
+
+
+# Whether a test added a trigger, a rule, a view or a function.
+_ADDED = """
+SELECT EXISTS (SELECT FROM pg_trigger WHERE NOT tgisinternal)
+    OR EXISTS (SELECT FROM pg_rewrite JOIN pg_class ON pg_class.oid = ev_class
+               WHERE relnamespace = 'public'::regnamespace)
+    OR EXISTS (SELECT FROM pg_proc WHERE pronamespace = 'public'::regnamespace)
+"""
+
+
+POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.postgres)
+
+
+@pytest.fixture(params=["sqlite", POSTGRESQL])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database, once of each kind."""
+    """The URL of a database without rows, once of each kind."""
+    return _url_of(request, tmp_path, postgres="emptied_postgres_url")
+
+
+@pytest.fixture(params=["sqlite", POSTGRESQL])
+def bare_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database without tables, once of each kind."""
+    return _url_of(request, tmp_path, postgres="postgres_url")
+
+
+def _url_of(request: pytest.FixtureRequest, directory: Path, *, postgres: str) -> str:
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'test.db'}"
-    url: str = request.getfixturevalue("postgres_url")
+        return f"sqlite:///{directory / 'test.db'}"
+    url: str = request.getfixturevalue(postgres)
     return url
 
 

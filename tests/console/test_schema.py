@@ -18,8 +18,8 @@ from tests.console.conftest import TEST, Run
 
 
 @pytest.fixture
-def empty(database_url: str) -> Iterator[Database]:
-    database = Database(database_url)
+def empty(bare_database_url: str) -> Iterator[Database]:
+    database = Database(bare_database_url)
     database.open()
     yield database
     database.close()
