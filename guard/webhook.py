@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from guard.answers import JSON, PROBLEM, answer_of, problem
+from guard.bodies import Bodies, Crowded
 from guard.errors import DeliveryUnreadable
 from guard.intake import Intake
 from guard.ledger.codec import text_of
@@ -80,6 +81,7 @@ class Webhook:
         self._readiness = readiness
         self._observes = observes
         self._sparing = Sparing()
+        self._bodies = Bodies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -115,12 +117,16 @@ class Webhook:
             proven()
         seconds = BODY_SECONDS if has_key else STRANGERS_BODY_SECONDS
         try:
-            body = await _body_of(headers, receive, seconds=seconds, is_kept=has_key)
+            body = await _body_of(
+                headers, receive, seconds=seconds, is_kept=has_key, bodies=self._bodies
+            )
         except _TooLarge:
             return None, _refusal(413, "A delivery may hold 1 MiB.")
         except _TooSlow:
             slow = f"The body did not come within {seconds:g} seconds."
             return None, _refusal(400, slow)
+        except Crowded:
+            return None, _refusal(503, "Too much of other bodies was under way.")
         if not has_key:
             return None, _refusal(401, "Give the key as ?code=, as x-guard-key or as ?guard-key=.")
         size_exceeded = any(name == SIZE_EXCEEDED for name, _ in headers)
@@ -164,20 +170,27 @@ class Webhook:
 
 
 async def _body_of(
-    headers: list[tuple[bytes, bytes]], receive: Receive, *, seconds: float, is_kept: bool
+    headers: list[tuple[bytes, bytes]],
+    receive: Receive,
+    *,
+    seconds: float,
+    is_kept: bool,
+    bodies: Bodies,
 ) -> bytes:
     """Return the body, empty unless it is kept; no more is read than the limit allows.
 
-    Raises _TooSlow when it did not come whole within that time, its first byte included.
+    Raises _TooSlow when it did not come whole within that time, its first byte included, and
+    Crowded when it had to make room for others before that.
     """
     # A stated length is believed only to refuse: what is read is counted all the same.
     for name, value in headers:
         if name == b"content-length" and (len(value) > 12 or int(value) > MOST_BYTES):
             raise _TooLarge
-    parts: list[bytes] = []
+    patience = asyncio.timeout(seconds)
+    body = bodies.begin(patience)
     size, has_more = 0, True
     try:
-        async with asyncio.timeout(seconds):
+        async with patience:
             while has_more:
                 message = await receive()
                 _check(message)
@@ -186,11 +199,14 @@ async def _body_of(
                 if size > MOST_BYTES:
                     raise _TooLarge
                 if is_kept:
-                    parts.append(part)
+                    bodies.keep(body, part)
                 has_more = message.get("more_body", False)
     except TimeoutError:
+        body.check()
         raise _TooSlow from None
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    finally:
+        bodies.end(body)
+    return body.parts[0] if len(body.parts) == 1 else b"".join(body.parts)
 
 
 def _check(message: MutableMapping[str, Any]) -> None:
