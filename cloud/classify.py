@@ -6,7 +6,6 @@ Codes are compared without case (Graph's error page and Dataverse's list of erro
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,12 +21,11 @@ from cloud.errors import (
     RequestRejected,
     WebhookRejected,
 )
-from kernel.log import redacted_text
+from kernel.redaction import redacted_text, without_addresses
 
 # Enough to recognise an error by; a body may hold pieces of mail, which no log needs.
 EXCERPT_CHARS = 500
 _ENVELOPE_BYTES_MAX = 256 * 1024
-_MAIL_ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 
 # A delta link is dead. Seen with 410 and with 40X, and in either spelling of their capitals.
 RESET_CODES = frozenset(
@@ -79,7 +77,7 @@ def envelope_of(body: bytes) -> Envelope:
 
 def excerpt_of(text: str) -> str:
     """Return a bounded piece of a service's words without addresses, tokens and keys."""
-    text = _MAIL_ADDRESS.sub("[address]", redacted_text(text))
+    text = without_addresses(redacted_text(text))
     return " ".join(text.split())[:EXCERPT_CHARS]
 
 

@@ -18,10 +18,12 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from kernel.errors import InputRefused
+from kernel.log import get_logger
 
 GRACE_SECONDS = 10
 # The parser keeps what it can't make anything of yet, and has no limit of its own.
 MOST_HEAD_BYTES = 64 * 1024
+HEAD_TOO_LONG = "The head of the request is too long."
 # Whoever connects says what it wants within this time, or makes room.
 HEAD_SECONDS = 10.0
 # From the end of the head to the last byte of the answer: body, decision, and who reads it.
@@ -36,6 +38,9 @@ STRANGERS_SHARE = 1 / 4
 # Requests that one connection may send before the first of them is answered. What is sent together
 # is read together: a quarter of a megabyte of them would be thousands, each with its answer.
 MOST_AHEAD = 16
+
+
+log = get_logger("serve")
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -155,7 +160,8 @@ class _Protocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._unparsed_bytes > MOST_HEAD_BYTES:
-            self.send_400_response("The head of the request is too long.")
+            log.warning("request_refused", status=400, because=HEAD_TOO_LONG)
+            self.send_400_response(HEAD_TOO_LONG)
         elif self._hanging_up is None and (self._is_in_head or self._is_idle):
             self._hang_up_in(HEAD_SECONDS)
 

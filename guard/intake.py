@@ -73,8 +73,11 @@ class Intake:
             return self._plainly(case, _ALLOW, NOT_GUARDED, now)
         # (2) A copied environment still posts to us: its changes are not ours to decide.
         if self._identity.is_foreign(delivery.organization_id):
-            log.warning("foreign_delivery_received", organization_id=delivery.organization_id)
-            refusal = rejection_by_guard("foreign", "The delivery comes from another organisation.")
+            refusal = rejection_by_guard(
+                "foreign",
+                "The delivery comes from another organisation.",
+                help_text="In a copied environment, remove the guard's steps and endpoint.",
+            )
             return self._plainly(case, refusal, FOREIGN, now)
         # (3) What is sent becomes a change, unless too little came to decide from.
         try:

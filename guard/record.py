@@ -269,6 +269,7 @@ async def _told(recording: Awaitable[Recorded], source: str) -> Recorded:
         decision=recorded.decision,
         decision_id=recorded.id,
         cause=recorded.cause,
+        organization_id=public.get("organization_id"),
         table=recorded.table,
         record_id=recorded.record_id,
         initiating_user_id=public.get("initiating_user_id"),

@@ -26,12 +26,6 @@ from kernel.log import Sparing, get_logger
 MOST_BYTES = 1024 * 1024
 BODY_SECONDS = 30.0
 STRANGERS_BODY_SECONDS = 5.0
-_TOLD = {
-    400: "it is not a readable delivery, or its body did not come",
-    401: "the key is wrong or missing",
-    405: "only POST is answered here",
-    413: "it holds more than 1 MiB",
-}
 SIZE_EXCEEDED = b"x-ms-dynamics-msg-size-exceeded"
 
 Scope = MutableMapping[str, Any]
@@ -92,11 +86,6 @@ class Webhook:
             return
         status, kind, body = answer
         await _send(send, status, kind, body)
-        if recorded is None and status in _TOLD:
-            # Which key, which body: neither belongs into a log.
-            self._sparing.warn(
-                log, "delivery_refused", kind=str(status), status=status, because=_TOLD[status]
-            )
         self._metrics.answered(
             status=status,
             decision=recorded.decision if recorded else "",
@@ -108,7 +97,7 @@ class Webhook:
         self, scope: Scope, receive: Receive
     ) -> tuple[Recorded | None, tuple[int, bytes, bytes]]:
         if scope["method"] != "POST":
-            return None, _refusal(405, None)
+            return None, self._told_refusal(405, None, because="Only POST is answered here.")
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         # The key stands in the head. Who has none is told so after the body, whose size counts
         # first; but nothing of that body is kept, and it is not waited for as long.
@@ -121,19 +110,21 @@ class Webhook:
                 headers, receive, seconds=seconds, is_kept=has_key, bodies=self._bodies
             )
         except _TooLarge:
-            return None, _refusal(413, "A delivery may hold 1 MiB.")
+            return None, self._told_refusal(413, "A delivery may hold 1 MiB, and this one holds more.")
         except _TooSlow:
             slow = f"The body did not come within {seconds:g} seconds."
-            return None, _refusal(400, slow)
+            return None, self._told_refusal(400, slow)
         except Crowded:
             return None, _refusal(503, "Too much of other bodies was under way.")
         if not has_key:
-            return None, _refusal(401, "Give the key as ?code=, as x-guard-key or as ?guard-key=.")
+            mend = "Give the key as ?code=, as x-guard-key or as ?guard-key=."
+            return None, self._told_refusal(401, mend, because="The key is wrong or missing.")
         size_exceeded = any(name == SIZE_EXCEEDED for name, _ in headers)
         try:
             decided = self._decided(read_delivery(body, size_exceeded=size_exceeded))
         except DeliveryUnreadable as error:
-            return None, _refusal(400, error.message)
+            told = f"{error.message} {error.hint}" if error.hint else error.message
+            return None, self._told_refusal(400, told, error_code=error.code)
         # The delivery is `_decided`'s alone, which lets go of it before it waits for the ledger.
         del body
         return await decided
@@ -167,6 +158,14 @@ class Webhook:
             }
             return None, (200, JSON, text_of(nothing).encode())
         return None, _refusal(503, reason)
+
+    def _told_refusal(
+        self, status: int, detail: str | None, *, because: str | None = None, **more: str
+    ) -> tuple[int, bytes, bytes]:
+        """Return a refusal, and tell of it in the log: never which key came, nor what body."""
+        told = {"status": status, "because": because or detail, **more}
+        self._sparing.warn(log, "delivery_refused", kind=str(status), **told)
+        return _refusal(status, detail)
 
 
 async def _body_of(

@@ -1,4 +1,4 @@
-"""Logs: structlog, past-tense events with named values, secrets taken out first and last.
+"""Logs: structlog, past-tense events with named values, secrets and addresses taken out.
 
 A console line on a terminal, JSON otherwise; always to stderr, because stdout belongs to results.
 What libraries log through the standard library takes the same way: an access log or an HTTP client

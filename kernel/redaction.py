@@ -1,7 +1,8 @@
-"""Secrets are taken out of whatever is about to be shown.
+"""Secrets are taken out of whatever is about to be shown, addresses of whatever is logged.
 
-Three nets: values known to be secret (`conceal`), names that say so, and forms that only secrets
-have. Each alone has holes; what is logged passes all three.
+Three nets for secrets: values known to be secret (`conceal`), names that say so, and forms that
+only secrets have. Each alone has holes; what is logged passes all three. A log is kept elsewhere,
+by others and for longer than the ledger: it names rows and people by their ids alone.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _IN_TEXT = re.compile(
     """,
     re.DOTALL,
 )
+_ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 _SHORTEST = 6
 _lock = threading.Lock()
 _concealed: tuple[str, ...] = ()
@@ -55,7 +57,7 @@ def conceal(secrets: Iterable[str]) -> None:
 
 
 def redact(event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Replace, in place, every value of a log event that is, or carries, a secret."""
+    """Replace, in place, every secret and every e-mail address in the values of a log event."""
     for name, value in event.items():
         if name == "exc_info":
             # It becomes text later, and is redacted then.
@@ -74,13 +76,22 @@ def redacted_text(text: str) -> str:
     return _IN_TEXT.sub(lambda match: (match[match.lastindex or 1] or "") + REDACTED, text)
 
 
+def without_addresses(text: str) -> str:
+    """Return the text with a sign in the place of each e-mail address."""
+    return _ADDRESS.sub("[address]", text)
+
+
+def _shown(text: str) -> str:
+    return without_addresses(redacted_text(text))
+
+
 def _redacted(value: Any) -> Any:
     if isinstance(value, str):
-        return redacted_text(value)
+        return _shown(value)
     if value is None or isinstance(value, bool | int | float | datetime):
         return value
     if isinstance(value, bytes | bytearray):
-        return redacted_text(bytes(value).decode("utf-8", "backslashreplace"))
+        return _shown(bytes(value).decode("utf-8", "backslashreplace"))
     if isinstance(value, Mapping):
         return {_text(key): _redacted_as(_text(key), item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
@@ -89,7 +100,7 @@ def _redacted(value: Any) -> Any:
             # Headers and form fields travel as pairs of name and value.
             return [_redacted(items[0]), _redacted_as(_text(items[0]), items[1])]
         return [_redacted(item) for item in items]
-    return redacted_text(repr(value))
+    return _shown(repr(value))
 
 
 def _redacted_as(name: str, value: Any) -> Any:

@@ -57,9 +57,10 @@ log = get_logger("guard")
 
 @dataclass(frozen=True, slots=True)
 class NotGranted:
-    """Why a mailbox is not approved."""
+    """Why a mailbox is not approved; `logged` where that says in a person's words who and why."""
 
     reason: str
+    logged: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ class Grant(Obligation[GrantPayload]):
         withdrawn = await self._withdrawn_by_person(row.record_id)
         renewal = await self._renewal(owed, withdrawn) if withdrawn is not None else None
         if withdrawn is not None and renewal is None:
-            return await self._refuse(row, NotGranted(_told(approvals.standing(withdrawn))))
+            return await self._refuse(row, _as_withdrawn(approvals.standing(withdrawn)))
         # (4) The address must be that of one Entra object, the owner's own where it is a user's.
         resolved = await resolve(
             row, address, users=self._means.users, directory=self._means.directory
@@ -169,7 +170,7 @@ class Grant(Obligation[GrantPayload]):
         # approves by itself is the act of whoever scheduled the test (law 3).
         if withdrawn is not None and judged.attributed_to is not None:
             # The platform's own approval is nobody's newer word.
-            return await self._refuse(row, NotGranted(_told(approvals.standing(withdrawn))))
+            return await self._refuse(row, _as_withdrawn(approvals.standing(withdrawn)))
         approver = judged.attributed_to or owed.actor_id
         return await self._grant(row, resolved, owed, seen, approver=approver, renewal=renewal)
 
@@ -294,7 +295,7 @@ class Grant(Obligation[GrantPayload]):
         try:
             epoch = await self._means.database.write(write, failpoint=GRANTED)
         except WithdrawalStands as error:
-            return await self._refuse(row, NotGranted(_told(error)))
+            return await self._refuse(row, _as_withdrawn(error))
         if epoch is None:
             return Again("Another change of the row was decided meanwhile.", now)
         log.info("mailbox_approved", record_id=row.record_id, epoch=epoch)
@@ -306,7 +307,8 @@ class Grant(Obligation[GrantPayload]):
             lambda c: record_refusal(c, row, WithdrawalCause.READ_BACK, refused.reason, now=now),
             failpoint=NOT_GRANTED,
         )
-        log.info("mailbox_not_approved", record_id=row.record_id, reason=refused.reason)
+        reason = refused.logged or refused.reason
+        log.info("mailbox_not_approved", record_id=row.record_id, reason=reason)
         return f"not approved: {refused.reason}"
 
 
@@ -349,8 +351,9 @@ def record_refusal(
     )
 
 
-def _told(error: WithdrawalStands) -> str:
-    return f"{error.message.rstrip('.')}. {error.hint}"
+def _as_withdrawn(error: WithdrawalStands) -> NotGranted:
+    told = f"{error.message.rstrip('.')}. {error.hint}"
+    return NotGranted(told, logged="A person withdrew it, and nothing newer ends that.")
 
 
 def decided_at(decision_id: str) -> Callable[[Connection], datetime | None]:

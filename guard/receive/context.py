@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from guard.errors import DeliveryUnreadable
+from kernel.reading import why_unreadable
 
 EMPTY = msgspec.Raw()
 BOM = b"\xef\xbb\xbf"
@@ -99,6 +100,12 @@ _any = msgspec.json.Decoder()
 _BROKEN = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
+def _why(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return why_unreadable(error)[:200]
+
+
 def decode_context(body: bytes) -> Context:
     """Return the context in the body.
 
@@ -110,7 +117,7 @@ def decode_context(body: bytes) -> Context:
         return _context.decode(body)
     except _BROKEN as error:
         raise DeliveryUnreadable(
-            f"The body is not a readable RemoteExecutionContext: {str(error)[:200]}",
+            f"The body is not a readable RemoteExecutionContext: {_why(error)}.",
             hint="Register the step's endpoint with contract 8 (webhook), message format JSON.",
         ) from error
 
@@ -120,7 +127,7 @@ def decode_entity(raw: msgspec.Raw) -> WireEntity | None:
     try:
         return _entity.decode(raw)
     except _BROKEN as error:
-        raise DeliveryUnreadable(f"Target is not an entity: {str(error)[:200]}") from error
+        raise DeliveryUnreadable(f"Target is not an entity: {_why(error)}") from error
 
 
 def decode_images(raw: msgspec.Raw) -> list[WireImage]:
@@ -130,7 +137,7 @@ def decode_images(raw: msgspec.Raw) -> list[WireImage]:
     try:
         return _images.decode(raw) or []
     except _BROKEN as error:
-        raise DeliveryUnreadable(f"The images are not readable: {str(error)[:200]}") from error
+        raise DeliveryUnreadable(f"The images are not readable: {_why(error)}") from error
 
 
 def decode_value(raw: msgspec.Raw) -> Any:
@@ -140,7 +147,7 @@ def decode_value(raw: msgspec.Raw) -> Any:
     try:
         return _any.decode(raw)
     except _BROKEN as error:
-        raise DeliveryUnreadable(f"A parameter is not readable: {str(error)[:200]}") from error
+        raise DeliveryUnreadable(f"A parameter is not readable: {_why(error)}") from error
 
 
 def tag_in(shared_variables: msgspec.Raw) -> str | None:

@@ -87,6 +87,17 @@ def test_an_error_code_stays_and_a_query_code_goes() -> None:
     assert event == {"code": "fence-lost", "query": {"code": REDACTED, "x": 1}}
 
 
+def test_an_address_is_in_no_log_event_and_stays_in_other_texts() -> None:
+    text = "No user of Entra holds the address Anna.Berg+x@mail.contoso.com."
+    assert redacted_text(text) == text
+    event = redact({"reason": text, "path": "/mailboxes/anna@contoso.com", "all": ["b@c.example"]})
+    assert event == {
+        "reason": "No user of Entra holds the address [address].",
+        "path": "/mailboxes/[address]",
+        "all": ["[address]"],
+    }
+
+
 def test_numbers_and_moments_stay_what_they_are() -> None:
     event = {"count": 3, "share": 0.5, "is_open": True, "until": None}
     assert redact(dict(event)) == event
