@@ -70,7 +70,7 @@ def answer_of(recorded: Recorded) -> tuple[int, bytes, bytes]:
         return 200, JSON, text_of(answer).encode()
     detail = " ".join(finding["message"] for finding in findings)[:_MOST_DETAIL]
     if recorded.decision == "hold":
-        detail = f"The change waits for an approval. {detail}".rstrip()
+        detail = f"The change is held: a second person has to agree to it. {detail}".rstrip()
     return recorded.status, PROBLEM, problem(recorded.status, detail or None, answer)
 
 

@@ -62,7 +62,7 @@ def of_allowed(change: GuardedChange) -> Effects:
 
 def of_refused(change: GuardedChange, outcome: Outcome, *, decision_id: str) -> Effects:
     """Return what a rejected or held, yet committed change causes; the mirror keeps what was."""
-    verb = "waits for an approval" if outcome is Outcome.HOLD else "was rejected"
+    verb = "was held" if outcome is Outcome.HOLD else "was rejected"
     reason = f"A change of the row {verb} (decision {decision_id})."
     return Effects(withdrawals=(_withdrawal(change, reason),))
 

@@ -32,6 +32,10 @@ Trigger: TypeAlias = "str | tuple[str, int | str | bool]"
 """A column that must differ, alone or with the value that it must then have."""
 
 
+ERROR_HELP: Final = (
+    "Make the change again in a moment. If this stays, ask whoever keeps the policies."
+)
+
 # As outcomes of a decision, the two sets of effects are equally strong.
 _BY_EFFECT: Final[Mapping[Effect, Outcome]] = {
     effect: outcome
@@ -156,6 +160,8 @@ def _compile_rule(
         erred=failed.but(
             result="error",
             effect="error",
+            # What the author advises is for whom the rule fails, not for what is not known.
+            help=ERROR_HELP,
             contributes=Outcome.REJECT if is_rejecting else Outcome.ALLOW,
         ),
         scannable=scannable and _is_scannable((*rule.when, *rule.unless, *rule.require)),

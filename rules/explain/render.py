@@ -90,8 +90,8 @@ def rule_text(rule: RuleTrace, policy: PolicyTrace) -> list[str]:
     lines += _aligned(rows)
     for considered in rule.exceptions:
         lines += _exception_lines(considered)
-    if rule.rule.help and rule.result in ("failed", "error"):
-        lines.append(f"  fix  {rule.rule.help}")
+    if rule.finding is not None and rule.finding.help and rule.result in ("failed", "error"):
+        lines.append(f"  fix  {rule.finding.help}")
     return lines
 
 
@@ -276,7 +276,7 @@ def _rule_json(rule: RuleTrace) -> dict[str, Any]:
             }
             for one in rule.exceptions
         ],
-        "help": rule.rule.help,
+        "help": rule.finding.help if rule.finding is not None else rule.rule.help,
     }
 
 
