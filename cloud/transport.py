@@ -352,7 +352,7 @@ class Transport:
         answer = setback.answer
         envelope = envelope_of(answer.body) if answer else None
         return kind(
-            f"{call.reason or call.method}: {setback.told}, after {progress.attempts} attempts.",
+            f"{call.reason or call.method}: {setback.told}, {_after(progress.attempts)}.",
             hint=None if answer or setback.throttled else _NO_ANSWER_HINT,
             until=self._clock.now() + timedelta(seconds=seconds),
             status=answer.status if answer else None,
@@ -415,6 +415,10 @@ class Transport:
         if call.scope and call.scope != found[0].scope:
             raise Bug(f"A token for {call.scope} is not sent to {origin}.")
         return found[0]
+
+
+def _after(attempts: int) -> str:
+    return "after 1 attempt" if attempts == 1 else f"after {attempts} attempts"
 
 
 def _waiting(seconds: float) -> _Setback:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from kernel.errors import Conflict, SettingInvalid
 
+_DOES = {"serve": "serves", "loop": "runs the sync loop"}
+
 
 class AlreadyRunning(Conflict):
     """Another process has this role on the same data."""
@@ -54,7 +56,7 @@ def exclusive(database_file: Path | None, role: str) -> Iterator[None]:
         except BlockingIOError:
             holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "another process"
             raise AlreadyRunning(
-                f"Process {holder} already runs `{role}` on {database_file}.",
+                f"Process {holder} already {_DOES[role]} on {database_file}.",
                 hint="Stop it, give this one another MAILBOX_GUARD_DATA_DIR, or use PostgreSQL.",
             ) from None
         os.ftruncate(descriptor, 0)

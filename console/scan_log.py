@@ -13,6 +13,7 @@ from pathlib import Path
 
 from guard.watch.scan import ScannedRow
 from kernel.errors import InputRefused
+from kernel.reading import why_unreadable
 from rules.engine.row import Judgement
 
 BELIEVED = timedelta(days=1)
@@ -29,7 +30,8 @@ def read_log(file: Path, *, now: datetime) -> dict[str, Judgement]:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise InputRefused(
-            f"The scan log {file} cannot be read: {error}.", hint="Give another --resume file."
+            f"The scan log {file} cannot be read: {why_unreadable(error)}.",
+            hint="Give another --resume file.",
         ) from error
     known: dict[str, Judgement] = {}
     for number, line in enumerate(lines, start=1):

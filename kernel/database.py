@@ -218,7 +218,10 @@ class Database:
     def write_now(self, fn: Callable[[Connection], T], *, failpoint: str) -> T:
         """Do as `write`, from code without an event loop."""
         if self._is_copy:
-            raise Unavailable("This is a copy of a database, which is only read.", hint=_HINT)
+            raise Unavailable(
+                "This is a copy of a database, which is only read.",
+                hint="Run it on the database itself, where this user may write.",
+            )
         future: Future[T] = Future()
         self._writer.put(Job(fn, _known(failpoint), future, None))
         return future.result()

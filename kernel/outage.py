@@ -6,6 +6,8 @@ full disk, a schema that is not there yet. What a statement did wrong stays what
 
 from __future__ import annotations
 
+import sqlite3
+
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -28,10 +30,21 @@ def as_ours(error: BaseException, verb: str) -> BaseException:
     reason = getattr(error, "orig", None) or error
     ours = Unavailable(
         f"The database cannot be {verb}: {str(reason).strip()}.",
-        hint="Check the disk or the database server, and run `mailbox-guard db upgrade`.",
+        hint="Run `mailbox-guard db upgrade`."
+        if _is_of_schema(reason)
+        else "Check the disk or the database server.",
     )
     ours.__cause__ = error
     return ours
+
+
+def _is_of_schema(reason: object) -> bool:
+    """Return whether the statement met another schema than it was written for."""
+    # SQLite's general code is what it gives for tables and columns that are not there.
+    return (
+        getattr(reason, "sqlstate", None) in _SCHEMA_IS_BEHIND
+        or getattr(reason, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+    )
 
 
 def is_outage(error: BaseException) -> bool:

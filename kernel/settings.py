@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kernel.errors import SettingInvalid
+from kernel.reading import why_unreadable
 
 PREFIX = "MAILBOX_GUARD_"
 FILE_NAME = "mailbox-guard.toml"
@@ -248,8 +249,11 @@ def _file_values(file: Path | None) -> dict[str, Any]:
             f"The settings file {file} does not exist.", hint="Check the path."
         ) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        why = why_unreadable(error)
+        is_away = isinstance(error, OSError)
         raise SettingInvalid(
-            f"The settings file {path} cannot be read: {error}.", hint="It must be valid TOML."
+            f"The settings file {path} cannot be read: {why}.",
+            hint="Let this user read it." if is_away else "It must be valid TOML.",
         ) from error
 
 

@@ -235,7 +235,7 @@ def outcome_of(error: Exception, *, attempts: int) -> Again | NeedsPerson | Fail
     Decided by the error's class alone: what it says is for people.
     """
     if not isinstance(error, GuardError):
-        said = f"{type(error).__name__}: {error}"
+        said = f"It failed by a fault of our own ({type(error).__name__})."
         if attempts < MOST_UNEXPECTED:
             return Again(said, cause=TaskCause.UNEXPECTED)
         return NeedsPerson(said, UNEXPECTED_HINT, cause=TaskCause.UNEXPECTED)
@@ -248,7 +248,7 @@ def outcome_of(error: Exception, *, attempts: int) -> Again | NeedsPerson | Fail
         until = getattr(error, "until", None)
         return Again(error.message, until, cause=cause, error_code=error.code, hint=error.hint)
     if isinstance(error, Bug):
-        said, hint = f"{type(error).__name__}: {error.message}", error.hint or UNEXPECTED_HINT
+        said, hint = f"By a fault of our own: {error.message}", error.hint or UNEXPECTED_HINT
         return NeedsPerson(said, hint, cause=TaskCause.UNEXPECTED, error_code=error.code)
     return NeedsPerson(error.message, error.hint, error_code=error.code)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -113,17 +113,31 @@ def show(ctx: click.Context, decision_id: str, outputs: Sequence[Output]) -> Non
     emit(outputs, found, text=lambda: _show_text(found))
 
 
+def _told(values: Mapping[str, str | None]) -> str:
+    """Return names with their values; what there is none of is left out."""
+    return ", ".join(f"{name} {value}" for name, value in values.items() if value)
+
+
 def _show_text(found: dict[str, Any]) -> str:
     from console.edits import actor_text, changed_text, fact_text, seen
 
+    table = found["table"] or "an unknown table"
+    by = {"by": actor_text(found), "seen": seen(found), "id": found["id"]}
+    decided = {
+        "decided at": found["decided_at"],
+        "cause": found["cause"],
+        "policy set": (found["policy_set"] or "")[:12],
+    }
+    ids = {
+        "initiated by": found["initiating_user_id"], "correlation": found["correlation_id"],
+    }  # fmt: skip
     lines = [
-        f"{found['decision'].upper()}  {found['operation']} of {found['table']} "
-        f"{found['record_id']}",
+        f"{found['decision'].upper()}  {found['operation'] or 'event'} of {table} "
+        f"{found['record_id'] or ''}".rstrip(),
         f"  {changed_text(found)}",
-        f"  by {actor_text(found)}, seen {seen(found)}, id {found['id']}",
-        f"  decided at {found['decided_at']}, cause {found['cause']}, "
-        f"policy set {str(found['policy_set'])[:12]}",
-        f"  initiated by {found['initiating_user_id']}, correlation {found['correlation_id']}",
+        f"  {_told(by)}",
+        f"  {_told(decided)}",
+        *([f"  {_told(ids)}"] if any(ids.values()) else []),
     ]
     for finding in found.get("findings") or ():
         lines.append(f"  {finding['effect']:6} {finding['policy']}/{finding['rule']}")

@@ -12,6 +12,7 @@ import click
 
 from kernel.errors import InputRefused
 from kernel.log import configure
+from kernel.reading import why_unreadable
 from kernel.settings import PREFIX
 
 if TYPE_CHECKING:
@@ -59,6 +60,15 @@ def serve(host: str, port: int, register_url: str | None, tenant_file: Path | No
     asyncio.run(_serve(host, port, register_url, tenant))
 
 
+def _what_is_wrong(error: Exception) -> str:
+    match error:
+        case KeyError():
+            return f"`{error.args[0]}` is missing"
+        case LookupError() | TypeError() | StopIteration():
+            return "something in it is missing, or in another form"
+    return why_unreadable(error)
+
+
 def _described(file: Path) -> Tenant:
     from yaml import YAMLError
 
@@ -68,7 +78,7 @@ def _described(file: Path) -> Tenant:
         return DescribedTenant(file)
     except (OSError, YAMLError, LookupError, TypeError, StopIteration, UnicodeDecodeError) as error:
         raise InputRefused(
-            f"{file} describes no tenant ({type(error).__name__}: {error}).",
+            f"{file} describes no tenant: {_what_is_wrong(error)}.",
             hint="webhook_examples/tenant.yaml shows the form.",
         ) from error
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from console.context import open_prepared, settings_of
-from console.output import Output, emit, output_option, table
+from console.output import Output, counted, emit, output_option, table
 from kernel.settings import Settings
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ async def _judged(scanner: Scanner, log_file: Path | None, clock: Clock) -> list
 def _text(listed: Sequence[dict[str, Any]]) -> str:
     counts = Counter(one["result"] for one in listed)
     told = ", ".join(f"{result} {count}" for result, count in sorted(counts.items()))
-    summary = f"{len(listed)} addresses: {told or 'none'}."
+    summary = f"{counted(len(listed), 'address', 'addresses')}: {told or 'none'}."
     if not listed:
         return summary
     rows = [

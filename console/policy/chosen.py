@@ -6,6 +6,7 @@ from pathlib import Path
 
 from console.policy.options import taken
 from kernel.errors import InputRefused
+from kernel.reading import why_unreadable
 from rules.engine.policy_set import PolicySet
 from rules.load.loader import load, load_documents
 from rules.model.errors import PolicySetInvalid
@@ -27,6 +28,7 @@ def chosen_set(
     try:
         text = params.read_text("utf-8")
     except (OSError, UnicodeError) as error:
-        raise InputRefused(f"The params file {params} can't be read: {error}.") from error
+        why = why_unreadable(error)
+        raise InputRefused(f"The params file {params} can't be read: {why}.") from error
     texts[f"params/{params.stem}.yaml"] = text
     return load_documents(texts, environment=params.stem)

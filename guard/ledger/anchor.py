@@ -28,6 +28,7 @@ from kernel.acts import ActKind
 from kernel.digest import canonical_json, digest_of
 from kernel.errors import InputRefused, SettingInvalid, Unavailable
 from kernel.held_approval import approvals, is_dropped, is_ended, list_withdrawn_by_persons
+from kernel.reading import why_unreadable
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 VERSION = 1
 _TAIL = 65_536
 _KEY_HINT = "Make one: openssl genpkey -algorithm ed25519 -out anchor-key.pem"
+_READ_HINT = "Let this user read it."
 _FILE_HINT = "Give a file of lines that `mailbox-guard decisions anchor` printed."
 
 
@@ -77,7 +79,8 @@ class SigningKey:
             key = load_pem_private_key(file.read_bytes(), password=None)
         except OSError as error:
             raise SettingInvalid(
-                f"The anchor key {file} can't be read: {error.strerror}.", hint=_KEY_HINT
+                f"The anchor key {file} can't be read: {error.strerror}.",
+                hint=_KEY_HINT if isinstance(error, FileNotFoundError) else _READ_HINT,
             ) from None
         except (ValueError, TypeError):
             raise SettingInvalid(
@@ -219,7 +222,11 @@ def read_anchors(file: Path) -> list[Anchor]:
                 if line.strip():
                     found.append(_believed(line, f"{file}:{number}"))
     except (OSError, UnicodeDecodeError) as error:
-        raise InputRefused(f"The anchors {file} can't be read: {error}.", hint=_FILE_HINT) from None
+        why = why_unreadable(error)
+        is_shut = isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
+        raise InputRefused(
+            f"The anchors {file} can't be read: {why}.", hint=_READ_HINT if is_shut else _FILE_HINT
+        ) from None
     if not found:
         raise InputRefused(f"{file} holds no anchor.", hint=_FILE_HINT)
     return found
@@ -255,7 +262,8 @@ def newest_anchor(file: Path) -> Anchor | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise InputRefused(f"The anchors {file} can't be read: {error}.", hint=_FILE_HINT) from None
+        why = why_unreadable(error)
+        raise InputRefused(f"The anchors {file} can't be read: {why}.", hint=_READ_HINT) from None
     if not known:
         return None
     return _believed(known[-1].decode("utf-8", "replace"), f"The last line of {file}")

@@ -345,8 +345,8 @@ def verify(connection: Connection, anchors: Sequence[Anchor] = ()) -> Verificati
     bad_id, reason = None, None
     try:
         walk.run()
-    except _UNREADABLE as error:
-        bad_id, reason = walk.at or "ledger", f"a value is no longer of its kind ({error})"
+    except _UNREADABLE:
+        bad_id, reason = walk.at or "ledger", "a value is no longer of its kind"
     except _Altered as altered:
         bad_id, reason = altered.bad_id, altered.reason
     return Verification(

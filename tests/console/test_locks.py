@@ -14,7 +14,7 @@ def test_a_second_holder_is_refused_with_the_first_ones_process_id(tmp_path: Pat
     file = tmp_path / "guard.db"
     with (
         exclusive(file, "serve"),
-        pytest.raises(AlreadyRunning, match=f"Process {os.getpid()} already runs `serve`"),
+        pytest.raises(AlreadyRunning, match=f"Process {os.getpid()} already serves"),
         exclusive(file, "serve"),
     ):
         pass

@@ -150,7 +150,7 @@ class TestRefusals:
     def test_a_second_server_on_the_same_data(self, group: Processes) -> None:
         first = group.serve("--no-sync")
         told = self.refused(group, "--port", str(free_port()))
-        assert f"Process {first.popen.pid} already runs `serve`" in told
+        assert f"Process {first.popen.pid} already serves" in told
         assert first.readiness()[0] == 200
         first.kill()
         assert group.serve("--no-sync").readiness()[0] == 200

@@ -60,7 +60,7 @@ def test_a_second_loop_is_refused_and_a_single_pass_is_asked_of_the_first(
     first = group.sync_loop(**cloud.settings)
     done = group.run("sync", "run", **cloud.settings)
     assert done.returncode == 2
-    assert f"Process {first.popen.pid} already runs `loop`" in done.stderr
+    assert f"Process {first.popen.pid} already runs the sync loop" in done.stderr
     once = group.run("sync", "run", "--once", "--output", "json", **cloud.settings)
     assert once.returncode == 0, once.stderr
     assert json.loads(once.stdout)["mailboxes"] == 0
@@ -73,7 +73,7 @@ def test_a_loop_beside_a_server_that_loops_is_refused(group: Processes, cloud: T
     server.wait_until_ready(syncs=True)
     done = group.run("sync", "run", **cloud.settings)
     assert done.returncode == 2
-    assert f"Process {server.popen.pid} already runs `loop`" in done.stderr
+    assert f"Process {server.popen.pid} already runs the sync loop" in done.stderr
     once = group.run("sync", "run", "--once", "--output", "json", **cloud.settings)
     assert once.returncode == 0, once.stderr
     assert server.terminate() == 0, server.shown()

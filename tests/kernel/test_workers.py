@@ -73,10 +73,20 @@ LATER = NOON + timedelta(seconds=LONGEST_WAIT_SECONDS)
         (ApprovalWithdrawn("withdrawn"), TaskState.FAILED, "withdrawn", NOON),
         (FenceLost("passed on"), TaskState.QUEUED, "passed on", BACK_OFF),
         (Unavailable("down"), TaskState.QUEUED, "down", BACK_OFF),
-        (Bug("lost count"), TaskState.NEEDS_PERSON, "Bug: lost count", LATER),
+        (Bug("lost count"), TaskState.NEEDS_PERSON, "By a fault of our own: lost count", LATER),
         (NotFound("no such thing"), TaskState.NEEDS_PERSON, "no such thing", LATER),
-        (ValueError("odd"), TaskState.QUEUED, "ValueError: odd", BACK_OFF),
-        (TimeoutError("slow"), TaskState.QUEUED, "TimeoutError: slow", BACK_OFF),
+        (
+            ValueError("odd"),
+            TaskState.QUEUED,
+            "It failed by a fault of our own (ValueError).",
+            BACK_OFF,
+        ),
+        (
+            TimeoutError("slow"),
+            TaskState.QUEUED,
+            "It failed by a fault of our own (TimeoutError).",
+            BACK_OFF,
+        ),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -10,13 +10,11 @@ import httpx
 import pytest
 import structlog
 
-from kernel.clock import FrozenClock
-from kernel.database import Database
 from kernel.log import configure
 from tests.webhook_examples.examples import all_examples, tenant
-from tests.webhook_examples.test_answers import _post, _receiver, ledger_file
+from tests.webhook_examples.test_answers import _post, client, ledger_file
 
-__all__ = ["ledger_file"]
+__all__ = ["client", "ledger_file"]
 IDS = {"decision_id", "organization_id", "record_id", "initiating_user_id"}
 
 
@@ -43,24 +41,22 @@ def people() -> set[str]:
 
 
 async def _told(
-    database: Database, clock: FrozenClock, capsys: pytest.CaptureFixture[str]
+    client: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
 ) -> list[tuple[str, int, list[dict[str, Any]]]]:
     """Each example by its name, the status of its answer, and the lines that it left in the log."""
-    transport = httpx.ASGITransport(app=_receiver(database, clock))
     told = []
-    async with httpx.AsyncClient(transport=transport, base_url="http://guard.test") as client:
-        for example in all_examples():
-            answer = await _post(client, example)
-            lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-            told.append((example.name, answer.status_code, lines))
+    for example in all_examples():
+        answer = await _post(client, example)
+        lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+        told.append((example.name, answer.status_code, lines))
     return told
 
 
 @pytest.mark.slow
 async def test_each_refusal_is_one_line_with_ids_and_without_a_person(
-    ledger_file: Database, clock: FrozenClock, capsys: pytest.CaptureFixture[str]
+    client: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = await _told(ledger_file, clock, capsys)
+    told = await _told(client, capsys)
     names = people()
     assert len(names) > 20
     refused = 0
