@@ -18,7 +18,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from kernel.errors import InputRefused
-from kernel.log import get_logger
+from kernel.log import Sparing, get_logger
 
 GRACE_SECONDS = 10
 # The parser keeps what it can't make anything of yet, and has no limit of its own.
@@ -41,6 +41,7 @@ MOST_AHEAD = 16
 
 
 log = get_logger("serve")
+sparing = Sparing()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -160,7 +161,7 @@ class _Protocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._unparsed_bytes > MOST_HEAD_BYTES:
-            log.warning("request_refused", status=400, because=HEAD_TOO_LONG)
+            sparing.warn(log, "request_refused", kind="", status=400, because=HEAD_TOO_LONG)
             self.send_400_response(HEAD_TOO_LONG)
         elif self._hanging_up is None and (self._is_in_head or self._is_idle):
             self._hang_up_in(HEAD_SECONDS)

@@ -110,7 +110,7 @@ class Webhook:
                 headers, receive, seconds=seconds, is_kept=has_key, bodies=self._bodies
             )
         except _TooLarge:
-            return None, self._told_refusal(413, "A delivery may hold 1 MiB, and this one holds more.")
+            return None, self._told_refusal(413, "It holds more than 1 MiB, which is the most.")
         except _TooSlow:
             slow = f"The body did not come within {seconds:g} seconds."
             return None, self._told_refusal(400, slow)
