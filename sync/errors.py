@@ -53,6 +53,12 @@ class PageLoop(Unavailable):
     code = "page-loop"
 
 
+class BeingScanned(Unavailable):
+    """What is attached to a mail is still being scanned; it is written when that is over."""
+
+    code = "being-scanned"
+
+
 class ItemUnjudged(ItemUnreadable):
     """No verdict can be reached on an item; it is set aside and judged again later."""
 

@@ -13,6 +13,7 @@ from cloud.errors import (
     NotThere,
     Refused,
     RequestRejected,
+    Unknown,
     Unreachable,
 )
 
@@ -52,3 +53,11 @@ def is_missing(error: CloudError, *, attempts: int) -> bool:
     if not isinstance(error, Unreachable) or error.status is None:
         return False
     return stumbles(error) or attempts >= MANY_ATTEMPTS
+
+
+def is_refused(error: Unknown | Unreachable, *, attempts: int) -> bool:
+    """Return whether a part of an item cannot be written, so that the item goes without it.
+
+    Not while the service is silent: then everything waits.
+    """
+    return error.status is not None and attempts >= MANY_ATTEMPTS

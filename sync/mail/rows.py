@@ -13,15 +13,17 @@ The order and the columns are those of docs/contract.md, "Incoming mail".
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from cloud.errors import NotThere, RequestRejected
+from cloud.errors import NotThere, RequestRejected, Unknown, Unreachable, WebhookRejected
 from kernel.digest import sha256_hex
+from sync.engine.lasting import is_refused
 from sync.mail.emails.port import EmailRow, EmailRows
 from sync.mail.mapping.attachment import attachment_row, name_of
 from sync.mail.mapping.email import ATTACHMENTS_MISSING, BODY_CUT, EmailValues
@@ -47,7 +49,7 @@ class Attached:
 
 
 class AttachmentMissing(Exception):
-    """The bytes of an attachment cannot be had now; `message` says why."""
+    """An attachment cannot be had, or written, now; `message` says why."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -82,6 +84,49 @@ class MadeRow:
     is_lacking: bool = False
 
 
+# The size that Graph lists of an attachment counts what Exchange keeps with the file: hundreds of
+# bytes (microsoft-graph-docs issue 9796), or kilobytes where an icon is among it.
+OVERHEAD_BYTES = 64 * 1024
+# IsvAborted and IsvUnExpected: a plug-in of the organisation stopped the write.
+_OWN_CODE = frozenset({"0x80040265", "0x80040224"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One attachment with its bytes; `copy` counts those of the mail that are the same."""
+
+    listed: Mapping[str, Any]
+    content: bytes
+    sha256: str
+    copy: int
+
+    def key_in(self, row_id: UUID) -> UUID:
+        """Return the id of the attachment's row beneath that row of a mail."""
+        name = name_of(self.listed)
+        return attachment_key(row_id, sha256=self.sha256, name=name, copy=self.copy)
+
+
+class _Copies:
+    """Counts the attachments of one mail that are the same in name and bytes: each has a row.
+
+    Of the names in `unknown` one was not to be had, so that no copy of it can be counted.
+    """
+
+    def __init__(self) -> None:
+        self._seen: Counter[tuple[str, str]] = Counter()
+        self.unknown: set[str] = set()
+
+    async def next(self, one: Attached, content: bytes) -> _Part:
+        """Return the next attachment, counted. Raises AttachmentMissing where it can't be."""
+        name = name_of(one.listed)
+        if name in self.unknown:
+            raise AttachmentMissing("Another attachment of that name cannot be had now.")
+        sha256 = await asyncio.to_thread(sha256_hex, content)
+        copy = self._seen[name, sha256]
+        self._seen[name, sha256] += 1
+        return _Part(one.listed, content, sha256, copy)
+
+
 class RowMaker:
     """Makes rows; the same row is made by one task at a time within this process."""
 
@@ -89,15 +134,24 @@ class RowMaker:
         self._emails = emails
         self._organization = organization
         self._max_attachment_bytes = max_attachment_bytes
+        self._max_listed_bytes = max_attachment_bytes + OVERHEAD_BYTES
         self._locks: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     async def make(
-        self, message: Mapping[str, Any], values: EmailValues, attachments: Attachments
+        self,
+        message: Mapping[str, Any],
+        values: EmailValues,
+        attachments: Attachments,
+        *,
+        attempts: int = 1,
     ) -> MadeRow:
-        """Make the row, or find it made. Raises RequestRejected for what Dataverse refuses."""
+        """Make the row, or find it made. Raises RequestRejected for what Dataverse refuses.
+
+        `attempts` is how often it was tried, this time included.
+        """
         listed = [one.listed for one in attachments.found] if attachments.is_known else None
         first = await asyncio.to_thread(
-            email_key, self._organization, message, listed, max_bytes=self._max_attachment_bytes
+            email_key, self._organization, message, listed, max_bytes=self._max_listed_bytes
         )
         async with self._alone(first):
             row_id = first
@@ -109,28 +163,62 @@ class RowMaker:
                     is_created, existing = await self._create(row_id, values)
             if existing is not None and not existing.is_open:
                 return MadeRow(row_id, is_created, False, has_weak_key(message))
-            missing, is_lacking = await self._finish(row_id, values, attachments)
+            missing, is_lacking = await self._finish(row_id, values, attachments, attempts=attempts)
             return MadeRow(row_id, is_created, True, has_weak_key(message), missing, is_lacking)
 
     async def add(
-        self, row_id: UUID, attached: Sequence[Attached], *, is_lacking: bool
+        self,
+        row_id: UUID,
+        found: Sequence[Attached],
+        wanted: Collection[str],
+        *,
+        is_lacking: bool,
+        attempts: int = 1,
     ) -> tuple[str, ...]:
-        """Add attachments to a completed row; return the ids of those still missing.
+        """Add those of a mail's attachments whose ids are wanted to its completed row.
 
-        The row is open again only while bytes that are there already are written into it.
+        Return the ids of those still missing. The row is open again only while bytes that are there
+        already are written into it.
         """
-        left = {one.part_id for one in attached}
+        left = {one.part_id for one in found} & set(wanted)
         async with self._alone(row_id):
-            for one in attached:
+            copies = await self._copies_beside(found, left)
+            for one in found:
+                if one.part_id not in left:
+                    continue
                 try:
                     content = await self._content(one)
+                    if content is None:
+                        is_lacking = True
+                        left.discard(one.part_id)
+                        continue
+                    part = await copies.next(one, content)
                 except AttachmentMissing:
                     continue
-                left.discard(one.part_id)
                 await self._emails.reopen_email(row_id)
-                is_lacking |= content is None or not await self._write(row_id, one, content)
+                try:
+                    is_lacking |= not await self._write(row_id, part, attempts=attempts)
+                    left.discard(one.part_id)
+                except AttachmentMissing:
+                    pass
                 await self._complete(row_id, ATTACHMENTS_MISSING if left or is_lacking else 0)
-        return tuple(one.part_id for one in attached if one.part_id in left)
+        return tuple(one.part_id for one in found if one.part_id in left)
+
+    async def _copies_beside(self, found: Sequence[Attached], wanted: Collection[str]) -> _Copies:
+        """Return the copies that the row has of what is wanted; only equal names are looked at."""
+        copies = _Copies()
+        names = {name_of(one.listed) for one in found if one.part_id in wanted}
+        for one in found:
+            if one.part_id in wanted or name_of(one.listed) not in names:
+                continue
+            try:
+                content = await self._content(one)
+            except AttachmentMissing:
+                copies.unknown.add(name_of(one.listed))
+                continue
+            if content is not None:
+                await copies.next(one, content)
+        return copies
 
     async def _other_key(self, first: UUID, attached: Sequence[Attached]) -> UUID | None:
         """Return the key of a mail that differs from the first one's in an attachment's bytes.
@@ -141,6 +229,7 @@ class RowMaker:
         digests: list[str] = []
         mine: dict[UUID, str] = {}
         unknown: set[str] = set()
+        copies = _Copies()
         for one in attached:
             name = name_of(one.listed)
             try:
@@ -150,9 +239,9 @@ class RowMaker:
             if content is None:
                 unknown.add(name.casefold())
                 continue
-            digest = await asyncio.to_thread(sha256_hex, content)
-            digests.append(digest)
-            mine[attachment_key(first, sha256=digest, name=name)] = name.casefold()
+            part = await copies.next(one, content)
+            digests.append(part.sha256)
+            mine[part.key_in(first)] = name.casefold()
         names = set(mine.values()) - unknown
         differ = any(
             name.casefold() in names and attachment_id not in mine
@@ -188,7 +277,7 @@ class RowMaker:
             return await self._emails.create_email(row_id, addressed)
 
     async def _finish(
-        self, row_id: UUID, values: EmailValues, attachments: Attachments
+        self, row_id: UUID, values: EmailValues, attachments: Attachments, *, attempts: int
     ) -> tuple[tuple[str, ...], bool]:
         """Write what is attached and complete the row.
 
@@ -196,13 +285,17 @@ class RowMaker:
         """
         missing: list[str] = []
         is_lacking = False
+        copies = _Copies()
         for one in attachments.found if attachments.is_wanted else ():
             try:
                 content = await self._content(one)
+                if content is None:
+                    is_lacking = True
+                    continue
+                part = await copies.next(one, content)
+                is_lacking |= not await self._write(row_id, part, attempts=attempts)
             except AttachmentMissing:
                 missing.append(one.part_id)
-                continue
-            is_lacking |= content is None or not await self._write(row_id, one, content)
         is_complete = attachments.is_known and not missing and not is_lacking
         cut = BODY_CUT if values.is_cut else None
         await self._complete(row_id, cut if is_complete else ATTACHMENTS_MISSING)
@@ -220,21 +313,29 @@ class RowMaker:
     async def _content(self, one: Attached) -> bytes | None:
         """Return the bytes of an attachment, or None for one that no row can have."""
         size = one.listed.get("size")
-        if isinstance(size, int) and size > self._max_attachment_bytes:
+        if isinstance(size, int) and size > self._max_listed_bytes:
             return None
         content = await one.read()
         return None if content is None or len(content) > self._max_attachment_bytes else content
 
-    async def _write(self, row_id: UUID, one: Attached, content: bytes) -> bool:
-        """Write one attachment; return whether the row has it now."""
-        attachment_id, columns = await asyncio.to_thread(
-            attachment_row, row_id, one.listed, content
-        )
+    async def _write(self, row_id: UUID, part: _Part, *, attempts: int) -> bool:
+        """Write one attachment; return whether the row has it now.
+
+        Raises AttachmentMissing for one that may be taken later.
+        """
+        columns = await asyncio.to_thread(attachment_row, row_id, part.listed, part.content)
         try:
-            await self._emails.create_attachment(attachment_id, columns)
-        except RequestRejected:
+            await self._emails.create_attachment(part.key_in(row_id), columns)
+        except RequestRejected as error:
+            # The organisation's own code may be mended, and then takes what it refuses now.
+            if isinstance(error, WebhookRejected) or error.service_code.lower() in _OWN_CODE:
+                raise AttachmentMissing(error.message) from error
             # Blocked file types and sizes are the organisation's own settings; the mail comes in.
             return False
+        except (Unknown, Unreachable) as error:
+            if not is_refused(error, attempts=attempts):
+                raise
+            raise AttachmentMissing(error.message) from error
         return True
 
     @asynccontextmanager

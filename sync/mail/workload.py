@@ -13,12 +13,12 @@ from cloud.errors import CloudError
 from rules.model.change import Value
 from sync.engine.lasting import is_missing
 from sync.engine.workload import Clients, Content, ItemToWrite, Page, Permit, Written
-from sync.errors import ItemUnreadable
+from sync.errors import BeingScanned, ItemUnreadable
 from sync.mail.emails.port import EmailRows
 from sync.mail.exchange.port import ANY_ATTACHMENT, Exchange
 from sync.mail.fields import ENTITY, fields_of
 from sync.mail.item import FIELDS, MailItem, entry_from, item_from_message
-from sync.mail.mapping.attachment import bytes_in, is_reference
+from sync.mail.mapping.attachment import bytes_in, is_placeholder, is_reference
 from sync.mail.mapping.email import EmailValues, email_values
 from sync.mail.plan import plan
 from sync.mail.rows import Attached, AttachmentMissing, Attachments, RowMaker
@@ -39,6 +39,9 @@ MAX_ATTACHMENT_BYTES = 5 * 1024 * 1024
 ALL = "*"
 # So many that cannot be had are enough to know that the rest is better asked for another time.
 MOST_MISSES = 5
+# A scan takes minutes, half an hour at most. By this attempt of the doubling waits, 42 minutes have
+# gone by: what still looks so came so, as where somebody forwarded it.
+SCAN_ATTEMPTS = 10
 
 
 class MailWorkload:
@@ -134,7 +137,8 @@ class MailWorkload:
     async def write(self, item: ItemToWrite) -> Written:
         """Make the row of a mail with its attachments, or find it made.
 
-        Raises ItemUnreadable or RequestRejected for what is to be set aside.
+        Raises ItemUnreadable or RequestRejected for what is to be set aside, and BeingScanned while
+        what is attached is not there yet.
         """
         # 1. The columns. Cleaning a large body takes milliseconds, which the event loop owes to the
         #    webhook.
@@ -145,7 +149,7 @@ class MailWorkload:
         attachments, missing = await self._attachments(item)
         # 3. The row, its attachments, its completion.
         await item.check()
-        made = await self._rows.make(item.content, values, attachments)
+        made = await self._rows.make(item.content, values, attachments, attempts=item.attempts)
         return Written(
             str(made.row_id),
             row_id=str(made.row_id),
@@ -181,9 +185,16 @@ class MailWorkload:
         attachments, not_listed = await self._attachments(item)
         if not attachments.is_known:
             return tuple(missing) if not_listed else ()
-        wanted = [one for one in attachments.found if {ALL, one.part_id} & set(missing)]
+        found = attachments.found
+        wanted = [one.part_id for one in found] if ALL in missing else missing
         await item.check()
-        return await self._rows.add(UUID(str(item.link.row_id)), wanted, is_lacking=is_lacking)
+        return await self._rows.add(
+            UUID(str(item.link.row_id)),
+            found,
+            wanted,
+            is_lacking=is_lacking,
+            attempts=item.attempts,
+        )
 
     async def _attachments(self, item: ItemToWrite) -> tuple[Attachments, tuple[str, ...]]:
         """Return what is attached, without a request for the mails that surely have nothing.
@@ -204,6 +215,8 @@ class MailWorkload:
             return Attachments(is_known=False), ()
         if listed:
             item.note_read("attachments", len(listed))
+        if item.attempts < SCAN_ATTEMPTS and any(is_placeholder(one) for one in listed):
+            raise BeingScanned("What is attached to this mail is still being scanned.")
         reader = _Reader(self._exchange, item)
         found = [Attached(one, partial(reader.read, one)) for one in listed]
         return Attachments(found, is_wanted=not item.link.is_metadata_only), ()

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from kernel.digest import sha256_hex
-from sync.mail.mapping.keys import attachment_key
 from sync.mail.mapping.text import line_of
 
 FILE = "#microsoft.graph.fileattachment"
@@ -17,11 +15,20 @@ ITEM = "#microsoft.graph.itemattachment"
 REFERENCE = "#microsoft.graph.referenceattachment"
 UNKNOWN_TYPE = "application/octet-stream"
 MAX_NAME, MAX_TYPE = 255, 256
+# What Exchange shows in the place of attachments that it still scans (Safe Attachments, dynamic
+# delivery). Nothing but the name tells it: reports of both names, msgraph-sdk-dotnet issue 2416.
+_PLACEHOLDERS = frozenset({"atp scan in progress", "safe attachments scan in progress"})
 
 
 def is_reference(attachment: Mapping[str, Any]) -> bool:
     """Return whether it is only a link to a file elsewhere, which has no bytes."""
     return str(attachment.get("@odata.type") or "").casefold() == REFERENCE
+
+
+def is_placeholder(attachment: Mapping[str, Any]) -> bool:
+    """Return whether it stands for attachments that the service has not let through yet."""
+    name = str(attachment.get("name") or "").strip().casefold()
+    return name.removesuffix(".eml") in _PLACEHOLDERS
 
 
 def bytes_in(attachment: Mapping[str, Any]) -> bytes | None:
@@ -44,16 +51,12 @@ def name_of(attachment: Mapping[str, Any]) -> str:
     return name
 
 
-def attachment_row(
-    email: UUID, attachment: Mapping[str, Any], content: bytes
-) -> tuple[UUID, dict[str, Any]]:
-    """Return the id and the columns of one attachment of an open email row."""
-    name = name_of(attachment)
-    columns = {
+def attachment_row(email: UUID, attachment: Mapping[str, Any], content: bytes) -> dict[str, Any]:
+    """Return the columns of one attachment of an open email row."""
+    return {
         "objectid_activitypointer@odata.bind": f"/activitypointers({email})",
         "objecttypecode": "email",
-        "filename": name,
+        "filename": name_of(attachment),
         "mimetype": line_of(str(attachment.get("contentType") or ""), MAX_TYPE) or UNKNOWN_TYPE,
         "body": base64.b64encode(content).decode("ascii"),
     }
-    return attachment_key(email, sha256=sha256_hex(content), name=name), columns

@@ -75,9 +75,13 @@ def other_email_key(first: UUID, contents: Sequence[str]) -> UUID:
     return uuid5(first, f"attachments:{digest_of(sorted(contents))}")
 
 
-def attachment_key(email: UUID, *, sha256: str, name: str) -> UUID:
-    """Return the id of one attachment of an email row."""
-    return uuid5(email, f"{sha256}:{name}")
+def attachment_key(email: UUID, *, sha256: str, name: str, copy: int = 0) -> UUID:
+    """Return the id of one attachment of an email row.
+
+    `copy` counts those of the mail that are the same in name and bytes, from 0.
+    """
+    key = uuid5(email, f"{sha256}:{name}")
+    return uuid5(key, f"copy:{copy}") if copy else key
 
 
 def has_weak_key(message: Mapping[str, Any]) -> bool:

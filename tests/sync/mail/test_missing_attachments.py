@@ -12,16 +12,26 @@ from cloud.errors import (
     NotThere,
     Refused,
     RequestRejected,
+    Unknown,
     Unreachable,
 )
 from kernel.failpoints import NONE, Crash, CrashAt
 from sync.engine.lasting import MANY_ATTEMPTS
 from sync.engine.writing import SUPPLEMENT_TRIES
-from sync.mail.workload import MOST_MISSES
+from sync.mail.workload import MAX_ATTACHMENT_BYTES, MOST_MISSES, SCAN_ATTEMPTS
 from sync.run.once import once
 from tests.conftest import NOON
 from tests.rules.builders import a_policy, a_set
-from tests.sync.builders import ANNA_OBJECT, FILE, World, a_message
+from tests.sync.builders import (
+    ANNA_OBJECT,
+    BEN,
+    BEN_OBJECT,
+    BEN_RECORD,
+    FILE,
+    World,
+    a_message,
+    grant,
+)
 
 GOOD = FILE | {"id": "att-2", "name": "fine.pdf"}
 STUMBLED = Unreachable("Answered 500.", until=NOON, status=500)
@@ -166,6 +176,15 @@ async def test_one_larger_than_it_says_is_left_out(world: World) -> None:
     assert (row(world), names(world)) == ((1, 4, 1), ["fine.pdf"])
 
 
+async def test_one_whose_file_just_fits_is_there_whatever_exchange_keeps_with_it(
+    world: World,
+) -> None:
+    size = MAX_ATTACHMENT_BYTES + 300
+    deliver(world, FILE | {"size": size, "_bytes": b"x" * MAX_ATTACHMENT_BYTES})
+    assert (await once(world.sync)).is_clean
+    assert (row(world), names(world)) == ((1, 4, 0), ["order.txt"])
+
+
 async def test_an_exchange_that_is_away_is_waited_for_and_not_for_ever_where_it_answers(
     world: World,
 ) -> None:
@@ -209,3 +228,108 @@ async def test_a_crash_while_it_is_added_ends_in_the_whole_mail(
     world.clock.advance(7200)
     assert (await once(world.another_process())).is_clean
     assert (row(world), names(world)) == ((1, 4, 0), ["order.txt"])
+
+
+TWINS = (FILE, FILE | {"id": "att-2"})
+PLUG_IN = RequestRejected("A plug-in stopped it.", status=400, service_code="0x80040265")
+BLOCKED = RequestRejected("The type is blocked.", status=400, service_code="0x80043e09")
+BROKEN = Unknown("Answered 500.", until=NOON, status=500)
+
+
+async def test_each_of_two_that_are_the_same_is_there(world: World) -> None:
+    deliver(world, *TWINS)
+    assert (await once(world.sync)).is_clean
+    assert (row(world), names(world)) == ((1, 4, 0), ["order.txt", "order.txt"])
+
+    grant(world.database, world.clock, BEN_RECORD, BEN_OBJECT, BEN)
+    same = a_message(hasAttachments=True) | {"id": "AAkBens"}
+    world.exchange.deliver(BEN_OBJECT, same, attachments=list(TWINS))
+    assert (await once(world.sync)).is_clean
+    assert (row(world), names(world)) == ((1, 4, 0), ["order.txt", "order.txt"])
+
+
+@pytest.mark.parametrize("missing", [{"att-1"}, {"att-2"}, {"att-1", "att-2"}], ids=sorted)
+async def test_each_of_two_that_are_the_same_may_come_later(
+    world: World, missing: set[str]
+) -> None:
+    deliver(world, *TWINS)
+    world.exchange.broken |= dict.fromkeys(missing, STUMBLED)
+    await once(world.sync)
+    assert (row(world), len(names(world))) == ((1, 4, 1), 2 - len(missing))
+    for part_id in sorted(missing):
+        del world.exchange.broken[part_id]
+        await once(world.sync)
+    assert (row(world), names(world)) == ((1, 4, 0), ["order.txt", "order.txt"])
+
+
+async def test_one_is_not_counted_before_those_like_it_can_be_read(world: World) -> None:
+    deliver(world, *TWINS)
+    world.exchange.broken["att-1"] = STUMBLED
+    await once(world.sync)
+    world.exchange.broken = {"att-2": STUMBLED}
+    await once(world.sync)
+    assert (row(world), names(world)) == ((1, 4, 1), ["order.txt"])
+    world.exchange.broken.clear()
+    await once(world.sync)
+    assert (row(world), names(world)) == ((1, 4, 0), ["order.txt", "order.txt"])
+
+
+async def test_one_that_a_plug_in_refuses_is_tried_again_and_a_blocked_one_is_not(
+    world: World,
+) -> None:
+    deliver(world, FILE, GOOD)
+    world.emails.fail_next("create_attachment", PLUG_IN, BLOCKED, PLUG_IN)
+    assert (await once(world.sync)).is_clean
+    assert (row(world), names(world)) == ((1, 4, 1), [])
+    assert (await once(world.sync)).is_clean
+    assert (row(world), names(world)) == ((1, 4, 1), [])
+    assert (await once(world.sync)).is_clean
+    assert (row(world), names(world)) == ((1, 4, 1), ["order.txt"])
+    requests = world.emails.requests.total()
+    await once(world.sync)
+    assert world.emails.requests.total() == requests
+
+
+async def test_one_at_which_dataverse_stumbles_holds_up_its_mail_only_for_a_while(
+    world: World,
+) -> None:
+    deliver(world, FILE, GOOD)
+    world.emails.fail_next("create_attachment", *[BROKEN] * MANY_ATTEMPTS)
+    await once(world.sync)
+    assert (row(world), names(world)) == ((1, 4, 1), ["fine.pdf"])
+    await once(world.sync)
+    assert (row(world), names(world)) == ((1, 4, 0), ["fine.pdf", "order.txt"])
+
+
+SCANNED = {
+    "@odata.type": "#microsoft.graph.itemAttachment",
+    "id": "att-0",
+    "name": "Safe Attachments Scan In Progress",
+    "contentType": None,
+    "size": 300,
+    "_bytes": b"MIME",
+}
+
+
+async def test_a_mail_waits_while_what_is_attached_is_being_scanned(world: World) -> None:
+    deliver(world, SCANNED)
+    report = await once(world.sync)
+    assert [one.reason for one in report.problems] == [
+        "What is attached to this mail is still being scanned."
+    ]
+    assert not world.emails.rows
+
+    later = a_message(hasAttachments=True) | {"@odata.etag": 'W/"later"'}
+    world.exchange.deliver(ANNA_OBJECT, later, attachments=[FILE])
+    world.clock.advance(3600)
+    assert (await once(world.sync)).is_clean
+    assert (row(world), names(world)) == ((1, 4, 0), ["order.txt"])
+
+
+async def test_a_sign_of_scanning_that_stays_is_an_attachment_like_others(world: World) -> None:
+    deliver(world, SCANNED)
+    for _ in range(SCAN_ATTEMPTS):
+        await once(world.sync)
+        world.clock.advance(3600)
+    assert (await once(world.sync)).is_clean
+    assert (row(world), names(world)) == ((1, 4, 0), ["Safe Attachments Scan In Progress.eml"])

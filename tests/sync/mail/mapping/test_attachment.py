@@ -27,5 +27,5 @@ def test_an_attached_mail_is_a_message_file_however_long_its_name_is() -> None:
 
 
 def test_a_type_that_is_missing_is_the_general_one() -> None:
-    _, columns = attachment_row(EMAIL, {"name": "a", "contentType": None}, b"x")
+    columns = attachment_row(EMAIL, {"name": "a", "contentType": None}, b"x")
     assert columns["mimetype"] == "application/octet-stream"

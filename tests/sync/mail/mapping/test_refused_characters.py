@@ -52,6 +52,6 @@ def test_in_the_row_of_a_mail(said: str, address: str, name: str, kind: str) -> 
 
 @given(TEXTS, TEXTS)
 def test_in_the_row_of_an_attachment(name: str, kind: str) -> None:
-    _, columns = attachment_row(ORGANIZATION, {"name": name, "contentType": kind}, b"x")
+    columns = attachment_row(ORGANIZATION, {"name": name, "contentType": kind}, b"x")
     for text in texts_in(columns):
         assert ALLOWED.fullmatch(text), ascii(text)
