@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick slow coverage check format generate bench serve sandbox wheel requirements clean
+.PHONY: help demo test quick coverage rest check format generate bench serve sandbox wheel requirements clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -35,19 +35,20 @@ test: .venv/dev.stamp ## Run every test, on SQLite and on a real PostgreSQL.
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
 # Left out are tests marked `slow` or `postgres`, and those whose cases Hypothesis generates.
-QUICK := not slow and not postgres and not hypothesis
-
 quick: .venv/dev.stamp ## Run the tests that need no process, no PostgreSQL and no generated cases.
-	$(BIN)/python -m pytest -n auto -m "$(QUICK)" $(ARGS)
+	$(BIN)/python -m pytest -n auto -m "not slow and not postgres and not hypothesis" $(ARGS)
 
-slow: .venv/dev.stamp ## Run the tests that `make quick` leaves out.
-	$(BIN)/python -m pytest -n auto -m "not ($(QUICK))" $(ARGS)
+# Whole processes, PostgreSQL and generated cases reach little that these do not, at twice the price.
+MEASURED := not process and not postgres and not hypothesis
 
-coverage: .venv/dev.stamp ## Run the quick tests, show what they did not reach, and fail below the floor.
+coverage: .venv/dev.stamp ## Run the measured tests, show what they did not reach, and fail below the floor.
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n auto -m "$(QUICK)" $(ARGS)
+	$(BIN)/coverage run -m pytest -n auto -m "$(MEASURED)" $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+rest: .venv/dev.stamp ## Run the tests that `make coverage` leaves out.
+	$(BIN)/python -m pytest -n auto -m "not ($(MEASURED))" $(ARGS)
 
 check: .venv/dev.stamp ## Check format, lint, types, imports, policies and what is generated.
 	$(BIN)/ruff format --check .

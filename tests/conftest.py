@@ -35,11 +35,18 @@ NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 _numbers = itertools.count(1)
 
 
+# What is tested there are processes, ours or those of others, or everything put together.
+_HERE = Path(__file__).parent
+_PROCESSES = {"crashes", "editor", "end_to_end", "mailbox_guard"}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow whatever asks for a sandbox that listens on ports."""
+    """Mark as slow what asks for a sandbox that listens on ports, and mark what is of processes."""
     for item in items:
         if "sandbox" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
+        if item.path.relative_to(_HERE).parts[0] in _PROCESSES:
+            item.add_marker(pytest.mark.process)
 
 
 @pytest.fixture(autouse=True)

@@ -45,7 +45,7 @@ def test_every_make_target_that_a_text_names_exists(name: str) -> None:
 def test_contributors_are_told_every_target_that_they_need() -> None:
     table = first_cells((ROOT / "CONTRIBUTING.md").read_text("utf-8"), "target")
     needed = {
-        *("quick", "slow", "test", "check", "coverage"),
+        *("quick", "rest", "test", "check", "coverage"),
         *("format", "generate", "bench", "wheel"),
     }
     assert {cell.strip("`").removeprefix("make ") for cell in table} == needed
@@ -108,9 +108,9 @@ def test_the_hosted_run_begins_with_the_oldest_python_that_is_allowed() -> None:
 
 def test_what_must_pass_is_the_checks_and_every_test_once_and_the_floor_of_coverage() -> None:
     script = (ROOT / ".ci" / "run").read_text("utf-8")
-    assert "make check coverage slow" in script
-    assert _selection("coverage") == _selection("quick") == "$(QUICK)"
-    assert _selection("slow") == "not ($(QUICK))"
+    assert "make check coverage rest" in script
+    assert _selection("coverage") == "$(MEASURED)"
+    assert _selection("rest") == "not ($(MEASURED))"
     assert _selection("test") is None
     assert PROJECT["tool"]["coverage"]["run"]["branch"] is True
     assert PROJECT["tool"]["coverage"]["report"]["fail_under"] >= 92
