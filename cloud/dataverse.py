@@ -22,6 +22,12 @@ from kernel.errors import Bug
 Row = dict[str, Any]
 
 
+class AnsweredRow(dict[str, Any]):
+    """The row of one answer; `answered_at` is when it was given, by the clock of the service."""
+
+    answered_at: datetime | None = None
+
+
 class RowPage(list[Row]):
     """The rows of one answer; `answered_at` is when it was given, by the clock of the service."""
 
@@ -85,7 +91,7 @@ class Dataverse(Client):
         select: Sequence[str] = (),
         expand: str | None = None,
         reason: str = "read a row",
-    ) -> Row | None:
+    ) -> AnsweredRow | None:
         """Return the row with `@odata.etag` and the annotations of its lookups; None for none.
 
         Raises NotThere for a 404 that speaks of the path, or has no code of Dataverse's at all.
@@ -99,7 +105,9 @@ class Dataverse(Client):
             if not error.service_code or error.service_code.lower() in _NO_SUCH_PATH_CODES:
                 raise
             return None
-        return answer.json_object()
+        row = AnsweredRow(answer.json_object())
+        row.answered_at = answer.answered_at
+        return row
 
     async def pages(
         self,

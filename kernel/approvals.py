@@ -69,7 +69,7 @@ class WithdrawalStands(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """An approval in Dataverse that the guard read there: who made it, and when by Dataverse."""
+    """An approval in Dataverse that the guard read there: who made it, and when by our clock."""
 
     approver_id: str
     approved_at: datetime

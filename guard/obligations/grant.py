@@ -185,6 +185,7 @@ class Grant(Obligation[GrantPayload]):
         """
         if owed.actor_id == self._means.identity.user_id:
             return None
+        asked_at = self._means.recorder.now()
         row = await self._means.rows.row(owed.table, owed.record_id)
         if row is None:
             return None
@@ -194,6 +195,7 @@ class Grant(Obligation[GrantPayload]):
             before_approval=owed.before_approval,
             actor_id=owed.actor_id,
             decided_at=await self._means.database.read(decided_at(owed.decision_id)),
+            asked_at=asked_at,
         )
 
     async def _judge_again(

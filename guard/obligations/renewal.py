@@ -22,11 +22,13 @@ def renewal_from(
     before_approval: Value,
     actor_id: str | None,
     decided_at: datetime | None,
+    asked_at: datetime,
 ) -> Renewal | None:
     """Return the renewal that the row on which it was decided shows; None when it shows none.
 
     `before_approval` is what the approval was before the decided change, `decided_at` when it was
-    decided, None when that is not known.
+    decided, None when that is not known. `asked_at` is when the row was asked for: withdrawn was
+    by our clock, written by that of Dataverse.
     """
     if decided_at is None or decided_at <= withdrawn.changed_at:
         return None
@@ -34,6 +36,7 @@ def renewal_from(
         return None
     if actor_id is None or row.modified_by != actor_id or row.on_behalf_by is not None:
         return None
-    if row.modified_at is None or row.modified_at <= withdrawn.changed_at:
+    written_at = row.written_at(asked_at)
+    if written_at is None or written_at <= withdrawn.changed_at:
         return None
-    return Renewal(actor_id, row.modified_at)
+    return Renewal(actor_id, written_at)

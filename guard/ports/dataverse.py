@@ -58,7 +58,9 @@ class DataverseRows:
         found = await self._dataverse.get(
             guarded.entity_set, record_id, select=_select(guarded), reason="guard: read a row"
         )
-        return None if found is None else stored_row_from(guarded, found)
+        if found is None:
+            return None
+        return stored_row_from(guarded, found, answered_at=found.answered_at)
 
     async def pages(self, table: str) -> AsyncIterator[Sequence[StoredRow]]:
         """List every row of a guarded table."""

@@ -50,6 +50,9 @@ class AddressElsewhere(WriteRefused):
     code = "address-elsewhere"
 
 
+CLOCK_STEP = timedelta(seconds=1)
+
+
 @dataclass(frozen=True, slots=True)
 class StoredRow:
     """The guarded part of a row as Dataverse holds it now; times are UTC, by its clock.
@@ -72,6 +75,16 @@ class StoredRow:
         if self.modified_at is None or self.answered_at is None:
             return None
         return self.answered_at - self.modified_at
+
+    def written_at(self, asked_at: datetime) -> datetime | None:
+        """Return when it was last written, by the clock by which it was asked for at that moment.
+
+        Rather early than late: Dataverse's clock may differ from ours by minutes, and tells the
+        moment of an answer to the second.
+        """
+        if self.quiet_for is None:
+            return None
+        return asked_at - self.quiet_for - CLOCK_STEP
 
 
 @dataclass(frozen=True, slots=True)

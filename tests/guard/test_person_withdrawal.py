@@ -188,6 +188,35 @@ async def approved_anew(
     await guard.deliver(APPROVE, mode=1, actor=actor, before=before)
 
 
+@pytest.mark.parametrize("ahead", [-180, 180])
+async def test_another_clock_of_dataverse_makes_no_approval_newer_or_older(
+    guard: AGuard, ahead: int
+) -> None:
+    guard.receiver.rows.clock = dataverse = FrozenClock(
+        guard.receiver.clock.now() + timedelta(seconds=ahead)
+    )
+
+    def written() -> None:
+        guard.receiver.rows.put(
+            "mailbox", MAILBOX_ID, modified_at=dataverse.now(), modified_by=ADMIN_ID,
+            emailrouteraccessapproval=1,
+        )  # fmt: skip
+
+    # Approved, then withdrawn, then told of again by whoever has the key.
+    written()
+    withdrawn(guard)
+    dataverse.advance(120)
+    await guard.deliver(APPROVE, mode=1, actor=ADMIN_ID)
+    assert not is_approved(guard)
+    # Approved anew.
+    written()
+    dataverse.advance(5)
+    guard.receiver.clock.advance(5)
+    before = MAILBOX_BEFORE | {"emailrouteraccessapproval": choice(3)}
+    await guard.deliver(APPROVE, mode=1, actor=ADMIN_ID, before=before)
+    assert is_approved(guard)
+
+
 async def test_a_newer_approval_by_an_unqualified_person_does_not(guard: AGuard) -> None:
     withdrawn(guard)
     await approved_anew(guard, actor=USER_ID)
