@@ -32,6 +32,7 @@ from guard.read_back import ReadBack
 from guard.record import ENFORCE, OBSERVE, DecisionRecorder
 from guard.told import ToldRows
 from guard.watch.drift import DriftWatch
+from guard.watch.forgotten import ForgottenWrites
 from guard.watch.reconcile import Reconciler
 from guard.watch.scan import Scanner
 from guard.webhook import Readiness, Webhook, always_ready
@@ -96,6 +97,7 @@ class Guard:
     workers: Workers
     reconciler: Reconciler
     drift: DriftWatch
+    forgotten: ForgottenWrites
     scanner: Scanner
 
 
@@ -169,6 +171,7 @@ def assemble_guard(
         drift=assemble_drift(
             evidence or sources, ledger, policies, identity, clock, database, metrics, values
         ),
+        forgotten=ForgottenWrites(database, rows, ledger, identity, clock, metrics),
         scanner=Scanner(database, rows, ledger, means.users, directory, judge, recorder, identity),
     )
 

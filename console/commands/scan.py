@@ -96,6 +96,7 @@ async def _scan(
             await guard.introduce()
             if applies:
                 await Anchoring(settings, database, clock).look()
+                await guard.parts.forgotten.look()
             scanner = guard.parts.scanner
             scanned = await _judged(scanner, log_file, clock)
             applied, stopped = None, None

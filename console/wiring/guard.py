@@ -30,6 +30,7 @@ from guard.ports.directory import GraphDirectory, MemoryDirectory
 from guard.ports.metrics import CountingMetrics
 from guard.ports.rows import MemoryRows, Myself, Rows
 from guard.watch.drift import DriftWatch
+from guard.watch.forgotten import ForgottenWrites
 from guard.webhook import Readiness, Webhook
 from kernel.clock import Clock
 from kernel.database import Database
@@ -90,6 +91,11 @@ class LiveGuard:
         """
         if self.identity.user_id is not None:
             await self.parts.drift.run()
+
+    async def reconcile(self) -> None:
+        """Compare every guarded row with its copy; first of all with what we wrote ourselves."""
+        await self.parts.forgotten.look()
+        await self.parts.reconciler.run()
 
     async def make_checkpoint(self) -> None:
         """Let the ledger write down the heads of its chains."""
@@ -170,6 +176,22 @@ def open_evidence(
         CountingMetrics(),
         values_of(settings),
     )
+
+
+async def look_back(
+    settings: Settings, database: Database, clock: Clock, *, connections: Connections
+) -> None:
+    """Let all approvals rest if Dataverse shows own writes that the database has forgotten.
+
+    For a process that has no guard, before it reaches a mailbox. Raises a GuardError when Dataverse
+    can't be read.
+    """
+    rows = _sources(connections, is_apart=True).rows
+    myself = await rows.myself()
+    identity = OwnIdentity(known_organization(settings, database), myself.user_id)
+    ledger = StoredLedger(database, clock)
+    forgotten = ForgottenWrites(database, rows, ledger, identity, clock, CountingMetrics())
+    await forgotten.look()
 
 
 def values_of(settings: Settings) -> Values:

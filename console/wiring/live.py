@@ -194,6 +194,8 @@ class Live:
         if self._connections is None or self._mailboxes is None:
             return
         try:
+            # What follows reaches mailboxes.
+            await self._guard.parts.forgotten.look()
             sync = await open_sync(
                 self._settings,
                 self._database,
@@ -214,7 +216,7 @@ class Live:
         if not await self._meet():
             return
         try:
-            await self._guard.parts.reconciler.run()
+            await self._guard.reconcile()
         except GuardError as error:
             log.warning("reconciliation_failed", error_code=error.code, error=error.message)
 

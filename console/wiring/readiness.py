@@ -102,8 +102,8 @@ class Readiness:
         told += [one["text"] for one in brakes]
         if resting:
             told.append(
-                f"The database is not the one that the newest anchor states; {resting} approvals "
-                "rest until each was looked up again."
+                "The database is older than the newest anchor or our own writes in Dataverse; "
+                f"{resting} approvals rest until each was looked up again."
             )
         return Standing(problem, tuple(told), tuple(brakes))
 

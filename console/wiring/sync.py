@@ -8,7 +8,7 @@ from uuid import UUID
 
 from console.policy_folder import PolicyFolder
 from console.wiring.connections import Connections, connect_guard, connect_mailboxes
-from console.wiring.guard import open_evidence
+from console.wiring.guard import look_back, open_evidence
 from console.wiring.organization import (
     agreed_organization,
     known_organization,
@@ -38,7 +38,7 @@ async def sync_alone(
 ) -> AsyncIterator[Assembly]:
     """Yield the sync of a process that has no guard, and close its connections at the end.
 
-    Raises what `open_sync` raises, and SettingInvalid for what is missing.
+    Raises what `open_sync` and `look_back` raise, and SettingInvalid for what is missing.
     """
     failpoints = failpoints_from(settings.failpoint)
     async with AsyncExitStack() as stack:
@@ -47,7 +47,7 @@ async def sync_alone(
         mailboxes = connect_mailboxes(settings, clock, guard, failpoints=failpoints)
         if mailboxes is not guard:
             stack.push_async_callback(mailboxes.aclose)
-        yield await open_sync(
+        sync = await open_sync(
             settings,
             database,
             clock,
@@ -59,6 +59,8 @@ async def sync_alone(
             guard=guard,
             mailboxes=mailboxes,
         )
+        await look_back(settings, database, clock, connections=guard)
+        yield sync
 
 
 async def open_sync(

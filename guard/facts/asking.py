@@ -256,9 +256,11 @@ class AskedRows:
         """Return the row, read now."""
         return await self.rows.row(table, record_id)
 
-    def pages(self, table: str) -> AsyncIterator[Sequence[StoredRow]]:
-        """Yield every row, read now."""
-        return self.rows.pages(table)
+    def pages(
+        self, table: str, *, written_by: str | None = None
+    ) -> AsyncIterator[Sequence[StoredRow]]:
+        """Yield rows, read now."""
+        return self.rows.pages(table, written_by=written_by)
 
     async def mailboxes_of(self, owner_id: str) -> Sequence[StoredRow]:
         """Return the mailboxes of an owner, read now."""

@@ -105,6 +105,12 @@ def list_by_addresses(connection: Connection, addresses: Sequence[str]) -> list[
     return [_from_row(row) for row in rows]
 
 
+def has_baseline(connection: Connection, table: str) -> bool:
+    """Return whether every row of a table has been seen once."""
+    found = select(baselines.c.table_name).where(baselines.c.table_name == table)
+    return connection.execute(found).first() is not None
+
+
 def forget(connection: Connection, table: str, record_id: str) -> None:
     """Drop the copy of a row that was verified to be gone."""
     connection.execute(

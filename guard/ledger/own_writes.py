@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, select
 
 from guard.ledger.codec import storable, text_of
-from guard.ledger.tables import writes
+from guard.ledger.tables import writes, written
 from kernel.database import insert
 from rules.model.change import Value
 from rules.replay.ledger_format import values_from
@@ -49,12 +49,26 @@ def announce(
         .on_conflict_do_update(index_elements=["nonce"], set_=values)
     )
     connection.execute(delete(writes).where(writes.c.issued_at < now - REMEMBERED))
+    # That it was announced is known for ever: whoever finds the write must not take it for one of
+    # a database that is gone.
+    for record_id in record_ids:
+        connection.execute(
+            insert(connection, written)
+            .values(record_id=record_id, announced_at=now)
+            .on_conflict_do_update(index_elements=["record_id"], set_={"announced_at": now})
+        )
 
 
 def find(connection: Connection, nonce: str) -> OwnWrite | None:
     """Return what was announced under the nonce."""
     row = connection.execute(select(writes).where(writes.c.nonce == nonce)).first()
     return None if row is None else _from_row(row)
+
+
+def last_on(connection: Connection, record_id: str) -> datetime | None:
+    """Return when a write was last announced that may show on a row, however long ago."""
+    found = select(written.c.announced_at).where(written.c.record_id == record_id)
+    return connection.scalar(found)
 
 
 def list_on(connection: Connection, record_id: str, *, since: datetime) -> list[OwnWrite]:

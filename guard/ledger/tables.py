@@ -106,6 +106,14 @@ writes = Table(
     Column("issued_at", Instant, nullable=False),
 )
 
+# When a write of the guard's own was last announced that may show on a row; never forgotten.
+written = Table(
+    "guard_written",
+    metadata,
+    Column("record_id", Text, primary_key=True),
+    Column("announced_at", Instant, nullable=False),
+)
+
 # Since when every row of a table has been known to the mirror.
 baselines = Table(
     "guard_baselines",

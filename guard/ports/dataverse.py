@@ -62,11 +62,18 @@ class DataverseRows:
             return None
         return stored_row_from(guarded, found, answered_at=found.answered_at)
 
-    async def pages(self, table: str) -> AsyncIterator[Sequence[StoredRow]]:
-        """List every row of a guarded table."""
-        guarded = TABLES[table]
+    async def pages(
+        self, table: str, *, written_by: str | None = None
+    ) -> AsyncIterator[Sequence[StoredRow]]:
+        """List the rows of a guarded table."""
+        guarded, reason = TABLES[table], f"guard: compare every {table}"
+        if written_by is not None:
+            reason = f"guard: find what it wrote on {table}"
         async for page in self._dataverse.pages(
-            guarded.entity_set, select=_select(guarded), reason=f"guard: compare every {table}"
+            guarded.entity_set,
+            select=_select(guarded),
+            filter=None if written_by is None else f"_modifiedby_value eq {written_by}",
+            reason=reason,
         ):
             yield [stored_row_from(guarded, item, answered_at=page.answered_at) for item in page]
 

@@ -4,8 +4,8 @@ Terms:
 
 - *Cause*: what decided a delivery, by the words of docs/answers.md.
 - *Result*: how a rule ended: pass, fail, excepted or error.
-- *Event*: what the watch found, one of few short words: bypass, drift, brake. No count carries an
-  address or the id of a row.
+- *Event*: what the watch found, one of few short words: bypass, drift, brake, restore. No count
+  carries an address or the id of a row.
 """
 
 from __future__ import annotations

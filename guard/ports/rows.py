@@ -143,10 +143,13 @@ class Rows(Protocol):
         """Return the guarded part of a row; None when there is no such row."""
         ...
 
-    def pages(self, table: str) -> AsyncIterator[Sequence[StoredRow]]:
+    def pages(
+        self, table: str, *, written_by: str | None = None
+    ) -> AsyncIterator[Sequence[StoredRow]]:
         """Yield every row of a guarded table, page by page, each row once.
 
-        A row that is changed meanwhile may come as it was or as it is.
+        With `written_by` only those whose last writer that user is. A row that is changed meanwhile
+        may come as it was or as it is.
         """
         ...
 
@@ -289,10 +292,16 @@ class MemoryRows:
         self._ask(f"row {table} {record_id}")
         return self._stored(table, record_id)
 
-    async def pages(self, table: str) -> AsyncIterator[Sequence[StoredRow]]:
+    async def pages(
+        self, table: str, *, written_by: str | None = None
+    ) -> AsyncIterator[Sequence[StoredRow]]:
         """Yield the rows of a table, a few at a time."""
-        self._ask(f"pages {table}")
-        ids = [record_id for name, record_id in self._rows if name == table]
+        self._ask(f"pages {table}" + (f" of {written_by}" if written_by is not None else ""))
+        ids = [
+            record_id
+            for (name, record_id), held in self._rows.items()
+            if name == table and written_by in (None, held.modified_by)
+        ]
         for start in range(0, len(ids), self.page_size):
             found = (self._stored(table, one) for one in ids[start : start + self.page_size])
             yield [row for row in found if row is not None]
@@ -372,6 +381,8 @@ class MemoryRows:
             raise AddressElsewhere("The address of this mailbox can't be changed here.")
         held.columns.update(columns)
         held.version += 1
+        held.modified_by, held.on_behalf_by = self.identity.user_id, None
+        held.modified_at = self.clock.now() if self.clock is not None else None
         self.written.append(RecordedWrite(table, record_id, dict(columns), tag))
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from guard import consequences, known_good
 from guard.case import FROM_RECONCILIATION, read_back_case
@@ -175,7 +175,7 @@ class Reconciler:
     async def _run_table(self, name: str, total: Round) -> None:
         # (1) Compare page by page; then read again what differs, and judge what nothing explains.
         # Nothing is written yet.
-        is_first = await self._database.read(lambda c: _is_first(c, name))
+        is_first = not await self._database.read(lambda c: mirror.has_baseline(c, name))
         table = _Table(name, is_first, self._recorder.now())
         waiting: set[str] = set()
         async for page in self._rows.pages(name):
@@ -400,11 +400,6 @@ def _observed(row: StoredRow, copy: MirrorRow, names: Sequence[str]) -> MirrorRo
 def _keep_all(connection: Connection, rows: Sequence[MirrorRow]) -> None:
     for row in rows:
         mirror.keep(connection, row)
-
-
-def _is_first(connection: Connection, table: str) -> bool:
-    found = select(baselines.c.table_name).where(baselines.c.table_name == table)
-    return connection.execute(found).first() is None
 
 
 def _take_baseline(connection: Connection, table: str, rows: int, now: datetime) -> None:

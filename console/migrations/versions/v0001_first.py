@@ -99,6 +99,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("nonce", name=op.f("pk_guard_writes")),
     )
     op.create_table(
+        "guard_written",
+        sa.Column("record_id", sa.Text(), nullable=False),
+        sa.Column("announced_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("record_id", name=op.f("pk_guard_written")),
+    )
+    op.create_table(
         "kernel_acts",
         sa.Column(
             "number",

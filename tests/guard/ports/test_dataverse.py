@@ -80,6 +80,16 @@ async def test_a_write_carries_etag_tag_and_values() -> None:
     assert json.loads(request.content) == {"emailrouteraccessapproval": 3}
 
 
+async def test_rows_are_listed_whole_or_by_their_last_writer() -> None:
+    service = Scripted(ok({"value": [{"mailboxid": MAILBOX_ID}]}))
+    rows = DataverseRows(service.dataverse)
+    for written_by in (None, USER_ID):
+        pages = [page async for page in rows.pages("mailbox", written_by=written_by)]
+        assert [row.record_id for page in pages for row in page] == [MAILBOX_ID]
+    filters = [one.url.params.get("$filter") for one in service.requests]
+    assert filters == [None, f"_modifiedby_value eq {USER_ID}"]
+
+
 @pytest.mark.parametrize(
     ("status", "code", "error"),
     [
