@@ -16,7 +16,6 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakSet
@@ -47,9 +46,12 @@ NEAR_SECONDS = 5.0
 # How long closing waits for what is under way.
 CLOSING_SECONDS = 5.0
 
-# Bytes that are no text were put there by others; they must not keep the rest from being read.
-_TEXT = partial(str, encoding="utf-8", errors="replace")
 _HINT = "Check the disk or the database server."
+
+
+def _text(stored: bytes) -> str:
+    # Bytes that are no text were put there by others; they must not keep the rest from being read.
+    return stored.decode("utf-8", "replace")
 
 
 def too_slow(seconds: float) -> Unavailable:
@@ -342,7 +344,7 @@ def _copy_engine(url: str) -> Engine:
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(address, uri=True, check_same_thread=False)
         connection.execute("PRAGMA query_only=ON")
-        connection.text_factory = _TEXT
+        connection.text_factory = _text
         return connection
 
     return create_engine("sqlite://", creator=connect, poolclass=QueuePool, hide_parameters=True)
@@ -366,7 +368,7 @@ def _sqlite_engine(url: str, *, pool_size: int, busy_milliseconds: int, read_onl
     def prepare(connection: Any, record: Any) -> None:
         # The driver's own transaction handling is off: BEGIN is ours, see below.
         connection.isolation_level = None
-        connection.text_factory = _TEXT
+        connection.text_factory = _text
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
 

@@ -231,15 +231,7 @@ def six_rules() -> None:
     """Print what six rules cost against the function written by hand."""
     given = changes()
     policy_set = _policy_set({"policies/six-rules.yaml": _SIX})
-    others = {
-        f"policies/other-{n:04d}.yaml": _SIX.replace("six-rules", f"other-{n:04d}").replace(
-            "operations: [create, update]",
-            "operations: [create, update]\n"
-            f"  when: [{{field: {_OTHER[n % len(_OTHER)]}, changed: true}}]",
-        )
-        for n in range(1000)
-    }
-    crowded = _policy_set({"policies/six-rules.yaml": _SIX, **others})
+    crowded = crowded_set(1000)
     for change, facts in given:
         expected = sorted(by_hand(change, facts))
         for each in (policy_set, crowded):
@@ -319,17 +311,33 @@ def other_engines() -> None:
 
 _OTHER = (
     "incomingemaildeliverymethod", "outgoingemaildeliverymethod", "actdeliverymethod",
-    "isforwardmailbox", "username", "statecode", "processanddeleteemails", "ewsurl",
+    "isforwardmailbox", "username", "statecode", "testemailconfigurationscheduled",
+    "allowemailconnectortousecredentials",
 )  # fmt: skip
+
+
+def crowded_set(others: int) -> PolicySet:
+    """Return the six rules and so many other policies, each for a change of another column."""
+    documents = {
+        f"policies/other-{n:04d}.yaml": _SIX.replace("six-rules", f"other-{n:04d}").replace(
+            "operations: [create, update]",
+            "operations: [create, update]\n"
+            f"  when: [{{field: {_OTHER[n % len(_OTHER)]}, changed: true}}]",
+        )
+        for n in range(others)
+    }
+    return _policy_set({"policies/six-rules.yaml": _SIX, **documents})
+
+
+def hundred_set() -> PolicySet:
+    """Return a hundred and two rules that all match."""
+    names = [f"hundred-{n:02d}" for n in range(17)]
+    return _policy_set({f"policies/{one}.yaml": _SIX.replace("six-rules", one) for one in names})
 
 
 def hundred_rules() -> None:
     """Print the tail of a decision with a hundred rules that all match, by processor time."""
-    bodies = {}
-    for n in range(17):
-        name = f"hundred-{n:02d}"
-        bodies[f"policies/{name}.yaml"] = _SIX.replace("six-rules", name)
-    policy_set = _policy_set(bodies)
+    policy_set = hundred_set()
     rules = sum(len(policy.tables["mailbox"].rules) for policy in policy_set.policies)
     given = [pair for pair in changes() if not by_hand(*pair)]
     samples = []
