@@ -18,7 +18,7 @@ from guard.ledger.anchor import (
     statement_of,
     untrusted,
 )
-from kernel import approvals
+from kernel import recall
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.errors import InputRefused
@@ -83,8 +83,8 @@ class Anchoring:
         now = self._clock.now()
         why = f"Withdrawn before the database was restored: {reason}."
         count = await self._database.write(
-            lambda c: approvals.recall(c, withdrawn=withdrawn, by=RECALLER, reason=why, now=now),
-            failpoint=approvals.RECALLED,
+            lambda c: recall.recall(c, withdrawn=withdrawn, by=RECALLER, reason=why, now=now),
+            failpoint=recall.RECALLED,
         )
         log.error("database_differs_from_anchor", reason=reason, resting=count)
         return reason

@@ -19,18 +19,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, select
 
 from kernel import stops
 from kernel.acts import OF_APPROVALS, ActKind, append, committed_to, hold, newest
 from kernel.database import insert
 from kernel.errors import ApprovalRests, ApprovalWithdrawn, Bug, Conflict
-from kernel.failpoints import failpoint
 from kernel.held_approval import APPROVED as APPROVED
 from kernel.held_approval import CLOCKS_DIFFER as CLOCKS_DIFFER
 from kernel.held_approval import NOT_RECORDED as NOT_RECORDED
@@ -41,17 +39,10 @@ from kernel.held_approval import ApprovalState as ApprovalState
 from kernel.held_approval import WithdrawalCause as WithdrawalCause
 from kernel.held_approval import approvals as approvals
 
-RECALLED = failpoint(
-    "kernel.recalled", "All approvals rest: the database is older than what was known of it."
-)
-CONFIRMED = failpoint("kernel.confirmed", "Approvals whose evidence holds are confirmed.")
-
 # How long a permit may be used after it was given. Whoever withdraws waits this long after the
 # commit before saying that no further access can begin.
 PERMIT_SECONDS = 1.0
 
-# When what was recalled was last looked up.
-_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _ID_START = re.compile(r"[0-9a-f][0-9a-f-]{3,}\Z")
 
 
@@ -93,7 +84,7 @@ def grant(
     The epoch rises unless the mailbox already was approved for the same address, object and owner.
     Raises WithdrawalStands when a person withdrew it and `renewal` is not newer than that.
     """
-    held = _held(connection, record_id)
+    held = held_of(connection, record_id)
     is_renewed = held is None or (renewal is not None and renewal.approved_at > held.changed_at)
     if held is not None and held.is_withdrawn_by_person and not is_renewed:
         raise standing(held)
@@ -137,7 +128,7 @@ def withdraw(
     """
     if cause is WithdrawalCause.PERSON:
         raise Bug("A person's withdrawal has a name.")
-    held = _held(connection, record_id)
+    held = held_of(connection, record_id)
     if held is None or held.state != APPROVED:
         return None
     changes = {"state": WITHDRAWN, "cause": cause, "epoch": held.epoch + 1, "reason": reason}
@@ -161,7 +152,7 @@ def refuse(
     What is held withdrawn already keeps its cause, which is counted, and gets the newer reason; the
     word of a person keeps both.
     """
-    held = _held(connection, record_id)
+    held = held_of(connection, record_id)
     if held is not None and held.state == APPROVED:
         withdraw(connection, record_id=record_id, cause=cause, reason=reason, now=now)
         return
@@ -194,7 +185,7 @@ def withdraw_by_person(
 
     The word is remembered either way: what was not approved may not be granted by older ones.
     """
-    held = _held(connection, record_id)
+    held = held_of(connection, record_id)
     if held is None:
         return False
     was_approved = held.state == APPROVED
@@ -219,64 +210,6 @@ def standing(held: Approval) -> WithdrawalStands:
         "Dataverse to Pending, then to Approved.",
         record_id=held.record_id,
     )
-
-
-def recall(
-    connection: Connection, *, withdrawn: Iterable[str], by: str, reason: str, now: datetime
-) -> int:
-    """Let every approval rest until its evidence was looked up again; return how many there are.
-
-    `withdrawn` are the mailboxes that persons had withdrawn, as is known from elsewhere: that
-    stands again, also where nothing is held of them.
-    """
-    for record_id in withdrawn:
-        try:
-            held = _held(connection, record_id)
-        except RecordAltered:
-            # It opens nothing as it is, and must not keep the others from resting.
-            continue
-        if held is not None and held.is_withdrawn_by_person:
-            continue
-        if held is None:
-            refuse(
-                connection,
-                record_id=record_id,
-                address="",
-                owner_id="",
-                owner_type="",
-                cause=WithdrawalCause.PERSON,
-                reason=reason,
-                now=now,
-            )
-        withdraw_by_person(connection, record_id=record_id, by=by, reason=reason, now=now)
-    resting = update(approvals).where(approvals.c.state == APPROVED).values(looked_up_at=_NEVER)
-    return connection.execute(resting).rowcount
-
-
-def count_resting(connection: Connection) -> int:
-    """Return how many approvals still rest after a recall."""
-    resting = select(func.count()).where(
-        approvals.c.state == APPROVED, approvals.c.looked_up_at == _NEVER
-    )
-    return connection.scalar(resting) or 0
-
-
-def confirm(connection: Connection, looked_up: Iterable[Approval], *, now: datetime) -> None:
-    """Remember that everything these rest on was looked up just now, and holds.
-
-    One that was granted or withdrawn meanwhile stays as it is.
-    """
-    for one in looked_up:
-        connection.execute(
-            update(approvals)
-            .where(
-                approvals.c.record_id == one.record_id,
-                approvals.c.epoch == one.epoch,
-                approvals.c.evidence == one.evidence,
-                approvals.c.state == APPROVED,
-            )
-            .values(looked_up_at=now)
-        )
 
 
 def find(connection: Connection, record_id: str) -> Approval | None:
@@ -416,7 +349,7 @@ def _locked(connection: Connection, record_id: str) -> Approval | None:
     return find(connection, record_id)
 
 
-def _held(connection: Connection, record_id: str) -> Approval | None:
+def held_of(connection: Connection, record_id: str) -> Approval | None:
     """Return what the ledger holds of a mailbox, for whoever is going to change it.
 
     Raises RecordAltered when its newest act is not as it was written.

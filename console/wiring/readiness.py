@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from console import schema
 from console.pulled import count_stopped
 from console.wiring.reach import Reach
-from kernel import approvals
+from kernel import recall
 from kernel.brake import BRAKES
 from kernel.clock import Clock
 from kernel.database import Database
@@ -96,7 +96,7 @@ class Readiness:
             told.append("Nothing is looked up, granted or reverted: Dataverse is not configured.")
         try:
             brakes = await self.database.read(_pulled)
-            resting = await self.database.read(approvals.count_resting)
+            resting = await self.database.read(recall.count_resting)
         except GuardError as error:
             return Standing(problem or error.message, tuple(told))
         told += [one["text"] for one in brakes]

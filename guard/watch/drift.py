@@ -29,7 +29,7 @@ from guard.ports.directory import Directory, Person
 from guard.ports.metrics import GuardMetrics
 from guard.ports.rows import Rows
 from guard.watch.rejudging import NotJudged, Rejudging
-from kernel import approvals, stops
+from kernel import approvals, recall, stops
 from kernel.approvals import Approval, WithdrawalCause
 from kernel.brake import Braked, Release, brake
 from kernel.clock import Clock
@@ -274,7 +274,7 @@ class DriftWatch:
     async def _confirm(self, good: Sequence[Approval], now: datetime) -> None:
         if good:
             await self._database.write(
-                lambda c: approvals.confirm(c, good, now=now), failpoint=approvals.CONFIRMED
+                lambda c: recall.confirm(c, good, now=now), failpoint=recall.CONFIRMED
             )
 
     async def _conclude(

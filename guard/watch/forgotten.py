@@ -25,7 +25,7 @@ from guard.ledger.port import Ledger
 from guard.ports.metrics import GuardMetrics
 from guard.ports.rows import Rows, StoredRow
 from guard.watch.differences import Differences, is_suspect
-from kernel import approvals
+from kernel import recall
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.log import get_logger
@@ -71,8 +71,8 @@ class ForgottenWrites:
             now = self._clock.now()
             # Whom persons withdrew since is told by nothing in Dataverse.
             count = await self._database.write(
-                lambda c: approvals.recall(c, withdrawn=(), by="", reason="", now=now),
-                failpoint=approvals.RECALLED,
+                lambda c: recall.recall(c, withdrawn=(), by="", reason="", now=now),
+                failpoint=recall.RECALLED,
             )
             self._noticed.update((row.record_id, row.modified_at) for row in found)
         ids = [row.record_id for row in found]

@@ -11,7 +11,7 @@ from collections import Counter
 from datetime import timedelta
 from typing import Protocol
 
-from kernel import approvals
+from kernel import approvals, recall
 from kernel.approvals import Approval
 from kernel.clock import Clock
 from kernel.database import Database
@@ -85,5 +85,5 @@ class MemoryEvidence:
             return
         now = self._clock.now()
         await self._database.write(
-            lambda c: approvals.confirm(c, [approval], now=now), failpoint=approvals.CONFIRMED
+            lambda c: recall.confirm(c, [approval], now=now), failpoint=recall.CONFIRMED
         )

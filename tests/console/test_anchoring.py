@@ -13,7 +13,7 @@ from sqlalchemy import text
 from console.anchoring import Anchoring
 from console.wiring.readiness import Readiness
 from guard.ledger.anchor import newest_anchor, read_anchors
-from kernel import approvals
+from kernel import approvals, recall
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.errors import ApprovalRests, ApprovalWithdrawn
@@ -95,7 +95,7 @@ async def test_after_a_restore_all_rest_and_what_a_person_withdrew_stays_withdra
         # Each is confirmed when its evidence was looked up again.
         held = restored.read_now(lambda c: approvals.find(c, "m2"))
         assert held is not None
-        restored.write_now(lambda c: approvals.confirm(c, [held], now=clock.now()), failpoint=TEST)
+        restored.write_now(lambda c: recall.confirm(c, [held], now=clock.now()), failpoint=TEST)
         permit(restored, clock, "m2")
         # Once noticed, the next anchor states what there is now.
         await anchoring.look_and_append()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Column, Connection, Integer, Table, func, select
 
-from kernel import approvals, stops
+from kernel import approvals, recall, stops
 from kernel.approvals import ApprovalState, WithdrawalCause
 from kernel.database import Database, insert
 from kernel.errors import ApprovalRests, ApprovalWithdrawn
@@ -172,7 +172,7 @@ class TestRest:
             self.allow(database, later)
         held = found(database)
         assert held.is_approved(later)
-        database.write_now(lambda c: approvals.confirm(c, [held], now=later), failpoint=STEP)
+        database.write_now(lambda c: recall.confirm(c, [held], now=later), failpoint=STEP)
         self.allow(database, later)
         assert found(database).changed_at == NOON
 
@@ -191,7 +191,7 @@ class TestRest:
         grant(database)
         held = found(database)
         grant(database, **meanwhile)
-        database.write_now(lambda c: approvals.confirm(c, [held], now=LATER), failpoint=STEP)
+        database.write_now(lambda c: recall.confirm(c, [held], now=LATER), failpoint=STEP)
         assert found(database).looked_up_at == NOON
 
     @pytest.mark.parametrize("check", [lock, permit])

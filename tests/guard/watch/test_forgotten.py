@@ -11,7 +11,7 @@ import pytest
 from guard.assembly import Guard
 from guard.ledger import own_writes
 from guard.watch.forgotten import CLOCKS_APART, ForgottenWrites
-from kernel import approvals
+from kernel import approvals, recall
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.errors import ApprovalRests, Unavailable
@@ -92,7 +92,7 @@ async def test_a_revert_that_the_database_does_not_know_lets_all_rest_until_look
     assert await look(guard) == [MAILBOX_ID]
     with pytest.raises(ApprovalRests):
         permit(guard)
-    assert guard.database.read_now(approvals.count_resting) == 1
+    assert guard.database.read_now(recall.count_resting) == 1
     assert guard.receiver.metrics.counts["watched", "restore"] == 1
     await guard.drift.run()
     permit(guard)
