@@ -56,6 +56,10 @@ class AttachmentMissing(Exception):
         self.message = message
 
 
+class _Stumbled(AttachmentMissing):
+    """Dataverse stumbled at an attachment until the deadline of its call."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attachments:
     """What is attached to a mail; `is_known` tells that the service could list it.
@@ -87,6 +91,8 @@ class MadeRow:
 # The size that Graph lists of an attachment counts what Exchange keeps with the file: hundreds of
 # bytes (microsoft-graph-docs issue 9796), or kilobytes where an icon is among it.
 OVERHEAD_BYTES = 64 * 1024
+# So many take about as long as a claim on a task lasts; the others are tried another time.
+MOST_STUMBLES = 2
 # IsvAborted and IsvUnExpected: a plug-in of the organisation stopped the write.
 _OWN_CODE = frozenset({"0x80040265", "0x80040224"})
 
@@ -182,9 +188,9 @@ class RowMaker:
         """
         left = {one.part_id for one in found} & set(wanted)
         async with self._alone(row_id):
-            copies = await self._copies_beside(found, left)
+            copies, stumbles = await self._copies_beside(found, left), 0
             for one in found:
-                if one.part_id not in left:
+                if one.part_id not in left or stumbles >= MOST_STUMBLES:
                     continue
                 try:
                     content = await self._content(one)
@@ -199,8 +205,8 @@ class RowMaker:
                 try:
                     is_lacking |= not await self._write(row_id, part, attempts=attempts)
                     left.discard(one.part_id)
-                except AttachmentMissing:
-                    pass
+                except AttachmentMissing as error:
+                    stumbles += isinstance(error, _Stumbled)
                 await self._complete(row_id, ATTACHMENTS_MISSING if left or is_lacking else 0)
         return tuple(one.part_id for one in found if one.part_id in left)
 
@@ -285,8 +291,11 @@ class RowMaker:
         """
         missing: list[str] = []
         is_lacking = False
-        copies = _Copies()
+        copies, stumbles = _Copies(), 0
         for one in attachments.found if attachments.is_wanted else ():
+            if stumbles >= MOST_STUMBLES:
+                missing.append(one.part_id)
+                continue
             try:
                 content = await self._content(one)
                 if content is None:
@@ -294,8 +303,9 @@ class RowMaker:
                     continue
                 part = await copies.next(one, content)
                 is_lacking |= not await self._write(row_id, part, attempts=attempts)
-            except AttachmentMissing:
+            except AttachmentMissing as error:
                 missing.append(one.part_id)
+                stumbles += isinstance(error, _Stumbled)
         is_complete = attachments.is_known and not missing and not is_lacking
         cut = BODY_CUT if values.is_cut else None
         await self._complete(row_id, cut if is_complete else ATTACHMENTS_MISSING)
@@ -335,7 +345,7 @@ class RowMaker:
         except (Unknown, Unreachable) as error:
             if not is_refused(error, attempts=attempts):
                 raise
-            raise AttachmentMissing(error.message) from error
+            raise _Stumbled(error.message) from error
         return True
 
     @asynccontextmanager

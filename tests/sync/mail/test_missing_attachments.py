@@ -18,6 +18,7 @@ from cloud.errors import (
 from kernel.failpoints import NONE, Crash, CrashAt
 from sync.engine.lasting import MANY_ATTEMPTS
 from sync.engine.writing import SUPPLEMENT_TRIES
+from sync.mail.rows import MOST_STUMBLES
 from sync.mail.workload import MAX_ATTACHMENT_BYTES, MOST_MISSES, SCAN_ATTEMPTS
 from sync.run.once import once
 from tests.conftest import NOON
@@ -299,6 +300,16 @@ async def test_one_at_which_dataverse_stumbles_holds_up_its_mail_only_for_a_whil
     assert (row(world), names(world)) == ((1, 4, 1), ["fine.pdf"])
     await once(world.sync)
     assert (row(world), names(world)) == ((1, 4, 0), ["fine.pdf", "order.txt"])
+
+
+async def test_a_mail_of_many_at_which_dataverse_stumbles_does_not_take_its_time_for_each(
+    world: World,
+) -> None:
+    deliver(world, *[FILE | {"id": f"att-{number}", "name": f"{number}"} for number in range(50)])
+    world.emails.fail_next("create_attachment", *[BROKEN] * 50)
+    await once(world.sync)
+    assert (row(world), names(world)) == ((1, 4, 1), [])
+    assert world.emails.requests["create_attachment"] == MANY_ATTEMPTS - 1 + MOST_STUMBLES
 
 
 SCANNED = {
