@@ -35,6 +35,12 @@ RESET_CODES = frozenset(
 WEBHOOK_CODES = frozenset(f"0x8005020{digit}" for digit in range(1, 8))
 # A row with that key is there: the two codes of a duplicate primary and alternate key.
 DUPLICATE_KEY_CODES = frozenset({"0x80040237", "0x80060892"})
+# The organisation's duplicate detection, or a plug-in in its place, refuses a row that looks like
+# another (412, as for a row that exists). Source: "Detect duplicate data using the Web API".
+DUPLICATE_FOUND_CODE = "0x80040333"
+# Of the rounds that are begun in a mailbox, Exchange keeps a state that counts against its quota:
+# reports of microsoft-graph-docs, issues 5730 and 6596.
+MAILBOX_FULL_CODE = "errorquotaexceeded"
 ITEM_GONE_CODES = frozenset({"erroritemnotfound", "itemnotfound"})
 
 _HINTS = {
@@ -42,6 +48,7 @@ _HINTS = {
     403: "Check the app's permissions, and that an administrator consented to them.",
     404: "Check that the URL setting is right and the thing still exists.",
 }
+_HINTS_BY_CODE = {MAILBOX_FULL_CODE: "The mailbox is full: make room in it, or raise its quota."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,7 @@ def error_of(call: Call, answer: Answer) -> CloudError:
     named = envelope.code or "no code"
     return kind(
         f"{call.reason or call.method}: the service answered {answer.status} ({named}).",
-        hint=_HINTS.get(answer.status),
+        hint=_HINTS_BY_CODE.get(envelope.code.lower(), _HINTS.get(answer.status)),
         status=answer.status,
         service_code=envelope.code,
         request_id=answer.request_id,
@@ -118,6 +125,8 @@ def _kind(call: Call, answer: Answer, envelope: Envelope) -> type[CloudError]:
         return CursorLost
     if envelope.codes & WEBHOOK_CODES:
         return WebhookRejected
+    if answer.status == 412 and DUPLICATE_FOUND_CODE in envelope.codes:
+        return RequestRejected
     by_status: dict[int, type[CloudError]] = {
         401: Refused,
         403: Refused,

@@ -266,6 +266,10 @@ class Dataverse(Client):
             if error.service_code.lower() in DUPLICATE_KEY_CODES:
                 return False
             raise
+        if answer.status == 412:
+            refused = error_of(call, answer)
+            if isinstance(refused, RequestRejected):
+                raise refused
         return answer.status != 412
 
     # How requests are made

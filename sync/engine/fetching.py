@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cloud.classify import MAILBOX_FULL_CODE
 from cloud.errors import BadAnswer, CloudError, Refused, Throttled, Unknown, Unreachable
 from sync.engine.lasting import FORBIDDEN, stumbles
 from sync.engine.workload import Page, Permit, Workload
@@ -109,5 +110,7 @@ def may_be_of_the_link(error: CloudError) -> bool:
     if isinstance(error, Unreachable):
         return error.status is not None
     if isinstance(error, Refused):
-        return error.status == FORBIDDEN
+        # Each round that is begun takes more room of a mailbox that is full.
+        is_full = error.service_code.lower() == MAILBOX_FULL_CODE
+        return error.status == FORBIDDEN and not is_full
     return not error.transient and error.status is not None

@@ -266,7 +266,10 @@ class RowMaker:
             if existing is None:
                 raise
             return False, existing
-        return False, await self._emails.email(row_id)
+        existing = await self._emails.email(row_id)
+        if existing is None:
+            raise RequestRejected("Dataverse says that the row of the mail exists, and shows none.")
+        return False, existing
 
     async def _create_or_unbound(self, row_id: UUID, columns: Mapping[str, Any]) -> bool:
         """Create the row; return whether that was new.

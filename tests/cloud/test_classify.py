@@ -34,6 +34,7 @@ OTHERS = [
     (404, "ErrorItemNotFound", "", NotThere),
     (409, "ErrorIrresolvableConflict", "", RequestRejected),
     (412, "0x80060882", "", PreconditionFailed),
+    (412, "0x80040333", "", RequestRejected),
     (501, "", "", BadAnswer),
 ]
 
@@ -59,6 +60,10 @@ class TestKinds:
         error = an_error(status, {"error": {"code": code, "message": message}})
         assert type(error) is kind
         assert error.service_code == code
+
+    def test_a_full_mailbox_is_mended_in_the_mailbox_and_not_in_permissions(self) -> None:
+        error = an_error(403, {"error": {"code": "ErrorQuotaExceeded"}})
+        assert error.hint == "The mailbox is full: make room in it, or raise its quota."
 
 
 class TestEnvelope:

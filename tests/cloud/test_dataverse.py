@@ -11,6 +11,7 @@ from cloud.errors import (
     NotThere,
     PreconditionFailed,
     Refused,
+    RequestRejected,
     Unknown,
     WebhookRejected,
 )
@@ -203,3 +204,7 @@ class TestCreateIfAbsent:
         assert await self.create(Scripted(problem(412, "0x80060891"))) is False
         assert await self.create(Scripted(problem(400, "0x80040237"))) is False
         assert await self.create(Scripted(httpx.ReadError("lost"), problem(412))) is False
+
+    async def test_a_row_that_only_looks_like_another_is_refused_and_does_not_exist(self) -> None:
+        with pytest.raises(RequestRejected, match="0x80040333"):
+            await self.create(Scripted(problem(412, "0x80040333")))

@@ -271,6 +271,16 @@ class TestDeadLinks:
         assert report.is_clean
         assert report.counts["listed"] == 0
 
+    async def test_in_a_mailbox_that_is_full_no_round_is_begun_anew(self, world: World) -> None:
+        deliver(world, 3)
+        await once(world.sync)
+        page = world.exchange.page
+        self.kill(world, Refused("Full.", status=403, service_code="ErrorQuotaExceeded"))
+        for _ in range(2 * LINK_FAILURES):
+            assert not (await once(world.sync)).is_clean
+        world.exchange.page = page  # type: ignore[method-assign]
+        assert (await once(world.sync)).counts["listed"] == 0
+
     async def test_what_passes_by_itself_is_waited_for(self, world: World) -> None:
         deliver(world, 3)
         await once(world.sync)
