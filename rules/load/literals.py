@@ -290,13 +290,17 @@ def _id_objection(text: str, reach: Reach) -> Objection | None:
             "value-impossible", f"`{text[:80]}` is an id in another form than is stored.",
             f"Write `{'-'.join(parts).lower()}`.",
         )  # fmt: skip
+    if "@" in text:
+        return Objection(
+            "value-impossible", f"`{text[:80]}` is an address and no id.",
+            "Compare `names`, which has addresses too, or write the object id.",
+        )  # fmt: skip
     return Objection(
-        "value-impossible",
-        f"`{text[:80]}` is {'an address' if '@' in text else 'a name'} and no id.",
-        "Compare `names`, which has addresses too, or write the object id."
-        if "@" in text
-        else "Write the id, such as 627090ff-40a3-4053-8790-584edc5be201.",
-    )
+        "value-impossible", f"`{text[:80]}` is a name and no id.",
+        "Write the id, such as 627090ff-40a3-4053-8790-584edc5be201.",
+        # A name is certain by its blanks; a single word may be an id of something that is no row.
+        level="error" if re.search(r"\s", text) else "warning",
+    )  # fmt: skip
 
 
 _OF_FORM: Final = {

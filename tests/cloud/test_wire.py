@@ -183,7 +183,7 @@ async def test_the_ca_bundle_of_the_settings_is_the_only_trust(tmp_path, monkeyp
                 if trusted:
                     await transport.send(call)
                 else:
-                    with pytest.raises(Unreachable, match=r"(?i)certificate.*after 1 attempts"):
+                    with pytest.raises(Unreachable, match=r"(?i)certificate.*after 1 attempt"):
                         await transport.send(call)
                 assert len(raw.heads) == heads
             finally:
