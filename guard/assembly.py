@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from guard.active_policies import ActivePolicies
+from guard.case import SEEN_LANE
 from guard.facts.activity import Activity
 from guard.facts.actor import ActorFacts
 from guard.facts.business_unit import BusinessUnitFacts
@@ -35,6 +36,7 @@ from guard.watch.drift import DriftWatch
 from guard.watch.forgotten import ForgottenWrites
 from guard.watch.reconcile import Reconciler
 from guard.watch.scan import Scanner
+from guard.watch.told_reader import ToldReader
 from guard.webhook import Readiness, Webhook, always_ready
 from guard.webhook_keys import WebhookKeys
 from kernel.clock import Clock
@@ -90,11 +92,17 @@ class Receiver:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A receiver, the obligations of its decisions, and the watch over what it wasn't told."""
+    """A receiver, the obligations of its decisions, and the watch over what it wasn't told.
+
+    `workers` carry out what deliveries cause, with `means`; `seen_workers` what the guard saw
+    itself, each without waiting for the other.
+    """
 
     receiver: Receiver
     means: Means
     workers: Workers
+    seen_workers: Workers
+    told_reader: ToldReader
     reconciler: Reconciler
     drift: DriftWatch
     forgotten: ForgottenWrites
@@ -140,39 +148,47 @@ def assemble_guard(
     metrics: GuardMetrics,
     values: Values,
     *,
-    evidence: Sources | None = None,
+    common: Sources | None = None,
 ) -> Guard:
     """Return the whole guard around a receiver; `sources` may be slower than the receiver's.
 
-    What the guard does by itself asks `sources`, whatever deliveries ask for meanwhile; evidence is
-    looked up in `evidence`, if given, so that it takes nothing from that.
+    What the guard does by itself asks `sources`, whatever deliveries ask for meanwhile. What they
+    owe is asked of `common`, if given, and so is evidence: whoever has the webhook key can have any
+    amount of it asked, and takes nothing from the former.
     """
-    ledger, identity = receiver.ledger, receiver.identity
-    rows, directory, recorder = sources.rows, sources.directory, receiver.recorder
-    judge = _judge(
-        sources, ledger, policies, identity, clock, values,
-        deadline_seconds=values.deadline_seconds,
-    )  # fmt: skip
-    means = Means(
-        database=database,
-        rows=rows,
-        directory=directory,
-        ledger=ledger,
-        judge=judge,
-        recorder=recorder,
-        read_back=receiver.read_back,
-        identity=identity,
-    )
+    ledger, identity, recorder = receiver.ledger, receiver.identity, receiver.recorder
+
+    def means_of(asked: Sources) -> Means:
+        judge = _judge(
+            asked, ledger, policies, identity, clock, values,
+            deadline_seconds=values.deadline_seconds,
+        )  # fmt: skip
+        return Means(
+            database=database,
+            rows=asked.rows,
+            directory=asked.directory,
+            ledger=ledger,
+            judge=judge,
+            recorder=recorder,
+            read_back=receiver.read_back,
+            identity=identity,
+        )
+
+    common = common or sources
+    means, seen = means_of(common), means_of(sources)
+    rows = sources.rows
     return Guard(
         receiver=receiver,
         means=means,
         workers=Workers(database, clock, handlers(means)),
-        reconciler=Reconciler(database, rows, ledger, judge, recorder, metrics, told=receiver.told),
-        drift=assemble_drift(
-            evidence or sources, ledger, policies, identity, clock, database, metrics, values
-        ),
+        seen_workers=Workers(database, clock, handlers(seen), lane=SEEN_LANE),
+        told_reader=ToldReader(database, common.rows, ledger, recorder, receiver.told),
+        reconciler=Reconciler(database, rows, ledger, seen.judge, recorder, metrics),
+        drift=assemble_drift(common, ledger, policies, identity, clock, database, metrics, values),
         forgotten=ForgottenWrites(database, rows, ledger, identity, clock, metrics),
-        scanner=Scanner(database, rows, ledger, means.users, directory, judge, recorder, identity),
+        scanner=Scanner(
+            database, rows, ledger, seen.users, sources.directory, seen.judge, recorder, identity
+        ),
     )
 
 

@@ -5,12 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from guard.receive.delivery import ASYNCHRONOUS, SYNCHRONOUS, Delivery
+from kernel.tasks import COMMON_LANE
 
 # The ways by which something comes to be decided, as records name them (`source`).
 FROM_DELIVERY = "delivery"
 FROM_RECONCILIATION = "reconciliation"
 FROM_EXAMINATION = "examination"
 FROM_GRANT = "grant"
+
+# The lane of what is owed for what the guard saw itself. Anybody who has the webhook key can make
+# the common one as long as they like.
+SEEN_LANE = "seen"
+
+
+def lane_of(source: str) -> str:
+    """Return the lane in which what a decision owes is carried out."""
+    return SEEN_LANE if source == FROM_RECONCILIATION else COMMON_LANE
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,17 @@ with each claim makes the late worker's answer fail (law 9).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, Update, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Update, and_, or_, select, update
 
 from kernel.errors import FenceLost
 from kernel.tasks import (
+    COMMON_LANE,
     NOTHING_KNOWN,
+    OPEN_STATES,
     TRYING,
     Task,
     TaskCause,
@@ -32,17 +34,18 @@ def claim(
     *,
     now: datetime,
     limit: int,
+    lane: str = COMMON_LANE,
     kinds: Sequence[str] | None = None,
     shards: Sequence[int] | None = None,
     owner: str | None = None,
     claim_seconds: float = CLAIM_SECONDS,
 ) -> list[Task]:
-    """Take up to `limit` due tasks, oldest first, and return them with their new fence.
+    """Take up to `limit` due tasks of a lane, oldest first, and return them with their new fence.
 
     Due are those that wait and whose time has come, those whose worker let its claim run out, and
     those that were refused, once an hour: whoever mends a credential or a right need not tell.
     """
-    chosen = _due(select(tasks.c.id), now=now, kinds=kinds, shards=shards, owner=owner)
+    chosen = _due(select(tasks.c.id), now=now, lane=lane, kinds=kinds, shards=shards, owner=owner)
     chosen = chosen.order_by(tasks.c.not_before, tasks.c.id).limit(limit)
     ids = list(connection.scalars(chosen.with_for_update(skip_locked=True)))
     if not ids:
@@ -67,12 +70,13 @@ def any_due(
     connection: Connection,
     *,
     now: datetime,
+    lane: str = COMMON_LANE,
     kinds: Sequence[str] | None = None,
     shards: Sequence[int] | None = None,
     owner: str | None = None,
 ) -> bool:
     """Return whether `claim` would find anything: a read, so that idle workers write nothing."""
-    chosen = _due(select(tasks.c.id), now=now, kinds=kinds, shards=shards, owner=owner)
+    chosen = _due(select(tasks.c.id), now=now, lane=lane, kinds=kinds, shards=shards, owner=owner)
     return connection.execute(chosen.limit(1)).first() is not None
 
 
@@ -91,6 +95,34 @@ def release_claims(connection: Connection, kinds: Sequence[str], *, now: datetim
         .values(claimed_until=now, fence=tasks.c.fence + 1)
     )
     return ended.rowcount
+
+
+def change_lane(
+    connection: Connection, owners: Collection[str], *, lane: str, now: datetime
+) -> int:
+    """Let what is open of these owners go on in that lane, now; return how many tasks there were.
+
+    Whoever carries one out in another lane loses it, and its wait there ends: it was that of a
+    share which others have used up.
+    """
+    changed = connection.execute(
+        update(tasks)
+        .where(_elsewhere(owners, lane))
+        .values(
+            lane=lane,
+            state=TaskState.QUEUED,
+            not_before=now,
+            claimed_until=None,
+            fence=tasks.c.fence + 1,
+        )
+    )
+    return changed.rowcount
+
+
+def any_elsewhere(connection: Connection, owners: Collection[str], *, lane: str) -> bool:
+    """Return whether `change_lane` would find anything: a read, as idle work writes nothing."""
+    chosen = select(tasks.c.id).where(_elsewhere(owners, lane)).limit(1)
+    return connection.execute(chosen).first() is not None
 
 
 def finish(connection: Connection, task: Task, *, result: str | None = None) -> None:
@@ -149,6 +181,7 @@ def _due(
     statement: Select[tuple[int]],
     *,
     now: datetime,
+    lane: str,
     kinds: Sequence[str] | None,
     shards: Sequence[int] | None,
     owner: str | None,
@@ -164,6 +197,7 @@ def _due(
             ),
         )
     )
+    statement = statement.where(tasks.c.lane == lane)
     if kinds is not None:
         statement = statement.where(tasks.c.kind.in_(kinds))
     if shards is not None:
@@ -171,6 +205,10 @@ def _due(
     if owner is not None:
         statement = statement.where(tasks.c.owner == owner)
     return statement
+
+
+def _elsewhere(owners: Collection[str], lane: str) -> ColumnElement[bool]:
+    return and_(tasks.c.owner.in_(owners), tasks.c.state.in_(OPEN_STATES), tasks.c.lane != lane)
 
 
 def _end(connection: Connection, task: Task, **values: Any) -> None:

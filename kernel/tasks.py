@@ -6,6 +6,7 @@
     owner       whose task it is: the id of a decision, or of a mailbox record
     subject     what it is about, where several tasks may be about the same
     epoch       of the approval under which it was added, where it hangs on one
+    lane        the line in which it waits: those of one never keep those of another waiting
     claim       a worker's right to carry it out, for a while; it ends by itself
     fence       a number that rises with each claim, so that a late worker's answer fails
 
@@ -68,6 +69,8 @@ class TaskCause(DocumentedWord):
     WITHDRAWN = "withdrawn", "The approval that it hung on has ended."
 
 
+# The lane of what nobody gave one of its own.
+COMMON_LANE = "common"
 OPEN_STATES = (TaskState.QUEUED, TaskState.RUNNING)
 # What was tried and did not work; the others wait for what nobody tries to change.
 TRYING = (
@@ -92,6 +95,7 @@ tasks = Table(
     Column("subject", Text),
     Column("epoch", Integer),
     Column("shard", Integer, nullable=False),
+    Column("lane", Text, nullable=False),
     Column("not_before", Instant, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("state", Word(TaskState), nullable=False),
@@ -105,7 +109,7 @@ tasks = Table(
     Column("claimed_until", Instant),
     Column("added_at", Instant, nullable=False),
     UniqueConstraint("kind", "key"),
-    Index("ix_kernel_tasks_due", "state", "not_before"),
+    Index("ix_kernel_tasks_due", "state", "lane", "not_before"),
     Index("ix_kernel_tasks_owner", "owner"),
 )
 
@@ -127,6 +131,7 @@ class Task:
     subject: str | None
     epoch: int | None
     shard: int
+    lane: str
     not_before: datetime
     attempts: int
     state: TaskState
@@ -154,6 +159,17 @@ class TaskSubject:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskPlace:
+    """Who may carry a task out: the shard of its mailbox, and the lane in which it waits."""
+
+    shard: int = 0
+    lane: str = COMMON_LANE
+
+
+ORDINARY_PLACE = TaskPlace()
+
+
+@dataclass(frozen=True, slots=True)
 class TaskReason:
     """Why a task waits again or stopped: the cause for programs, the rest for people."""
 
@@ -173,7 +189,7 @@ def add(
     now: datetime,
     not_before: datetime | None = None,
     subject: TaskSubject | None = None,
-    shard: int = 0,
+    place: TaskPlace = ORDINARY_PLACE,
     token: str | None = None,
 ) -> bool:
     """Add a task unless one of that kind and key exists; return whether it was added."""
@@ -185,7 +201,8 @@ def add(
         owner=owner,
         subject=None if subject is None else subject.name,
         epoch=None if subject is None else subject.epoch,
-        shard=shard,
+        shard=place.shard,
+        lane=place.lane,
         not_before=not_before or now,
         attempts=0,
         state=TaskState.QUEUED,

@@ -21,7 +21,7 @@ from kernel.database import Database
 from kernel.errors import ApprovalWithdrawn, Bug, FenceLost, GuardError
 from kernel.failpoints import failpoint
 from kernel.log import get_logger
-from kernel.tasks import TRYING, Task, TaskCause, TaskReason, TaskState
+from kernel.tasks import COMMON_LANE, TRYING, Task, TaskCause, TaskReason, TaskState
 
 CLAIM = failpoint("tasks.claim", "Tasks are claimed by a worker.")
 RELEASE = failpoint("tasks.release", "The claims of a process that is dead are ended.")
@@ -84,7 +84,7 @@ Handler = Callable[[Task], Awaitable[TaskOutcome]]
 
 
 class Workers:
-    """Carries out tasks with the handlers that wiring registered, a few at once."""
+    """Carries out the tasks of one lane with the handlers that wiring registered, a few at once."""
 
     def __init__(
         self,
@@ -92,15 +92,17 @@ class Workers:
         clock: Clock,
         handlers: Mapping[str, Handler],
         *,
+        lane: str = COMMON_LANE,
         claim_seconds: float = claims.CLAIM_SECONDS,
     ) -> None:
+        self._lane = lane
         self._claim_seconds = claim_seconds
         self._database = database
         self._clock = clock
         self._handlers = dict(handlers)
 
     async def release_claims(self) -> int:
-        """Free what a dead process was carrying out, so that it needn't wait for its claims.
+        """Free what a dead process was carrying out, in any lane, so that no claim is waited for.
 
         Only where no other process carries out tasks of these kinds.
         """
@@ -127,7 +129,9 @@ class Workers:
         wanted = [kind for kind in (kinds or self._handlers) if kind in self._handlers]
         now = self._clock.now()
         if not await self._database.read(
-            lambda c: claims.any_due(c, now=now, kinds=wanted, shards=shards, owner=owner)
+            lambda c: claims.any_due(
+                c, now=now, lane=self._lane, kinds=wanted, shards=shards, owner=owner
+            )
         ):
             return 0
         claimed = await self._database.write(
@@ -135,6 +139,7 @@ class Workers:
                 c,
                 now=now,
                 limit=limit,
+                lane=self._lane,
                 kinds=wanted,
                 shards=shards,
                 owner=owner,

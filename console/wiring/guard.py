@@ -79,10 +79,15 @@ class LiveGuard:
         self.identity.organization_id, self.identity.user_id = agreed, myself.user_id
 
     async def carry_out_obligations(self) -> None:
-        """Carry out what is due, once it is known who we are."""
+        """Carry out what deliveries caused and is due, once it is known who we are."""
         if self.identity.user_id is not None:
-            await self.parts.reconciler.read_told()
+            await self.parts.told_reader.read()
             await self.parts.workers.run_due()
+
+    async def carry_out_what_was_seen(self) -> None:
+        """Carry out what is owed for what we saw ourselves, however much deliveries caused."""
+        if self.identity.user_id is not None:
+            await self.parts.seen_workers.run_due()
 
     async def watch_evidence(self) -> None:
         """Look at the evidence of approvals, once it is known who we are.
@@ -152,7 +157,7 @@ def open_guard(
             clock,
             metrics,
             values,
-            evidence=_sources(connections),
+            common=_sources(connections),
         ),
     )
 
@@ -211,7 +216,8 @@ def _sources(
 ) -> Sources:
     """Return Dataverse and the directory, urgent and with that deadline if one is given.
 
-    Apart, they have a share of the budget that nothing else can take.
+    Apart, they have a share of the budget that nothing else can take: it is for what the guard does
+    by itself, and nothing that a delivery can cause is asked of it.
 
     What is not configured cannot be asked: then both say so to whoever asks.
     """

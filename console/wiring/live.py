@@ -105,6 +105,9 @@ class Live:
         self._runner.every(
             OBLIGATIONS_SECONDS, self._guard.carry_out_obligations, name="obligations"
         )
+        self._runner.every(
+            OBLIGATIONS_SECONDS, self._guard.carry_out_what_was_seen, name="what was seen"
+        )
         # First of all: what follows may reach mailboxes.
         await self._anchoring.look()
         self._runner.every(CHECKPOINT_SECONDS, self._guard.make_checkpoint, name="checkpoint")

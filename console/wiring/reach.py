@@ -108,9 +108,9 @@ class Reach:
         for (service, scope), seconds in sorted(self.closed().items()):
             name = _SERVICES.get(service, service)
             what = (
-                "reconciliation, reverts and approvals wait"
+                "reconciliation and the reverts of what it finds wait"
                 if scope == RESERVED
-                else "what decisions need of it is missing"
+                else "what decisions need of it is missing, and what deliveries owe waits"
             )
             told.append(
                 f"{name} is asked for nothing for {seconds:.0f} seconds more, at its wish or "

@@ -27,7 +27,7 @@ def carry(connection: Connection, decision_id: str, effects: Effects, *, now: da
             key=task.key,
             payload=dict(task.payload),
             owner=decision_id,
-            shard=task.shard,
+            place=task.place,
             now=now,
         )
 

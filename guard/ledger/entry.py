@@ -17,6 +17,7 @@ from guard.ledger.codec import bytes_of
 from kernel.approvals import WithdrawalCause
 from kernel.digest import sha256_hex
 from kernel.tables import microseconds
+from kernel.tasks import ORDINARY_PLACE, TaskPlace
 from rules.model.change import Value
 from rules.replay.ledger_format import values_from, with_after
 
@@ -101,7 +102,7 @@ class NewTask:
     kind: str
     key: str
     payload: Mapping[str, Any]
-    shard: int = 0
+    place: TaskPlace = ORDINARY_PLACE
 
 
 @dataclass(frozen=True, slots=True)

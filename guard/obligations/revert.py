@@ -102,7 +102,7 @@ class Revert(Obligation[Rejected]):
             if not columns:
                 return _untrusted(withheld)
             # (4) Stop and ask a person when too much would be written at once (law 8).
-            if task.released_at is None and await self._brake.is_pulled(owed.table):
+            if task.released_at is None and await self._brake.is_pulled(owed.table, lane=task.lane):
                 return NeedsPerson(
                     "more than 20 and 5 % of the rows would be reverted within a minute",
                     f"Look at what was changed; `{REVERTS.release}` lets it be undone.",

@@ -1,7 +1,9 @@
 """The brake of reverts: how many were written, and how many are about to be on rows that are there.
 
 Whoever holds the webhook key can have any number of reverts added, about rows that do not exist or
-hold nothing that was rejected: only what the guard has read in Dataverse counts.
+hold nothing that was rejected: only what the guard has read in Dataverse counts. And what the guard
+saw itself doesn't wait until those were read: of what waits elsewhere only what a brake stopped
+counts there, since each of those was read.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, or_, select
 
+from guard.case import SEEN_LANE
 from guard.ledger.tables import mirror as mirror_table
 from guard.ledger.tables import writes as own_writes_table
 from guard.obligations.obligation import Means
@@ -51,9 +54,9 @@ class RevertBrake:
         self._kind = kind
         self._standing: dict[str, tuple[datetime, bool] | None] = {}
 
-    async def is_pulled(self, table: str) -> bool:
-        """Return whether too many were written lately, or are about to be, for one more."""
-        found = await self._means.database.read(self._counted)
+    async def is_pulled(self, table: str, *, lane: str) -> bool:
+        """Return whether too many were written lately, or are about to be, for one more there."""
+        found = await self._means.database.read(lambda c: self._counted(c, lane))
         if len(found) <= LEAST:
             # The usual case, asked before each revert: nothing need be read.
             return False
@@ -73,7 +76,7 @@ class RevertBrake:
             count += await self._stands(one)
         return REVERTS.check(count, rows or 0) is not None
 
-    def _counted(self, connection: Connection) -> list[_Counted]:
+    def _counted(self, connection: Connection, lane: str) -> list[_Counted]:
         since = self._means.recorder.now() - (REVERTS.window or timedelta())
         lately = select(own_writes_table.c.nonce).where(own_writes_table.c.issued_at >= since)
         is_written = (TAG + tasks.c.token).in_(lately)
@@ -82,11 +85,13 @@ class RevertBrake:
             tasks.c.cause == TaskCause.BRAKE,
             tasks.c.released_at.is_(None),
         )
+        lanes = (lane,) if lane == SEEN_LANE else (lane, SEEN_LANE)
+        is_ahead = and_(tasks.c.state.in_(OPEN_STATES), tasks.c.lane.in_(lanes))
         counted = (
             select(tasks.c.token, tasks.c.payload, is_written.label("is_written"))
             .where(
                 tasks.c.kind == self._kind,
-                or_(tasks.c.state.in_(OPEN_STATES), is_stopped, is_written),
+                or_(is_ahead, is_stopped, is_written),
             )
             .order_by(tasks.c.id)
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from guard.case import lane_of
 from guard.consequences import Committed
 from guard.ledger.entry import NewTask
 from guard.obligations.examine import Examine
@@ -11,6 +12,7 @@ from guard.obligations.grant import Grant
 from guard.obligations.obligation import Means, Obligation
 from guard.obligations.revert import Revert
 from kernel.shards import shard_of
+from kernel.tasks import TaskPlace
 from kernel.workers import Handler
 
 OBLIGATIONS: tuple[type[Obligation[Any]], ...] = (
@@ -23,9 +25,15 @@ KINDS = tuple(one.kind for one in OBLIGATIONS)
 
 def owed_by(committed: Committed) -> tuple[NewTask, ...]:
     """Return the tasks that a decision owes, at most one of each kind. Pure."""
+    lane = lane_of(committed.case.source)
     asked = ((one.kind, one.owed_by(committed)) for one in OBLIGATIONS)
     return tuple(
-        NewTask(kind, committed.decision_id, owed.to_json(), shard_of(owed.record_id))
+        NewTask(
+            kind,
+            committed.decision_id,
+            owed.to_json(),
+            TaskPlace(shard_of(owed.record_id), lane),
+        )
         for kind, owed in asked
         if owed is not None
     )

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from guard import consequences, known_good
-from guard.case import FROM_RECONCILIATION, read_back_case
+from guard.case import FROM_RECONCILIATION, SEEN_LANE, read_back_case
 from guard.columns.table import TABLES
 from guard.confirmation import actor_of, decision_of
 from guard.judge import Judge, Judged
@@ -30,14 +30,13 @@ from guard.ledger.tables import baselines
 from guard.ports.metrics import GuardMetrics
 from guard.ports.rows import Rows, StoredRow
 from guard.record import DecisionRecorder
-from guard.told import ToldRows
 from guard.watch.differences import Differences, Explained, is_suspect
 from guard.watch.explanation import change_of, is_superseded
 from guard.watch.stopping import done, let_through
 from guard.watch.without_past import WithoutPast
 from kernel.brake import Braked, Release, brake
+from kernel.claims import any_elsewhere, change_lane
 from kernel.database import Database, insert
-from kernel.errors import GuardError
 from kernel.failpoints import failpoint
 from kernel.log import get_logger
 from kernel.tasks import OPEN_STATES, TaskState, list_for
@@ -45,6 +44,9 @@ from rules.model.change import Facts
 
 SEEN = failpoint("guard.mirror", "Rows that were compared are remembered.")
 GONE = failpoint("guard.row-gone", "A row that was verified to be gone is forgotten.")
+SEEN_ITSELF = failpoint(
+    "guard.seen-itself", "What is owed for a difference that was seen goes on in a lane apart."
+)
 BASELINE = failpoint("guard.baseline", "Every row of a table has been seen once.")
 
 REFUSED_BRAKE = brake(
@@ -63,8 +65,6 @@ PAST_THE_GUARD = "Too many rows changed past the guard at once, and it is one th
 ROW_GONE = "Too many rows are gone from Dataverse at once, and it is one of them."
 # A row that keeps changing waits for its deliveries so many rounds and no more.
 MOST_WAITS = 2
-# So many rows that deliveries told of are read at once; the others come next.
-MOST_READ = 20
 _OWED = (*OPEN_STATES, TaskState.NEEDS_PERSON)
 log = get_logger("guard")
 
@@ -118,7 +118,7 @@ class Reconciler:
     """Compares Dataverse with the copies.
 
     `settle_seconds` leaves a row alone that was changed just now, by the clock of Dataverse: its
-    delivery is on the way. `told` are the rows to be read soon, whatever the interval.
+    delivery is on the way.
     """
 
     def __init__(
@@ -130,7 +130,6 @@ class Reconciler:
         recorder: DecisionRecorder,
         metrics: GuardMetrics,
         *,
-        told: ToldRows,
         settle_seconds: float = 5.0,
     ) -> None:
         self._database = database
@@ -139,7 +138,6 @@ class Reconciler:
         self._judge = judge
         self._recorder = recorder
         self._metrics = metrics
-        self._told = told
         self._settle = timedelta(seconds=settle_seconds)
         self._waits: dict[tuple[str, str], int] = {}
         self._differences = Differences(rows, ledger)
@@ -156,21 +154,6 @@ class Reconciler:
             await self._run_table(name, total)
         total.failing = await self._without_past.judge()
         return total
-
-    async def read_told(self) -> None:
-        """Read the rows that deliveries told of, and take over what is explained.
-
-        What is not explained is left to the next round, and so is what can't be read now.
-        """
-        for name, record_id in self._told.take(MOST_READ):
-            try:
-                found = await self._differences.read(name, record_id, now=self._recorder.now())
-                explained = None if found is None else await self._differences.explained(found)
-                if explained is None or explained.unconfirmed or explained.copy is None:
-                    continue
-                await self._keep(explained.copy)
-            except GuardError as error:
-                log.warning("told_row_not_read", record_id=record_id, error=str(error))
 
     async def _run_table(self, name: str, total: Round) -> None:
         # (1) Compare page by page; then read again what differs, and judge what nothing explains.
@@ -266,13 +249,23 @@ class Reconciler:
         """Return whether the revert of one of these goes on or needs a person.
 
         One that has ended found the row mended: what holds the difference now was written since.
+        From now on the guard has seen itself what is owed: it waits no longer among what
+        deliveries owe, where anybody who has the webhook key could have put it beforehand.
         """
+        owners = [one.id for one in refusals]
 
-        def find(connection: Connection) -> bool:
-            owed = (task for one in refusals for task in list_for(connection, one.id))
-            return any(task.state in _OWED for task in owed)
+        def find(connection: Connection) -> tuple[bool, bool]:
+            owed = (task for owner in owners for task in list_for(connection, owner))
+            elsewhere = any_elsewhere(connection, owners, lane=SEEN_LANE)
+            return any(task.state in _OWED for task in owed), elsewhere
 
-        return await self._database.read(find)
+        are_owed, wait_elsewhere = await self._database.read(find)
+        if wait_elsewhere:
+            now = self._recorder.now()
+            await self._database.write(
+                lambda c: change_lane(c, owners, lane=SEEN_LANE, now=now), failpoint=SEEN_ITSELF
+            )
+        return are_owed
 
     def _take_over(self, row: StoredRow, explained: Explained, table: _Table) -> None:
         """Follow what explains a difference, and confirm decisions whose confirmation is lost."""

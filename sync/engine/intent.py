@@ -13,7 +13,7 @@ from kernel import tasks
 from kernel.errors import ApprovalRests
 from kernel.shards import shard_of
 from kernel.tables import microseconds
-from kernel.tasks import TaskCause, TaskSubject
+from kernel.tasks import TaskCause, TaskPlace, TaskSubject
 from kernel.workers import Again
 from sync.errors import NotOurs
 from sync.model.plan import Intent, IntentKind
@@ -118,7 +118,7 @@ def add_intent(
         payload=payload,
         owner=stream.record_id,
         subject=subject,
-        shard=shard_of(stream.record_id),
+        place=TaskPlace(shard_of(stream.record_id)),
         now=now,
         not_before=due_at,
     ):

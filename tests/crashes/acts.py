@@ -110,7 +110,8 @@ async def obligations(guarded: GuardedOrganization) -> bool:
     for _ in range(ROUNDS):
         process = guarded.running
         # One at a time, so that every run takes the steps in the same order.
-        if await process.guard.parts.workers.run_due(limit=1):
+        parts = process.guard.parts
+        if await parts.seen_workers.run_due(limit=1) or await parts.workers.run_due(limit=1):
             await guarded.sandbox.settle()
             continue
         if not process.database.read_now(lambda c: tasks.list_states(c, states=OPEN_STATES)):

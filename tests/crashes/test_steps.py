@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[2]
 ROOMS = ("kernel", "rules", "cloud", "guard", "sync", "console")
 # Steps that belong to no delivery, task or pass, each with its reason.
 APART = {
+    "guard.told-read": "One transaction of reading; the next round reads what it missed.",
+    "guard.seen-itself": "One transaction of a round; the next one does it if it wasn't done.",
     "guard.mask": "A person's act in one transaction, which nothing follows.",
     "kernel.pulse": "A monitor's question; the next one writes it again.",
     "kernel.recalled": "One transaction at the start or of a round; the next look does it again.",

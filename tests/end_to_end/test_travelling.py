@@ -118,6 +118,7 @@ async def goes_round(guarded: GuardedOrganization) -> None:
     guard = guarded.running.guard
     await guard.carry_out_obligations()
     await guard.parts.reconciler.run()
+    await guard.carry_out_what_was_seen()
     await guard.carry_out_obligations()
     await guarded.sandbox.settle()
 

@@ -20,7 +20,7 @@ from guard.ledger.stored import StoredLedger
 from guard.ledger.verify import verify
 from guard.ports.directory import MemoryDirectory, Person
 from guard.ports.metrics import CountingMetrics
-from guard.ports.rows import HeldRole, MemoryRows, Myself, UserRow
+from guard.ports.rows import HeldRole, MemoryRows, Myself, Rows, UserRow
 from guard.read_back import ReadBack
 from guard.record import DecisionRecorder
 from guard.watch.drift import DriftWatch
@@ -31,7 +31,6 @@ from kernel import approvals
 from kernel.approvals import Approval
 from kernel.clock import FrozenClock
 from kernel.database import Database
-from kernel.workers import Workers
 from rules.load.loader import load_documents
 from tests.guard.builders import (
     ADMIN_ID,
@@ -277,9 +276,10 @@ class AGuard:
     database: Database
     parts: Guard
 
-    @property
-    def workers(self) -> Workers:
-        return self.parts.workers
+    async def carry_out(self) -> None:
+        """Carry out what is owed and due, for what was seen and for what was told."""
+        await self.parts.seen_workers.run_due()
+        await self.parts.workers.run_due()
 
     @property
     def reconciler(self) -> Reconciler:
@@ -296,8 +296,8 @@ class AGuard:
     async def deliver(self, *args: Any, **named: Any) -> Answer:
         """Post a delivery, then carry out what follows."""
         answer = await self.receiver.post(body(*args, **named))
-        await self.reconciler.read_told()
-        await self.workers.run_due()
+        await self.parts.told_reader.read()
+        await self.carry_out()
         return answer
 
     def approval(self, record_id: str = MAILBOX_ID) -> Approval | None:
@@ -310,7 +310,10 @@ class AGuard:
         return self.database.read_now(verify).is_whole
 
 
-def a_guard(database: Database, clock: FrozenClock, **named: Any) -> AGuard:
+def a_guard(
+    database: Database, clock: FrozenClock, *, common: Rows | None = None, **named: Any
+) -> AGuard:
+    """Return a guard; what deliveries owe reads `common`, if given."""
     receiver = a_receiver(clock, ledger=StoredLedger(database, clock), **named)
     parts = assemble_guard(
         receiver.parts,
@@ -320,5 +323,6 @@ def a_guard(database: Database, clock: FrozenClock, **named: Any) -> AGuard:
         clock,
         receiver.metrics,
         receiver.values,
+        common=None if common is None else Sources(common, receiver.directory),
     )
     return AGuard(receiver, database, parts)

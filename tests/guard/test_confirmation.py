@@ -138,7 +138,7 @@ class TestStripped:
         guard.receiver.rows.put("mailbox", MAILBOX_ID, **CEO)
         answer = await guard.receiver.post(self.posted())
         assert (answer.status, answer.body["decision"]) == (200, "reject")
-        await guard.workers.run_due()
+        await guard.carry_out()
         assert guard.receiver.rows.written[0].columns["emailaddress"] == "anna@contoso.com"
 
     async def test_a_legitimate_row_is_allowed(self, guard: AGuard) -> None:
@@ -154,12 +154,12 @@ class TestStripped:
         guard.receiver.rows.is_down = True
         answer = await guard.receiver.post(self.posted())
         assert (answer.status, answer.body["decision"]) == (200, "reject")
-        await guard.workers.run_due()
+        await guard.carry_out()
         assert guard.decisions()[0]["obligations"][0]["state"] == "queued"
         guard.receiver.rows.is_down = False
         clock.advance(60)
-        await guard.workers.run_due()
-        await guard.workers.run_due()
+        await guard.carry_out()
+        await guard.carry_out()
         assert guard.receiver.rows.written[0].columns["emailaddress"] == "anna@contoso.com"
 
     async def test_a_row_that_is_gone_is_recorded(self, guard: AGuard) -> None:

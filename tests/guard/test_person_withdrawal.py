@@ -149,7 +149,7 @@ async def test_a_grant_queued_before_the_withdrawal_is_none_after_it(guard: AGua
     await guard.receiver.post(body(APPROVE, mode=1, actor=ADMIN_ID))
     withdrawn(guard)
     touched(guard)
-    await guard.workers.run_due()
+    await guard.carry_out()
     assert not is_approved(guard)
 
 

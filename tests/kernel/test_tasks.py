@@ -14,7 +14,7 @@ from kernel import claims, tasks
 from kernel.database import Database
 from kernel.errors import FenceLost
 from kernel.failpoints import failpoint
-from kernel.tasks import Task, TaskCause, TaskReason, TaskState, TaskSubject
+from kernel.tasks import Task, TaskCause, TaskPlace, TaskReason, TaskState, TaskSubject
 from tests.conftest import NOON
 
 STEP = failpoint("tests.task", "A task of the storage tests.")
@@ -102,12 +102,48 @@ def test_a_task_is_not_due_before_its_time(database: Database) -> None:
     "other", [{"kinds": ["notify"]}, {"kinds": []}, {"shards": [1]}, {"owner": "d2"}]
 )
 def test_a_claim_takes_only_what_it_names(database: Database, other: dict[str, Any]) -> None:
-    add(database, shard=3)
+    add(database, place=TaskPlace(shard=3))
     assert claim(database, **other) == []
     assert not database.read_now(lambda c: claims.any_due(c, now=NOON, **other))
     wanted = {"kinds": ["revert"], "shards": [3], "owner": "d1"}
     assert database.read_now(lambda c: claims.any_due(c, now=NOON, **wanted))
     assert claim(database, **wanted)
+
+
+def test_a_long_lane_keeps_nothing_of_another_waiting(database: Database) -> None:
+    for number in range(5):
+        add(database, f"k{number}")
+    add(database, "apart", place=TaskPlace(lane="apart"))
+    assert [task.key for task in claim(database, lane="apart", limit=2)] == ["apart"]
+    assert not database.read_now(lambda c: claims.any_due(c, now=NOON, lane="apart"))
+    assert len(claim(database, limit=10)) == 5
+
+
+def test_what_is_open_goes_on_in_another_lane_at_once_and_whoever_had_it_loses_it(
+    database: Database,
+) -> None:
+    for key in ("k1", "k2", "k3"):
+        add(database, key)
+    add(database, "k4", owner="d2")
+    first, second = claim(database, limit=2)
+    finish(database, first)
+    move = partial(claims.change_lane, owners=["d1"], lane="apart", now=NOON)
+    seek = partial(claims.any_elsewhere, owners=["d1"], lane="apart")
+    assert database.read_now(seek)
+    assert database.write_now(move, failpoint=STEP) == 2
+    assert not database.read_now(seek)
+    with pytest.raises(FenceLost):
+        finish(database, second)
+    assert [task.key for task in claim(database, lane="apart")] == ["k2", "k3"]
+    assert [task.key for task in claim(database)] == ["k4"]
+
+
+def test_what_waits_by_the_wish_of_one_lane_does_not_wait_in_another(database: Database) -> None:
+    add(database)
+    put_back(database, claim(database)[0], not_before=LATER)
+    move = partial(claims.change_lane, owners=["d1"], lane="apart", now=NOON)
+    database.write_now(move, failpoint=STEP)
+    assert claim(database, lane="apart")
 
 
 @pytest.mark.parametrize("state", [TaskState.DONE, TaskState.FAILED, TaskState.NEEDS_PERSON])

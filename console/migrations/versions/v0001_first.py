@@ -202,6 +202,7 @@ def upgrade() -> None:
         sa.Column("subject", sa.Text(), nullable=True),
         sa.Column("epoch", sa.Integer(), nullable=True),
         sa.Column("shard", sa.Integer(), nullable=False),
+        sa.Column("lane", sa.Text(), nullable=False),
         sa.Column("not_before", sa.BigInteger(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
@@ -217,7 +218,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_kernel_tasks")),
         sa.UniqueConstraint("kind", "key", name=op.f("uq_kernel_tasks_kind_key")),
     )
-    op.create_index("ix_kernel_tasks_due", "kernel_tasks", ["state", "not_before"], unique=False)
+    op.create_index(
+        "ix_kernel_tasks_due", "kernel_tasks", ["state", "lane", "not_before"], unique=False
+    )
     op.create_index("ix_kernel_tasks_owner", "kernel_tasks", ["owner"], unique=False)
     op.create_table(
         "sync_access",

@@ -5,29 +5,35 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from cloud.budgets import DATAVERSE_LIMITS
+from cloud.budgets import DATAVERSE_LIMITS, RESERVED_DATAVERSE_LIMITS
 from cloud.entra import ManagedIdentityApp
 from cloud.tokens import MsalTokens
 from console.metrics import PrometheusMetrics
 from console.policy_folder import PolicyFolder
 from console.wiring.connections import Connections
 from console.wiring.guard import open_guard
+from guard.case import SEEN_LANE
 from guard.ports.dataverse import DataverseRows
+from kernel.claims import change_lane
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.errors import GuardError
 from kernel.settings import load
+from kernel.tasks import Task, TaskState, list_states, tasks
+from kernel.workers import CLAIM
 from tests.cloud.scripted import Scripted, ok
 from tests.webhook_examples.examples import all_examples
 
 OPERATION = re.compile(rb'"OperationId"\s*:\s*"[^"]*"')
 EXAMPLE = next(one for one in all_examples() if one.name.startswith("02-"))
+BYPASS = next(one for one in all_examples() if one.name.startswith("25-"))
 
 
 @pytest.fixture
@@ -157,3 +163,55 @@ async def test_one_persons_flood_costs_few_requests_and_keeps_nobody_waiting(
         await asyncio.gather(*(post(number) for number in range(2, 42)))
     assert once
     assert len(asked) <= 2 * once
+
+
+async def test_what_deliveries_owe_takes_nothing_from_the_share_of_the_watch(
+    database: Database, clock: FrozenClock
+) -> None:
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/mailboxes"):
+            return ok({"value": []})
+        return httpx.Response(404, json={"error": {"code": "0x80040217", "message": "None."}})
+
+    service = Scripted(answer)
+    unused = MsalTokens(ManagedIdentityApp(), clock=clock)
+    settings = load({"MAILBOX_GUARD_WEBHOOK_KEYS": BYPASS.headers["x-guard-key"]})
+    guard = open_guard(
+        settings,
+        database,
+        clock,
+        policies=PolicyFolder.of(settings, clock).holder,
+        metrics=PrometheusMetrics(),
+        connections=Connections(service.graph, service.dataverse, service.transport, unused),
+        readiness=lambda: None,
+    )
+    guard.identity.user_id = "00000000-0000-4000-8000-0000000000aa"
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(guard.webhook), base_url="http://guard.example.com"
+    ) as client:
+        await client.post(BYPASS.url, content=BYPASS.body, headers=BYPASS.headers)
+    watch = service.transport._budgets.of("dataverse", "reserved", RESERVED_DATAVERSE_LIMITS)
+    before = len(service.requests)
+    await guard.carry_out_obligations()
+    assert len(service.requests) > before
+    assert watch.is_idle()
+
+    # What was seen is asked of that share alone: here the other one is used up.
+    common = service.transport._budgets.of("dataverse", "tenant", DATAVERSE_LIMITS)
+    for _ in range((DATAVERSE_LIMITS.requests or 0) + DATAVERSE_LIMITS.urgent_requests):
+        common._window.count(clock.monotonic())
+    move = partial(
+        change_lane, owners=[one.owner for one in kept(database)], lane=SEEN_LANE, now=clock.now()
+    )
+    database.write_now(lambda c: c.execute(tasks.update().values(state="queued")), failpoint=CLAIM)
+    database.write_now(move, failpoint=CLAIM)
+    before, began = len(service.requests), clock.monotonic()
+    await guard.carry_out_what_was_seen()
+    assert len(service.requests) > before
+    assert clock.monotonic() == began
+    assert not watch.is_idle()
+    assert {one.state for one in kept(database)} == {TaskState.DONE}
+
+
+def kept(database: Database) -> list[Task]:
+    return database.read_now(lambda c: list_states(c, states=list(TaskState)))

@@ -44,7 +44,7 @@ async def test_the_row_is_judged_once_it_can_be_read(guard: AGuard, clock: Froze
     assert (answer.status, answer.body["cause"]) == (200, "stripped")
     guard.receiver.rows.is_down = False
     clock.advance(60)
-    await guard.workers.run_due()
+    await guard.carry_out()
     judged, refused = guard.decisions()
     assert (refused["id"], judged["decision"]) == (answer.body["decision_id"], "allow")
     [task] = guard.database.read_now(lambda c: tasks.list_for(c, refused["id"]))
@@ -60,7 +60,7 @@ async def test_a_row_that_is_gone_by_then_needs_no_judging(
     guard.receiver.rows.is_down = False
     guard.receiver.rows.remove("mailbox", MAILBOX_ID)
     clock.advance(60)
-    await guard.workers.run_due()
+    await guard.carry_out()
     [refused] = guard.decisions()
     [task] = guard.database.read_now(lambda c: tasks.list_for(c, refused["id"]))
     assert (task.state, task.result) == (TaskState.DONE, "the row is gone")

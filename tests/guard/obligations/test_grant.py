@@ -181,7 +181,7 @@ async def test_nothing_is_granted_while_the_owner_is_in_doubt(guard: AGuard) -> 
     # Once the row names whom it did, what waited is done.
     guard.receiver.rows.users[USER_ID] = UserRow(USER_ID, "anna@contoso.com", CEO_OBJECT_ID)
     guard.receiver.clock.advance(60)
-    await guard.workers.run_due()
+    await guard.carry_out()
     held = guard.approval()
     assert held is not None
     assert "not to the owner" in held.reason
@@ -266,9 +266,9 @@ async def test_a_later_withdrawal_wins_over_a_grant_under_way(
         return await original(address)
 
     guard.receiver.directory.holders_of = meanwhile  # type: ignore[method-assign]
-    await guard.workers.run_due()
+    await guard.carry_out()
     assert guard.approval() is None
-    await guard.workers.run_due()
+    await guard.carry_out()
     held = guard.approval()
     assert held is not None
     assert held.state == "withdrawn"
@@ -289,7 +289,7 @@ class TestReadingBack:
         answer = await guard.receiver.post(body_of(APPROVE))
         assert answer.body["decision"] == "allow"
         guard.receiver.directory.roles.clear()
-        await guard.workers.run_due()
+        await guard.carry_out()
         held = guard.approval()
         assert held is not None
         assert held.state == "withdrawn"
@@ -303,7 +303,7 @@ class TestReadingBack:
     ) -> None:
         await guard.receiver.post(body_of(APPROVE))
         guard.receiver.rows.users[USER_ID] = UserRow(USER_ID, "a.sales@contoso.com", OBJECT_ID)
-        await guard.workers.run_due()
+        await guard.carry_out()
         held = guard.approval()
         assert held is not None
         assert held.state == "withdrawn"
@@ -322,10 +322,10 @@ class TestReadingBack:
         if found is not None:
             guard.receiver.rows.users[record_id] = found
         for _ in range(ATTEMPTS_FOR_FACTS - 1):
-            await guard.workers.run_due()
+            await guard.carry_out()
             assert guard.approval() is None
             clock.advance(3600)
-        await guard.workers.run_due()
+        await guard.carry_out()
         held = guard.approval()
         assert held is not None
         assert held.state == "withdrawn"

@@ -70,7 +70,7 @@ async def test_what_a_delivery_says_is_not_known_good_before_it_was_read(guard: 
         assert answer.body["decision"] == "allow"
     for _ in range(3):
         await guard.reconciler.run()
-        await guard.workers.run_due()
+        await guard.carry_out()
     copy = await guard.receiver.ledger.mirrored("mailbox", MAILBOX_ID)
     assert copy is not None
     assert copy.columns["username"] is None

@@ -106,7 +106,7 @@ async def test_what_was_approved_since_stands(guard: AGuard, clock: FrozenClock)
         )
 
     guard.database.write_now(approve, failpoint=GRANTED)
-    await guard.workers.run_due()
+    await guard.carry_out()
     assert not guard.receiver.rows.written
     (listed,) = guard.decisions()
     assert [one["state"] for one in listed["obligations"]] == ["done"]
@@ -308,7 +308,7 @@ async def test_a_row_that_keeps_changing_is_tried_again_later(
 
     rows.update = original  # type: ignore[method-assign]
     clock.advance(60)
-    await guard.workers.run_due()
+    await guard.carry_out()
     assert row_of(guard)["emailaddress"] == "anna@contoso.com"
 
 
@@ -388,7 +388,7 @@ async def test_many_reverts_at_once_pull_the_brake(guard: AGuard) -> None:
         record_id = str(uuid.uuid4())
         guard.receiver.rows.put("mailbox", record_id, **CEO, statecode=0)
         await guard.receiver.post(body(CEO, mode=1, record_id=record_id))
-    await guard.workers.run_due()
+    await guard.carry_out()
     assert not guard.receiver.rows.written
     states = {one["state"] for listed in guard.decisions() for one in listed["obligations"]}
     assert states == {"needs-person"}
@@ -396,7 +396,7 @@ async def test_many_reverts_at_once_pull_the_brake(guard: AGuard) -> None:
     now = guard.receiver.clock.now()
     go_on = partial(tasks.release, now=now, kinds=KINDS)
     assert guard.database.write_now(go_on, failpoint=LET_GO_ON) == 21
-    await guard.workers.run_due()
+    await guard.carry_out()
     states = {one["state"] for listed in guard.decisions() for one in listed["obligations"]}
     assert states == {"done"}
     assert len(guard.receiver.rows.written) == 21
@@ -414,7 +414,7 @@ async def test_forged_rejections_about_rows_that_are_not_there_count_nothing(
             # It is there, but holds nothing of what was said of it.
             guard.receiver.rows.put("mailbox", record_id, emailaddress="ben@contoso.com")
         await guard.receiver.post(body(CEO, mode=1, record_id=record_id))
-    await guard.workers.run_due()
+    await guard.carry_out()
     assert [one.record_id for one in guard.receiver.rows.written] == [there]
     states = {one["state"] for listed in guard.decisions() for one in listed["obligations"]}
     assert states == {"done"}
@@ -429,7 +429,7 @@ async def test_reverts_that_waited_long_are_counted_too(guard: AGuard, clock: Fr
         clock.advance(10)
     guard.receiver.rows.is_down = False
     clock.advance(3600)
-    await guard.workers.run_due()
+    await guard.carry_out()
     assert not guard.receiver.rows.written
 
 

@@ -7,15 +7,24 @@ from __future__ import annotations
 
 import importlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from guard.case import (
+    FROM_DELIVERY,
+    FROM_EXAMINATION,
+    FROM_GRANT,
+    FROM_RECONCILIATION,
+    SEEN_LANE,
+)
 from guard.consequences import Committed
 from guard.obligations.obligation import Obligation
 from guard.obligations.table import OBLIGATIONS, handlers, owed_by
 from kernel.clock import FrozenClock
 from kernel.database import Database
+from kernel.tasks import COMMON_LANE
 from tests.guard.assembled import a_guard
 from tests.guard.obligations.decided import DECISION_ID
 
@@ -45,6 +54,22 @@ def test_no_two_have_the_same_kind() -> None:
 def test_a_decision_owes_it_once(obligation: type[Obligation[Any]]) -> None:
     owed = [one for one in owed_by(decision_that_owes(obligation)) if one.kind == obligation.kind]
     assert [one.key for one in owed] == [DECISION_ID]
+
+
+@pytest.mark.parametrize(
+    ("source", "lane"),
+    [
+        (FROM_DELIVERY, COMMON_LANE),
+        (FROM_EXAMINATION, COMMON_LANE),
+        (FROM_GRANT, COMMON_LANE),
+        (FROM_RECONCILIATION, SEEN_LANE),
+    ],
+)
+def test_only_what_the_guard_saw_itself_is_owed_in_a_lane_apart(source: str, lane: str) -> None:
+    for obligation in OBLIGATIONS:
+        decided = decision_that_owes(obligation)
+        decided = replace(decided, case=replace(decided.case, source=source))
+        assert {one.place.lane for one in owed_by(decided)} == {lane}
 
 
 @every_obligation

@@ -47,7 +47,7 @@ async def goes_round(guard: AGuard) -> int:
     """Reconcile; return how many rows were refused."""
     found = await guard.reconciler.run()
     guard.receiver.clock.advance(1)
-    await guard.workers.run_due()
+    await guard.carry_out()
     guard.receiver.clock.advance(60)
     return found.refused
 

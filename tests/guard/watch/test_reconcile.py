@@ -77,7 +77,7 @@ async def test_what_fails_in_the_first_round_is_said_and_is_never_restored(
     clock.advance(60)
     guard.receiver.rows.put("mailbox", MAILBOX_ID, emailaddress="boss@contoso.com")
     assert (await guard.reconciler.run()).refused == 1
-    await guard.workers.run_due()
+    await guard.carry_out()
     row = await guard.receiver.rows.row("mailbox", MAILBOX_ID)
     assert row is not None
     assert row.columns["emailaddress"] == "boss@contoso.com"
@@ -118,7 +118,7 @@ async def test_a_bypass_is_decided_late_and_reverted(guard: AGuard, clock: Froze
     guard.receiver.rows.put("mailbox", MAILBOX_ID, **CEO)
     result = await guard.reconciler.run()
     assert (result.judged, result.refused) == (1, 1)
-    await guard.workers.run_due()
+    await guard.carry_out()
     assert guard.receiver.rows.written[0].columns["emailaddress"] == "anna@contoso.com"
     (decision,) = guard.decisions()
     assert (decision["decision"], decision["mode"]) == ("reject", 1)
@@ -129,7 +129,7 @@ async def test_a_bypass_is_decided_late_and_reverted(guard: AGuard, clock: Froze
 async def test_a_bypassed_approval_by_nobody_known_is_refused(guard: AGuard) -> None:
     guard.receiver.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
     await guard.reconciler.run()
-    await guard.workers.run_due()
+    await guard.carry_out()
     row = await guard.receiver.rows.row("mailbox", MAILBOX_ID)
     assert row is not None
     assert row.columns["emailrouteraccessapproval"] == 3
@@ -147,7 +147,7 @@ async def test_what_was_refused_and_needs_a_person_is_not_refused_again(guard: A
     guard.receiver.rows.may_write = False
     guard.receiver.rows.put("mailbox", MAILBOX_ID, **CEO)
     await guard.reconciler.run()
-    await guard.workers.run_due()
+    await guard.carry_out()
     assert (await guard.reconciler.run()).judged == 0
     assert len(guard.decisions()) == 1
 
@@ -159,13 +159,13 @@ async def test_what_was_refused_and_mended_is_refused_again_when_it_is_done_agai
     rows = guard.receiver.rows
     await guard.receiver.post(body({**CEO, "emailrouteraccessapproval": choice(1)}, mode=1))
     # Whoever made it took it back before the revert, past both steps.
-    await guard.workers.run_due()
+    await guard.carry_out()
     assert not rows.written
     for _ in range(2):
         clock.advance(60)
         rows.put("mailbox", MAILBOX_ID, **CEO, emailrouteraccessapproval=1)
         assert (await guard.reconciler.run()).refused == 1
-        await guard.workers.run_due()
+        await guard.carry_out()
         row = await rows.row("mailbox", MAILBOX_ID)
         assert row is not None
         assert row.columns["emailaddress"] == "anna@contoso.com"
@@ -194,7 +194,7 @@ async def test_an_approval_whose_confirmation_was_lost_is_still_granted(guard: A
     await guard.deliver(APPROVE, actor=ADMIN_ID)
     guard.receiver.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
     await guard.reconciler.run()
-    await guard.workers.run_due()
+    await guard.carry_out()
     held = guard.approval()
     assert held is not None
     assert (held.state, held.object_id) == ("approved", OBJECT_ID)
@@ -247,7 +247,7 @@ async def test_whether_a_row_has_settled_is_told_by_the_clock_of_dataverse(
     rounds = []
     for _ in range(5):
         found = await guard.reconciler.run()
-        await guard.workers.run_due()
+        await guard.carry_out()
         rounds.append((found.waiting, found.judged))
         theirs.advance(6)
         clock.advance(6)
@@ -290,7 +290,7 @@ async def test_two_changes_whose_confirmations_were_lost_are_followed_one_after_
     await guard.deliver(APPROVE, actor=ADMIN_ID)
     guard.receiver.rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
     await guard.reconciler.run()
-    await guard.workers.run_due()
+    await guard.carry_out()
     held = guard.approval()
     assert held is not None
     assert held.state == "approved"
@@ -317,7 +317,7 @@ async def test_a_lost_confirmation_of_an_older_change_takes_nothing_from_a_newer
     assert granted.state == "approved"
     clock.advance(30)
     await guard.reconciler.run()
-    await guard.workers.run_due()
+    await guard.carry_out()
     assert guard.decisions(actor=USER_ID)[0]["confirms"]
     assert guard.approval() == granted
     assert not rows.written
@@ -334,7 +334,7 @@ async def test_what_was_allowed_once_is_no_pass_for_doing_it_again(
     clock.advance(60)
     rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=2)
     await guard.reconciler.run()
-    await guard.workers.run_due()
+    await guard.carry_out()
     clock.advance(60)
     rows.put("mailbox", MAILBOX_ID, emailrouteraccessapproval=1)
     assert (await guard.reconciler.run()).refused == 1
@@ -347,7 +347,7 @@ async def test_a_row_created_past_the_guard_is_judged(guard: AGuard) -> None:
     )
     result = await guard.reconciler.run()
     assert (result.judged, result.refused) == (1, 1)
-    await guard.workers.run_due()
+    await guard.carry_out()
     row = await guard.receiver.rows.row("mailbox", QUEUE_ID)
     assert row is not None
     assert row.columns["emailrouteraccessapproval"] == 3
@@ -408,7 +408,7 @@ async def test_observing_records_a_bypass_once_and_reverts_nothing(
     clock.advance(timedelta(minutes=1).total_seconds())
     guard.receiver.rows.put("mailbox", MAILBOX_ID, **CEO)
     await guard.reconciler.run()
-    await guard.workers.run_due()
+    await guard.carry_out()
     await guard.reconciler.run()
     (decision,) = guard.decisions()
     assert (decision["decision"], decision["obligations"]) == ("reject", [])
