@@ -54,6 +54,9 @@ _WAYS = f"""
 ```
 
 - A task is `queued` when it is added, and may be claimed once its time (`not_before`) has come.
+- Tasks wait in *lanes*, and those of one never keep those of another waiting: what the guard owes
+  for what reconciliation saw has a lane, and requests, of its own, since anybody who has the
+  webhook key can make the common one as long as they like.
 - A claim lasts {CLAIM_SECONDS:g} seconds. A worker that dies or hangs loses it, and the task is
   claimed again; what it may have made is looked up by its token first, and nothing is sent twice.
 - What can come right by itself is put back, with its cause. The wait doubles from
