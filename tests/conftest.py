@@ -37,15 +37,18 @@ _numbers = itertools.count(1)
 
 # What is tested there are processes, ours or those of others, or everything put together.
 _HERE = Path(__file__).parent
+_ORGANISATIONS = {"attacks"}
 _PROCESSES = {"crashes", "editor", "end_to_end", "mailbox_guard"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as slow what asks for a sandbox that listens on ports, and mark what is of processes."""
     for item in items:
-        if "sandbox" in getattr(item, "fixturenames", ()):
+        folder = item.path.relative_to(_HERE).parts[0]
+        asks = getattr(item, "fixturenames", ())
+        if "sandbox" in asks or folder in _ORGANISATIONS or folder in _PROCESSES:
             item.add_marker(pytest.mark.slow)
-        if item.path.relative_to(_HERE).parts[0] in _PROCESSES:
+        if folder in _PROCESSES:
             item.add_marker(pytest.mark.process)
 
 
