@@ -18,7 +18,7 @@ from cloud.tokens import MsalTokens
 from console.metrics import PrometheusMetrics
 from console.policy_folder import PolicyFolder
 from console.wiring.connections import Connections
-from console.wiring.guard import open_guard
+from console.wiring.guard import LiveGuard, open_guard
 from guard.case import SEEN_LANE
 from guard.ports.dataverse import DataverseRows
 from kernel.claims import change_lane
@@ -34,6 +34,21 @@ from tests.webhook_examples.examples import all_examples
 OPERATION = re.compile(rb'"OperationId"\s*:\s*"[^"]*"')
 EXAMPLE = next(one for one in all_examples() if one.name.startswith("02-"))
 BYPASS = next(one for one in all_examples() if one.name.startswith("25-"))
+
+
+def opened(service: Scripted, database: Database, clock: FrozenClock) -> LiveGuard:
+    """Return the guard that `serve` opens, over services that answer as the test says."""
+    unused = MsalTokens(ManagedIdentityApp(), clock=clock)
+    settings = load({"MAILBOX_GUARD_WEBHOOK_KEYS": EXAMPLE.headers["x-guard-key"]})
+    return open_guard(
+        settings,
+        database,
+        clock,
+        policies=PolicyFolder.of(settings, clock).holder,
+        metrics=PrometheusMetrics(),
+        connections=Connections(service.graph, service.dataverse, service.transport, unused),
+        readiness=lambda: None,
+    )
 
 
 @pytest.fixture
@@ -59,17 +74,7 @@ async def test_the_facts_of_a_decision_are_asked_for_while_comparisons_take_ever
         return httpx.Response(404, json={"error": {"code": "0x80040217", "message": "None."}})
 
     service = Scripted(answer)
-    unused = MsalTokens(ManagedIdentityApp(), clock=clock)
-    settings = load({"MAILBOX_GUARD_WEBHOOK_KEYS": EXAMPLE.headers["x-guard-key"]})
-    guard = open_guard(
-        settings,
-        database,
-        clock,
-        policies=PolicyFolder.of(settings, clock).holder,
-        metrics=PrometheusMetrics(),
-        connections=Connections(service.graph, service.dataverse, service.transport, unused),
-        readiness=lambda: None,
-    )
+    guard = opened(service, database, clock)
 
     async def compare() -> None:
         async for _ in DataverseRows(service.dataverse).pages("mailbox"):
@@ -105,18 +110,7 @@ async def test_reconciliation_goes_on_when_decisions_have_used_up_their_budget(
         return httpx.Response(404, json={"error": {"code": "0x80040217", "message": "None."}})
 
     service = Scripted(answer)
-    unused = MsalTokens(ManagedIdentityApp(), clock=clock)
-    settings = load({"MAILBOX_GUARD_WEBHOOK_KEYS": EXAMPLE.headers["x-guard-key"]})
-    connections = Connections(service.graph, service.dataverse, service.transport, unused)
-    guard = open_guard(
-        settings,
-        database,
-        clock,
-        policies=PolicyFolder.of(settings, clock).holder,
-        metrics=PrometheusMetrics(),
-        connections=connections,
-        readiness=lambda: None,
-    )
+    guard = opened(service, database, clock)
     budget = service.transport._budgets.of("dataverse", "tenant", DATAVERSE_LIMITS)
     for _ in range((DATAVERSE_LIMITS.requests or 0) + DATAVERSE_LIMITS.urgent_requests):
         budget._window.count(clock.monotonic())
@@ -138,17 +132,7 @@ async def test_one_persons_flood_costs_few_requests_and_keeps_nobody_waiting(
         return httpx.Response(404, json={"error": {"code": "0x80040217", "message": "None."}})
 
     service = Scripted(answer)
-    unused = MsalTokens(ManagedIdentityApp(), clock=clock)
-    settings = load({"MAILBOX_GUARD_WEBHOOK_KEYS": EXAMPLE.headers["x-guard-key"]})
-    guard = open_guard(
-        settings,
-        database,
-        clock,
-        policies=PolicyFolder.of(settings, clock).holder,
-        metrics=PrometheusMetrics(),
-        connections=Connections(service.graph, service.dataverse, service.transport, unused),
-        readiness=lambda: None,
-    )
+    guard = opened(service, database, clock)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(guard.webhook), base_url="http://guard.example.com"
     ) as client:
@@ -174,17 +158,7 @@ async def test_what_deliveries_owe_takes_nothing_from_the_share_of_the_watch(
         return httpx.Response(404, json={"error": {"code": "0x80040217", "message": "None."}})
 
     service = Scripted(answer)
-    unused = MsalTokens(ManagedIdentityApp(), clock=clock)
-    settings = load({"MAILBOX_GUARD_WEBHOOK_KEYS": BYPASS.headers["x-guard-key"]})
-    guard = open_guard(
-        settings,
-        database,
-        clock,
-        policies=PolicyFolder.of(settings, clock).holder,
-        metrics=PrometheusMetrics(),
-        connections=Connections(service.graph, service.dataverse, service.transport, unused),
-        readiness=lambda: None,
-    )
+    guard = opened(service, database, clock)
     guard.identity.user_id = "00000000-0000-4000-8000-0000000000aa"
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(guard.webhook), base_url="http://guard.example.com"
