@@ -115,7 +115,7 @@ async def test_reconciliation_goes_on_when_decisions_have_used_up_their_budget(
     for _ in range((DATAVERSE_LIMITS.requests or 0) + DATAVERSE_LIMITS.urgent_requests):
         budget._window.count(clock.monotonic())
     with pytest.raises(GuardError):
-        await connections.dataverse.within(0.01).who_am_i()
+        await service.dataverse.within(0.01).who_am_i()
     found = [page async for page in guard.rows.pages("mailbox")]
     assert found == [[]] or found == []
     assert [one for one in asked if one.endswith("/mailboxes")]
