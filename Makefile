@@ -88,10 +88,10 @@ requirements: .venv/dev.stamp ## Pin the newest packages that fit, with hashes a
 	  pyproject.toml requirements/build.in -o requirements/run.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-header \
 	  pyproject.toml requirements/build.in \
-	  --extra test --extra dev -c requirements/run.txt -o requirements/dev.txt
+	  --extra tracing --extra test --extra dev -c requirements/run.txt -o requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-header \
 	  pyproject.toml requirements/build.in \
-	  --extra test --extra dev --extra bench -c requirements/dev.txt \
+	  --extra tracing --extra test --extra dev --extra bench -c requirements/dev.txt \
 	  --override requirements/overrides.txt -o requirements/bench.txt
 
 clean: ## Remove what the targets made.

@@ -11,7 +11,7 @@ from kernel.database import Database
 from kernel.errors import Unavailable
 from kernel.tables import added_code, schema_number
 
-NUMBER = 1
+NUMBER = 2
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
