@@ -1,4 +1,4 @@
-"""A person who acts on the guard itself: by which proof they are known, and what they may do."""
+"""The principal of an action on the guard itself: the person, how they are known, what they may do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from kernel.words import DocumentedWord
 
 
-class Role(DocumentedWord):
+class AppRole(DocumentedWord):
     """What a person may do here; the values are those of the app roles in Entra."""
 
     READER = "Reader", "May read everything that the guard shows."
@@ -24,19 +24,19 @@ class Proof(DocumentedWord):
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class Principal:
     """Who acts: `object_id` is their object in Entra, which only a sign-in proves."""
 
     name: str
     proof: Proof
-    roles: frozenset[Role] = frozenset()
+    roles: frozenset[AppRole] = frozenset()
     object_id: str | None = None
 
-    def has(self, role: Role) -> bool:
+    def has(self, role: AppRole) -> bool:
         """Return whether they have the role; whoever has any may read."""
-        return role in self.roles or (role is Role.READER and bool(self.roles))
+        return role in self.roles or (role is AppRole.READER and bool(self.roles))
 
     @property
     def may_approve(self) -> bool:
         """Return whether their yes to something held counts: only of who is proved by Entra."""
-        return self.proof is Proof.ENTRA and bool(self.object_id) and Role.APPROVER in self.roles
+        return self.proof is Proof.ENTRA and bool(self.object_id) and AppRole.APPROVER in self.roles
