@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kernel.principal import Principal, Proof, AppRole
+from kernel.principal import AppRole, Principal, Proof
 
 APPROVER = frozenset({AppRole.APPROVER})
 
