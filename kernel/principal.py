@@ -1,4 +1,4 @@
-"""The principal of an action on the guard itself: who acts, how they are known, what they may do."""
+"""The principal of an action on the guard itself: who it is, and what they may do."""
 
 from __future__ import annotations
 
