@@ -21,10 +21,12 @@ from guard.ledger.reading import WHOLE
 from guard.ledger.replay import find_set
 from guard.ledger.tables import decisions, policy_sets
 from kernel.errors import InputRefused
+from kernel.ids import first_id
 from rules.operators.fields import fold
 
 LEAST_DIGITS: Final = 4
 _SETS_SEARCHED: Final = 20
+_MOST_IDS: Final = 20
 _START: Final = re.compile(r"[0-9a-f][0-9a-f-]*\Z")
 
 
@@ -53,7 +55,10 @@ def selected(wanted: DecisionFilter) -> Select[Any]:
     """Return the statement that reads what may fit, newest first; `Fits` has the last word."""
     statement = select(*WHOLE).order_by(decisions.c.id.desc())
     if wanted.since is not None:
-        statement = statement.where(decisions.c.decided_at >= wanted.since)
+        # Ids never run behind the clock, so that an index finds where to stop.
+        statement = statement.where(
+            decisions.c.decided_at >= wanted.since, decisions.c.id >= first_id(wanted.since)
+        )
     if wanted.until is not None:
         statement = statement.where(decisions.c.decided_at < wanted.until)
     if wanted.decision is not None:
@@ -63,6 +68,15 @@ def selected(wanted: DecisionFilter) -> Select[Any]:
     if wanted.record is not None:
         start, record_id = id_start(wanted.record) or wanted.record, decisions.c.record_id
         statement = statement.where(or_(record_id == start, _begins_with(record_id, start)))
+    if wanted.rule is not None:
+        rule = text_of(wanted.rule)[1:-1]
+        public = decisions.c.public
+        statement = statement.where(
+            or_(
+                public.contains(f'"{rule}"', autoescape=True),
+                public.contains(f'"{rule}/', autoescape=True),
+            )
+        )
     if wanted.address is not None and wanted.address.isascii():
         # Whoever looks for an address need not read every record: it stands in the private text.
         text = text_of(wanted.address.strip())[1:-1]
@@ -82,6 +96,23 @@ class Fits:
         """Return whether the columns tell everything."""
         wanted = self._wanted
         return (wanted.rule, wanted.actor, wanted.address) == (None, None, None)
+
+    def narrowed(self, statement: Select[Any]) -> Select[Any]:
+        """Return the statement for fewer rows, none of them left out that fits the actor.
+
+        Reading a record costs a hundred times what the database needs to pass it by.
+        """
+        actor = self._wanted.actor
+        if actor is None or not actor.isascii() or len(self._actor_ids) > _MOST_IDS:
+            return statement
+        starts = {*self._actor_ids, *filter(None, [id_start(actor)])}
+        by = [
+            decisions.c.public.contains(f'"initiating_user_id":"{one}', autoescape=True)
+            for one in sorted(starts)
+        ]
+        name = text_of(actor.strip())
+        facts = decisions.c.private.icontains(f'"actor.upn":{name}', autoescape=True)
+        return statement.where(or_(*by, facts))
 
     def __call__(self, stated: Recorded) -> bool:
         """Return whether the decision fits."""

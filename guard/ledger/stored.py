@@ -9,7 +9,7 @@ from functools import partial
 
 from sqlalchemy import Connection, select
 
-from guard.ledger import mirror, own_writes
+from guard.ledger import firings, mirror, own_writes
 from guard.ledger.batch import Batch, Queue, Waiting
 from guard.ledger.chain import RepeatFound, append, checkpoint, is_anything_new
 from guard.ledger.codec import text_of
@@ -134,6 +134,7 @@ class StoredLedger:
             for policy_set in sets:
                 _store_set(connection, policy_set, now)
             append(connection, chain, items)
+            firings.add(connection, chain, items)
             for entry, effects in caused:
                 carry(connection, entry.id, effects, now=now)
 

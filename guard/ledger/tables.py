@@ -122,3 +122,16 @@ baselines = Table(
     Column("taken_at", Instant, nullable=False),
     Column("rows", Integer, nullable=False),
 )
+
+# How often each rule had something to say, by day: kept with the decisions, proves nothing. A row
+# without a rule says since when is counted.
+firings = Table(
+    "guard_firings",
+    metadata,
+    Column("chain", Text, primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("rule", Text, primary_key=True),
+    Column("effect", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
