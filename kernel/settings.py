@@ -186,6 +186,12 @@ class Settings:
         "PEM file with the Ed25519 private key that signs anchors.",
         shown_default="none: they are unsigned",
     )
+    pseudonym_key_file: Path | None = _setting(
+        None,
+        "File with the keys by which `decisions export --masked` replaces persons, one a line in "
+        "hex, the newest first.",
+        shown_default="none: nothing is exported masked",
+    )
     log_level: str = _setting(
         "info", "The least important events that are logged.", choices=("debug", "info", "warning")
     )

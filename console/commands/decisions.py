@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from console.context import open_prepared, open_readable, settings_of
+from console.ledger.export import export, pseudonym
+from console.ledger.wanted import filter_options
 from console.output import FORMATS, Output, counted, emit, output_option, plain
-from console.times import PastType
 from kernel.errors import InputRefused
 
 if TYPE_CHECKING:
     from guard.ledger.filters import DecisionFilter
     from kernel.database import Database
 
-DECISIONS = ("allow", "warn", "hold", "reject")
 LIST_FORMATS = (*FORMATS, "csv")
 
 
@@ -28,15 +28,12 @@ def decisions() -> None:
     """Group the commands that read the ledger."""
 
 
+decisions.add_command(export)
+decisions.add_command(pseudonym)
+
+
 @decisions.command(name="list", help="List edits and how they were decided, newest first.")
-@click.option("--since", type=PastType(), help="Only those since then: 2h, 7d, or a date.")
-@click.option("--until", type=PastType(), help="Only those before then.")
-@click.option("--decision", type=click.Choice(DECISIONS), help="Only those with this answer.")
-@click.option("--actor", help="Only those by this user: a sign-in name, a name, or an id.")
-@click.option("--address", help="Only those whose row had this address, before or after.")
-@click.option("--table", help="Only those on this table, by logical name.")
-@click.option("--record", help="Only those on the record with this id.")
-@click.option("--rule", help="Only those to which this policy/rule contributed.")
+@filter_options
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="How many.")
 @click.option("--each", is_flag=True, help="An entry for each decision; JSON always has one.")
 @click.option("--follow", is_flag=True, help="Go on with what is decided from now on.")
@@ -217,15 +214,29 @@ def anchor(ctx: click.Context) -> None:
     multiple=True,
     help="PEM file of the key by which they must be signed. Else that of the settings, if any.",
 )
+@click.option(
+    "--export",
+    "exported",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Hold this exported file against its envelope instead; no database is needed.",
+)
 @output_option()
 @click.pass_context
 def verify(
     ctx: click.Context,
     against: Path | None,
     public_keys: tuple[Path, ...],
+    exported: Path | None,
     outputs: Sequence[Output],
 ) -> int:
     """Exit 0 when the ledger is whole, 1 with the first bad id when it is not."""
+    if exported is not None:
+        from console.ledger.proof import prove_export
+
+        if against is not None:
+            raise click.UsageError("--export proves a file alone; --against is for the ledger.")
+        return prove_export(ctx, exported, public_keys, outputs)
     from console.anchoring import signing_key
     from guard.ledger.anchor import read_anchors, read_public_key, untrusted
     from guard.ledger.verify import verify as verify_ledger

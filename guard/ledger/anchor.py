@@ -176,6 +176,8 @@ def anchor_from(line: str) -> Anchor:
     """
     try:
         told = json.loads(line)
+        # An export states the ledger that it was made of.
+        told = told["export"]["anchor"] if "export" in told else told
         statement, key, signature = told["anchor"], told["key"], told["signature"]
         if statement["version"] != VERSION:
             raise ValueError(f"its version is {statement['version']}")
@@ -195,11 +197,12 @@ def anchor_from(line: str) -> Anchor:
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError("it is no anchor") from error
     if signature is not None:
-        _check_signature(canonical_json(statement), str(key), str(signature))
+        check_signature(canonical_json(statement), str(key), str(signature))
     return anchor
 
 
-def _check_signature(statement: bytes, key: str, signature: str) -> None:
+def check_signature(statement: bytes, key: str, signature: str) -> None:
+    """Pass when the signature fits; raise ValueError when it does not, or is none."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 

@@ -124,17 +124,29 @@ def get_decision(connection: Connection, decision_id: str) -> dict[str, Any]:
             f"The record of decision {row.id} was altered and can no longer be read.",
             hint="`mailbox-guard decisions verify` walks the whole ledger.",
         ) from None
-    people = _people(connection, [stated])
-    shown = {**stated.public, **_listed(connection, stated, people)}
-    shown["status"] = stated.status
-    shown["chain"] = {"id": row.chain, "place": row.seq}
-    shown["masked"] = stated.private is None
-    shown["private"] = None
+    (shown,) = shown_whole(connection, [(row, stated)])
     if stated.private is not None:
-        shown["private"] = with_after(stated.private)
         shown["findings"] = stated.private.get("findings", [])
         shown["facts"] = said.facts(stated)
     return shown
+
+
+def shown_whole(
+    connection: Connection, found: Sequence[tuple[Any, Recorded]]
+) -> list[dict[str, Any]]:
+    """Return decisions whole, in the order given: each as its row and as what the row says."""
+    people = _people(connection, [stated for _, stated in found])
+    return [
+        {
+            **stated.public,
+            **_listed(connection, stated, people),
+            "status": stated.status,
+            "chain": {"id": row.chain, "place": row.seq},
+            "masked": stated.private is None,
+            "private": None if stated.private is None else with_after(stated.private),
+        }
+        for row, stated in found
+    ]
 
 
 def _rows(connection: Connection, statement: Select[Any]) -> Iterator[Any]:

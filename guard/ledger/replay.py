@@ -76,11 +76,15 @@ def find_set(connection: Connection, digest: str | None) -> PolicySet | None:
     return load_documents(stored["documents"], environment=stored["environment"])
 
 
-def count_decisions(connection: Connection, *, since: datetime | None = None) -> int:
-    """Return how many decisions there are since then."""
+def count_decisions(
+    connection: Connection, *, since: datetime | None = None, until: datetime | None = None
+) -> int:
+    """Return how many decisions there are since then, and before `until`."""
     statement = select(func.count()).select_from(decisions)
     if since is not None:
         statement = statement.where(decisions.c.decided_at >= since)
+    if until is not None:
+        statement = statement.where(decisions.c.decided_at < until)
     return int(connection.scalar(statement) or 0)
 
 
