@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from console.context import open_prepared, settings_of
 from console.output import Output, emit, output_option, table
 from kernel.clock import SystemClock
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
-    from kernel.stops import Stop
 
 
 @click.group(help="See what brakes have stopped, and let it go on.")
@@ -27,10 +22,10 @@ def brakes() -> None:
 @click.pass_context
 def list_command(ctx: click.Context, outputs: Sequence[Output]) -> None:
     """Print each row that a brake is about, with its reason."""
-    from kernel import stops
+    from console.readings.brakes import list_stops
 
     with open_prepared(settings_of(ctx)) as database:
-        found = database.read_now(lambda c: _shown(c, stops.list_all(c)))
+        found = database.read_now(list_stops)
     emit(outputs, found, text=lambda: _text(found))
 
 
@@ -40,40 +35,18 @@ def list_command(ctx: click.Context, outputs: Sequence[Output]) -> None:
 @click.pass_context
 def release(ctx: click.Context, name: str, outputs: Sequence[Output]) -> int:
     """Exit 1 when that brake has stopped nothing; what it stops later is counted anew."""
-    from kernel import stops
+    from console.readings.brakes import release as release_brake
+    from kernel.stops import RELEASED
 
-    def write(connection: Connection) -> list[dict[str, Any]]:
-        now = SystemClock().now()
-        return _shown(connection, stops.release(connection, name, now=now))
-
+    now = SystemClock().now()
     with open_prepared(settings_of(ctx)) as database:
-        found = database.write_now(write, failpoint=stops.RELEASED)
+        found = database.write_now(lambda c: release_brake(c, name, now=now), failpoint=RELEASED)
     emit(outputs, found, text=lambda: _text(found))
     if not found:
         click.echo(f"The brake {name} has stopped nothing that waits for a word.", err=True)
         return 1
     click.echo("The guard goes on with these; until it has, their mailboxes rest.", err=True)
     return 0
-
-
-def _shown(connection: Connection, found: Sequence[Stop]) -> list[dict[str, Any]]:
-    """Return stops with the addresses of their mailboxes: the shape of docs/contract.md."""
-    from kernel import approvals
-
-    addresses = {one.record_id: one.address for one in approvals.list_all(connection)}
-    return [
-        {
-            "brake": one.brake,
-            "table": one.scope or "mailbox",
-            "subject": one.subject,
-            "mailbox": one.record_id or None,
-            "address": addresses.get(one.record_id),
-            "reason": one.reason,
-            "since": one.since.isoformat().replace("+00:00", "Z"),
-            "released": one.released_at is not None,
-        }
-        for one in found
-    ]
 
 
 def _text(found: Sequence[dict[str, Any]]) -> str:

@@ -318,7 +318,7 @@ def to_test(ctx: click.Context, decision_id: str) -> None:
 def replay(ctx: click.Context, decision_id: str, outputs: Sequence[Output]) -> int:
     """Exit 0 when the same comes out, 1 when not, 2 when it can't be decided again."""
     from console.policy.recorded import find_recorded
-    from rules.replay.simulate import contributing_rules, decide_again
+    from console.readings.again import replayed
 
     past, policy_set = find_recorded(ctx, decision_id)
     if policy_set is None:
@@ -326,22 +326,15 @@ def replay(ctx: click.Context, decision_id: str, outputs: Sequence[Output]) -> i
             f"The policy set of the decision {decision_id} isn't recorded.",
             hint="`policy simulate` decides recorded changes by another set.",
         )
-    decided = decide_again(past, policy_set)
-    outcome, rules = decided.outcome.value, sorted(contributing_rules(decided))
-    is_same = (outcome, rules) == (past.outcome, sorted(past.rules))
-    result = {
-        "id": past.id,
-        "same": is_same,
-        "policy_set": policy_set.digest,
-        "recorded": {"decision": past.outcome, "rules": sorted(past.rules)},
-        "decided": {"decision": outcome, "rules": rules},
-    }
+    result = replayed(past, policy_set)
+    decided, recorded = result["decided"], result["recorded"]
+    outcome, rules, is_same = decided["decision"], decided["rules"], result["same"]
 
     def text() -> str:
         by = f" by {', '.join(rules)}" if rules else ""
         if is_same:
             return f"The same: {outcome}{by}, policy set {policy_set.digest[:12]}."
-        was = f" by {', '.join(sorted(past.rules))}" if past.rules else ""
+        was = f" by {', '.join(recorded['rules'])}" if recorded["rules"] else ""
         return f"Not the same: recorded is {past.outcome}{was}, decided again {outcome}{by}."
 
     emit(outputs, result, text=text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,51 +32,14 @@ def list_command(
     outputs: Sequence[Output],
 ) -> None:
     """Print name, policy, rules, end, ticket and approver."""
+    from console.readings.exceptions import list_exceptions
     from kernel.clock import SystemClock
     from rules.load.loader import load
 
-    now = SystemClock().now()
-    policy_set = load(taken(folder), environment=environment)
-    every = {
-        one.name: one
-        for policy in policy_set.policies
-        for resolved in policy.tables.values()
-        for one in resolved.exceptions
-    }
-    found: list[dict[str, Any]] = [
-        {
-            "name": one.name,
-            "policy": one.policy,
-            "rules": sorted(one.rules),
-            "expires": _expires(one.ends),
-            "ends": one.ends.isoformat().replace("+00:00", "Z"),
-            "days_left": max((one.ends - now).days, 0),
-            "state": _state(one.ends, now),
-            "ticket": one.ticket,
-            "approved_by": one.approved_by,
-            "reason": one.reason,
-            "file": one.place.file,
-        }
-        for one in sorted(every.values(), key=lambda one: (one.ends, one.name))
-        if expiring is None or one.ends - now <= expiring
-    ]
+    found = list_exceptions(
+        load(taken(folder), environment=environment), now=SystemClock().now(), expiring=expiring
+    )
     emit(outputs, found, text=lambda: _text(found))
-
-
-def _expires(ends: datetime) -> str:
-    """Return the end as an author writes it: a whole day is named by itself, not by the next."""
-    if ends.time() == time():
-        return (ends - timedelta(days=1)).date().isoformat()
-    return ends.isoformat().replace("+00:00", "Z")
-
-
-def _state(ends: datetime, now: datetime) -> str:
-    """Return whether it applies today; one that would last too long does not apply yet."""
-    from rules.engine.exceptions import is_current
-
-    if ends <= now:
-        return "ended"
-    return "current" if is_current(ends, now) else "not-yet"
 
 
 def _text(found: Sequence[dict[str, Any]]) -> str:

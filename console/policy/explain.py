@@ -60,8 +60,9 @@ def explain(
     outputs: Sequence[Output],
 ) -> int:
     """Exit 0 when the change is allowed, 1 when it is rejected or held."""
+    from console.readings.again import told as told_as_values
     from rules.explain.explain import Explainer
-    from rules.explain.render import explanation_json, explanation_text
+    from rules.explain.render import explanation_text
     from rules.model.decision import Outcome
     from rules.testing.whatif import what_if
 
@@ -74,14 +75,12 @@ def explain(
     explanation = Explainer(given.policy_set).explain(subject, facts, now=at)
     if rule is not None:
         _require_rule(rule, given.policy_set)
-    told = explanation_json(explanation, only=rule)
-    told |= {"policy_set": given.policy_set.digest, "set": dict(_assignment(a) for a in assigned)}
     past = given.past
+    told = told_as_values(explanation, given.policy_set, past=past, only=rule)
+    told["set"] = dict(_assignment(one) for one in assigned)
     absent = _not_given(explanation, facts) if past is None else []
     if past is None:
         told["not_given"] = absent
-    else:
-        told["recorded"] = {"id": past.id, "decision": past.outcome, "rules": list(past.rules)}
 
     def text() -> str:
         lines = [explanation_text(explanation, heading=_heading(given, facts), only=rule)]

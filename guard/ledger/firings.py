@@ -101,7 +101,7 @@ def counted_since(connection: Connection) -> date | None:
 
 
 def _rule_and_effect(finding: dict[str, Any]) -> tuple[str, str]:
-    effect = EXCEPTED if finding["result"] == EXCEPTED else finding["effect"]
+    effect = EXCEPTED if finding.get("result") == EXCEPTED else finding["effect"]
     return f"{finding['policy']}/{finding['rule']}", effect
 
 
