@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 from guard.case import Case, case_of
+from guard.columns.asked import AskedColumns
 from guard.columns.change import GuardedChange
 from guard.confirmation import decision_confirmed_by, decision_of
 from guard.errors import DeliveryUnreadable
@@ -20,13 +22,14 @@ from guard.ledger.entry import Recorded
 from guard.ledger.port import Ledger
 from guard.own_writes import is_own_write
 from guard.read_back import ReadBack
-from guard.receive import Delivery, change_from, is_guarded
+from guard.receive import Delivery, change_from, is_guarded, read_delivery
 from guard.receive.ancestors import ancestors_of
 from guard.receive.change import needs_mirror
 from guard.record import Conclusion, DecisionRecorder
 from guard.told import ToldRows
 from kernel.errors import Unavailable
 from kernel.log import get_logger
+from rules.engine.policy_set import PolicySet
 from rules.model.change import Facts
 from rules.model.decision import Decision, Outcome
 
@@ -35,6 +38,10 @@ FOREIGN = "foreign"
 STRIPPED = "stripped"
 UNDECIDABLE = "undecidable"
 OWN_WRITE = "own-write"
+
+# A delivery, and the policies by which it is decided: of the row before, only what these ask about
+# was read.
+Taken: TypeAlias = tuple[Delivery, PolicySet]
 
 log = get_logger("guard")
 _ALLOW = Decision(Outcome.ALLOW, "no-policy")
@@ -61,12 +68,20 @@ class Intake:
         self._ledger = ledger
         self._identity = identity
         self._read_back = read_back
+        self._asked = AskedColumns()
 
-    async def take(self, delivery: Delivery) -> Awaitable[Recorded]:
-        """Decide a delivery, and return what is waited for until the decision is recorded.
+    def read(self, body: bytes, *, size_exceeded: bool) -> Taken:
+        """Return what came in, read for the policies that hold now. Raises DeliveryUnreadable."""
+        policy_set = self._judge.policy_set
+        asked = partial(self._asked.logical, policy_set=policy_set)
+        return read_delivery(body, size_exceeded=size_exceeded, asked=asked), policy_set
+
+    async def take(self, taken: Taken) -> Awaitable[Recorded]:
+        """Decide what came in, and return what is waited for until the decision is recorded.
 
         Both raise Unavailable when it could not be recorded; then nothing was decided.
         """
+        delivery, policy_set = taken
         case, now = case_of(delivery), self._recorder.now()
         # (1) What nobody asked us to guard passes, whoever sent it.
         if not is_guarded(delivery.table, delivery.message):
@@ -85,7 +100,7 @@ class Intake:
         except DeliveryUnreadable as error:
             return self._unread(case, delivery, error, now)
         try:
-            return await self._decide(case, delivery, change, now)
+            return await self._decide(case, delivery, change, policy_set, now)
         except Unavailable:
             raise
         except Exception as error:
@@ -103,7 +118,12 @@ class Intake:
         return GuardedChange(change_from(delivery, seen=known.columns, good=known.known_good))
 
     async def _decide(
-        self, case: Case, delivery: Delivery, change: GuardedChange, now: datetime
+        self,
+        case: Case,
+        delivery: Delivery,
+        change: GuardedChange,
+        policy_set: PolicySet,
+        now: datetime,
     ) -> Awaitable[Recorded]:
         # (4) Our own write, announced before, needs no decision.
         if await is_own_write(delivery, change, identity=self._identity, ledger=self._ledger):
@@ -127,6 +147,7 @@ class Intake:
             is_synchronous=delivery.is_synchronous,
             now=now,
             ancestors=ancestors_of(delivery),
+            policy_set=policy_set,
         )
         return self._recorder.judged(case, judged, now=now)
 

@@ -101,8 +101,9 @@ class Judge:
         is_synchronous: bool,
         now: datetime,
         ancestors: tuple[Ancestor, ...] = (),
+        policy_set: PolicySet | None = None,
     ) -> Judged:
-        """Return the decision on a change.
+        """Return the decision on a change, by the policies that hold now unless others are given.
 
         `on_behalf_by` is who acted in the name of the actor, if somebody did: the change is then
         judged as the act of each, and the stricter decision holds (law 19).
@@ -115,7 +116,7 @@ class Judge:
             # Of two alike, that on whoever really acted is the one to tell of.
             people.insert(0, on_behalf_by)
         # One set for all of it: the folder may be swapped while facts are looked up.
-        policy_set = self._policies.current
+        policy_set = policy_set or self._policies.current
         judged = [
             await self._judge_as(
                 change,

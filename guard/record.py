@@ -14,7 +14,7 @@ from typing import Any
 from guard import consequences
 from guard.answers import recorded_finding
 from guard.case import FROM_DELIVERY, Case
-from guard.columns.table import TABLES
+from guard.columns.asked import AskedColumns
 from guard.consequences import ALLOWING, Committed, OwedBy
 from guard.judge import Judged
 from guard.ledger.codec import storable
@@ -80,7 +80,7 @@ class DecisionRecorder:
         self._told = told or ToldRows()
         self._enforcement = enforcement
         self._ledger_deadline_seconds = ledger_deadline_seconds
-        self._recorded_names: dict[tuple[str, str], frozenset[str]] = {}
+        self._asked = AskedColumns()
 
     @property
     def enforces(self) -> bool:
@@ -124,7 +124,7 @@ class DecisionRecorder:
             private=recorded_grounds(
                 change,
                 judged.facts,
-                kept=self._names_of(change.table, judged.policy_set),
+                kept=self._asked.flat(change.table, judged.policy_set),
                 sources=judged.sources,
                 ages=judged.ages,
             ),
@@ -241,14 +241,6 @@ class DecisionRecorder:
         owed = self._owed_by(Committed(case, decision_id, outcome, change))
         return replace(effects, tasks=owed) if owed else effects
 
-    def _names_of(self, table: str, policy_set: PolicySet) -> frozenset[str]:
-        """Return the columns that a rule may name or that are guarded: nothing else is recorded."""
-        key = (policy_set.digest, table)
-        names = self._recorded_names.get(key)
-        if names is None:
-            names = self._recorded_names[key] = recorded_names(table, policy_set)
-        return names
-
     def now(self) -> datetime:
         """Return the present moment."""
         return self._clock.now()
@@ -313,12 +305,3 @@ def recorded_grounds(
     if ages:
         grounds["ages"] = {path: seconds for path, seconds in ages.items() if path in facts.values}
     return grounds
-
-
-def recorded_names(table: str, policy_set: PolicySet) -> frozenset[str]:
-    """Return the columns of a table that a decision record holds, by their flat names."""
-    guarded = TABLES[table]
-    names = set(guarded.flat) | {f"{name}.type" for name in guarded.columns}
-    entity = policy_set.catalogue.entities.get(table)
-    # What no policy may name decided nothing.
-    return frozenset(names.union(entity.known_names() if entity is not None else ()))

@@ -14,11 +14,10 @@ from typing import Any
 from guard.answers import JSON, PROBLEM, answer_of, problem
 from guard.bodies import Bodies, Crowded
 from guard.errors import DeliveryUnreadable
-from guard.intake import Intake
+from guard.intake import Intake, Taken
 from guard.ledger.codec import text_of
 from guard.ledger.entry import Recorded
 from guard.ports.metrics import GuardMetrics
-from guard.receive import Delivery, read_delivery
 from guard.webhook_keys import WebhookKeys
 from kernel.errors import Unavailable
 from kernel.log import Sparing, get_logger
@@ -121,23 +120,25 @@ class Webhook:
             return None, self._told_refusal(401, mend, because="The key is wrong or missing.")
         size_exceeded = any(name == SIZE_EXCEEDED for name, _ in headers)
         try:
-            decided = self._decided(read_delivery(body, size_exceeded=size_exceeded))
+            decided = self._decided(self._intake.read(body, size_exceeded=size_exceeded))
         except DeliveryUnreadable as error:
             told = f"{error.message} {error.hint}" if error.hint else error.message
             return None, self._told_refusal(400, told, error_code=error.code)
-        # The delivery is `_decided`'s alone, which lets go of it before it waits for the ledger.
+        except Exception as error:
+            # Our own fault, before anything is known of it: nothing was decided.
+            log.error("delivery_not_read", exc_info=error)
+            return None, _refusal(503, "The guard failed to read it; its log says why.")
+        # What was read is `_decided`'s alone, which lets go of it before it waits for the ledger.
         del body
         return await decided
 
-    async def _decided(
-        self, delivery: Delivery
-    ) -> tuple[Recorded | None, tuple[int, bytes, bytes]]:
-        record_id = delivery.record_id
+    async def _decided(self, taken: Taken) -> tuple[Recorded | None, tuple[int, bytes, bytes]]:
+        record_id = taken[0].record_id
         reason = self._readiness()
         if reason is None:
             try:
-                recording = await self._intake.take(delivery)
-                del delivery
+                recording = await self._intake.take(taken)
+                del taken
                 recorded = await recording
             except Unavailable as error:
                 reason = error.message

@@ -86,12 +86,11 @@ def configure(*, level: str = "info") -> None:
     structlog.configure(
         processors=[
             _tell_outage_in_words,
-            _redact,
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            # Once more, for what the processors before this one brought in.
+            # Of all that the processors before this one brought in, too.
             _redact,
             # Plain tracebacks: others show local variables, and those may hold a secret.
             structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)

@@ -39,6 +39,8 @@ _IN_TEXT = re.compile(
     re.DOTALL,
 )
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
+# None of these forms, and no address, is made of such signs alone: an id, a word, a path of words.
+_HARMLESS_TEXT = re.compile(r"[\w/-]*")
 _SHORTEST = 6
 _lock = threading.Lock()
 _concealed: tuple[str, ...] = ()
@@ -73,12 +75,14 @@ def redacted_text(text: str) -> str:
     """Return the text without concealed secrets, tokens, keys, passwords and private keys."""
     for secret in _concealed:
         text = text.replace(secret, REDACTED)
+    if _HARMLESS_TEXT.fullmatch(text):
+        return text
     return _IN_TEXT.sub(lambda match: (match[match.lastindex or 1] or "") + REDACTED, text)
 
 
 def without_addresses(text: str) -> str:
     """Return the text with a sign in the place of each e-mail address."""
-    return _ADDRESS.sub("[address]", text)
+    return _ADDRESS.sub("[address]", text) if "@" in text else text
 
 
 def _shown(text: str) -> str:

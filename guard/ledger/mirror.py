@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, delete, func, select, tuple_, update
 
 from guard.columns.compare import address_of, guarded_part
 from guard.columns.owner import mailbox_owner_id
@@ -69,6 +69,15 @@ def find(connection: Connection, table: str, record_id: str) -> MirrorRow | None
         select(mirror).where(mirror.c.table_name == table, mirror.c.record_id == record_id)
     ).first()
     return None if found is None else _from_row(found)
+
+
+def find_all(
+    connection: Connection, keys: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], MirrorRow]:
+    """Return the copies of rows by table and id, as far as there are any."""
+    of_rows = tuple_(mirror.c.table_name, mirror.c.record_id)
+    rows = connection.execute(select(mirror).where(of_rows.in_(keys)))
+    return {(row.table_name, row.record_id): _from_row(row) for row in rows}
 
 
 def list_by_ids(connection: Connection, table: str, ids: Iterable[str]) -> dict[str, MirrorRow]:

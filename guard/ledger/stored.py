@@ -34,6 +34,7 @@ from kernel.database import Database, insert
 from kernel.digest import sha256_hex
 from kernel.failpoints import failpoint
 from kernel.ids import new_id
+from kernel.lookups import Lookups
 from kernel.writer import Job
 from rules.engine.policy_set import PolicySet
 
@@ -66,6 +67,7 @@ class StoredLedger:
         self._sets_to_store: dict[str, PolicySet] = {}
         self._sets_stored: set[str] = set()
         self._retries: set[asyncio.Task[None]] = set()
+        self._copies = Lookups(database, mirror.find_all)
 
     def record(
         self,
@@ -142,7 +144,7 @@ class StoredLedger:
 
     async def mirrored(self, table: str, record_id: str) -> MirrorRow | None:
         """Return the copy of a row."""
-        return await self._database.read(lambda c: mirror.find(c, table, record_id))
+        return await self._copies.get((table, record_id))
 
     async def mailboxes_of(self, owner_id: str) -> Sequence[MirrorRow]:
         """Return the known mailboxes of a user or queue."""

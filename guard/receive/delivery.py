@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -51,6 +51,12 @@ NOBODY_REGISTERED = "asynchronousstepprimaryname"
 KEY_DIGITS = 40
 _NAME = re.compile(r"[A-Za-z0-9_]{1,128}\Z")
 _NOTHING: Mapping[str, Value] = MappingProxyType({})
+
+Asked = Callable[[str], Collection[str] | None]
+
+
+def everything(table: str) -> None:
+    """Ask about every column."""
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,10 +129,14 @@ def is_guarded(table: str, message: str) -> bool:
     return table in TABLES and message in MESSAGES
 
 
-def read_delivery(body: bytes, *, size_exceeded: bool = False) -> Delivery:
+def read_delivery(
+    body: bytes, *, size_exceeded: bool = False, asked: Asked = everything
+) -> Delivery:
     """Return the delivery in a body.
 
-    `size_exceeded` says that the header x-ms-dynamics-msg-size-exceeded was there.
+    `size_exceeded` says that the header x-ms-dynamics-msg-size-exceeded was there. `asked` returns
+    the columns of a table, by their logical names, that anybody asks about: of the row before no
+    others are read, but those that are sent; None for all.
     Raises DeliveryUnreadable when the body is no RemoteExecutionContext.
     """
     context = decode_context(body)
@@ -138,7 +148,7 @@ def read_delivery(body: bytes, *, size_exceeded: bool = False) -> Delivery:
     if guarded is None:
         return _delivery(context, table, message, _Parts())
     _check_identities(context)
-    parts = _parts_of(context, guarded, message, size_exceeded=size_exceeded)
+    parts = _parts_of(context, guarded, message, size_exceeded=size_exceeded, asked=asked)
     return _delivery(context, table, message, parts)
 
 
@@ -164,7 +174,7 @@ def _name_of(text: str | None, what: str) -> str:
 
 
 def _parts_of(
-    context: Context, table: GuardedTable, message: str, *, size_exceeded: bool
+    context: Context, table: GuardedTable, message: str, *, size_exceeded: bool, asked: Asked
 ) -> _Parts:
     if size_exceeded or context.input_parameters is None:
         return _Parts(stripped=True, key=_key_of(context, table.name, message, b""))
@@ -180,7 +190,7 @@ def _parts_of(
             return parts
         entity_id, parts.target = entity
         parts.record_id = _record_id_of(context, entity_id, parts.target.get(table.key))
-        parts.before = _before_of(context, table, message)
+        parts.before = _before_of(context, table, message, _kept(asked(table.name), parts.target))
         parts.key = _key_of(context, table.name, message, raw)
     except TextTooLong:
         raise
@@ -191,7 +201,14 @@ def _parts_of(
     return parts
 
 
-def _before_of(context: Context, table: GuardedTable, message: str) -> Mapping[str, Value] | None:
+def _kept(asked: Collection[str] | None, target: Mapping[str, Value]) -> Collection[str] | None:
+    """Return which columns of the row before are read: presence is not change (law 4)."""
+    return None if asked is None else {*asked, *(name.split(".", 1)[0] for name in target)}
+
+
+def _before_of(
+    context: Context, table: GuardedTable, message: str, kept: Collection[str] | None
+) -> Mapping[str, Value] | None:
     """Return the pre-image, whatever its alias; None when none came."""
     if message != "Update":
         return None
@@ -199,18 +216,20 @@ def _before_of(context: Context, table: GuardedTable, message: str) -> Mapping[s
     if usual is not None and len(usual) == 1:
         image = usual[0]
         if image.value is not None and image.key.lower() != NOBODY_REGISTERED:
-            columns = fast_columns(image.value, table)
+            columns = fast_columns(image.value, table, asked=kept)
             if columns is not None:
                 return columns
-    return _merged_images(context, table)
+    return _merged_images(context, table, kept)
 
 
-def _merged_images(context: Context, table: GuardedTable) -> Mapping[str, Value] | None:
+def _merged_images(
+    context: Context, table: GuardedTable, kept: Collection[str] | None
+) -> Mapping[str, Value] | None:
     merged: dict[str, Value] | None = None
     for image in decode_images(context.pre_entity_images):
         if image.value is None or image.key.lower() == NOBODY_REGISTERED:
             continue
-        merged = {**(merged or {}), **columns_of(image.value, table)}
+        merged = {**(merged or {}), **columns_of(image.value, table, asked=kept)}
     return merged
 
 
@@ -228,8 +247,10 @@ def decode_target(raw: msgspec.Raw, table: GuardedTable) -> tuple[Text, dict[str
     return None if entity is None else (entity.id, columns_of(entity, table))
 
 
-def columns_of(entity: WireEntity, table: GuardedTable) -> dict[str, Value]:
-    """Return the columns of an entity by their flat names.
+def columns_of(
+    entity: WireEntity, table: GuardedTable, *, asked: Collection[str] | None = None
+) -> dict[str, Value]:
+    """Return the columns of an entity by their flat names, with `asked` as `fast_columns` does.
 
     A column that isn't guarded and can't be read, or is too long, is left out. Raises
     ValueNotReadable and TextTooLong for a guarded one, and the former for a column that is named
@@ -243,6 +264,8 @@ def columns_of(entity: WireEntity, table: GuardedTable) -> dict[str, Value]:
             raise ValueNotReadable(f"the column {name[:60]} is named twice")
         seen.add(name)
         kind = table.columns.get(name) or ON_BEHALF_BY.get(name)
+        if kind is None and asked is not None and name not in asked:
+            continue
         try:
             if kind is None:
                 value = decoded_value(attribute.value)

@@ -6,7 +6,7 @@ property test holds them together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -96,19 +96,28 @@ def fast_images(raw: msgspec.Raw) -> list[FastImage] | None:
         return None
 
 
-def fast_columns(entity: FastEntity, table: GuardedTable) -> dict[str, Value] | None:
-    """Return the columns by their flat names, None when one has another form."""
+def fast_columns(
+    entity: FastEntity, table: GuardedTable, *, asked: Collection[str] | None = None
+) -> dict[str, Value] | None:
+    """Return the columns by their flat names, None when one has another form.
+
+    With `asked` only those that are guarded or among them; what else there is has any form.
+    """
+    attributes = entity.attributes or ()
+    names = [attribute.key for attribute in attributes]
+    together = "".join(names)
+    # Dataverse spells columns in lower case, and names none twice: else it is no usual form.
+    if len(set(names)) != len(names) or together != together.lower():
+        return None
     guarded = _GUARDED[table.name]
     columns: dict[str, Value] = {}
-    attributes = entity.attributes or ()
-    seen: set[str] = set()
-    for attribute in attributes:
-        name, value = attribute.key, attribute.value
+    for name, attribute in zip(names, attributes, strict=True):
         forms = guarded.get(name)
         if forms is None:
-            name = name.lower()
-            forms = guarded.get(name, _UNGUARDED)
-        seen.add(name)
+            if asked is not None and name not in asked:
+                continue
+            forms = _UNGUARDED
+        value = attribute.value
         form = value.__class__
         if form is str and len(value) > MOST_ADDRESS and is_too_long(table, name, value):  # type: ignore[arg-type]
             return None
@@ -124,8 +133,7 @@ def fast_columns(entity: FastEntity, table: GuardedTable) -> dict[str, Value] | 
                 return None
         else:
             columns[name] = value  # type: ignore[assignment]
-    # A column that is named twice is no usual form either.
-    return columns if len(seen) == len(attributes) else None
+    return columns
 
 
 def _kind_of(table: GuardedTable, name: str) -> Kind | None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -186,10 +187,16 @@ class TestTheAnswerTable:
     async def test_what_fails_while_deciding_is_refused_not_an_error(
         self, receiver: AReceiver
     ) -> None:
-        receiver.policies.current = None  # type: ignore[assignment]
+        broken = replace(receiver.policies.current, index=None)  # type: ignore[arg-type]
+        receiver.policies.swap(broken)
         answer = await receiver.post(body(OWN))
         assert answer.status == 403
         assert receiver.ledger.entries[0].cause == "undecidable"
+
+    async def test_what_fails_while_reading_is_no_decision(self, receiver: AReceiver) -> None:
+        receiver.policies.current = None  # type: ignore[assignment]
+        assert (await receiver.post(body(OWN))).status == 503
+        assert receiver.ledger.entries == []
 
 
 class TestObserving:

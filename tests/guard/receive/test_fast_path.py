@@ -65,19 +65,36 @@ _VALUES = (
 @given(
     table=st.sampled_from(sorted(TABLES)),
     attributes=st.lists(st.tuples(_NAMES, _VALUES), max_size=6),
+    asked=st.none() | st.frozensets(_NAMES.map(str.lower), max_size=3),
 )
-def test_what_is_read_quickly_is_read_alike(table: str, attributes: list[tuple[str, Any]]) -> None:
+def test_what_is_read_quickly_is_read_alike(
+    table: str, attributes: list[tuple[str, Any]], asked: frozenset[str] | None
+) -> None:
     entity = {"Attributes": [{"key": name, "value": value} for name, value in attributes]}
     raw = msgspec.Raw(json.dumps(entity).encode())
     quick = fast_entity(raw)
-    columns = None if quick is None else fast_columns(quick, TABLES[table])
+    columns = None if quick is None else fast_columns(quick, TABLES[table], asked=asked)
     if columns is None:
         return
     general = decode_entity(raw)
     assert general is not None
-    expected = columns_of(general, TABLES[table])
+    expected = columns_of(general, TABLES[table], asked=asked)
     assert columns == expected
     assert [type(value) for value in columns.values()] == [type(expected[name]) for name in columns]
+
+
+def test_of_what_nobody_asks_about_only_the_names_are_looked_at() -> None:
+    table = TABLES["mailbox"]
+    sent = {"emailaddress": "a@contoso.com", "ownedby": None, "city": "Bonn"}
+    attributes = [{"key": name, "value": value} for name, value in sent.items()]
+    raw = msgspec.Raw(json.dumps({"Attributes": attributes}).encode())
+    quick = fast_entity(raw)
+    assert quick is not None
+    wanted = {"emailaddress": "a@contoso.com", "city": "Bonn"}
+    assert fast_columns(quick, table, asked={"city"}) == wanted
+    general = decode_entity(raw)
+    assert general is not None
+    assert columns_of(general, table, asked={"city"}) == wanted
 
 
 @given(st.sampled_from(["{", "[]", "3", '{"Attributes":{}}', '{"Attributes":[{"key":1}]}']))
