@@ -7,7 +7,20 @@ import sys
 
 import click
 
+from kernel.principal import Principal, Proof
+
 MOST = 200
+
+by_option = click.option(
+    "--by",
+    metavar="NAME",
+    help="Who says so; it is recorded. Else asked for, or the name of the account.",
+)
+
+
+def account(given: str | None) -> Principal:
+    """Return who gives the command: an account on this machine, under the name that it gives."""
+    return Principal(operator_name(given), Proof.ACCOUNT)
 
 
 def operator_name(given: str | None) -> str:

@@ -30,6 +30,7 @@ from sqlalchemy import (
 
 from kernel.database import insert
 from kernel.digest import canonical_json, sha256_hex
+from kernel.principal import Principal
 from kernel.tables import BigKey, Instant, Word, metadata, microseconds
 from kernel.words import DocumentedWord
 
@@ -46,6 +47,9 @@ class ActKind(DocumentedWord):
     WITHDRAWAL = "withdrawal", "An approval was taken away, or a mailbox refused."
     MASKING = "masking", "The private part of a decision was emptied."
     POLICY_SET = "policy-set", "A policy set was stored with the first decision that uses it."
+    PAUSE = "pause", "A person let a mailbox rest."
+    RESUMPTION = "resumption", "A person ended a pause, or let a mailbox be tried again."
+    RELEASE = "release", "A person let go on what a brake had stopped; the subject is the brake."
 
 
 OF_APPROVALS = (ActKind.GRANT, ActKind.WITHDRAWAL)
@@ -140,6 +144,28 @@ def append(
     )
     connection.execute(update(ends).where(ends.c.id == _ONLY).values(count=number, digest=digest))
     return number
+
+
+def append_word(
+    connection: Connection,
+    kind: ActKind,
+    subject: str,
+    principal: Principal,
+    *,
+    now: datetime,
+    reason: str = "",
+) -> int:
+    """Append what a person said, with who it was, how that is known, and why; return its number.
+
+    Whoever writes anything else with it appends first (see `hold`).
+    """
+    told = {
+        "by": principal.name,
+        "object_id": principal.object_id,
+        "proof": principal.proof.value,
+        "reason": reason,
+    }
+    return append(connection, kind, subject, now=now, private=canonical_json(told).decode())
 
 
 def end_of(connection: Connection) -> End:

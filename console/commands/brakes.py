@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from console.context import open_prepared, settings_of
+from console.operator import account, by_option
 from console.output import Output, emit, output_option, table
 from kernel.clock import SystemClock
 
@@ -31,16 +32,19 @@ def list_command(ctx: click.Context, outputs: Sequence[Output]) -> None:
 
 @brakes.command(help="Say whom a brake concerns, and let everything go on that it has stopped.")
 @click.argument("name", metavar="NAME")
+@by_option
 @output_option()
 @click.pass_context
-def release(ctx: click.Context, name: str, outputs: Sequence[Output]) -> int:
+def release(ctx: click.Context, name: str, by: str | None, outputs: Sequence[Output]) -> int:
     """Exit 1 when that brake has stopped nothing; what it stops later is counted anew."""
     from console.readings.brakes import release as release_brake
     from kernel.stops import RELEASED
 
-    now = SystemClock().now()
+    person, now = account(by), SystemClock().now()
     with open_prepared(settings_of(ctx)) as database:
-        found = database.write_now(lambda c: release_brake(c, name, now=now), failpoint=RELEASED)
+        found = database.write_now(
+            lambda c: release_brake(c, name, by=person, now=now), failpoint=RELEASED
+        )
     emit(outputs, found, text=lambda: _text(found))
     if not found:
         click.echo(f"The brake {name} has stopped nothing that waits for a word.", err=True)

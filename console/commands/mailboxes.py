@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from console.context import open_prepared, open_readable, settings_of
+from console.operator import account, by_option
 from console.output import Output, emit, output_option, table, word
 from kernel.clock import SystemClock
 from kernel.database import Database
@@ -76,25 +77,29 @@ def _show_text(found: dict[str, Any]) -> str:
 @mailboxes.command(help="Let a mailbox rest until it is resumed.")
 @click.argument("record_id", metavar="MAILBOX")
 @click.option("--reason", default="Paused by an operator.", show_default=True, help="Why.")
+@by_option
 @click.pass_context
-def pause(ctx: click.Context, record_id: str, reason: str) -> None:
+def pause(ctx: click.Context, record_id: str, reason: str, by: str | None) -> None:
     """Return when no further access can begin."""
     from sync.operate.mailboxes import pause as pause_mailbox
 
+    person = account(by)
     with open_prepared(settings_of(ctx)) as database:
-        asyncio.run(pause_mailbox(database, SystemClock(), record_id, reason=reason))
+        asyncio.run(pause_mailbox(database, SystemClock(), record_id, by=person, reason=reason))
     click.echo(f"Mailbox {record_id} is paused.")
 
 
 @mailboxes.command(help="End a pause or a brake, and try again what is set aside or has stopped.")
 @click.argument("record_id", metavar="MAILBOX")
+@by_option
 @click.pass_context
-def resume(ctx: click.Context, record_id: str) -> None:
+def resume(ctx: click.Context, record_id: str, by: str | None) -> None:
     """Let the mailbox be synced again, if it is approved."""
     from sync.operate.mailboxes import resume as resume_mailbox
 
+    person = account(by)
     with open_prepared(settings_of(ctx)) as database:
-        is_approved = asyncio.run(resume_mailbox(database, SystemClock(), record_id))
+        is_approved = asyncio.run(resume_mailbox(database, SystemClock(), record_id, by=person))
     text = f"Mailbox {record_id} is resumed"
     if not is_approved:
         text += ", but it is not approved all the same: it is not synced"

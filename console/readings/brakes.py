@@ -8,7 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from kernel import approvals, stops
+from kernel import acts, approvals, stops
+from kernel.acts import ActKind
+from kernel.principal import Principal
 from kernel.stops import Stop
 
 
@@ -17,8 +19,15 @@ def list_stops(connection: Connection) -> list[dict[str, Any]]:
     return _shown(connection, stops.list_all(connection))
 
 
-def release(connection: Connection, brake: str, *, now: datetime) -> list[dict[str, Any]]:
+def release(
+    connection: Connection, brake: str, *, by: Principal, now: datetime
+) -> list[dict[str, Any]]:
     """Let everything go on that a brake has stopped, on a person's word, and return it."""
+    if not any(
+        one.brake == brake and one.released_at is None for one in stops.list_all(connection)
+    ):
+        return []
+    acts.append_word(connection, ActKind.RELEASE, brake, by, now=now)
     return _shown(connection, stops.release(connection, brake, now=now))
 
 

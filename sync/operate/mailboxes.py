@@ -9,10 +9,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from kernel import approvals, stops, tasks
+from kernel import acts, approvals, stops, tasks
+from kernel.acts import ActKind
 from kernel.approvals import PERMIT_SECONDS, Approval
 from kernel.clock import Clock
 from kernel.database import Database
+from kernel.principal import Principal
 from kernel.tasks import TaskState
 from sync.engine.intent import add_intent
 from sync.errors import MailboxAmbiguous, MailboxUnknown
@@ -100,20 +102,45 @@ def show_mailbox(connection: Connection, record_id: str, *, now: datetime) -> di
     }
 
 
-async def pause(database: Database, clock: Clock, record_id: str, *, reason: str) -> None:
-    """Let a mailbox rest; returns when no further access can begin."""
+def list_access(
+    connection: Connection, record_id: str, *, before: int | None = None, limit: int = 100
+) -> list[dict[str, Any]]:
+    """Return the accesses to a mailbox, newest first; `before` is the number where a page ended.
+
+    Raises MailboxUnknown, MailboxAmbiguous.
+    """
+    approval = _known(connection, record_id)
+    return [
+        {
+            "id": one.id,
+            "at": _text(one.at),
+            "operation": one.operation,
+            "workload": one.workload,
+            "items": one.item_count,
+            "epoch": one.epoch,
+            "reason": one.reason,
+        }
+        for one in access.list_for(connection, approval.record_id, before=before, limit=limit)
+    ]
+
+
+async def pause(
+    database: Database, clock: Clock, record_id: str, *, by: Principal, reason: str
+) -> None:
+    """Let a mailbox rest on the word of a person; returns when no further access can begin."""
     now = clock.now()
 
     def write(connection: Connection) -> None:
         approval = _known(connection, record_id)
+        acts.append_word(connection, ActKind.PAUSE, approval.record_id, by, reason=reason, now=now)
         mailboxes.pause(connection, approval.record_id, reason=reason, now=now)
 
     await database.write(write, failpoint=COMMAND)
     await clock.sleep(PERMIT_SECONDS)
 
 
-async def resume(database: Database, clock: Clock, record_id: str) -> bool:
-    """End a person's pause and any brake, and try again what is set aside or needs a person.
+async def resume(database: Database, clock: Clock, record_id: str, *, by: Principal) -> bool:
+    """End a pause and any brake on a person's word; try again what is set aside or has stopped.
 
     The next visit comes by itself, if the mailbox is approved; returns whether it is.
     """
@@ -121,6 +148,7 @@ async def resume(database: Database, clock: Clock, record_id: str) -> bool:
 
     def write(connection: Connection) -> bool:
         approval = _known(connection, record_id)
+        acts.append_word(connection, ActKind.RESUMPTION, approval.record_id, by, now=now)
         mailboxes.resume(connection, approval.record_id, now=now)
         # What a full round did not list may be taken for deleted once each was looked at.
         for stream in streams.list_for(connection, approval.record_id, approval.object_id):

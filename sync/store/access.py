@@ -58,9 +58,13 @@ def record(
         connection.execute(insert(access), values)
 
 
-def list_for(connection: Connection, record_id: str, *, limit: int = 100) -> list[Access]:
-    """Return the newest accesses to a mailbox, newest first."""
+def list_for(
+    connection: Connection, record_id: str, *, before: int | None = None, limit: int = 100
+) -> list[Access]:
+    """Return the newest accesses to a mailbox, newest first; `before` leaves newer ones out."""
     statement = select(access).where(access.c.record_id == record_id)
+    if before is not None:
+        statement = statement.where(access.c.id < before)
     rows = connection.execute(statement.order_by(access.c.id.desc()).limit(limit))
     return [_access_from_row(row) for row in rows]
 

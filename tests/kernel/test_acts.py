@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,6 +19,7 @@ from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.errors import ApprovalWithdrawn
 from kernel.failpoints import failpoint
+from kernel.principal import Principal, Proof
 
 STEP = failpoint("tests.act", "An act of the storage tests.")
 GIVEN: dict[str, Any] = {
@@ -283,3 +285,23 @@ def test_a_mailbox_is_found_by_the_address_that_its_act_states(
     alter(granted, "UPDATE kernel_approvals SET address = 'ben@contoso.com'")
     found = granted.read_now(lambda c: approvals.list_named(c, "ben@contoso.com"))
     assert [one.record_id for one in found] == ["m2"]
+
+
+async def test_a_persons_word_names_who_said_it_and_why(
+    database: Database, clock: FrozenClock
+) -> None:
+    olga = Principal("Olga Operator", Proof.ENTRA, object_id="o1")
+    await database.write(
+        lambda c: acts.append_word(
+            c, ActKind.PAUSE, "m1", olga, now=clock.now(), reason="On leave."
+        ),
+        failpoint=STEP,
+    )
+    [row] = await database.read(lambda c: list(acts.walk(c)))
+    assert (row.kind, row.subject) == ("pause", "m1")
+    assert json.loads(row.private) == {
+        "by": "Olga Operator",
+        "object_id": "o1",
+        "proof": "entra",
+        "reason": "On leave.",
+    }

@@ -11,6 +11,7 @@ from kernel.approvals import Renewal
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.failpoints import failpoint
+from kernel.principal import Principal, Proof
 from rules.engine.policy_set import PolicySet
 from sync.eligibility.evidence import MemoryEvidence
 from sync.eligibility.memory import MemoryMailboxRows
@@ -33,6 +34,7 @@ ANNA_RECORD = "aaaaaaaa-0000-4000-8000-000000000001"
 ANNA_OBJECT = "aaaaaaaa-1111-4111-8111-000000000001"
 ANNA_USER = "aaaaaaaa-2222-4222-8222-000000000001"
 ANNA = "anna@contoso.com"
+OPERATOR = Principal("Olga Operator", Proof.ACCOUNT)
 BEN_RECORD = "bbbbbbbb-0000-4000-8000-000000000002"
 BEN_OBJECT = "bbbbbbbb-1111-4111-8111-000000000002"
 BEN = "ben@contoso.com"

@@ -24,6 +24,7 @@ from tests.sync.builders import (
     ANNA_RECORD,
     BEN_OBJECT,
     FILE,
+    OPERATOR,
     World,
     a_message,
     link,
@@ -120,7 +121,7 @@ class TestPoison:
         world.emails.refused_subjects.clear()
         assert await world.sync.workers.run_due() == 0
 
-        await resume(world.database, world.clock, ANNA_RECORD)
+        await resume(world.database, world.clock, ANNA_RECORD, by=OPERATOR)
         await world.sync.leases.claim()
         await world.sync.workers.run_due()
 

@@ -19,6 +19,7 @@ from sync.run.once import once
 from tests.sync.builders import (
     ANNA_OBJECT,
     ANNA_RECORD,
+    OPERATOR,
     TEST,
     World,
     a_message,
@@ -63,13 +64,13 @@ async def test_a_pause_in_the_middle_of_a_pass_stops_it_before_the_next_request(
         world.exchange.deliver(ANNA_OBJECT, a_message(number))
 
     async def rest() -> None:
-        await pause(world.database, world.clock, ANNA_RECORD, reason="to be checked")
+        await pause(world.database, world.clock, ANNA_RECORD, by=OPERATOR, reason="to be checked")
 
     await once(with_ports(world, exchange=Interrupted(world.exchange, "page", rest)))
     assert world.exchange.requests[ANNA_OBJECT] == 1
     assert world.emails.rows == {}
 
-    await resume(world.database, world.clock, ANNA_RECORD)
+    await resume(world.database, world.clock, ANNA_RECORD, by=OPERATOR)
     report = await once(world.sync)
     assert report.is_clean
     assert len(world.emails.rows) == 25

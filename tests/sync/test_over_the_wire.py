@@ -13,6 +13,7 @@ from sandbox.faults import PlannedFault
 from sync.operate.mailboxes import resume
 from sync.run.once import once
 from tests.sync import reported
+from tests.sync.builders import OPERATOR
 from tests.sync.reported import BOXES
 from tests.sync.tenants import Tenant, open_tenant
 
@@ -160,7 +161,7 @@ class TestWhatOnceStoppedMailboxes:
         assert problem.count == 40 - report.counts["removed"]
         assert problem.hint is not None
 
-        await resume(tenant.database, tenant.sync.clock, BOXES[0].mailbox_id)
+        await resume(tenant.database, tenant.sync.clock, BOXES[0].mailbox_id, by=OPERATOR)
         assert (await once(tenant.sync)).is_clean
         assert tenant.states()[BOXES[0].address] == "synced"
 

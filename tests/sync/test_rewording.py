@@ -18,7 +18,15 @@ from sync.run.once import once
 from sync.run.report import PassReport
 from tests.conftest import NOON
 from tests.rewording import reword
-from tests.sync.builders import ANNA_OBJECT, ANNA_RECORD, BEN_RECORD, TEST, World, a_message
+from tests.sync.builders import (
+    ANNA_OBJECT,
+    ANNA_RECORD,
+    BEN_RECORD,
+    OPERATOR,
+    TEST,
+    World,
+    a_message,
+)
 
 SOON = NOON + timedelta(hours=1)
 MAILS = LEAST + 10
@@ -120,7 +128,7 @@ async def what_comes_next(world: World) -> Any:
     """Return what a full pass, and one after a person's word, come to."""
     first = counted(await once(world.sync))
     after = seen(world)
-    await resume(world.database, world.clock, ANNA_RECORD)
+    await resume(world.database, world.clock, ANNA_RECORD, by=OPERATOR)
     return first, after, counted(await once(world.sync)), seen(world)
 
 

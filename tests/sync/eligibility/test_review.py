@@ -16,6 +16,7 @@ from tests.sync.builders import (
     ANNA_RECORD,
     BEN_OBJECT,
     BEN_RECORD,
+    OPERATOR,
     PROFILE,
     TEST,
     World,
@@ -200,11 +201,11 @@ async def test_a_mailbox_that_is_not_visited_has_no_next_visit(world: World) -> 
     await world.sync.leases.claim()
     await full_pass(world.sync, world.sync.leases.shards)
 
-    await pause(world.database, world.clock, ANNA_RECORD, reason="holiday")
+    await pause(world.database, world.clock, ANNA_RECORD, by=OPERATOR, reason="holiday")
     await world.sync.freshness.flush()
     assert shown(world)["next_at"] is None
 
-    await resume(world.database, world.clock, ANNA_RECORD)
+    await resume(world.database, world.clock, ANNA_RECORD, by=OPERATOR)
     world.mailbox_rows.put(a_mailbox_row(incoming_delivery=2, profile_id=PROFILE))
     world.mailbox_rows.profiles.add(PROFILE)
     await full_pass(world.sync, world.sync.leases.shards)
@@ -225,13 +226,13 @@ async def test_without_dataverse_no_mailbox_is_reached(world: World) -> None:
 async def test_a_paused_mailbox_rests_until_it_is_resumed(world: World) -> None:
     world.approve_anna()
     world.exchange.deliver(ANNA_OBJECT, a_message())
-    await pause(world.database, world.clock, ANNA_RECORD, reason="holiday")
+    await pause(world.database, world.clock, ANNA_RECORD, by=OPERATOR, reason="holiday")
 
     await once(world.sync)
     assert world.exchange.requests[ANNA_OBJECT] == 0
     assert (shown(world)["state"], shown(world)["reason"]) == ("paused", "holiday")
 
-    await resume(world.database, world.clock, ANNA_RECORD)
+    await resume(world.database, world.clock, ANNA_RECORD, by=OPERATOR)
     await once(world.sync)
     assert len(world.emails.rows) == 1
     assert shown(world)["state"] == "synced"
@@ -296,7 +297,7 @@ async def test_the_list_has_the_shape_that_checks_rely_on(world: World) -> None:
 
 async def test_a_mailbox_that_nobody_knows_is_said_so(world: World) -> None:
     with pytest.raises(MailboxUnknown):
-        await pause(world.database, world.clock, BEN_RECORD, reason="x")
+        await pause(world.database, world.clock, BEN_RECORD, by=OPERATOR, reason="x")
 
 
 async def test_an_approval_altered_in_the_database_reads_nobodys_mailbox(world: World) -> None:

@@ -28,6 +28,7 @@ from tests.sync.builders import (
     ANNA_OBJECT,
     ANNA_RECORD,
     BEN_OBJECT,
+    OPERATOR,
     World,
     a_message,
     link,
@@ -142,7 +143,7 @@ async def test_an_entry_without_an_id_is_set_aside_and_comes_with_a_new_round(
 
     spoilt = False
     assert not (await once(world.sync)).is_clean
-    await resume(world.database, world.clock, ANNA_RECORD)
+    await resume(world.database, world.clock, ANNA_RECORD, by=OPERATOR)
     report = await once(world.sync)
     assert report.is_clean
     assert (report.counts["listed"], report.counts["created"]) == (3, 0)
@@ -251,7 +252,7 @@ class TestDeadLinks:
         self.kill(world, LINK_ERRORS["404"])
         assert not (await once(world.sync)).is_clean
 
-        await resume(world.database, world.clock, ANNA_RECORD)
+        await resume(world.database, world.clock, ANNA_RECORD, by=OPERATOR)
         assert (await once(world.sync)).is_clean
         assert world.subjects() == ["Order 0", "Order 1"]
 
@@ -303,7 +304,7 @@ class TestWaysBack:
         world.exchange.deliver(ANNA_OBJECT, a_message(1))
         world.exchange._mailboxes[ANNA_OBJECT].log.clear()
 
-        await resume(world.database, world.clock, ANNA_RECORD)
+        await resume(world.database, world.clock, ANNA_RECORD, by=OPERATOR)
         await world.sync.leases.claim()
         await world.sync.workers.run_due()
 

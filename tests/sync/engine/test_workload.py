@@ -25,6 +25,7 @@ from sync.store import access, links, quarantine, streams
 from tests.sync.builders import (
     ANNA_OBJECT,
     ANNA_RECORD,
+    OPERATOR,
     PROFILE,
     World,
     a_mailbox_row,
@@ -218,7 +219,7 @@ async def test_what_is_wrong_with_it_stops_no_other_workload(world: World) -> No
 async def test_a_paused_mailbox_rests_in_every_workload(world: World, notebooks: Notebooks) -> None:
     world.approve_anna()
     notebooks.write(ANNA_OBJECT, "red", "note-1", "Text")
-    await pause(world.database, world.clock, ANNA_RECORD, reason="holiday")
+    await pause(world.database, world.clock, ANNA_RECORD, by=OPERATOR, reason="holiday")
 
     await once(world.sync)
 

@@ -10,7 +10,7 @@ from sync.model.link import ItemPlace, LinkState
 from sync.operate.mailboxes import resume, withdraw
 from sync.run.once import once
 from sync.store import links
-from tests.sync.builders import ANNA_OBJECT, ANNA_RECORD, World, a_message, link, state
+from tests.sync.builders import ANNA_OBJECT, ANNA_RECORD, OPERATOR, World, a_message, link, state
 
 
 class TestRemovals:
@@ -107,7 +107,7 @@ class TestTooManyAtOnce:
         # To try again everything is not a word about them.
         assert (await once(world.sync)).counts["removed"] == 0
 
-        await resume(world.database, world.clock, ANNA_RECORD)
+        await resume(world.database, world.clock, ANNA_RECORD, by=OPERATOR)
         report = await once(world.sync)
         assert report.is_clean
         assert report.counts["removed"] == stopped
@@ -146,7 +146,7 @@ class TestTooManyAtOnce:
 
         assert not (await once(world.sync)).is_clean
         assert state(world)[0] == "brake"
-        await resume(world.database, world.clock, ANNA_RECORD)
+        await resume(world.database, world.clock, ANNA_RECORD, by=OPERATOR)
         assert (await once(world.sync)).is_clean
         assert state(world) == ("synced", "")
 
@@ -163,7 +163,7 @@ class TestTooManyAtOnce:
         assert not (await once(world.sync)).is_clean
         assert state(world)[0] == "brake"
 
-        await resume(world.database, world.clock, ANNA_RECORD)
+        await resume(world.database, world.clock, ANNA_RECORD, by=OPERATOR)
         report = await once(world.sync)
 
         assert report.is_clean
@@ -219,7 +219,7 @@ class TestLostCursors:
         assert report.counts["removed"] == 0
         assert not report.is_clean
 
-        await resume(world.database, world.clock, ANNA_RECORD)
+        await resume(world.database, world.clock, ANNA_RECORD, by=OPERATOR)
         assert (await once(world.sync)).is_clean
         assert state(world) == ("synced", "")
         assert len(world.emails.rows) == 5

@@ -11,7 +11,7 @@ from sync.registry import KINDS
 from sync.run.once import once
 from sync.run.report import PassReport, ProblemKind
 from tests.conftest import NOON
-from tests.sync.builders import ANNA_OBJECT, ANNA_RECORD, World, a_message, state
+from tests.sync.builders import ANNA_OBJECT, ANNA_RECORD, OPERATOR, World, a_message, state
 
 QUARANTINED = f"1 mail is quarantined: `mailbox-guard mailboxes show {ANNA_RECORD}` tells why."
 
@@ -140,7 +140,7 @@ class TestWhatIsRefused:
 
     async def test_a_person_who_resumes_the_mailbox_has_it_tried_again(self, world: World) -> None:
         await self.refused(world)
-        assert await resume(world.database, world.clock, ANNA_RECORD)
+        assert await resume(world.database, world.clock, ANNA_RECORD, by=OPERATOR)
         await world.sync.leases.claim()
         await world.sync.workers.run_due(kinds=KINDS)
         assert world.subjects() == ["Order 1"]
