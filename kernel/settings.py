@@ -160,6 +160,19 @@ class Settings:
         shown_default="known by the role's template where Dataverse tells it",
         unit=GUID,
     )
+    console_url: str = _setting(
+        "",
+        "Address under which people open the console, such as https://guard.contoso.com: with it "
+        "they sign in with Entra, which returns to `/sign-in/entra/return` there.",
+        unit=URL,
+        shown_default="none: a link that `serve` prints once lets in who is on its machine",
+    )
+    console_client_id: str = _setting(
+        "", "Id of the application as which people sign in.", shown_default="the guard's"
+    )
+    console_client_secret: Secret = _setting(
+        Secret(""), "That application's client secret.", shown_default="the guard's"
+    )
     decision_deadline_seconds: float = _setting(
         5.0, "How long facts may take before they count as missing.", unit="seconds"
     )

@@ -117,6 +117,7 @@ _ADDED = {
     "sqlite": text(
         "SELECT type, name, tbl_name FROM sqlite_master WHERE type IN ('trigger', 'view') "
         "AND (lower(tbl_name) LIKE 'guard\\_%' ESCAPE '\\' "
+        "OR lower(tbl_name) LIKE 'console\\_%' ESCAPE '\\' "
         "OR lower(tbl_name) LIKE 'kernel\\_%' ESCAPE '\\' "
         "OR lower(tbl_name) LIKE 'sync\\_%' ESCAPE '\\') ORDER BY name LIMIT 1"
     ),
@@ -128,7 +129,7 @@ _ADDED = {
         "JOIN pg_class ON pg_class.oid = added.at, "
         "LATERAL (SELECT added.what, added.name, pg_class.relname) AS found "
         "WHERE pg_class.relnamespace = current_schema()::regnamespace "
-        "AND pg_class.relname ~ '^(guard|kernel|sync)_' ORDER BY added.name LIMIT 1"
+        "AND pg_class.relname ~ '^(console|guard|kernel|sync)_' ORDER BY added.name LIMIT 1"
     ),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from cryptography.x509 import Certificate, load_pem_x509_certificate
 
@@ -74,6 +75,16 @@ class Application:
     expired_secrets: set[str] = field(default_factory=set)
     certificates: list[Certificate] = field(default_factory=list)
     graph_roles: set[str] = field(default_factory=set)
+    redirect_uris: set[str] = field(default_factory=set)
+    # Values of app roles, by the object id of the person to whom they are assigned.
+    app_roles: dict[str, set[str]] = field(default_factory=dict)
+
+    def may_return_to(self, uri: str) -> bool:
+        """Return whether the redirect URI is registered; for localhost any port is."""
+        parts = urlsplit(uri)
+        portless = parts._replace(netloc=parts.hostname or "").geturl()
+        is_local = (parts.scheme, parts.hostname) == ("http", "localhost")
+        return (portless if is_local else uri) in self.redirect_uris
 
     def trust_certificate(self, pem: bytes | str) -> None:
         """Accept assertions signed with this certificate's key."""

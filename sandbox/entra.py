@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
 import re
 from collections.abc import Mapping
@@ -11,18 +9,17 @@ from typing import Any
 from urllib.parse import parse_qsl
 from uuid import uuid4
 
-import jwt
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import Certificate
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from kernel.clock import Clock
+from sandbox.authorization import Authorization, CodeRefused
+from sandbox.client_proof import ClientProof, RequestRefused
 from sandbox.device_codes import DeviceCodePending, DeviceCodes
 from sandbox.directory import Application, Directory, Person
-from sandbox.people import PUBLIC_CLIENT_ID
+from sandbox.people import PUBLIC_CLIENT_ID, stable_id
 from sandbox.routes import mark, route
 from sandbox.sign_in_page import PAGE_PATH, SignInPage
 from sandbox.tokens import LIFETIME_SECONDS, Tokens
@@ -30,11 +27,12 @@ from sandbox.tokens import LIFETIME_SECONDS, Tokens
 CONFIGURATION = route("entra", "GET", "/{tenant}/v2.0/.well-known/openid-configuration")
 KEYS = route("entra", "GET", "/{tenant}/discovery/v2.0/keys")
 TOKEN = route("entra", "POST", "/{tenant}/oauth2/v2.0/token")
+AUTHORIZE = route("entra", "GET", "/{tenant}/oauth2/v2.0/authorize")
+AUTHORIZED = route("entra", "POST", "/{tenant}/oauth2/v2.0/authorize")
 DEVICE_CODE = route("entra", "POST", "/{tenant}/oauth2/v2.0/devicecode")
 READY_TOKEN = route("entra", "GET", "/sandbox/token")
 REALM = route("entra", "GET", "/common/userrealm/{upn}")
 
-_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _DEVICE_GRANTS = ("urn:ietf:params:oauth:grant-type:device_code", "device_code")
 # By these names clients ask for tokens unless they are told otherwise.
 _PUBLIC_NAMES = (
@@ -42,22 +40,6 @@ _PUBLIC_NAMES = (
     (re.compile(r"https://[a-z0-9-]+\.(api\.)?crm[0-9]*\.dynamics\.com"), "dataverse"),
 )
 _OPENID = {"openid", "profile", "email", "offline_access"}
-_SKEW_SECONDS = 300
-
-
-class _Refused(Exception):
-    """The token request fails: OAuth error, AADSTS code, text, HTTP status."""
-
-    def __init__(self, error: str, number: int, text: str, *, status: int = 400) -> None:
-        super().__init__(text)
-        self.error, self.number, self.text, self.status = error, number, text, status
-
-
-def thumbprints(certificate: Certificate) -> set[str]:
-    """Return both thumbprints of a certificate, as an assertion's header may carry them."""
-    der = certificate.public_bytes(Encoding.DER)
-    digests = (hashlib.sha256(der).digest(), hashlib.sha1(der, usedforsecurity=False).digest())
-    return {base64.urlsafe_b64encode(digest).rstrip(b"=").decode() for digest in digests}
 
 
 class Entra:
@@ -71,6 +53,8 @@ class Entra:
         self.resources: dict[str, str] = {}
         self._device_codes = DeviceCodes(clock)
         self._sign_in = SignInPage(directory, self._device_codes)
+        self._proof = ClientProof(clock, lambda: self.authority)
+        self._authorization = Authorization(directory, clock)
 
     def app(self) -> Starlette:
         """Return the origin's application."""
@@ -80,6 +64,8 @@ class Entra:
                 Route("/{tenant}/v2.0/.well-known/openid-configuration", self._configuration),
                 Route("/{tenant}/discovery/v2.0/keys", self._keys),
                 Route("/{tenant}/oauth2/v2.0/token", self._token, methods=["POST"]),
+                Route("/{tenant}/oauth2/v2.0/authorize", self._authorize, methods=["GET"]),
+                Route("/{tenant}/oauth2/v2.0/authorize", self._authorized, methods=["POST"]),
                 Route("/{tenant}/oauth2/v2.0/devicecode", self._device_code, methods=["POST"]),
                 Route("/common/oauth2/deviceauth", self._sign_in.show, methods=["GET"]),
                 Route("/common/oauth2/deviceauth", self._sign_in.take, methods=["POST"]),
@@ -153,7 +139,7 @@ class Entra:
             if not self._knows(request.path_params["tenant"]):
                 raise self._unknown_tenant(request.path_params["tenant"])
             answer = self._grant(form)
-        except _Refused as refusal:
+        except RequestRefused as refusal:
             return self._answer(refusal, request.headers.get("client-request-id"))
         return JSONResponse(answer, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
 
@@ -163,7 +149,7 @@ class Entra:
         try:
             application = self._application(form)
             self._audience(form.get("scope", ""))
-        except _Refused as refusal:
+        except RequestRefused as refusal:
             return self._answer(refusal, request.headers.get("client-request-id"))
         code = self._device_codes.begin(application.client_id, form["scope"])
         return JSONResponse(code.told(f"{self._origin}{PAGE_PATH}"))
@@ -181,29 +167,55 @@ class Entra:
         answer = self._signed_in(application, person, {"scope": f"{resource}/.default"})
         return PlainTextResponse(answer["access_token"])
 
+    async def _authorize(self, request: Request) -> Response:
+        mark(request, AUTHORIZE)
+        return await self._authorization.show(request)
+
+    async def _authorized(self, request: Request) -> Response:
+        mark(request, AUTHORIZED)
+        return await self._authorization.take(request)
+
+    def _for_code(self, application: Application, form: Mapping[str, str]) -> dict[str, Any]:
+        self._proof.prove(application, form)
+        try:
+            code = self._authorization.redeem(
+                form.get("code", ""),
+                application.client_id,
+                redirect_uri=form.get("redirect_uri", ""),
+                verifier=form.get("code_verifier", ""),
+            )
+        except CodeRefused as refused:
+            raise RequestRefused("invalid_grant", refused.number, str(refused)) from None
+        person = self._directory.person(code.upn)
+        if person is None or not person.account_enabled:
+            raise RequestRefused("invalid_grant", 50057, "The user account is disabled.")
+        return self._signed_in(application, person, {"scope": code.scope}, nonce=code.nonce)
+
     def _for_device(self, application: Application, form: Mapping[str, str]) -> dict[str, Any]:
         try:
             upn, scope = self._device_codes.redeem(
                 form.get("device_code", form.get("code", "")), application.client_id
             )
         except DeviceCodePending as pending:
-            raise _Refused(pending.error, pending.number, str(pending)) from None
+            raise RequestRefused(pending.error, pending.number, str(pending)) from None
         person = self._directory.person(upn)
         if person is None or not person.account_enabled:
-            raise _Refused("invalid_grant", 50057, "The user account is disabled.")
+            raise RequestRefused("invalid_grant", 50057, "The user account is disabled.")
         return self._signed_in(application, person, {"scope": scope})
 
     def _grant(self, form: Mapping[str, str]) -> dict[str, Any]:
         application = self._application(form)
         grant = form.get("grant_type")
         if grant == "client_credentials":
-            method = self._prove(application, form)
+            method = self._proof.prove(application, form)
             return self._for_application(application, form.get("scope", ""), method=method)
         if grant == "password":
             return self._for_person(application, form)
+        if grant == "authorization_code":
+            return self._for_code(application, form)
         if grant in _DEVICE_GRANTS:
             return self._for_device(application, form)
-        raise _Refused(
+        raise RequestRefused(
             "unsupported_grant_type",
             70003,
             f"The app requested an unsupported grant type '{grant}'.",
@@ -212,14 +224,14 @@ class Entra:
     def _application(self, form: Mapping[str, str]) -> Application:
         client_id = form.get("client_id", "")
         if not client_id:
-            raise _Refused(
+            raise RequestRefused(
                 "invalid_request",
                 900144,
                 "The request body must contain the following parameter: 'client_id'.",
             )
         application = self._directory.applications.get(client_id.casefold())
         if application is None:
-            raise _Refused(
+            raise RequestRefused(
                 "unauthorized_client",
                 700016,
                 f"Application with identifier '{client_id}' was not found in the directory "
@@ -227,88 +239,19 @@ class Entra:
             )
         return application
 
-    def _prove(self, application: Application, form: Mapping[str, str]) -> str:
-        """Check secret or assertion; return how the application proved itself (appidacr)."""
-        if form.get("client_assertion"):
-            self._check_assertion(application, form)
-            return "2"
-        secret = form.get("client_secret", "")
-        if not secret:
-            raise _Refused(
-                "invalid_client",
-                7000216,
-                "'client_assertion', 'client_secret' or 'request' is required for the "
-                "'client_credentials' grant type.",
-                status=401,
-            )
-        if any(hmac.compare_digest(secret, good) for good in application.secrets):
-            return "1"
-        if secret in application.expired_secrets:
-            text = f"The provided client secret keys for app '{application.client_id}' are expired."
-            raise _Refused("invalid_client", 7000222, text, status=401)
-        raise _Refused(
-            "invalid_client",
-            7000215,
-            "Invalid client secret provided. Ensure the secret being sent in the request is the "
-            "client secret value, not the client secret ID, for a secret added to app "
-            f"'{application.client_id}'.",
-            status=401,
-        )
-
-    def _check_assertion(self, application: Application, form: Mapping[str, str]) -> None:
-        wrong = _Refused(
-            "invalid_client",
-            700027,
-            "The certificate with identifier used to sign the client assertion is not registered "
-            "on application.",
-            status=401,
-        )
-        if form.get("client_assertion_type") != _ASSERTION:
-            raise _Refused("invalid_request", 900144, "'client_assertion_type' is required.")
-        assertion = form["client_assertion"]
-        try:
-            header = jwt.get_unverified_header(assertion)
-        except jwt.PyJWTError as error:
-            raise wrong from error
-        # Some clients leave the padding of base64 on.
-        named = {str(header.get(name)).rstrip("=") for name in ("x5t#S256", "x5t")}
-        for certificate in application.certificates:
-            if named & thumbprints(certificate):
-                break
-        else:
-            raise wrong
-        try:
-            claims = jwt.decode(
-                assertion,
-                certificate.public_key(),  # type: ignore[arg-type]
-                algorithms=["PS256", "RS256"],
-                audience=[f"{self.authority}/oauth2/v2.0/token", f"{self.authority}/v2.0"],
-                issuer=application.client_id,
-                options={
-                    "require": ["exp", "sub"],
-                    "verify_exp": False,
-                    "verify_nbf": False,
-                    "verify_iat": False,
-                },
-            )
-        except jwt.PyJWTError as error:
-            raise wrong from error
-        now = self._clock.now().timestamp()
-        begins = float(claims.get("nbf", claims.get("iat", now)))
-        if not begins - _SKEW_SECONDS <= now <= float(claims["exp"]) + _SKEW_SECONDS:
-            text = "Client assertion is not within its valid time range."
-            raise _Refused("invalid_client", 700024, text, status=401)
-        if claims["sub"] != application.client_id:
-            raise wrong
-
     def _audience(self, scope: str) -> tuple[str, str]:
         """Return the one resource that the scope names, and its kind."""
         named = [part for part in scope.split() if part not in _OPENID]
+        if not named and "openid" in scope.split():
+            # Whoever asks for nothing but who signed in gets a token for Graph beside that.
+            return next((one, its) for one, its in self.resources.items() if its == "graph")
         if not named:
-            raise _Refused("invalid_scope", 70011, "The provided value for scope is not valid.")
+            raise RequestRefused(
+                "invalid_scope", 70011, "The provided value for scope is not valid."
+            )
         resource, _, last = named[0].rpartition("/")
         if last != ".default":
-            raise _Refused(
+            raise RequestRefused(
                 "invalid_scope",
                 1002012,
                 f"The provided value for scope {scope} is not valid. Client credential flows must "
@@ -319,7 +262,7 @@ class Entra:
             return resource, self.resources[resource]
         if resource.removeprefix("api://") in self._directory.applications:
             return resource.removeprefix("api://"), "api"
-        raise _Refused(
+        raise RequestRefused(
             "invalid_resource",
             500011,
             f"The resource principal named {resource} was not found in the tenant named "
@@ -357,33 +300,56 @@ class Entra:
         password = form.get("password", "")
         if person is None:
             text = f"The user account {form.get('username', '')} does not exist in the directory."
-            raise _Refused("invalid_grant", 50034, text)
+            raise RequestRefused("invalid_grant", 50034, text)
         if not person.password or not hmac.compare_digest(
             password.encode(), person.password.encode()
         ):
-            raise _Refused(
+            raise RequestRefused(
                 "invalid_grant",
                 50126,
                 "Error validating credentials due to invalid username or password.",
             )
         if not person.account_enabled:
-            raise _Refused("invalid_grant", 50057, "The user account is disabled.")
+            raise RequestRefused("invalid_grant", 50057, "The user account is disabled.")
         return self._signed_in(application, person, form)
 
     def _signed_in(
-        self, application: Application, person: Person, form: Mapping[str, str]
+        self,
+        application: Application,
+        person: Person,
+        form: Mapping[str, str],
+        *,
+        nonce: str | None = None,
     ) -> dict[str, Any]:
         audience, kind = self._audience(form.get("scope", ""))
-        claims = self.person_claims(application, person, kind)
+        claims = self.person_claims(application, person, kind, audience)
         answer = self._bearer(self._tokens.issue(audience, claims))
         answer["scope"] = form.get("scope", "")
         if "openid" in form.get("scope", "").split():
-            answer["id_token"] = self._tokens.issue(
-                application.client_id, {**claims, "iss": f"{self.authority}/v2.0", "ver": "2.0"}
-            )
+            claims = self._identity_claims(application, person)
+            if nonce is not None:
+                claims["nonce"] = nonce
+            answer["id_token"] = self._tokens.issue(application.client_id, claims)
         return answer
 
-    def person_claims(self, application: Application, person: Person, kind: str) -> dict[str, Any]:
+    def _identity_claims(self, application: Application, person: Person) -> dict[str, Any]:
+        claims: dict[str, Any] = {
+            "iss": f"{self.authority}/v2.0",
+            "name": person.display_name,
+            "oid": person.id,
+            "preferred_username": person.upn,
+            "sub": stable_id(f"pairwise/{application.client_id}/{person.id}"),
+            "tid": self._directory.tenant_id,
+            "ver": "2.0",
+        }
+        # Without an assigned role the claim is missing, it is never an empty list.
+        if roles := application.app_roles.get(person.id):
+            claims["roles"] = sorted(roles)
+        return claims
+
+    def person_claims(
+        self, application: Application, person: Person, kind: str, audience: str = ""
+    ) -> dict[str, Any]:
         """Return what a token says about a person who signed in to a resource of this kind."""
         claims: dict[str, Any] = {
             "appid": application.client_id,
@@ -402,6 +368,9 @@ class Entra:
         }
         if kind == "api":
             claims |= {"iss": f"{self.authority}/v2.0", "ver": "2.0"}
+            asked = self._directory.applications.get(audience)
+            if asked is not None and (roles := asked.app_roles.get(person.id)):
+                claims["roles"] = sorted(roles)
         return claims
 
     def _bearer(self, token: str) -> dict[str, Any]:
@@ -412,14 +381,14 @@ class Entra:
             "access_token": token,
         }
 
-    def _unknown_tenant(self, tenant: str) -> _Refused:
-        return _Refused(
+    def _unknown_tenant(self, tenant: str) -> RequestRefused:
+        return RequestRefused(
             "invalid_request",
             90002,
             f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID.",
         )
 
-    def _answer(self, refusal: _Refused, correlation_id: str | None = None) -> Response:
+    def _answer(self, refusal: RequestRefused, correlation_id: str | None = None) -> Response:
         trace, correlation = str(uuid4()), correlation_id or str(uuid4())
         stamp = self._clock.now().strftime("%Y-%m-%d %H:%M:%SZ")
         return JSONResponse(

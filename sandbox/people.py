@@ -99,6 +99,16 @@ SYNC_CLIENT_ID = stable_id("app/sync")
 SYNC_USER_ID = stable_id("systemuser/sync")
 PUBLIC_CLIENT_ID = stable_id("app/public")
 
+# Where the guard's application may return to after a sign-in; for localhost any port will do.
+CONSOLE_RETURN = "http://localhost/sign-in/entra/return"
+# Who has which app role of the guard's application.
+APP_ROLES = {
+    APPROVER.object_id: {"Approver"},
+    EXCHANGE_ADMIN.object_id: {"Operator"},
+    GLOBAL_ADMIN.object_id: {"Approver", "Operator"},
+    ADMIN.object_id: {"Reader"},
+}
+
 
 def role_id(name: str) -> str:
     """Return the id of a security role's row."""

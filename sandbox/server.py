@@ -223,7 +223,7 @@ class Sandbox:
         audience = resource or self.dataverse_url
         kind = self.entra.resources.get(audience, "api")
         application = self.directory.applications[people.PUBLIC_CLIENT_ID]
-        claims = self.entra.person_claims(application, self.person(alias), kind)
+        claims = self.entra.person_claims(application, self.person(alias), kind, audience)
         return self.tokens.issue(audience, claims)
 
     def mailbox(self, alias: str) -> Mailbox:

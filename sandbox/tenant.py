@@ -176,6 +176,9 @@ def directory() -> Directory:
             secrets={secrets.token_urlsafe(24)},
             graph_roles=set(roles),
         )
+    guard = found.applications[people.GUARD_CLIENT_ID]
+    guard.redirect_uris.add(people.CONSOLE_RETURN)
+    guard.app_roles.update({person: set(roles) for person, roles in people.APP_ROLES.items()})
     return found
 
 

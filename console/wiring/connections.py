@@ -131,7 +131,7 @@ def _connect(
         (graph, dataverse),
         tokens,
         clock=clock,
-        ca_bundle_file=_ca_bundle(settings),
+        ca_bundle_file=ca_bundle_of(settings),
         on_access=on_access,
         failpoints=failpoints,
     )
@@ -193,11 +193,12 @@ def _app(
         authority=authority,
         client_id=client_id,
         credential=credential,
-        ca_bundle_file=_ca_bundle(settings),
+        ca_bundle_file=ca_bundle_of(settings),
     )
 
 
-def _ca_bundle(settings: Settings) -> str | None:
+def ca_bundle_of(settings: Settings) -> str | None:
+    """Return the file of the authorities to trust. Raises SettingInvalid where it is none."""
     file = settings.ca_bundle_file
     if file is None:
         return None

@@ -34,7 +34,7 @@ def _product() -> MetaData:
     """The tables of the rooms alone; other tests declare some of their own."""
     product = MetaData(naming_convention=metadata.naming_convention)
     for table in metadata.tables.values():
-        if table.name.startswith(("kernel_", "guard_", "sync_")):
+        if table.name.startswith(("console_", "kernel_", "guard_", "sync_")):
             table.to_metadata(product)
     return product
 

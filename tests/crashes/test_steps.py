@@ -31,6 +31,7 @@ APART = {
     "tasks.release": "A process begins with it; if it dies, the next one begins with it again.",
     "tasks.released": "A person's act in one transaction; workers read what it wrote.",
     "organization.remembered": "A process begins with it; the next one begins with it again.",
+    "console.session": "A person signs in or out in one transaction; else they try again.",
     "sync.command": "A person's act in one transaction; the next pass reads what it wrote.",
 }
 # The only places that commit: the writer, a new connection's settings, and the migrations, which

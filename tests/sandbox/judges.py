@@ -18,6 +18,7 @@ from sandbox.server import Sandbox
 from tests.sandbox.msal_judge import (
     app_token,
     msal_certificate,
+    msal_code_flow,
     msal_device_flow,
     msal_person,
     msal_secret,
@@ -411,6 +412,8 @@ async def people_sign_in(sandbox: Sandbox) -> dict[str, Any]:
         assert (await client.post(flow["verification_uri"], data=form)).status_code == 200
         ready = await client.get(f"{origin}/sandbox/token?person={people.ANNA.address}")
         assert ready.text.count(".") == 2
+        signed_in = await msal_code_flow(sandbox, "approver", client)
+        assert signed_in["id_token_claims"]["roles"] == ["Approver"]
     return await finish()
 
 

@@ -7,7 +7,9 @@ import datetime
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
+import httpx
 import msal
 import requests
 from cryptography import x509
@@ -164,3 +166,33 @@ async def msal_device_flow(
         return result
 
     return flow, finish
+
+
+async def msal_code_flow(
+    sandbox: Sandbox, alias: str, browser: httpx.AsyncClient, **changes: Any
+) -> dict[str, Any]:
+    """Sign somebody in in a browser: the code flow with PKCE, state and nonce, as msal does it."""
+    redirect_uri = people.CONSOLE_RETURN.replace("localhost", "localhost:8080")
+
+    def begin() -> tuple[Any, dict[str, Any], Any]:
+        session = trusting_session(sandbox)
+        application = msal_application(sandbox, session, sandbox.guard_identity.secret)
+        flow = application.initiate_auth_code_flow(scopes=[], redirect_uri=redirect_uri)
+        return application, flow, session
+
+    application, flow, session = await asyncio.to_thread(begin)
+    page = await browser.get(flow["auth_uri"])
+    if page.status_code == 200:
+        form = {"upn": people.BY_ALIAS[alias].address}
+        page = await browser.post(flow["auth_uri"], data=form)
+    assert page.status_code == 302, page.text
+    answer = dict(parse_qsl(urlsplit(page.headers["location"]).query))
+
+    def finish() -> dict[str, Any]:
+        with session:
+            result: dict[str, Any] = application.acquire_token_by_auth_code_flow(
+                flow | changes, answer
+            )
+        return result
+
+    return await asyncio.to_thread(finish)

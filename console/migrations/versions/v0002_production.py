@@ -32,3 +32,26 @@ def upgrade() -> None:
         f"VALUES ('', {microseconds(SystemClock().now()) // 86_400_000_000}, '', '', 0)"
     )
     op.execute("UPDATE kernel_schema SET number = 2")
+    _create_console_tables()
+
+
+def _create_console_tables() -> None:
+    op.create_table(
+        "console_sessions",
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("principal", sa.Text(), nullable=False),
+        sa.Column("began_at", sa.BigInteger(), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_console_sessions")),
+    )
+    for column in ("person", "seen_at"):
+        op.create_index(op.f(f"ix_console_sessions_{column}"), "console_sessions", [column])
+    op.create_table(
+        "console_sign_ins",
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_console_sign_ins")),
+    )
+    op.create_index(op.f("ix_console_sign_ins_until"), "console_sign_ins", ["until"])

@@ -1,0 +1,36 @@
+"""How often somebody may try to sign in: a number of attempts that grows again with time."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from console.sign_in.refusals import TooManyAttempts
+from kernel.clock import Clock
+
+MOST_AT_ONCE = 20
+PER_SECOND = 0.5
+_MOST_CALLERS = 1000
+
+
+class Attempts:
+    """So many attempts at once for each caller, and one more every two seconds.
+
+    Of callers a bounded number is remembered; whoever is forgotten begins anew.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def spend(self, caller: str) -> None:
+        """Count one attempt. Raises TooManyAttempts when there were too many."""
+        now = self._clock.monotonic()
+        left, at = self._left.pop(caller, (float(MOST_AT_ONCE), now))
+        left = min(float(MOST_AT_ONCE), left + (now - at) * PER_SECOND)
+        self._left[caller] = (max(0.0, left - 1), now)
+        if len(self._left) > _MOST_CALLERS:
+            self._left.popitem(last=False)
+        if left < 1:
+            raise TooManyAttempts(
+                "Too many attempts to sign in were made just now.", hint="Wait a minute."
+            )
