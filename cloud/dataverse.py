@@ -272,6 +272,26 @@ class Dataverse(Client):
                 raise refused
         return answer.status != 412
 
+    async def remove(
+        self, entity_set: str, row_id: str, *, failpoint: str, reason: str = "remove a row"
+    ) -> bool:
+        """Remove the row; False when there was none, or an earlier attempt of ours removed it."""
+        call = self._call(
+            "DELETE",
+            f"/{entity_set}({_key(row_id)})",
+            headers={"OData-MaxVersion": "4.0", "OData-Version": "4.0"},
+            call_class=CallClass.KEYED_WRITE,
+            failpoint=failpoint,
+            reason=reason,
+        )
+        try:
+            await self._transport.send(call)
+        except NotThere as error:
+            if not error.service_code or error.service_code.lower() in _NO_SUCH_PATH_CODES:
+                raise
+            return False
+        return True
+
     # How requests are made
 
     async def _roles_of_team(self, team: Row, reason: str) -> list[Row]:

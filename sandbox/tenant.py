@@ -31,7 +31,11 @@ from sandbox.directory import (
 from sandbox.graph.mailboxes import Exchange
 from sandbox.people import SAMPLES, Sample, role_id, stable_id
 
-_TABLE_WORDS = ("Mailbox", "User", "Queue", "Activity", "Contact", "Account", "Customization")
+_TABLE_WORDS = (
+    *("Mailbox", "User", "Queue", "Activity", "Contact", "Account", "Customization"),
+    *("Organization", "EmailServerProfile"),
+    *("ServiceEndpoint", "SdkMessageProcessingStep", "SdkMessageProcessingStepImage"),
+)
 _VERBS = ("Create", "Read", "Write", "Delete")
 _SPECIAL = (APPROVE_ADDRESSES, ACT_ON_BEHALF, BYPASS, BYPASS_PLUGINS)
 ALL_PRIVILEGES = (*(f"prv{verb}{word}" for word in _TABLE_WORDS for verb in _VERBS), *_SPECIAL)
@@ -72,6 +76,8 @@ _EVENTS = {
     "Create": ("mailbox", "systemuser", "queue", "email"),
     "Update": ("mailbox", "systemuser", "queue", "email"),
     "Delete": ("systemuser", "queue", "email"),
+    "Assign": ("queue", "email"),
+    "SetState": ("queue", "email"),
 }
 _CREATE_MESSAGE_ID = "9ebdbb1b-ea3e-db11-86a7-000a3a5473e8"
 

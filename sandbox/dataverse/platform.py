@@ -27,6 +27,7 @@ from sandbox.dataverse.faults import (
 )
 from sandbox.dataverse.operation import Operation
 from sandbox.dataverse.pipeline import Pipeline
+from sandbox.dataverse.registering import check_registration
 from sandbox.dataverse.rows import Ref, Row, View
 from sandbox.dataverse.tables import TABLES
 from sandbox.dataverse.values import read_body
@@ -103,8 +104,7 @@ class NativePlatform:
             _check_email(operation)
         if operation.table == "activitymimeattachment":
             _check_attachment(operation)
-        if operation.table == "serviceendpoint" and "authvalue" in operation.target:
-            operation.target["isauthvalueset"] = operation.target["authvalue"] is not None
+        check_registration(operation)
         if operation.table in ADDRESS_COLUMN and operation.message != "Delete":
             await self._route(operation, pipeline)
 

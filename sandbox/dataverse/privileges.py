@@ -25,6 +25,11 @@ _PRIVILEGE_TABLES = {
     "activitymimeattachment": "Activity",
     "contact": "Contact",
     "account": "Account",
+    "organization": "Organization",
+    "emailserverprofile": "EmailServerProfile",
+    "serviceendpoint": "ServiceEndpoint",
+    "sdkmessageprocessingstep": "SdkMessageProcessingStep",
+    "sdkmessageprocessingstepimage": "SdkMessageProcessingStepImage",
 }
 
 

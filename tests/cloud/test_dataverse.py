@@ -187,6 +187,26 @@ class TestUpdate:
                 await self.update(Scripted(reply))
 
 
+class TestRemove:
+    async def remove(self, service: Scripted) -> bool:
+        return await service.dataverse.remove("serviceendpoints", ROW, failpoint=STEP)
+
+    async def test_a_row_is_removed_by_its_key(self) -> None:
+        service = Scripted(no_content())
+        assert await self.remove(service) is True
+        assert service.decoded == [f"DELETE /api/data/v9.2/serviceendpoints({ROW})"]
+
+    async def test_a_row_that_is_gone_already_is_removed(self) -> None:
+        assert await self.remove(Scripted(problem(404, "0x80040217"))) is False
+        lost = Scripted(httpx.ReadError("lost"), problem(404, "0x80040217"))
+        assert await self.remove(lost) is False
+
+    async def test_a_path_that_nobody_knows_is_told(self) -> None:
+        for reply in (problem(404), problem(404, "0x80060888")):
+            with pytest.raises(NotThere):
+                await self.remove(Scripted(reply))
+
+
 class TestCreateIfAbsent:
     async def create(self, service: Scripted) -> bool:
         return await service.dataverse.create_if_absent(

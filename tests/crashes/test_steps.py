@@ -23,6 +23,7 @@ ROOMS = ("kernel", "rules", "cloud", "guard", "sync", "console")
 APART = {
     "guard.told-read": "One transaction of reading; the next round reads what it missed.",
     "guard.seen-itself": "One transaction of a round; the next one does it if it wasn't done.",
+    "guard.registration-write": "A person's command, with a crash test of its own at each write.",
     "guard.mask": "A person's act in one transaction, which nothing follows.",
     "kernel.pulse": "A monitor's question; the next one writes it again.",
     "kernel.recalled": "One transaction at the start or of a round; the next look does it again.",
