@@ -19,11 +19,11 @@ from guard.ports.registry import (
     Registry,
     Step,
 )
-from guard.registration.difference import (
-    Difference,
-    Lack,
+from guard.registration.deviation import (
+    Deviation,
+    DeviationKind,
     Part,
-    differences,
+    deviations,
     image_ids_of,
     image_of,
     paired,
@@ -53,7 +53,7 @@ class Action:
     row: Endpoint | Step | Image
     step_id: str = ""
     sends_key: bool = False
-    because: tuple[Difference, ...] = ()
+    because: tuple[Deviation, ...] = ()
 
 
 def plan(wanted: Registration, found: Registration, *, sends_key: bool) -> tuple[Action, ...]:
@@ -61,8 +61,8 @@ def plan(wanted: Registration, found: Registration, *, sends_key: bool) -> tuple
 
     A new endpoint always gets a key, and so does one that has none.
     """
-    told: dict[str, list[Difference]] = {}
-    for one in differences(wanted, found):
+    told: dict[str, list[Deviation]] = {}
+    for one in deviations(wanted, found):
         told.setdefault(one.subject, []).append(one)
     counterparts, image_ids = paired(wanted, found), image_ids_of(wanted)
     surplus = [step for step in found.steps if _is_surplus(told, step.id, Part.STEP)]
@@ -105,8 +105,10 @@ async def carry_out(
             await registry.save_image(row, step_id=action.step_id, is_new=is_new)
 
 
-def _is_surplus(told: Mapping[str, list[Difference]], row_id: str, part: Part) -> bool:
-    return any(one.part is part and one.lack is Lack.SURPLUS for one in told.get(row_id, ()))
+def _is_surplus(told: Mapping[str, list[Deviation]], row_id: str, part: Part) -> bool:
+    return any(
+        one.part is part and one.kind is DeviationKind.SURPLUS for one in told.get(row_id, ())
+    )
 
 
 def _removal(step: Step) -> Action:
@@ -116,7 +118,7 @@ def _removal(step: Step) -> Action:
 def _for_endpoint(
     wanted: Endpoint | None,
     found: Endpoint | None,
-    told: Mapping[str, list[Difference]],
+    told: Mapping[str, list[Deviation]],
     *,
     sends_key: bool,
 ) -> Iterator[Action]:
@@ -143,7 +145,7 @@ def _for_endpoint(
 def _for_step(
     wanted: Step,
     found: Step | None,
-    told: Mapping[str, list[Difference]],
+    told: Mapping[str, list[Deviation]],
     image_ids: Collection[str],
 ) -> Iterator[Action]:
     if found is None:
@@ -162,7 +164,7 @@ def _for_step(
             yield _image_action(Verb.CREATE, image, wanted, found.id)
             continue
         kept.add(one.id)
-        because = tuple(d for d in told.get(one.id, ()) if d.lack is Lack.OTHER)
+        because = tuple(d for d in told.get(one.id, ()) if d.kind is DeviationKind.OTHER)
         if because:
             mended = replace(image, id=one.id)
             yield _image_action(Verb.UPDATE, mended, wanted, found.id, because)
@@ -172,7 +174,7 @@ def _for_step(
 
 
 def _image_action(
-    verb: Verb, image: Image, step: Step, step_id: str, because: tuple[Difference, ...] = ()
+    verb: Verb, image: Image, step: Step, step_id: str, because: tuple[Deviation, ...] = ()
 ) -> Action:
     title = f"{image.entityalias} of {step.title}"
     return Action(verb, Part.IMAGE, title, image, step_id=step_id, because=because)

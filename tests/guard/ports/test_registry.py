@@ -23,7 +23,7 @@ from guard.ports.registry import (
 )
 from guard.ports.rows import WriteRefused
 from guard.registration.desired import desired_registration, endpoint_id_of, step_ids_of
-from guard.registration.difference import Part, differences
+from guard.registration.deviation import Part, deviations
 from guard.registration.plan import carry_out, plan
 from kernel.clock import FrozenClock
 from kernel.settings import load
@@ -74,7 +74,7 @@ async def test_what_is_offered_is_looked_up(registry: Registry) -> None:
 async def test_what_is_written_is_read_again_and_twice_is_once(registry: Registry) -> None:
     wanted = await _wanted(registry)
     assert await _apply(registry, wanted) == 1 + 16 + 10
-    assert differences(wanted, await _found(registry)) == ()
+    assert deviations(wanted, await _found(registry)) == ()
     assert await _apply(registry, wanted) == 0
 
 
@@ -84,7 +84,7 @@ async def test_a_write_that_was_made_already_may_be_made_again(registry: Registr
     offers = await registry.offers(TABLES)
     for action in (*actions, *actions):
         await carry_out(action, registry, offers=offers, key=KEY)
-    assert differences(wanted, await _found(registry)) == ()
+    assert deviations(wanted, await _found(registry)) == ()
 
 
 async def test_every_column_that_is_compared_is_mended(registry: Registry) -> None:
@@ -100,14 +100,14 @@ async def test_every_column_that_is_compared_is_mended(registry: Registry) -> No
     await registry.save_image(image, step_id=step.id, is_new=False)
     await registry.switch(step.id, statecode=DISABLED, description="gone")
 
-    told = {(one.part, one.column) for one in differences(wanted, await _found(registry))}
+    told = {(one.part, one.column) for one in deviations(wanted, await _found(registry))}
     assert told == {
         *((Part.STEP, name) for name in ("stage", "rank", "filteringattributes")),
         *((Part.STEP, name) for name in ("canbebypassed", "statecode")),
         (Part.IMAGE, "attributes"),
     }
     await _apply(registry, wanted)
-    assert differences(wanted, await _found(registry)) == ()
+    assert deviations(wanted, await _found(registry)) == ()
 
 
 async def test_all_of_it_is_removed_and_removing_it_again_is_nothing(registry: Registry) -> None:

@@ -26,7 +26,7 @@ from guard.registration.desired import (
     endpoint_id_of,
     step_ids_of,
 )
-from guard.registration.difference import Lack, Part, differences
+from guard.registration.deviation import DeviationKind, Part, deviations
 from guard.registration.plan import Verb, carry_out, plan
 
 ORGANIZATION = "11111111-1111-4111-8111-111111111111"
@@ -112,8 +112,8 @@ async def test_a_step_that_calls_somebody_else_is_ours_by_its_id() -> None:
     await _apply(registry, WANTED)
     step = WANTED.steps[0]
     registry.steps[step.id] = replace(registry.steps[step.id], eventhandler="somebody-else")
-    (one,) = differences(WANTED, await _found(registry))
-    assert (one.part, one.lack, one.column) == (Part.STEP, Lack.OTHER, "eventhandler")
+    (one,) = deviations(WANTED, await _found(registry))
+    assert (one.part, one.kind, one.column) == (Part.STEP, DeviationKind.OTHER, "eventhandler")
 
 
 async def test_the_steps_of_others_are_neither_seen_nor_touched() -> None:
@@ -203,7 +203,7 @@ async def test_applying_the_plan_of_a_difference_leaves_none(
 
     await _apply(registry, wanted)
 
-    assert differences(wanted, await _found(registry)) == ()
+    assert deviations(wanted, await _found(registry)) == ()
     assert plan(wanted, await _found(registry), sends_key=False) == ()
     assert {k: v for k, v in registry.steps.items() if k in theirs} == theirs
 
@@ -213,8 +213,8 @@ async def test_a_step_that_is_switched_off_is_told_and_mended(step: Step) -> Non
     registry = MemoryRegistry(offered=OFFERED)
     await _apply(registry, WANTED)
     await registry.switch(step.id, statecode=1, description="")
-    (one,) = differences(WANTED, await _found(registry))
+    (one,) = deviations(WANTED, await _found(registry))
     assert one.column == "statecode"
     assert "statecode is 1, not 0" in one.text
     await _apply(registry, WANTED)
-    assert differences(WANTED, await _found(registry)) == ()
+    assert deviations(WANTED, await _found(registry)) == ()

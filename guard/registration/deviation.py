@@ -26,7 +26,7 @@ class Part(DocumentedWord):
     PROFILE = "server-profile", "A server profile, by which mailboxes are reached."
 
 
-class Lack(DocumentedWord):
+class DeviationKind(DocumentedWord):
     """In which way something differs."""
 
     MISSING = "missing", "It should be there and is not."
@@ -35,7 +35,7 @@ class Lack(DocumentedWord):
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Deviation:
     """One thing that differs.
 
     `subject` is the row's id, or the name of a switch; `title` is what people call it. `column`,
@@ -43,7 +43,7 @@ class Difference:
     """
 
     part: Part
-    lack: Lack
+    kind: DeviationKind
     subject: str
     title: str
     column: str | None = None
@@ -54,9 +54,9 @@ class Difference:
     def text(self) -> str:
         """Return it in a sentence."""
         name = self.title if self.title.startswith("The ") else f"{self.part.value}: {self.title}"
-        if self.lack is Lack.MISSING:
+        if self.kind is DeviationKind.MISSING:
             return f"{name} is missing."
-        if self.lack is Lack.SURPLUS:
+        if self.kind is DeviationKind.SURPLUS:
             return f"{name} should not be there."
         if isinstance(self.wanted, tuple) and isinstance(self.found, tuple):
             return f"{name}: {self.column} {_of_sets(self.wanted, self.found)}."
@@ -72,7 +72,7 @@ def _of_sets(wanted: tuple[str, ...], found: tuple[str, ...]) -> str:
     return " and ".join([*told, f"has {', '.join(extra)} too much"] if extra else told)
 
 
-def differences(wanted: Registration, found: Registration) -> tuple[Difference, ...]:
+def deviations(wanted: Registration, found: Registration) -> tuple[Deviation, ...]:
     """Return everything that differs, endpoint first; empty when nothing does.
 
     Nothing is wanted where `wanted` has no endpoint: then all that is found is too much.
@@ -83,7 +83,7 @@ def differences(wanted: Registration, found: Registration) -> tuple[Difference, 
         told += _of_step(step, counterparts.get(step.id), ids)
     kept = {one.id for one in counterparts.values()}
     told += [
-        Difference(Part.STEP, Lack.SURPLUS, step.id, step.title)
+        Deviation(Part.STEP, DeviationKind.SURPLUS, step.id, step.title)
         for step in found.steps
         if step.id not in kept
     ]
@@ -143,20 +143,20 @@ def _kind_of(step: Step) -> tuple[str, str, int]:
     return step.message, step.table, step.mode
 
 
-def _of_endpoint(wanted: Endpoint | None, found: Endpoint | None) -> Iterator[Difference]:
+def _of_endpoint(wanted: Endpoint | None, found: Endpoint | None) -> Iterator[Deviation]:
     title = "The endpoint"
     if wanted is None:
         if found is not None:
-            yield Difference(Part.ENDPOINT, Lack.SURPLUS, found.id, title)
+            yield Deviation(Part.ENDPOINT, DeviationKind.SURPLUS, found.id, title)
     elif found is None:
-        yield Difference(Part.ENDPOINT, Lack.MISSING, wanted.id, title)
+        yield Deviation(Part.ENDPOINT, DeviationKind.MISSING, wanted.id, title)
     else:
         yield from _columns(Part.ENDPOINT, found.id, title, wanted, found)
 
 
-def _of_step(wanted: Step, found: Step | None, ids: Collection[str]) -> Iterator[Difference]:
+def _of_step(wanted: Step, found: Step | None, ids: Collection[str]) -> Iterator[Deviation]:
     if found is None:
-        yield Difference(Part.STEP, Lack.MISSING, wanted.id, wanted.title)
+        yield Deviation(Part.STEP, DeviationKind.MISSING, wanted.id, wanted.title)
         return
     yield from _columns(Part.STEP, found.id, wanted.title, wanted, found)
     kept = set()
@@ -164,17 +164,17 @@ def _of_step(wanted: Step, found: Step | None, ids: Collection[str]) -> Iterator
         title = f"{image.entityalias} of {wanted.title}"
         one = image_of(found, image, ids)
         if one is None:
-            yield Difference(Part.IMAGE, Lack.MISSING, image.id, title)
+            yield Deviation(Part.IMAGE, DeviationKind.MISSING, image.id, title)
         else:
             kept.add(one.id)
             yield from _columns(Part.IMAGE, one.id, title, image, one)
     for one in found.images:
         if one.id not in kept:
             title = f"{one.entityalias} of {wanted.title}"
-            yield Difference(Part.IMAGE, Lack.SURPLUS, one.id, title)
+            yield Deviation(Part.IMAGE, DeviationKind.SURPLUS, one.id, title)
 
 
-def _columns(part: Part, subject: str, title: str, wanted: Any, found: Any) -> Iterator[Difference]:
+def _columns(part: Part, subject: str, title: str, wanted: Any, found: Any) -> Iterator[Deviation]:
     for one in fields(wanted):
         if one.name in _APART:
             continue
@@ -182,4 +182,4 @@ def _columns(part: Part, subject: str, title: str, wanted: Any, found: Any) -> I
         if should != has:
             if isinstance(should, frozenset):
                 should, has = tuple(sorted(should)), tuple(sorted(has))
-            yield Difference(part, Lack.OTHER, subject, title, one.name, should, has)
+            yield Deviation(part, DeviationKind.OTHER, subject, title, one.name, should, has)
