@@ -7,7 +7,7 @@ decision (docs/decisions). `/healthz` says that the process lives, `/readyz` tha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from fastapi import FastAPI, Response
@@ -98,8 +98,12 @@ def application(
     readiness: Readiness,
     metrics: PrometheusMetrics,
     gauges: Callable[[], Awaitable[Gauges]],
+    mounts: Sequence[tuple[str, Application]] = (),
 ) -> Front:
-    """Return the whole surface. `readiness` answers `{"ready": bool, …}`; False becomes 503."""
+    """Return the whole surface. `readiness` answers `{"ready": bool, …}`; False becomes 503.
+
+    `mounts` are what answers below a path, the first that fits: the API, and last of all the pages.
+    """
     rest = FastAPI(title="Mailbox Guard", docs_url=None, redoc_url=None, openapi_url=None)
 
     state_now, gauges_now = Joined(readiness), Joined(gauges)
@@ -115,4 +119,6 @@ def application(
         metrics.show(await gauges_now())
         return Response(metrics.render(), media_type=CONTENT_TYPE)
 
+    for path, mounted in mounts:
+        rest.mount(path, mounted)
     return Front(webhook, rest)

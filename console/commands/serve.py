@@ -63,6 +63,13 @@ async def _serve(settings: Settings, host: str, port: int, *, syncs: bool) -> No
             await live.start()
             bound = sock.getsockname()
             click.echo(f"Mailbox Guard listens on http://{bound[0]}:{bound[1]}.", err=True)
+            where = f"http://{bound[0]}:{bound[1]}"
+            if live.link is not None:
+                click.echo(
+                    f"Console, once and for ten minutes: {where}{live.link.make()}", err=True
+                )
+            else:
+                click.echo(f"Console: {settings.console_url}", err=True)
             if not reaches_cloud:
                 click.echo(
                     "Neither Dataverse nor Graph is configured: facts are missing, nothing is "

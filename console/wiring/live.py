@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
 from cloud.access import LoggedRequest
 from console.anchoring import ANCHOR_SECONDS, Anchoring
-from console.application import Front, application
-from console.gauges import GaugeReader
+from console.application import Application, Front, Joined, application
+from console.gauges import GaugeReader, Gauges
 from console.metrics import PrometheusMetrics
 from console.policy_folder import PolicyFolder
+from console.sign_in.link import OneTimeLink
+from console.web.parts import Parts
+from console.web.site import Site
+from console.web.table import PAGES
 from console.wiring.connections import (
     Connections,
     connect_guard,
@@ -23,6 +28,7 @@ from console.wiring.guard import open_guard
 from console.wiring.organization import OrganizationDiffers
 from console.wiring.reach import Identity, Reach
 from console.wiring.readiness import SCHEMA_SECONDS, Readiness
+from console.wiring.sign_in import open_authentication
 from console.wiring.sync import open_sync
 from kernel.clock import Clock
 from kernel.database import CLOSING_SECONDS, Database
@@ -87,12 +93,33 @@ class Live:
             connections=self._connections,
             readiness=lambda: self._readiness.problem,
         )
+        gauges = GaugeReader(database, clock, count_refused=self._count_refused).read
+        self._authentication = open_authentication(settings, database, clock)
         self.application: Front = application(
             self._guard.webhook,
             readiness=self._state,
             metrics=self._metrics,
-            gauges=GaugeReader(database, clock, count_refused=self._count_refused).read,
+            gauges=gauges,
+            mounts=[("", self._pages(gauges))],
         )
+
+    @property
+    def link(self) -> OneTimeLink | None:
+        """Return what lets somebody in at this machine; None where people sign in with Entra."""
+        return self._authentication.link
+
+    def _pages(self, gauges: Callable[[], Awaitable[Gauges]]) -> Application:
+        parts = Parts(
+            settings=self._settings,
+            database=self._database,
+            clock=self._clock,
+            policies=lambda: self._policies.current,
+            state=Joined(self._state),
+            gauges=Joined(gauges),
+            anchor=self._anchoring.look_and_append,
+            means=self._guard.parts.means,
+        )
+        return Site(parts, self._authentication, PAGES).app()
 
     async def start(self) -> None:
         """Begin what is repeated. What Dataverse must answer first is tried until it does."""
@@ -135,6 +162,7 @@ class Live:
                 await self._anchoring.look_and_append()
         except (GuardError, TimeoutError) as error:
             log.error("checkpoint_not_made", error=str(error) or "The database does not answer.")
+        self._authentication.close()
         if self._mailboxes is not None and self._mailboxes is not self._connections:
             await self._mailboxes.aclose()
         if self._connections is not None:

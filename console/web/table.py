@@ -1,0 +1,10 @@
+"""Every page of the console, in the order of the menu; nothing else knows more than one."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from console.web import today
+from console.web.page import Page
+
+PAGES: Final[tuple[Page, ...]] = (today.PAGE,)
