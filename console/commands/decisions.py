@@ -14,9 +14,12 @@ from console.context import open_prepared, open_readable, settings_of
 from console.ledger.export import export, pseudonym
 from console.ledger.wanted import filter_options
 from console.output import FORMATS, Output, counted, emit, output_option, plain
+from console.times import PastType
 from kernel.errors import InputRefused
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from guard.ledger.filters import DecisionFilter
     from kernel.database import Database
 
@@ -311,12 +314,27 @@ def to_test(ctx: click.Context, decision_id: str) -> None:
     )
 
 
-@decisions.command(help="Decide a recorded change again, by the policies recorded with it.")
-@click.argument("decision_id", metavar="ID")
+@decisions.command(help="Decide recorded changes again, by the policies recorded with them.")
+@click.argument("decision_id", metavar="[ID]", required=False)
+@click.option("--since", type=PastType(), help="Without ID: all since then: 2h, 7d, or a date.")
+@click.option("--until", type=PastType(), help="Without ID: all before then.")
 @output_option()
 @click.pass_context
-def replay(ctx: click.Context, decision_id: str, outputs: Sequence[Output]) -> int:
-    """Exit 0 when the same comes out, 1 when not, 2 when it can't be decided again."""
+def replay(
+    ctx: click.Context,
+    decision_id: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    outputs: Sequence[Output],
+) -> int:
+    """Exit 0 when the same comes out, 1 when not, 2 when it can't be decided again.
+
+    Of many: 1 when any comes out otherwise, 2 when not one could be decided again.
+    """
+    if decision_id is None:
+        return _replay_range(ctx, since, until, outputs)
+    if since is not None or until is not None:
+        raise click.UsageError("Name a decision, or a range of time.")
     from console.policy.recorded import find_recorded
     from console.readings.again import replayed
 
@@ -339,3 +357,36 @@ def replay(ctx: click.Context, decision_id: str, outputs: Sequence[Output]) -> i
 
     emit(outputs, result, text=text)
     return 0 if is_same else 1
+
+
+def _replay_range(
+    ctx: click.Context, since: datetime | None, until: datetime | None, outputs: Sequence[Output]
+) -> int:
+    from console.policy.simulate import tally_text
+    from console.progress import progress
+    from guard.ledger.replay import batches, count_decisions, find_set
+    from rules.replay.repeat import Repetition
+
+    def run(connection: Any) -> Repetition:
+        repetition = Repetition(lambda digest: find_set(connection, digest))
+        total, done = count_decisions(connection, since=since, until=until), 0
+        for batch in batches(connection, since=since, until=until):
+            repetition.take_rows(batch.rows)
+            done += len(batch.rows)
+            advance(done, max(total, done))
+        return repetition
+
+    with progress("decided again") as advance, open_readable(settings_of(ctx)) as database:
+        tally = database.read_now(run).tally
+    otherwise = tally.differing + tally.other_rules
+    apart = sum(cell.count for cell in tally.unreplayable.values())
+    told = {
+        "same": tally.replayed - otherwise,
+        "otherwise": otherwise,
+        "not_evaluable": apart,
+        **tally.as_json(),
+    }
+    emit(outputs, told, text=lambda: tally_text(tally))
+    if otherwise:
+        return 1
+    return 2 if apart and not tally.replayed else 0

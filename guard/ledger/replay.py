@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -89,46 +89,32 @@ def count_decisions(
 
 
 def batches(
-    connection: Connection, *, since: datetime | None = None, after: str = "", size: int = BATCH
+    connection: Connection,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    after: str = "",
+    size: int = BATCH,
 ) -> Iterator[RecordedBatch]:
     """Yield every decision behind a place, in the order in which they were written.
 
     Plain driver statements: a replay reads as fast as the database gives.
     """
-    read = _by_rowid if connection.dialect.name == "sqlite" else _by_id
-    moment = microseconds(since) if since is not None else None
+    is_sqlite = connection.dialect.name == "sqlite"
+    place_of, mark = ("rowid", "?") if is_sqlite else ("id", "%s")
+    bounds = [(">=", since), ("<", until)]
+    moments = [microseconds(one) for _, one in bounds if one is not None]
+    # On SQLite rows stand in the order of their numbers, so that no index is looked up.
+    statement = (
+        f"SELECT {_NAMES}, {place_of} FROM guard_decisions WHERE {place_of} > {mark}"
+        + "".join(f" AND decided_at {sign} {mark}" for sign, one in bounds if one is not None)
+        + f" ORDER BY {place_of} LIMIT {mark}"
+    )
     place = after
     while True:
-        batch = read(connection, place, moment, size)
-        if not batch.rows:
+        start = int(place or 0) if is_sqlite else place
+        rows = connection.exec_driver_sql(statement, (start, *moments, size)).cursor.fetchall()
+        if not rows:
             return
-        yield batch
-        place = batch.place
-
-
-_Read = Callable[[Connection, str, "int | None", int], RecordedBatch]
-
-
-def _by_rowid(connection: Connection, place: str, since: int | None, size: int) -> RecordedBatch:
-    # Rows stand in the order of their numbers, so that nothing is looked up in an index.
-    rows = connection.exec_driver_sql(
-        f"SELECT {_NAMES}, rowid FROM guard_decisions WHERE rowid > ?"
-        + (" AND decided_at >= ?" if since is not None else "")
-        + " ORDER BY rowid LIMIT ?",
-        (int(place or 0), *(() if since is None else (since,)), size),
-    )
-    return _batch(rows.cursor.fetchall(), place)
-
-
-def _by_id(connection: Connection, place: str, since: int | None, size: int) -> RecordedBatch:
-    rows = connection.exec_driver_sql(
-        f"SELECT {_NAMES}, id FROM guard_decisions WHERE id > %s"
-        + (" AND decided_at >= %s" if since is not None else "")
-        + " ORDER BY id LIMIT %s",
-        (place, *(() if since is None else (since,)), size),
-    )
-    return _batch(rows.cursor.fetchall(), place)
-
-
-def _batch(found: Sequence[Any], place: str) -> RecordedBatch:
-    return RecordedBatch([row[:-1] for row in found], str(found[-1][-1]) if found else place)
+        place = str(rows[-1][-1])
+        yield RecordedBatch([row[:-1] for row in rows], place)

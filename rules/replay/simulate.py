@@ -245,29 +245,7 @@ class Simulation:
         if lacking is not None:
             self.set_apart(past.id, _lacks(lacking))
             return
-        decision = _as_then(past, decision)
-        tally.replayed += 1
-        now = contributing_rules(decision)
-        if decision.outcome.value == outcome:
-            if set(now) == set(rules):
-                return
-            tally.other_rules += 1
-        else:
-            tally.differing += 1
-        for rule in set(now) - set(rules):
-            tally.rules.setdefault(rule, Shift()).now += 1
-        for rule in set(rules) - set(now):
-            tally.rules.setdefault(rule, Shift()).no_longer += 1
-        sample = {
-            "id": past.id,
-            "decided_at": past.now.isoformat(),
-            "table": past.change.table,
-            "record_id": past.change.record_id,
-            "rules_before": sorted(rules),
-            "rules_now": sorted(now),
-            "messages": [one.message for one in decision.contributing],
-        }
-        count_in(tally.cells, f"{outcome} -> {decision.outcome.value}", sample)
+        count_answer(tally, past, _as_then(past, decision), outcome, rules)
 
     def set_apart(self, decision_id: str, reason: str) -> None:
         """Count a record that cannot be decided again: an Obstacle, or what it lacks."""
@@ -275,6 +253,34 @@ class Simulation:
             self.tally.confirmations += 1
             return
         count_in(self.tally.unreplayable, str(reason), {"id": decision_id})
+
+
+def count_answer(
+    tally: Tally, past: PastDecision, decision: Decision, outcome: str, rules: Sequence[str]
+) -> None:
+    """Count how a decision stands to the answer, and the rules, that it is compared with."""
+    tally.replayed += 1
+    now = contributing_rules(decision)
+    if decision.outcome.value == outcome:
+        if set(now) == set(rules):
+            return
+        tally.other_rules += 1
+    else:
+        tally.differing += 1
+    for rule in set(now) - set(rules):
+        tally.rules.setdefault(rule, Shift()).now += 1
+    for rule in set(rules) - set(now):
+        tally.rules.setdefault(rule, Shift()).no_longer += 1
+    sample = {
+        "id": past.id,
+        "decided_at": past.now.isoformat(),
+        "table": past.change.table,
+        "record_id": past.change.record_id,
+        "rules_before": sorted(rules),
+        "rules_now": sorted(now),
+        "messages": [one.message for one in decision.contributing],
+    }
+    count_in(tally.cells, f"{outcome} -> {decision.outcome.value}", sample)
 
 
 def _lacks(path: str) -> str:

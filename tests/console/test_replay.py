@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,53 @@ def test_what_is_not_kept_cannot_be_decided_again(
     done = run("decisions", "replay", decision_id)
     assert done.code == 2
     assert "its private part was masked" in done.err
+
+
+@pytest.fixture
+async def three(guard_database: Database, clock: FrozenClock, tmp_path: Path) -> list[str]:
+    policy_set = load(a_folder(tmp_path / "policies"))
+    changes = [(TO_BOB, FACTS)] * 3
+    return await recorded(guard_database, clock, policy_set, changes)
+
+
+def counted(run: Run, *options: str) -> tuple[int, int, int, int]:
+    """Return the exit code, and how many came out the same, otherwise, and could not be decided."""
+    done = run("decisions", "replay", *options, "--output", "json")
+    told = json.loads(done.out)
+    return done.code, told["same"], told["otherwise"], told["not_evaluable"]
+
+
+def test_a_range_is_decided_again_and_counted(run: Run, three: list[str]) -> None:
+    assert counted(run) == (0, 3, 0, 0)
+    second = (NOON + timedelta(seconds=60)).isoformat()
+    third = (NOON + timedelta(seconds=120)).isoformat()
+    assert counted(run, "--since", second) == (0, 2, 0, 0)
+    assert counted(run, "--since", second, "--until", third) == (0, 1, 0, 0)
+    text = run("decisions", "replay").out
+    assert "3 recorded changes replayed, 0 with another answer" in text
+
+
+def test_in_a_range_what_differs_and_what_is_lacking_are_apart(
+    run: Run, three: list[str], guard_database: Database
+) -> None:
+    guard_database.write_now(lambda c: mask(c, three[0], now=NOON), failpoint=TEST)
+    assert counted(run) == (0, 2, 0, 1)
+    statement = text("UPDATE guard_decisions SET decision = 'allow' WHERE id = :id")
+    guard_database.write_now(lambda c: c.execute(statement, {"id": three[1]}), failpoint=TEST)
+    assert counted(run) == (1, 1, 1, 1)
+    told = run("decisions", "replay").out
+    assert f"allow -> reject  1\n  {three[1]}" in told
+    assert f"not replayed  1  its private part was masked: {three[0]}" in told
+
+
+def test_a_range_of_which_nothing_can_be_decided_is_no_proof(
+    run: Run, three: list[str], guard_database: Database
+) -> None:
+    statement = text("DELETE FROM guard_policy_sets")
+    guard_database.write_now(lambda c: c.execute(statement), failpoint=TEST)
+    assert counted(run) == (2, 0, 0, 3)
+    assert "its policy set is not recorded" in run("decisions", "replay").out
+
+
+def test_a_decision_or_a_range_not_both(run: Run) -> None:
+    assert run("decisions", "replay", "abc", "--since", "1h").code == 2
