@@ -41,7 +41,7 @@ _SALT_BYTES = 16
 
 
 class ActKind(DocumentedWord):
-    """What was done. The subject is the mailbox record, the decision, or the digest of the set."""
+    """What was done. The subject is the mailbox record, decision, digest of the set, or chain."""
 
     GRANT = "grant", "A mailbox was held approved."
     WITHDRAWAL = "withdrawal", "An approval was taken away, or a mailbox refused."
@@ -50,6 +50,8 @@ class ActKind(DocumentedWord):
     PAUSE = "pause", "A person let a mailbox rest."
     RESUMPTION = "resumption", "A person ended a pause, or let a mailbox be tried again."
     RELEASE = "release", "A person let go on what a brake had stopped; the subject is the brake."
+    ORDER = "order", "A person, or a setting, said that old decisions be masked, or be pruned."
+    PRUNING = "pruning", "The beginning of a chain of decisions was given up."
 
 
 OF_APPROVALS = (ActKind.GRANT, ActKind.WITHDRAWAL)
@@ -166,6 +168,35 @@ def append_word(
         "reason": reason,
     }
     return append(connection, kind, subject, now=now, private=canonical_json(told).decode())
+
+
+def append_many(
+    connection: Connection, kind: ActKind, subjects: Sequence[str], *, now: datetime
+) -> None:
+    """Append an act without contents on each subject, in order, by two statements for all."""
+    end = hold(connection)
+    rows, digest = [], end.digest
+    for number, subject in enumerate(subjects, start=end.count + 1):
+        digest = link(number, digest, now, kind, subject, "")
+        rows.append(
+            {
+                "number": number,
+                "at": now,
+                "kind": kind,
+                "subject": subject,
+                "commitment": "",
+                "private": None,
+                "salt": None,
+                "digest": digest,
+            }
+        )
+    if rows:
+        connection.execute(insert(connection, acts), rows)
+        connection.execute(
+            update(ends)
+            .where(ends.c.id == _ONLY)
+            .values(count=end.count + len(rows), digest=digest)
+        )
 
 
 def end_of(connection: Connection) -> End:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TAIL = 10
@@ -45,6 +45,11 @@ def first_id(moment: datetime) -> str:
     """Return what ids made from that moment on do not sort before."""
     text = f"{_milliseconds(moment):012x}"
     return f"{text[:8]}-{text[8:]}"
+
+
+def made_at(text: str) -> datetime:
+    """Return when an id was made, by the millisecond. Raises ValueError for what is no id."""
+    return _EPOCH + timedelta(milliseconds=int(text[:8] + text[9:13], 16))
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -205,6 +205,19 @@ class Settings:
         "hex, the newest first.",
         shown_default="none: nothing is exported masked",
     )
+    private_retention_days: float | None = _setting(
+        None,
+        "How long the private parts of decisions are kept; older ones are masked by `serve`.",
+        unit="days",
+        shown_default="for good",
+    )
+    record_retention_days: float | None = _setting(
+        None,
+        "How long decisions are kept at all; older ones are pruned by `serve`, never before 30 "
+        "days.",
+        unit="days",
+        shown_default="for good",
+    )
     log_level: str = _setting(
         "info", "The least important events that are logged.", choices=("debug", "info", "warning")
     )
@@ -352,6 +365,7 @@ _PARSERS: dict[str, Any] = {
     "Secret": lambda value: Secret(_text(value)),
     "tuple[Secret, ...]": _secrets,
     "float": _seconds,
+    "float | None": _seconds,
     "bool": _switch,
 }
 

@@ -12,6 +12,7 @@ import click
 
 from console.context import open_prepared, open_readable, settings_of
 from console.ledger.export import export, pseudonym
+from console.ledger.retain import mask, prune
 from console.ledger.wanted import filter_options
 from console.output import FORMATS, Output, counted, emit, output_option, plain
 from console.times import PastType
@@ -33,6 +34,8 @@ def decisions() -> None:
 
 decisions.add_command(export)
 decisions.add_command(pseudonym)
+decisions.add_command(mask)
+decisions.add_command(prune)
 
 
 @decisions.command(name="list", help="List edits and how they were decided, newest first.")
@@ -260,6 +263,7 @@ def verify(
         "checked": verdict.checked,
         "chains": verdict.chains,
         "masked": verdict.masked,
+        "pruned": verdict.pruned,
         "acts": verdict.acts,
         "approvals": verdict.approvals,
         "anchors": len(anchors),
@@ -275,6 +279,7 @@ def verify(
         told = (
             f"Whole: {counted(verdict.checked, 'decision')} in "
             f"{counted(verdict.chains, 'chain')}, {verdict.masked} masked, "
+            f"{verdict.pruned} pruned, "
             f"{counted(verdict.acts, 'act')}, {counted(verdict.approvals, 'approval')}"
         )
         if anchors:

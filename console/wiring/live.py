@@ -28,6 +28,7 @@ from console.wiring.guard import open_guard
 from console.wiring.organization import OrganizationDiffers
 from console.wiring.reach import Identity, Reach
 from console.wiring.readiness import SCHEMA_SECONDS, Readiness
+from console.wiring.retention import RETENTION_SECONDS, Retention
 from console.wiring.sign_in import open_authentication
 from console.wiring.sync import open_sync
 from kernel.clock import Clock
@@ -65,6 +66,7 @@ class Live:
         self._clock = clock
         self._policies = policies
         self._anchoring = Anchoring(settings, database, clock)
+        self._retention = Retention(settings, database, clock)
         self._metrics = PrometheusMetrics()
         self._readiness = Readiness(database, clock)
         # Whoever looks for problems must not be stopped by the one that is found.
@@ -139,6 +141,8 @@ class Live:
         await self._anchoring.look()
         self._runner.every(CHECKPOINT_SECONDS, self._guard.make_checkpoint, name="checkpoint")
         self._runner.every(ANCHOR_SECONDS, self._anchoring.look_and_append, name="anchor")
+        if self._retention.is_asked_for:
+            self._runner.every(RETENTION_SECONDS, self._retention.look, name="retention")
         if self._connections is not None:
             round_seconds = self._settings.reconcile_seconds
             self._watch.every(

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, func, select
 
 from guard.ledger.chain import last_checkpoint
+from guard.ledger.cut import find_cut, is_stated
 from guard.ledger.entry import iso
 from guard.ledger.tables import chains, checkpoints, decisions, policy_sets
 from kernel import acts, organization
@@ -300,6 +301,12 @@ def difference(connection: Connection, anchor: Anchor) -> str | None:
     Looked at are the heads and what persons withdrew; the rest is what `verify` does.
     """
     for chain, (count, head) in anchor.chains.items():
+        cut = find_cut(connection, chain)
+        if cut is not None and count <= cut.gone:
+            # What was given up can't be looked up; the act that says so is in the acts' own head.
+            if not is_stated(connection, cut) or (count == cut.count and head != cut.head):
+                return f"chain {chain} was cut, and no act of pruning states that"
+            continue
         found = connection.scalar(
             select(decisions.c.digest).where(
                 decisions.c.chain == chain, decisions.c.seq == count - 1

@@ -179,6 +179,7 @@ class Verification:
     acts: int = 0
     approvals: int = 0
     anchors: int = 0
+    pruned: int = 0
 
     @property
     def is_whole(self) -> bool:

@@ -60,6 +60,20 @@ chains = Table(
     Column("checkpoint_digest", Text, nullable=False),
 )
 
+# How far the beginning of a chain was given up: to which place, as a checkpoint and an act say, and
+# how far its rows are gone by now.
+cuts = Table(
+    "guard_cuts",
+    metadata,
+    Column("chain", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("head", Text, nullable=False),
+    Column("last_id", Text, nullable=False),
+    Column("checkpoint", BigInteger, nullable=False),
+    Column("gone", BigInteger, nullable=False),
+    Column("gone_head", Text, nullable=False),
+)
+
 checkpoints = Table(
     "guard_checkpoints",
     metadata,

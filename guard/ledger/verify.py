@@ -2,8 +2,10 @@
 
 Found are: an altered row, a row taken out or cut off, an empty chain, an altered policy set or
 checkpoint, an approval that is not the one that was recorded, and a private part that is gone
-without an act of masking. What somebody rewrote consistently shows against *anchors*, which left
-the house before: whatever they state must be there still, and what they don't count must be newer.
+without an act of masking. What an act of pruning gave up is no longer looked for; what goes on
+after it begins where a checkpoint states it. What somebody rewrote consistently shows against
+*anchors*, which left the house before: whatever they state must be there still, unless it was
+pruned, and what they don't count must be newer.
 """
 
 from __future__ import annotations
@@ -18,13 +20,14 @@ from sqlalchemy import Connection, select, text
 
 from guard.ledger.anchor import Anchor
 from guard.ledger.chain import BEGINNING
+from guard.ledger.cut import Cut, list_cuts
 from guard.ledger.entry import Verification, commitment_to, link, stated_by
 from guard.ledger.tables import DECIDED_AT, chains, checkpoints, decisions, policy_sets
 from kernel import acts, held_approval
 from kernel.acts import ActKind
 from kernel.digest import sha256_hex
 from kernel.errors import GuardError
-from kernel.tables import added_code, microseconds
+from kernel.tables import added_code, microseconds, moment_of
 from rules.load.loader import load_documents
 
 ROWS_AT_ONCE = 1000
@@ -59,6 +62,11 @@ class _Walk:
         self.anchored: dict[str, int] = {}
         self.writers: dict[int, str] = {}
         self.masked_ids: set[str] = set()
+        self.maskings = 0
+        # Of each chain the newest act of pruning: what it commits to, and when it was done.
+        self.prunings: dict[str, tuple[str, int]] = {}
+        self.cuts: dict[str, Cut] = {}
+        self.pruned = 0
         self.newest_acts: dict[str, str | None] = {}
         self.sets: dict[str, str] = {}
         self.not_before = 0
@@ -82,14 +90,15 @@ class _Walk:
         self._walk_acts()
         self._check_sets()
         self._check_approvals()
+        self._check_cuts()
         # (3) Each chain is walked from its beginning, past the heads that are stated of it, to the
         # one that the chain's own row states.
         for chain in self._chain_ids():
             self._walk_chain(chain, self.stated[chain])
             self.chains += 1
-        # (4) What was masked has no private part any more, and there is as much as is counted.
-        if self.masked_ids:
-            raise _Altered(min(self.masked_ids), "the decision was masked, and is there unmasked")
+        # (4) What was masked and is not there was pruned, and there is as much as is counted.
+        if len(self.masked_ids) > self.pruned:
+            raise _Altered(min(self.masked_ids), "the decision was masked, and is not there")
         self._check_counts()
 
     def _chain_ids(self) -> list[str]:
@@ -143,12 +152,12 @@ class _Walk:
 
     def _check_counts(self) -> None:
         found = {
-            "decisions": self.checked,
+            "decisions": self.checked + self.pruned,
             "acts": self.acts,
             "checkpoints": len(self.writers),
             "policy_sets": len(self.sets),
             "approvals": self.approvals,
-            "masked": self.masked,
+            "masked": self.maskings,
         }
         for anchor in self.anchors:
             for name, count in anchor.counts.items():
@@ -189,6 +198,9 @@ class _Walk:
                 self.newest_acts[row.subject] = row.private
             elif row.kind == ActKind.MASKING:
                 self.masked_ids.add(row.subject)
+                self.maskings += 1
+            elif row.kind == ActKind.PRUNING:
+                self.prunings[row.subject] = (row.commitment, row.at)
             elif row.kind == ActKind.POLICY_SET:
                 self.sets[row.subject] = row.commitment
         self.acts = count
@@ -223,6 +235,28 @@ class _Walk:
                 raise _Altered(name, "it is not the one that its newest act states")
         if missing:
             raise _Altered(f"approval {min(missing)}", "its row is missing")
+
+    def _check_cuts(self) -> None:
+        """Hold every cut against its act, and its place against the checkpoint that states it."""
+        missing = dict(self.prunings)
+        for cut in list_cuts(self.connection):
+            name = self.at = f"chain {cut.chain}"
+            commitment, at = missing.pop(cut.chain, ("", 0))
+            if commitment != cut.contents:
+                raise _Altered(name, "it was cut, and no act of pruning states that")
+            if not cut.is_old_enough(moment_of(at)):
+                raise _Altered(name, "it was cut where it was too young to be pruned")
+            head, last_id, _ = self.stated[cut.chain].get(cut.count, (None, None, ""))
+            if head != cut.head or last_id != cut.last_id:
+                raise _Altered(name, "it was cut where no checkpoint states it")
+            if not 0 <= cut.gone <= cut.count or (
+                cut.gone == cut.count and cut.gone_head != cut.head
+            ):
+                raise _Altered(name, "more of it is gone than was pruned")
+            self.cuts[cut.chain] = cut
+            self.pruned += cut.gone
+        if missing:
+            raise _Altered(f"chain {min(missing)}", "it was pruned, and how far is not there")
 
     def _stated_checkpoints(self) -> list[tuple[int, str]]:
         """Return number and digest of the checkpoints that the chains' rows name."""
@@ -259,7 +293,8 @@ class _Walk:
             last = rows[-1].seq
 
     def _walk_chain(self, chain: str, stated: Places) -> None:
-        count, head, last_id = 0, BEGINNING, ""
+        cut = self.cuts.get(chain)
+        count, head, last_id = (0, BEGINNING, "") if cut is None else _rest_of(cut)
         for row in self._rows(chain):
             # (3a) Every place is taken, (3b) the decision is what was digested, (3c) its link is
             # the one that checkpoints and anchors saw at this place, (3d) its time is possible.
@@ -309,6 +344,13 @@ class _Walk:
             self.masked += 1
         elif commitment_to(row.salt or "", (row.private or "").encode()) != row.commitment:
             raise _Altered(row.id, "the decision's private part was altered")
+        elif row.id in self.masked_ids:
+            raise _Altered(row.id, "the decision was masked, and is there unmasked")
+
+
+def _rest_of(cut: Cut) -> tuple[int, str, str]:
+    """Return where a chain goes on of which the beginning is gone: place, digest, last id."""
+    return cut.gone, cut.gone_head, cut.last_id if cut.gone == cut.count else ""
 
 
 def _json_of(text: str, bad_id: str) -> dict[str, Any]:
@@ -358,4 +400,5 @@ def verify(connection: Connection, anchors: Sequence[Anchor] = ()) -> Verificati
         acts=walk.acts,
         approvals=walk.approvals,
         anchors=len(anchors),
+        pruned=walk.pruned,
     )

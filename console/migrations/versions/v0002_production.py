@@ -31,6 +31,17 @@ def upgrade() -> None:
         "INSERT INTO guard_firings (chain, day, rule, effect, count) "
         f"VALUES ('', {microseconds(SystemClock().now()) // 86_400_000_000}, '', '', 0)"
     )
+    op.create_table(
+        "guard_cuts",
+        sa.Column("chain", sa.Text(), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("head", sa.Text(), nullable=False),
+        sa.Column("last_id", sa.Text(), nullable=False),
+        sa.Column("checkpoint", sa.BigInteger(), nullable=False),
+        sa.Column("gone", sa.BigInteger(), nullable=False),
+        sa.Column("gone_head", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("chain", name=op.f("pk_guard_cuts")),
+    )
     op.execute("UPDATE kernel_schema SET number = 2")
     _create_console_tables()
 
