@@ -37,6 +37,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "Secret": ("s3cret", Secret("s3cret")),
     "tuple[Secret, ...]": ("one, two,,", (Secret("one"), Secret("two"))),
     "float": ("2.5", 2.5),
+    "float | None": ("2.5", 2.5),
     "bool": ("Yes", True),
 }
 
