@@ -192,6 +192,31 @@ class Dataverse(Client):
             raise BadAnswer("The privileges of a user came without a list.", status=answer.status)
         return bool(privileges)
 
+    async def privileges_of(
+        self, user_id: str, *, reason: str = "read a user's privileges"
+    ) -> frozenset[str]:
+        """Return the names of all privileges of a user, through any role, direct or by team."""
+        path = f"/systemusers({_key(user_id)})/Microsoft.Dynamics.CRM.RetrieveUserPrivileges()"
+        answer = await self._get(path, reason=reason)
+        privileges = answer.json_object().get("RolePrivileges")
+        names = [
+            one.get("PrivilegeName") if isinstance(one, dict) else None
+            for one in (privileges if isinstance(privileges, list) else [None])
+        ]
+        if not all(isinstance(name, str) and name for name in names):
+            raise BadAnswer("The privileges of a user came without names.", status=answer.status)
+        return frozenset(str(name) for name in names)
+
+    async def has_change_tracking(
+        self, table: str, *, reason: str = "read whether changes are tracked"
+    ) -> bool | None:
+        """Return whether the table's changes can be asked for; None when that isn't told."""
+        path = f"/EntityDefinitions(LogicalName={segment(literal(table))})"
+        options = query({"$select": "ChangeTrackingEnabled"})
+        answer = await self._get(path + options, reason=reason)
+        tracked = answer.json_object().get("ChangeTrackingEnabled")
+        return tracked if isinstance(tracked, bool) else None
+
     # Keyed writes
 
     async def update(

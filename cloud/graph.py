@@ -223,6 +223,17 @@ class Graph(Client):
         items = list_of(answer, page)
         return DeltaPage(items, next_link, None if next_link else delta_link)
 
+    async def inbox_id(
+        self, object_id: str, *, permit: Permit, reason: str = "find an Inbox"
+    ) -> str:
+        """Return the id of a mailbox's Inbox, and nothing of any mail.
+
+        Raises Refused where the mailbox may not be read, NotThere where there is none.
+        """
+        url = f"{self._service.base_url}{_user_path(object_id)}/mailFolders/inbox?$select=id"
+        answer = await self._mailbox_get(object_id, url, permit=permit, reason=reason)
+        return str(answer.json_object().get("id") or "")
+
     async def message(
         self,
         object_id: str,

@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ GUID = "GUID"
 _GUID = re.compile(r"\{?[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 URL = "URL"
+DATE = "date"
 
 
 class Secret:
@@ -204,6 +206,20 @@ class Settings:
         "File with the keys by which `decisions export --masked` replaces persons, one a line in "
         "hex, the newest first.",
         shown_default="none: nothing is exported masked",
+    client_secret_ends: str = _setting(
+        "",
+        "When the guard's client secret ends, as Entra shows it, such as 2027-01-31; `doctor` "
+        "warns before.",
+        unit=DATE,
+    )
+    sync_client_secret_ends: str = _setting(
+        "", "When the second application's client secret ends.", unit=DATE
+    )
+    canary_object_id: str = _setting(
+        "",
+        "Entra object id of a mailbox that no application of ours may read; `doctor` proves it by "
+        "being refused.",
+        unit=GUID,
     )
     private_retention_days: float | None = _setting(
         None,
@@ -306,6 +322,8 @@ def _parsed(item: Field[Any], value: Any, source: str) -> Any:
             _check_url(parsed)
         elif declaration.unit == GUID and parsed and not _GUID.fullmatch(parsed):
             raise ValueError("it must be a GUID such as 00000000-0000-0000-0000-000000000000")
+        elif declaration.unit == DATE and parsed:
+            _check_date(parsed)
     except (ValueError, TypeError, RuntimeError) as error:
         # No chain: what the parser complains about may hold the value.
         raise SettingInvalid(f"{source} is not usable: {error}.", hint=declaration.doc) from None
@@ -331,6 +349,13 @@ def _check_url(text: str) -> None:
         raise ValueError("it must begin with https://; http:// is for this machine alone")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("it must hold no user, password, query or fragment")
+
+
+def _check_date(text: str) -> None:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("it must be a date such as 2027-01-31") from None
 
 
 def _seconds(value: Any) -> float:

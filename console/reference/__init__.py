@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from console.reference.commands import commands_page
+from console.reference.doctor import doctor_page
 from console.reference.errors import errors_page
 from console.reference.failpoints import failpoints_page
 from console.reference.lint import lint_page
@@ -22,6 +23,7 @@ from console.reference.tasks import tasks_page
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands_page,
+    "doctor.md": doctor_page,
     "errors.md": errors_page,
     "failpoints.md": failpoints_page,
     "lint.md": lint_page,

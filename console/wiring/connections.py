@@ -14,6 +14,7 @@ from cloud.dataverse import Dataverse
 from cloud.entra import ClientCertificate, ClientSecret, EntraApp, ManagedIdentityApp, MsalApp
 from cloud.graph import Graph
 from cloud.origins import authority_url, dataverse_service, graph_service
+from cloud.tenant import Tenant
 from cloud.tokens import MsalTokens
 from cloud.transport import Transport
 from kernel.clock import Clock
@@ -30,6 +31,7 @@ class Connections:
     dataverse: Dataverse
     transport: Transport
     tokens: MsalTokens
+    tenant: Tenant
     scopes: tuple[str, ...] = ()
 
     async def aclose(self) -> None:
@@ -140,6 +142,7 @@ def _connect(
         Dataverse(transport, dataverse),
         transport,
         tokens,
+        Tenant(transport, graph),
         (graph.scope, dataverse.scope),
     )
 

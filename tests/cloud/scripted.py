@@ -13,6 +13,7 @@ from cloud.call import Call, CallClass
 from cloud.dataverse import Dataverse
 from cloud.graph import Graph
 from cloud.origins import Service, dataverse_service, graph_service
+from cloud.tenant import Tenant
 from cloud.tokens import FixedTokens, Tokens
 from cloud.transport import Transport
 from kernel.clock import FrozenClock
@@ -77,6 +78,7 @@ class Scripted:
         )
         self.graph = Graph(self.transport, GRAPH)
         self.dataverse = Dataverse(self.transport, DATAVERSE)
+        self.tenant = Tenant(self.transport, GRAPH)
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)

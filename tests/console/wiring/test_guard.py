@@ -46,7 +46,9 @@ def opened(service: Scripted, database: Database, clock: FrozenClock) -> LiveGua
         clock,
         policies=PolicyFolder.of(settings, clock).holder,
         metrics=PrometheusMetrics(),
-        connections=Connections(service.graph, service.dataverse, service.transport, unused),
+        connections=Connections(
+            service.graph, service.dataverse, service.transport, unused, service.tenant
+        ),
         readiness=lambda: None,
     )
 
