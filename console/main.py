@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "brakes",
         "See what brakes have stopped, and let it go on.",
     ),
+    "export": ("console.commands.export", "export", "Print what an administrator runs elsewhere."),
     "doctor": ("console.commands.doctor", "doctor", "Find what is wrong, and how to mend it."),
     "db": ("console.commands.db", "db", "Bring the database's schema up to date."),
 }

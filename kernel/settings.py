@@ -129,6 +129,15 @@ class Settings:
     sync_client_certificate_file: Path | None = _setting(
         None, "PEM file with the second application's private key and certificate."
     )
+    client_secret_ends: str = _setting(
+        "",
+        "When the guard's client secret ends, as Entra shows it, such as 2027-01-31; `doctor` "
+        "warns before.",
+        unit=DATE,
+    )
+    sync_client_secret_ends: str = _setting(
+        "", "When the second application's client secret ends.", unit=DATE
+    )
     cloud: str = _setting("global", "Which Microsoft cloud.", choices=CLOUDS)
     authority_url: str = _setting(
         "",
@@ -175,6 +184,12 @@ class Settings:
     console_client_secret: Secret = _setting(
         Secret(""), "That application's client secret.", shown_default="the guard's"
     )
+    canary_object_id: str = _setting(
+        "",
+        "Entra object id of a mailbox that no application of ours may read; `doctor` proves it by "
+        "being refused.",
+        unit=GUID,
+    )
     decision_deadline_seconds: float = _setting(
         5.0, "How long facts may take before they count as missing.", unit="seconds"
     )
@@ -206,20 +221,6 @@ class Settings:
         "File with the keys by which `decisions export --masked` replaces persons, one a line in "
         "hex, the newest first.",
         shown_default="none: nothing is exported masked",
-    client_secret_ends: str = _setting(
-        "",
-        "When the guard's client secret ends, as Entra shows it, such as 2027-01-31; `doctor` "
-        "warns before.",
-        unit=DATE,
-    )
-    sync_client_secret_ends: str = _setting(
-        "", "When the second application's client secret ends.", unit=DATE
-    )
-    canary_object_id: str = _setting(
-        "",
-        "Entra object id of a mailbox that no application of ours may read; `doctor` proves it by "
-        "being refused.",
-        unit=GUID,
     )
     private_retention_days: float | None = _setting(
         None,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from console.doctor.examination import Report
 
 
-@click.command(help="Find what is wrong with this installation, and how to mend it.")
+@click.command(help="Find what is wrong, and how to mend it.")
 @click.option(
     "--url",
     "webhook_url",

@@ -132,7 +132,7 @@ MAILBOX_PREFIXES = ("Mail.", "Calendars.", "Contacts.", "MailboxItem.", "Mailbox
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class AccessLine:
     """One permission of one identity: whether it is held and needed, why, and what it reaches."""
 
     identity: str
@@ -191,7 +191,7 @@ def unserved(held: frozenset[str], purposes: Iterable[Purpose]) -> list[Use]:
     ]
 
 
-def access_of(identity: str, held: frozenset[str], purposes: Iterable[Purpose]) -> list[Access]:
+def access_of(identity: str, held: frozenset[str], purposes: Iterable[Purpose]) -> list[AccessLine]:
     """Return every permission that is held or needed, the needed ones first, each once."""
     uses = uses_of(purposes)
     serves: dict[str, list[Use]] = {}
@@ -199,7 +199,7 @@ def access_of(identity: str, held: frozenset[str], purposes: Iterable[Purpose]) 
         allowing = next((one for one in use.allowed_by if one in held), use.allowed_by[0])
         serves.setdefault(allowing, []).append(use)
     lines = [
-        Access(
+        AccessLine(
             identity,
             permission,
             is_held=permission in held,
@@ -215,7 +215,9 @@ def access_of(identity: str, held: frozenset[str], purposes: Iterable[Purpose]) 
     ]
 
 
-def _too_much(identity: str, permission: str, uses: Iterable[Use], held: frozenset[str]) -> Access:
+def _too_much(
+    identity: str, permission: str, uses: Iterable[Use], held: frozenset[str]
+) -> AccessLine:
     instead = sorted(
         {
             use.allowed_by[0]
@@ -223,7 +225,7 @@ def _too_much(identity: str, permission: str, uses: Iterable[Use], held: frozens
             if permission in use.wider and held.isdisjoint(use.allowed_by)
         }
     )
-    return Access(
+    return AccessLine(
         identity,
         permission,
         is_held=True,

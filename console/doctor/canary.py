@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cloud.errors import NotThere, Refused
 from console.doctor.diagnosis import Diagnosis, Severity
-from console.doctor.installation import Identity, Installation, Need, clients_of
+from console.doctor.installation import Installation, Need, OwnApplication, clients_of
 from console.doctor.probe import Probe
 from kernel.log import get_logger
 
@@ -47,7 +47,7 @@ class CanaryRefused(Probe):
             ]
         return [await self._one(identity, canary) for identity in house.identities]
 
-    async def _one(self, identity: Identity, canary: str) -> Diagnosis:
+    async def _one(self, identity: OwnApplication, canary: str) -> Diagnosis:
         connections = clients_of(identity)
         answer = "granted"
         try:

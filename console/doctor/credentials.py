@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cloud.errors import CloudError, TokenRefused
 from console.doctor.diagnosis import Diagnosis, Severity
-from console.doctor.installation import Identity, Installation, clients_of
+from console.doctor.installation import Installation, OwnApplication, clients_of
 from console.doctor.probe import Probe
 from kernel.errors import GuardError
 from kernel.reading import why_unreadable
@@ -32,7 +32,7 @@ class TokenGiven(Probe):
         """Ask for a token of each scope."""
         return [one for identity in house.identities for one in await self._ask(identity)]
 
-    async def _ask(self, identity: Identity) -> list[Diagnosis]:
+    async def _ask(self, identity: OwnApplication) -> list[Diagnosis]:
         try:
             connections = clients_of(identity)
         except GuardError as error:
@@ -73,7 +73,7 @@ class CredentialEnding(Probe):
         now = house.clock.now()
         return [one for identity in house.identities for one in self._of(identity, now)]
 
-    def _of(self, identity: Identity, now: datetime) -> list[Diagnosis]:
+    def _of(self, identity: OwnApplication, now: datetime) -> list[Diagnosis]:
         if identity.certificate is not None:
             return [self._certificate(identity.certificate, identity.name, now)]
         if not identity.secret:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from console.doctor.access import Access
+from console.doctor.access import AccessLine
 from console.doctor.diagnosis import Diagnosis, Severity, gravest_first
 from console.doctor.installation import Installation
 from console.doctor.permissions import access_table
@@ -25,7 +25,7 @@ class Report:
     """Everything that was found, the gravest first, and the access permission by permission."""
 
     diagnoses: tuple[Diagnosis, ...]
-    access: tuple[Access, ...]
+    access: tuple[AccessLine, ...]
 
     @property
     def is_clean(self) -> bool:

@@ -38,7 +38,7 @@ class Need(DocumentedWord):
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class OwnApplication:
     """One application of ours: what it is called here, what it proves itself with, its clients.
 
     `problem` says why it has no clients.
@@ -64,8 +64,8 @@ class Installation:
 
     settings: Settings
     clock: Clock
-    guard: Identity
-    mailboxes: Identity | None = None
+    guard: OwnApplication
+    mailboxes: OwnApplication | None = None
     database: Database | None = None
     database_problem: GuardError | None = None
     policies: PolicySet | None = None
@@ -76,12 +76,12 @@ class Installation:
     _known: dict[str, asyncio.Task[Any]] = field(default_factory=dict)
 
     @property
-    def identities(self) -> tuple[Identity, ...]:
+    def identities(self) -> tuple[OwnApplication, ...]:
         """Return every identity there is."""
         return (self.guard,) if self.mailboxes is None else (self.guard, self.mailboxes)
 
     @property
-    def reader(self) -> Identity:
+    def reader(self) -> OwnApplication:
         """Return the identity that reads mailboxes."""
         return self.mailboxes or self.guard
 
@@ -94,7 +94,7 @@ class Installation:
         """Return the guard's clients. Raises the error that says why there are none."""
         return clients_of(self.guard)
 
-    async def granted(self, identity: Identity) -> frozenset[str]:
+    async def granted(self, identity: OwnApplication) -> frozenset[str]:
         """Return the application permissions in an identity's token for Graph.
 
         Raises BadAnswer when the token does not tell.
@@ -165,7 +165,7 @@ class Installation:
         return found
 
 
-def clients_of(identity: Identity) -> Connections:
+def clients_of(identity: OwnApplication) -> Connections:
     """Return the clients of an identity. Raises the error that says why there are none."""
     if identity.connections is None:
         raise identity.problem or Unavailable(f"The identity `{identity.name}` is not configured.")

@@ -12,7 +12,7 @@ from dataclasses import replace
 import httpx
 
 from console.context import sqlite_file
-from console.doctor.installation import Identity, Installation
+from console.doctor.installation import Installation, OwnApplication
 from console.policy_folder import PolicyFolder
 from console.wiring.connections import Connections, connect_guard, connect_sync
 from kernel.clock import Clock
@@ -47,8 +47,8 @@ async def opened(
         await house.aclose()
 
 
-def _guard(settings: Settings, clock: Clock) -> Identity:
-    bare = Identity(
+def _guard(settings: Settings, clock: Clock) -> OwnApplication:
+    bare = OwnApplication(
         "guard",
         settings.client_id or settings.managed_identity,
         settings.client_secret,
@@ -58,14 +58,14 @@ def _guard(settings: Settings, clock: Clock) -> Identity:
     return _connected(bare, lambda: connect_guard(settings, clock))
 
 
-def _mailboxes(settings: Settings, clock: Clock) -> Identity | None:
+def _mailboxes(settings: Settings, clock: Clock) -> OwnApplication | None:
     if not (
         settings.sync_client_id
         or settings.sync_client_secret
         or settings.sync_client_certificate_file
     ):
         return None
-    bare = Identity(
+    bare = OwnApplication(
         "mailboxes",
         settings.sync_client_id,
         settings.sync_client_secret,
@@ -75,7 +75,7 @@ def _mailboxes(settings: Settings, clock: Clock) -> Identity | None:
     return _connected(bare, lambda: connect_sync(settings, clock))
 
 
-def _connected(bare: Identity, connect: Callable[[], Connections]) -> Identity:
+def _connected(bare: OwnApplication, connect: Callable[[], Connections]) -> OwnApplication:
     try:
         made = connect()
     except GuardError as error:

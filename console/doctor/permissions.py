@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from console.doctor.access import (
     MAILBOX_PREFIXES,
-    Access,
+    AccessLine,
     Purpose,
     access_of,
     reach_of,
     unserved,
 )
 from console.doctor.diagnosis import Diagnosis, Severity
-from console.doctor.installation import Identity, Installation, Need
+from console.doctor.installation import Installation, Need, OwnApplication
 from console.doctor.probe import Probe
 from kernel.errors import GuardError
 
@@ -21,7 +21,7 @@ from kernel.errors import GuardError
 _ASK_PURPOSE = ("mailboxPurpose", "addressOwner.isPerson")
 
 
-def purposes_of(house: Installation, identity: Identity) -> frozenset[Purpose]:
+def purposes_of(house: Installation, identity: OwnApplication) -> frozenset[Purpose]:
     """Return what an identity is for, by the settings and the loaded policies."""
     found: set[Purpose] = set()
     if identity is house.guard:
@@ -34,9 +34,9 @@ def purposes_of(house: Installation, identity: Identity) -> frozenset[Purpose]:
     return frozenset(found)
 
 
-async def access_table(house: Installation) -> list[Access]:
+async def access_table(house: Installation) -> list[AccessLine]:
     """Return the access of every identity, permission by permission; of who has no token, none."""
-    lines: list[Access] = []
+    lines: list[AccessLine] = []
     for identity in house.identities:
         try:
             held = await house.granted(identity)

@@ -56,6 +56,20 @@ group of approved mailboxes, and set `MAILBOX_GUARD_CANARY_OBJECT_ID` to its obj
 `doctor` asks for the id of its Inbox once with each identity, reads nothing of any mail, and
 expects 403. Exchange takes up to two hours to follow a change of scope.
 
+## Limiting the access
+
+```console
+$ mailbox-guard export exchange-scope
+$ mailbox-guard export exchange-scope --legacy
+```
+
+prints PowerShell for an Exchange administrator: a group with the approved mailboxes (or, with
+`--attribute CustomAttribute1`, a mark on each), the service principal, a management scope, a role
+for the application within it, and the test that proves it; with `--legacy`, the older access
+policy. Run it again when mailboxes were approved or withdrawn: it adds whom the group lacks and
+asks about who is in it and not approved. Whoever is taken out may be readable for up to two hours
+more, so Mailbox Guard's own approvals never rest on it.
+
 """
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, select
 
 from guard.ledger.chain import BEGINNING
+from guard.ledger.cut import find_cut
 from guard.ledger.entry import commitment_to, link, stated_by
 from guard.ledger.tables import DECIDED_AT, chains, decisions
 
@@ -28,6 +29,9 @@ def altered_among_newest(connection: Connection, most: int = NEWEST) -> tuple[in
         ).all()
         # The first row of the part is believed, unless the chain begins with it.
         last, seq = BEGINNING, 0
+        if not rows and (cut := find_cut(connection, chain)) is not None:
+            # All of a chain may have been pruned; `verify` proves that it was.
+            last, seq = cut.gone_head, cut.gone
         if rows and rows[0].seq > 0:
             last, seq = rows[0].digest, rows[0].seq + 1
             rows = rows[1:]

@@ -109,7 +109,7 @@ def test_every_command_that_a_text_names_exists_with_its_options() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["doctor", "policy prove", "scan --now", "decisions list --last 3", "--quiet scan"]
+    "text", ["nurse", "policy prove", "scan --now", "decisions list --last 3", "--quiet scan"]
 )
 def test_a_command_or_an_option_that_does_not_exist_would_be_found(text: str) -> None:
     assert what_is_wrong(text)

@@ -52,6 +52,8 @@ def test_every_setting_is_read_from_the_environment(item: Any) -> None:
         text = value = "https://example.com"
     if declaration.unit == "GUID":
         text = value = A_GUID
+    if declaration.unit == "date":
+        text = value = "2027-01-31"
     assert getattr(loaded(**{item.name.upper(): text}), item.name) == value
 
 

@@ -11,7 +11,7 @@ import pytest
 from cloud.errors import BadAnswer
 from console.doctor.diagnosis import Diagnosis, Severity
 from console.doctor.examination import UNASKED, examine
-from console.doctor.installation import Identity, Installation, Need, claims_of
+from console.doctor.installation import Installation, Need, OwnApplication, claims_of
 from console.doctor.probe import Probe
 from kernel.clock import FrozenClock
 from kernel.errors import Unavailable
@@ -43,7 +43,7 @@ class NeedsGraph(Odd):
 
 @pytest.fixture
 def house(clock: FrozenClock) -> Installation:
-    bare = Identity("guard", "", Secret(""), None, "", problem=Unavailable("Not configured."))
+    bare = OwnApplication("guard", "", Secret(""), None, "", problem=Unavailable("Not configured."))
     return Installation(load({}), clock, guard=bare)
 
 

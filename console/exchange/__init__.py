@@ -1,0 +1,1 @@
+"""PowerShell for Exchange Online that limits our application to the approved mailboxes."""
