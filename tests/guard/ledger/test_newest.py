@@ -6,11 +6,14 @@ import pytest
 from sqlalchemy import text
 
 from guard.ledger.newest import altered_among_newest
+from guard.ledger.retention import RetentionKind, carry_out
 from guard.ledger.stored import DECISION, StoredLedger
+from kernel import ids as kernel_ids
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from rules.load.loader import load_documents
 from tests.guard.assembled import POLICIES
+from tests.guard.ledger.test_retention import filled, order
 from tests.guard.ledger.test_stored import an_entry
 
 SET = load_documents(POLICIES)
@@ -69,3 +72,14 @@ async def test_what_was_altered_among_the_newest_is_found(
 async def test_what_is_older_is_left_to_the_whole_walk(database: Database, ids: list[str]) -> None:
     altering = f"UPDATE guard_decisions SET decision = 'reject' WHERE id = '{ids[0]}'"
     assert looked_at(database, altering) == (MOST, None)
+
+
+async def test_what_was_pruned_is_not_missing(
+    database: Database, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel_ids, "_last", [0, 0])
+    await filled(database, clock)
+    assert await carry_out(database, clock, order(RetentionKind.PRUNE, clock)) > 0
+    checked, altered = looked_at(database)
+    assert altered is None
+    assert checked >= 1
