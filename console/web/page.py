@@ -2,7 +2,7 @@
 
 1. Write `console/web/<name>.py`, named after what it shows. It holds one `PAGE`:
 
-        PAGE = Page(
+        PAGE = ConsolePage(
             "Mailboxes",
             "/mailboxes",
             views=(View("/mailboxes", show_all), View("/mailboxes/{id}", show_one)),
@@ -10,9 +10,9 @@
             said={"paused": "The mailbox rests."},
         )
 
-   A view takes a `Visit` and returns `Shown`: a template and its values. An act takes a `Visit`
-   with a form, does one thing by the function that commands and the API call too, with
-   `visit.principal`, and returns `Done`: where the browser goes next, and the key of a sentence
+   A view takes a `PageVisit` and returns `Shown`: a template and its values. An act takes a
+   `PageVisit` with a form, does one thing by the function that commands and the API call too, with
+   `visit.principal`, and returns `Onward`: where the browser goes next, and the key of a sentence
    in `said`. Acts that give something back (approve, resume, release) say `gives=True`.
    Errors are raised as everywhere; they become pages with their message and hint.
 2. Write its template under `templates/`: it extends `layout.html`, imports what pages share
@@ -51,7 +51,7 @@ class FieldUnusable(InputRefused):
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class PageVisit:
     """One request of somebody signed in: by whom, for what, and what pages are made of."""
 
     parts: Parts
@@ -101,7 +101,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class Onward:
     """Something was done: where the browser goes, and the key of what is said of it there."""
 
     path: str
@@ -113,7 +113,7 @@ class View:
     """An address at which something is shown."""
 
     path: str
-    show: Callable[[Visit], Awaitable[Shown]]
+    show: Callable[[PageVisit], Awaitable[Shown | Onward]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +121,13 @@ class Act:
     """An address to which a form is sent, and who may; `gives`: it gives something back."""
 
     path: str
-    do: Callable[[Visit], Awaitable[Done]]
+    do: Callable[[PageVisit], Awaitable[Onward]]
     role: AppRole
     gives: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ConsolePage:
     """One page of the console. `said` are the sentences that tell what was done."""
 
     name: str

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.gauges import Gauges
+from console.web.kept import Kept
 from guard.obligations.obligation import Means
 from kernel.clock import Clock
 from kernel.database import Database
@@ -16,9 +17,10 @@ from rules.engine.policy_set import PolicySet
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts. `state` answers as `/readyz` does; `anchor` writes a person's word down outside.
+    """The parts. `state` answers as `/readyz` does; `anchor` writes a word down outside.
 
-    `means` are what obligations are carried out with; None where there is no guard, as in tests.
+    `kept` is what all visits share for a moment. `means` are what obligations are carried out
+    with; None where there is no guard, as in tests.
     """
 
     settings: Settings
@@ -28,4 +30,5 @@ class Parts:
     state: Callable[[], Awaitable[dict[str, Any]]]
     gauges: Callable[[], Awaitable[Gauges]]
     anchor: Callable[[], Awaitable[None]]
+    kept: Kept
     means: Means | None = None

@@ -24,7 +24,7 @@ from console.web.bodies import read_form, read_query
 from console.web.entrance import Entrance
 from console.web.headers import ALWAYS, KEPT, NOT_KEPT, ONLY_HTTPS
 from console.web.origins import is_from_us, is_our_host
-from console.web.page import Act, Done, Page, Shown, View, Visit
+from console.web.page import Act, ConsolePage, Onward, PageVisit, Shown, View
 from console.web.parts import Parts
 from console.web.render import FILES, rendered, static_file
 from kernel.errors import Bug, GuardError, NotFound, Unavailable
@@ -41,7 +41,7 @@ class Site:
     """Makes pages of what the entries of the table return."""
 
     def __init__(
-        self, parts: Parts, authentication: Authentication, pages: tuple[Page, ...]
+        self, parts: Parts, authentication: Authentication, pages: tuple[ConsolePage, ...]
     ) -> None:
         self._parts = parts
         self._authentication = authentication
@@ -66,7 +66,7 @@ class Site:
             routes += [Route(act.path, self._act(act), methods=["POST"]) for act in page.acts]
         return Starlette(routes=routes, exception_handlers={HTTPException: self._http_error})
 
-    def _view(self, page: Page, view: View) -> Answer:
+    def _view(self, page: ConsolePage, view: View) -> Answer:
         async def answer(request: Request) -> Response:
             who = await self._who(request)
             if who is None or await self._asks_again(who):
@@ -78,6 +78,8 @@ class Site:
             require(who.principal, AppRole.READER)
             visit = self._visit(request, who)
             shown = await view.show(visit)
+            if isinstance(shown, Onward):
+                return _sent_on(shown)
             said = page.said.get(visit.query.get("said", ""), "")
             return self._shown(shown, who=who, here=page.path, said=said)
 
@@ -98,16 +100,13 @@ class Site:
                     hint="Open the page again and send the form from there.",
                 )
             require(who.principal, act.role, gives=act.gives)
-            done: Done = await act.do(self._visit(request, who, form))
-            mark = "&" if "?" in done.path else "?"
-            suffix = f"{mark}said={done.said}" if done.said else ""
-            return RedirectResponse(done.path + suffix, 303)
+            return _sent_on(await act.do(self._visit(request, who, form)))
 
         return self._guarded(answer)
 
-    def _visit(self, request: Request, who: SignedIn, form: Mapping[str, str] = {}) -> Visit:
+    def _visit(self, request: Request, who: SignedIn, form: Mapping[str, str] = {}) -> PageVisit:
         path = {name: str(value)[:200] for name, value in request.path_params.items()}
-        return Visit(self._parts, who, path, read_query(request.url.query), form)
+        return PageVisit(self._parts, who, path, read_query(request.url.query), form)
 
     async def _who(self, request: Request) -> SignedIn | None:
         """Return who is signed in; from then on their connection is no stranger's."""
@@ -191,6 +190,12 @@ class Site:
             **shown.values,
         }
         return HTMLResponse(rendered(shown.template, values), shown.status)
+
+
+def _sent_on(done: Onward) -> Response:
+    mark = "&" if "?" in done.path else "?"
+    suffix = f"{mark}said={done.said}" if done.said else ""
+    return RedirectResponse(done.path + suffix, 303)
 
 
 class Misdirected(SignInRefused):

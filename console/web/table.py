@@ -5,6 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from console.web import today
-from console.web.page import Page
+from console.web.page import ConsolePage
 
-PAGES: Final[tuple[Page, ...]] = (today.PAGE,)
+PAGES: Final[tuple[ConsolePage, ...]] = (today.PAGE,)

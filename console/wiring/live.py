@@ -15,6 +15,7 @@ from console.gauges import GaugeReader, Gauges
 from console.metrics import PrometheusMetrics
 from console.policy_folder import PolicyFolder
 from console.sign_in.link import OneTimeLink
+from console.web.kept import Kept
 from console.web.parts import Parts
 from console.web.site import Site
 from console.web.table import PAGES
@@ -119,6 +120,7 @@ class Live:
             state=Joined(self._state),
             gauges=Joined(gauges),
             anchor=self._anchoring.look_and_append,
+            kept=Kept(self._clock),
             means=self._guard.parts.means,
         )
         return Site(parts, self._authentication, PAGES).app()

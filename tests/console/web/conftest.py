@@ -15,7 +15,8 @@ from console.sign_in.attempts import Attempts
 from console.sign_in.authentication import Authentication
 from console.sign_in.cookies import Cookies
 from console.sign_in.link import OneTimeLink
-from console.web.page import Page
+from console.web.kept import Kept
+from console.web.page import ConsolePage
 from console.web.parts import Parts
 from console.web.site import Site
 from console.web.table import PAGES
@@ -50,7 +51,9 @@ READER = Principal(
 class Console:
     """A site, and the clients that visit it."""
 
-    def __init__(self, parts: Parts, authentication: Authentication, pages: tuple[Page, ...]):
+    def __init__(
+        self, parts: Parts, authentication: Authentication, pages: tuple[ConsolePage, ...]
+    ):
         self.parts = parts
         self.authentication = authentication
         self.app = Site(parts, authentication, pages).app()
@@ -89,7 +92,7 @@ def standing() -> dict[str, Any]:
 def open_console(
     guard_database: Database, clock: FrozenClock, shipped: Any, standing: dict[str, Any]
 ) -> Callable[..., Console]:
-    def open_one(pages: tuple[Page, ...] = PAGES, **given: str) -> Console:
+    def open_one(pages: tuple[ConsolePage, ...] = PAGES, **given: str) -> Console:
         async def state() -> dict[str, Any]:
             return standing
 
@@ -104,6 +107,7 @@ def open_console(
             state=state,
             gauges=GaugeReader(guard_database, clock).read,
             anchor=anchor,
+            kept=Kept(clock),
         )
         authentication = Authentication(
             guard_database,

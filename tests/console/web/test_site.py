@@ -9,35 +9,35 @@ import pytest
 
 from console.sign_in.link import HOLDER
 from console.sign_in.sessions import IDLE, ROLES_COUNT_FOR
-from console.web.page import Act, Done, Page, Shown, View, Visit
+from console.web.page import Act, ConsolePage, Onward, PageVisit, Shown, View
 from kernel.clock import FrozenClock
 from kernel.errors import NotFound
 from kernel.principal import AppRole
 from tests.console.web.conftest import APPROVER, OPERATOR, READER, Console, proof_in
 
 
-async def fail(visit: Visit) -> Shown:
+async def fail(visit: PageVisit) -> Shown:
     raise RuntimeError("secret of the house")
 
 
-async def miss(visit: Visit) -> Shown:
+async def miss(visit: PageVisit) -> Shown:
     raise NotFound("There is no <b>such</b> thing.", hint="Look elsewhere.")
 
 
-async def plain(visit: Visit) -> Shown:
-    return Shown("today.html", {"state": {"status": "<script>alert(1)</script>"}})
+async def plain(visit: PageVisit) -> Shown:
+    return Shown("link.html", {"secret": "<script>alert(1)</script>"})
 
 
 class Recorded:
     """What an act was given."""
 
     def __init__(self) -> None:
-        self.visits: list[Visit] = []
+        self.visits: list[PageVisit] = []
 
-    async def do(self, visit: Visit) -> Done:
+    async def do(self, visit: PageVisit) -> Onward:
         visit.written("reason", most=20)
         self.visits.append(visit)
-        return Done("/plain", "done")
+        return Onward("/plain", "done")
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def recorded() -> Recorded:
 
 @pytest.fixture
 def trial(open_console: Callable[..., Console], recorded: Recorded) -> Console:
-    page = Page(
+    page = ConsolePage(
         "Plain",
         "/plain",
         views=(View("/plain", plain), View("/fail", fail), View("/miss", miss)),
