@@ -27,12 +27,13 @@ def altered_among_newest(connection: Connection, most: int = NEWEST) -> tuple[in
             .where(decisions.c.chain == chain, decisions.c.seq >= max(0, count - most - 1))
             .order_by(decisions.c.seq)
         ).all()
-        # The first row of the part is believed, unless the chain begins with it.
         last, seq = BEGINNING, 0
-        if not rows and (cut := find_cut(connection, chain)) is not None:
-            # All of a chain may have been pruned; `verify` proves that it was.
+        cut = find_cut(connection, chain)
+        if cut is not None and (not rows or rows[0].seq == cut.gone):
+            # What was before it was pruned; `verify` proves that.
             last, seq = cut.gone_head, cut.gone
-        if rows and rows[0].seq > 0:
+        elif rows and rows[0].seq > 0:
+            # The first row of the part is believed.
             last, seq = rows[0].digest, rows[0].seq + 1
             rows = rows[1:]
         for row in rows:
