@@ -1,7 +1,8 @@
 """The Dataverse Web API as guard and sync need it: rows read, keyed writes, roles of a user.
 
-Every write is keyed: by the etag, or by a primary key that the caller chose. So the transport may
-repeat it. Sources: dataverse.md sections 2.5 and 6.
+Every write of a row is keyed: by the etag, or by a primary key that the caller chose. So the
+transport may repeat it. An action is not, and is never repeated. Sources: dataverse.md sections 2.5
+and 6.
 """
 
 from __future__ import annotations
@@ -316,6 +317,26 @@ class Dataverse(Client):
                 raise
             return False
         return True
+
+    # Actions
+
+    async def act(
+        self, name: str, parameters: Mapping[str, Any], *, failpoint: str, reason: str
+    ) -> None:
+        """Call an unbound action once.
+
+        Raises Unknown when it may have been carried out all the same: look before calling again.
+        """
+        call = self._call(
+            "POST",
+            f"/{name}",
+            headers={"OData-MaxVersion": "4.0", "OData-Version": "4.0"},
+            json=dict(parameters),
+            call_class=CallClass.SEND,
+            failpoint=failpoint,
+            reason=reason,
+        )
+        await self._transport.send(call)
 
     # How requests are made
 

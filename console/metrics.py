@@ -48,6 +48,12 @@ class PrometheusMetrics:
             ["event"],
             registry=self.registry,
         )
+        self._notices = Counter(
+            "mailbox_guard_notices",
+            "Notices to people whose change was refused, by channel and what became of them.",
+            ["channel", "outcome"],
+            registry=self.registry,
+        )
         self._policy_set_loaded = Gauge(
             "mailbox_guard_policy_set_loaded_timestamp_seconds",
             "When the current policy set was loaded, in seconds since 1970.",
@@ -140,6 +146,10 @@ class PrometheusMetrics:
     def watched(self, event: str) -> None:
         """Count what the watch found."""
         self._watched.labels(event).inc()
+
+    def noticed(self, channel: str, outcome: str) -> None:
+        """Count what became of a notice."""
+        self._notices.labels(channel, outcome).inc()
 
     def count_access(self, access: LoggedRequest) -> None:
         """Count a request that left for a service."""

@@ -8,10 +8,11 @@ of the ports, real ones or their twins, and the values of the settings.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from guard.active_policies import ActivePolicies
-from guard.case import SEEN_LANE
+from guard.case import NOTICE_LANE, SEEN_LANE, SEEN_NOTICE_LANE
 from guard.facts.activity import Activity
 from guard.facts.actor import ActorFacts
 from guard.facts.business_unit import BusinessUnitFacts
@@ -24,10 +25,13 @@ from guard.identity import OwnIdentity
 from guard.intake import Intake
 from guard.judge import Judge
 from guard.ledger.port import Ledger
+from guard.notices.text import Places
+from guard.obligations.notify import Notify
 from guard.obligations.obligation import Means
 from guard.obligations.table import handlers, owed_by
 from guard.ports.directory import Directory
 from guard.ports.metrics import GuardMetrics
+from guard.ports.notifier import MemoryNotifier, Notifier
 from guard.ports.rows import Rows
 from guard.read_back import ReadBack
 from guard.record import ENFORCE, OBSERVE, DecisionRecorder
@@ -55,6 +59,7 @@ class Values:
     look-ups of one decision, `reconcile_seconds` is how often the watch goes round.
     `evidence_max_age_seconds` is how old the look-up of evidence may be.
     `delegated_role_id` is the security role Delegated Mailbox Approver, None when there is none.
+    `notifies` says that people are told why their change was refused; `places` where notices lead.
     """
 
     webhook_keys: Sequence[str] = ()
@@ -63,14 +68,17 @@ class Values:
     reconcile_seconds: float = 60.0
     evidence_max_age_seconds: float = 3600.0
     delegated_role_id: str | None = None
+    notifies: bool = False
+    places: Places = field(default_factory=Places)
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where facts are looked up."""
+    """Where facts are looked up, and who gives notices to people."""
 
     rows: Rows
     directory: Directory
+    notifier: Notifier = field(default_factory=MemoryNotifier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +103,14 @@ class Guard:
     """A receiver, the obligations of its decisions, and the watch over what it wasn't told.
 
     `workers` carry out what deliveries cause, with `means`; `seen_workers` what the guard saw
-    itself, each without waiting for the other.
+    itself, each without waiting for the other. `notice_workers` tell people of both.
     """
 
     receiver: Receiver
     means: Means
     workers: Workers
     seen_workers: Workers
+    notice_workers: tuple[Workers, ...]
     told_reader: ToldReader
     reconciler: Reconciler
     drift: DriftWatch
@@ -125,7 +134,12 @@ def assemble_receiver(
     judge = _judge(sources, ledger, policies, identity, clock, values, deadline_seconds=deadline)
     told = ToldRows()
     recorder = DecisionRecorder(
-        ledger, clock, metrics, owed_by=owed_by, told=told, enforcement=values.enforcement
+        ledger,
+        clock,
+        metrics,
+        owed_by=partial(owed_by, without=() if values.notifies else (Notify.kind,)),
+        told=told,
+        enforcement=values.enforcement,
     )
     read_back = ReadBack(sources.rows, ledger, judge, recorder, deadline_seconds=deadline)
     intake = Intake(recorder, judge, ledger, identity, read_back, told)
@@ -172,16 +186,24 @@ def assemble_guard(
             recorder=recorder,
             read_back=receiver.read_back,
             identity=identity,
+            metrics=metrics,
+            notifier=asked.notifier,
+            places=values.places,
         )
 
     common = common or sources
     means, seen = means_of(common), means_of(sources)
     rows = sources.rows
+    carried_out = handlers(means)
+    telling = {Notify.kind: carried_out[Notify.kind]}
     return Guard(
         receiver=receiver,
         means=means,
-        workers=Workers(database, clock, handlers(means)),
+        workers=Workers(database, clock, carried_out),
         seen_workers=Workers(database, clock, handlers(seen), lane=SEEN_LANE),
+        notice_workers=tuple(
+            Workers(database, clock, telling, lane=lane) for lane in (NOTICE_LANE, SEEN_NOTICE_LANE)
+        ),
         told_reader=ToldReader(database, common.rows, ledger, recorder, receiver.told),
         reconciler=Reconciler(database, rows, ledger, seen.judge, recorder, metrics),
         drift=assemble_drift(common, ledger, policies, identity, clock, database, metrics, values),

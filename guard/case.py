@@ -17,6 +17,10 @@ FROM_GRANT = "grant"
 # the common one as long as they like.
 SEEN_LANE = "seen"
 
+# Notices wait behind notices alone: a revert never waits until somebody was told of another.
+NOTICE_LANE = "notices"
+SEEN_NOTICE_LANE = "seen-notices"
+
 
 def lane_of(source: str) -> str:
     """Return the lane in which what a decision owes is carried out."""

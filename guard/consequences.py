@@ -27,13 +27,15 @@ class Committed:
     """A decision on a committed change, as an obligation looks at it to say whether it is owed.
 
     `change` is None when the row could not be read, so that nothing was judged; `outcome` is then
-    that of the refusal which stands until it was.
+    that of the refusal which stands until it was. `attributed_to` is whose act an approval counts
+    as that the platform made by itself.
     """
 
     case: Case
     decision_id: str
     outcome: Outcome
     change: GuardedChange | None
+    attributed_to: str | None = None
 
     @property
     def is_allowed(self) -> bool:
@@ -41,7 +43,20 @@ class Committed:
         return self.outcome in ALLOWING
 
 
-OwedBy = Callable[[Committed], tuple[NewTask, ...]]
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A decision that rejects or holds a change before its commit.
+
+    Nothing may be done about the change, which is rolled back; whoever made it may be told.
+    """
+
+    case: Case
+    decision_id: str
+    outcome: Outcome
+    attributed_to: str | None = None
+
+
+OwedBy = Callable[[Committed | Refusal], tuple[NewTask, ...]]
 """What a decision owes; `obligations.table.owed_by` is the one that asks every obligation."""
 
 

@@ -188,5 +188,5 @@ class Intake:
         cause = STRIPPED if delivery.stripped else UNDECIDABLE
         refusal = rejection_by_guard(cause, error.message, is_error=True)
         if delivery.is_synchronous:
-            return self._plainly(case, refusal, cause, now)
+            return self._recorder.refused(case, Conclusion(refusal, cause), now=now)
         return self._read_back.examine(case, refusal=refusal, cause=cause, now=now)

@@ -15,7 +15,7 @@ from guard import consequences
 from guard.answers import recorded_finding
 from guard.case import FROM_DELIVERY, Case
 from guard.columns.asked import AskedColumns
-from guard.consequences import ALLOWING, Committed, OwedBy
+from guard.consequences import ALLOWING, Committed, OwedBy, Refusal
 from guard.judge import Judged
 from guard.ledger.codec import storable
 from guard.ledger.entry import NO_EFFECTS, Effects, Entry, MirrorRow, Recorded
@@ -138,6 +138,12 @@ class DecisionRecorder:
             effects = replace(effects, mirror=replace(copy, decision_id=decision_id))
         return self.record(case, conclusion, now=now, effects=effects, decision_id=decision_id)
 
+    def refused(self, case: Case, conclusion: Conclusion, *, now: datetime) -> Awaitable[Recorded]:
+        """Record the refusal of a change that is not committed and could not be judged."""
+        decision_id = new_id(now)
+        effects = self._effects_before(case, conclusion.decision.outcome, decision_id)
+        return self.record(case, conclusion, now=now, effects=effects, decision_id=decision_id)
+
     def unread(self, case: Case, conclusion: Conclusion, *, now: datetime) -> Awaitable[Recorded]:
         """Record the refusal of a committed change that could not be judged yet.
 
@@ -226,9 +232,10 @@ class DecisionRecorder:
         return 403
 
     def _effects(self, case: Case, judged: Judged, decision_id: str) -> Effects:
-        """Nothing follows from a synchronous decision: a later step may still roll it back."""
         change, outcome = judged.change, judged.decision.outcome
-        if case.is_synchronous or not change.record_id:
+        if case.is_synchronous:
+            return self._effects_before(case, outcome, decision_id, judged.attributed_to)
+        if not change.record_id:
             return NO_EFFECTS
         if outcome in ALLOWING:
             effects = consequences.of_allowed(change)
@@ -238,8 +245,21 @@ class DecisionRecorder:
             effects = consequences.of_refused(change, outcome, decision_id=decision_id)
         if not self.enforces:
             return effects
-        owed = self._owed_by(Committed(case, decision_id, outcome, change))
+        decided = Committed(case, decision_id, outcome, change, judged.attributed_to)
+        owed = self._owed_by(decided)
         return replace(effects, tasks=owed) if owed else effects
+
+    def _effects_before(
+        self, case: Case, outcome: Outcome, decision_id: str, attributed_to: str | None = None
+    ) -> Effects:
+        """Nothing follows from an answer before the commit: a later step may still roll it back.
+
+        That a change was refused is true all the same, and may be told.
+        """
+        if outcome in ALLOWING or not self.enforces:
+            return NO_EFFECTS
+        owed = self._owed_by(Refusal(case, decision_id, outcome, attributed_to))
+        return Effects(tasks=owed) if owed else NO_EFFECTS
 
     def now(self) -> datetime:
         """Return the present moment."""

@@ -98,7 +98,12 @@ def release_claims(connection: Connection, kinds: Sequence[str], *, now: datetim
 
 
 def change_lane(
-    connection: Connection, owners: Collection[str], *, lane: str, now: datetime
+    connection: Connection,
+    owners: Collection[str],
+    *,
+    lane: str,
+    kinds: Collection[str],
+    now: datetime,
 ) -> int:
     """Let what is open of these owners go on in that lane, now; return how many tasks there were.
 
@@ -107,7 +112,7 @@ def change_lane(
     """
     changed = connection.execute(
         update(tasks)
-        .where(_elsewhere(owners, lane))
+        .where(_elsewhere(owners, lane, kinds))
         .values(
             lane=lane,
             state=TaskState.QUEUED,
@@ -119,9 +124,11 @@ def change_lane(
     return changed.rowcount
 
 
-def any_elsewhere(connection: Connection, owners: Collection[str], *, lane: str) -> bool:
+def any_elsewhere(
+    connection: Connection, owners: Collection[str], *, lane: str, kinds: Collection[str]
+) -> bool:
     """Return whether `change_lane` would find anything: a read, as idle work writes nothing."""
-    chosen = select(tasks.c.id).where(_elsewhere(owners, lane)).limit(1)
+    chosen = select(tasks.c.id).where(_elsewhere(owners, lane, kinds)).limit(1)
     return connection.execute(chosen).first() is not None
 
 
@@ -207,8 +214,13 @@ def _due(
     return statement
 
 
-def _elsewhere(owners: Collection[str], lane: str) -> ColumnElement[bool]:
-    return and_(tasks.c.owner.in_(owners), tasks.c.state.in_(OPEN_STATES), tasks.c.lane != lane)
+def _elsewhere(owners: Collection[str], lane: str, kinds: Collection[str]) -> ColumnElement[bool]:
+    return and_(
+        tasks.c.owner.in_(owners),
+        tasks.c.kind.in_(kinds),
+        tasks.c.state.in_(OPEN_STATES),
+        tasks.c.lane != lane,
+    )
 
 
 def _end(connection: Connection, task: Task, **values: Any) -> None:

@@ -171,6 +171,15 @@ class Settings:
         shown_default="known by the role's template where Dataverse tells it",
         unit=GUID,
     )
+    notifications: bool = _setting(
+        True,
+        "Tell whoever made a change that was rejected or held why, by a notification in Dataverse.",
+    )
+    help_contact: str = _setting(
+        "",
+        "Who helps a person whose change was refused, where the policy names no contact.",
+        shown_default="nobody is named",
+    )
     console_url: str = _setting(
         "",
         "Address under which people open the console, such as https://guard.contoso.com: with it "

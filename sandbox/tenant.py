@@ -17,6 +17,7 @@ from sandbox.dataverse.privileges import (
     BYPASS,
     BYPASS_PLUGINS,
     GLOBAL,
+    SEND_NOTIFICATION,
     SYSTEM_ADMINISTRATOR_TEMPLATE,
 )
 from sandbox.dataverse.rows import Ref
@@ -35,9 +36,10 @@ _TABLE_WORDS = (
     *("Mailbox", "User", "Queue", "Activity", "Contact", "Account", "Customization"),
     *("Organization", "EmailServerProfile"),
     *("ServiceEndpoint", "SdkMessageProcessingStep", "SdkMessageProcessingStepImage"),
+    *("AppNotification", "UserSettings"),
 )
 _VERBS = ("Create", "Read", "Write", "Delete")
-_SPECIAL = (APPROVE_ADDRESSES, ACT_ON_BEHALF, BYPASS, BYPASS_PLUGINS)
+_SPECIAL = (SEND_NOTIFICATION, APPROVE_ADDRESSES, ACT_ON_BEHALF, BYPASS, BYPASS_PLUGINS)
 ALL_PRIVILEGES = (*(f"prv{verb}{word}" for word in _TABLE_WORDS for verb in _VERBS), *_SPECIAL)
 
 # The roles that come with the platform are made from templates, whose names nobody can give.
@@ -331,6 +333,9 @@ def furnish_person(dataverse: Dataverse, sample: Sample) -> None:
             **routing,
         },
     )
+    # 1033 is English; everybody sets another one for themselves.
+    settings = {"systemuserid": sample.user_id, "uilanguageid": 1033}
+    dataverse.insert("usersettings", settings)
     for name in sample.roles:
         grant_role(dataverse, sample.user_id, name)
 

@@ -25,7 +25,9 @@ from guard.facts.asking import AskedDirectory, AskedRows, Asking
 from guard.identity import OwnIdentity
 from guard.ledger.port import Ledger, MemoryLedger
 from guard.ledger.stored import StoredLedger
+from guard.notices.text import Places
 from guard.ports.dataverse import DataverseRows
+from guard.ports.dataverse_notices import DataverseNotifier
 from guard.ports.directory import GraphDirectory, MemoryDirectory
 from guard.ports.metrics import CountingMetrics
 from guard.ports.rows import MemoryRows, Myself, Rows
@@ -88,6 +90,12 @@ class LiveGuard:
         """Carry out what is owed for what we saw ourselves, however much deliveries caused."""
         if self.identity.user_id is not None:
             await self.parts.seen_workers.run_due()
+
+    async def tell_people(self) -> None:
+        """Tell people why their changes were refused, once it is known who we are."""
+        if self.identity.user_id is not None:
+            for workers in self.parts.notice_workers:
+                await workers.run_due()
 
     async def watch_evidence(self) -> None:
         """Look at the evidence of approvals, once it is known who we are.
@@ -208,6 +216,9 @@ def values_of(settings: Settings) -> Values:
         reconcile_seconds=settings.reconcile_seconds,
         evidence_max_age_seconds=settings.evidence_max_age_seconds,
         delegated_role_id=settings.delegated_approver_role_id.lower() or None,
+        # Without a Dataverse there is nobody to tell.
+        notifies=settings.notifications and bool(settings.dataverse_url),
+        places=Places(settings.console_url or None, settings.help_contact or None),
     )
 
 
@@ -232,4 +243,4 @@ def _sources(
         dataverse, graph = dataverse.within(within), graph.within(within)
     if is_apart:
         dataverse, graph = dataverse.apart(), graph.apart()
-    return Sources(DataverseRows(dataverse), GraphDirectory(graph))
+    return Sources(DataverseRows(dataverse), GraphDirectory(graph), DataverseNotifier(dataverse))

@@ -44,6 +44,7 @@ from sync.run.loop import Loop
 
 POLICIES_SECONDS = 1.0
 OBLIGATIONS_SECONDS = 0.5
+NOTICES_SECONDS = 2.0
 CHECKPOINT_SECONDS = 60.0
 INTRODUCTION_SECONDS = 10.0
 
@@ -139,6 +140,7 @@ class Live:
         self._runner.every(
             OBLIGATIONS_SECONDS, self._guard.carry_out_what_was_seen, name="what was seen"
         )
+        self._runner.every(NOTICES_SECONDS, self._guard.tell_people, name="notices")
         # First of all: what follows may reach mailboxes.
         await self._anchoring.look()
         self._runner.every(CHECKPOINT_SECONDS, self._guard.make_checkpoint, name="checkpoint")

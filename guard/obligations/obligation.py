@@ -18,12 +18,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
-from guard.consequences import Committed
+from guard.case import lane_of
+from guard.consequences import Committed, Refusal
 from guard.facts.users import Users
 from guard.identity import OwnIdentity
 from guard.judge import Judge
 from guard.ledger.port import Ledger
+from guard.notices.text import Places
 from guard.ports.directory import Directory
+from guard.ports.metrics import GuardMetrics
+from guard.ports.notifier import Notifier
 from guard.ports.rows import Rows
 from guard.read_back import ReadBack
 from guard.record import DecisionRecorder
@@ -51,7 +55,7 @@ class Payload:
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What obligations are carried out with."""
+    """What obligations are carried out with; `places` are those that notices lead to."""
 
     database: Database
     rows: Rows
@@ -61,6 +65,9 @@ class Means:
     recorder: DecisionRecorder
     read_back: ReadBack
     identity: OwnIdentity
+    metrics: GuardMetrics
+    notifier: Notifier
+    places: Places
 
     @property
     def users(self) -> Users:
@@ -72,11 +79,15 @@ Remembered = TypeVar("Remembered", bound=Payload)
 
 
 class Obligation(ABC, Generic[Remembered]):
-    """One kind of obligation; `doc` is its sentence in docs/tasks.md."""
+    """One kind of obligation; `doc` is its sentence in docs/tasks.md.
+
+    One that `only_tells` mends nothing: while it waits nothing counts as taken care of.
+    """
 
     kind: ClassVar[str]
     doc: ClassVar[str]
     payload: ClassVar[type[Payload]]
+    only_tells: ClassVar[bool] = False
 
     def __init__(self, means: Means) -> None:
         self._means = means
@@ -88,6 +99,19 @@ class Obligation(ABC, Generic[Remembered]):
 
         Asked in enforcement alone, and never of a change that may still be rolled back.
         """
+
+    @classmethod
+    def owed_by_refusal(cls, refusal: Refusal) -> Remembered | None:
+        """Return what has to be remembered if a refusal before the commit owes this. Pure.
+
+        Only what is true and harmless however the transaction ends may be; by default nothing is.
+        """
+        return None
+
+    @classmethod
+    def lane(cls, source: str) -> str:
+        """Return the lane in which it waits, by the way on which the decision came."""
+        return lane_of(source)
 
     @abstractmethod
     async def carry_out(self, owed: Remembered, task: Task) -> TaskOutcome:

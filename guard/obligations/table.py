@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from guard.case import lane_of
-from guard.consequences import Committed
+from guard.consequences import Committed, Refusal
 from guard.ledger.entry import NewTask
 from guard.obligations.examine import Examine
 from guard.obligations.grant import Grant
+from guard.obligations.notify import Notify
 from guard.obligations.obligation import Means, Obligation
 from guard.obligations.revert import Revert
 from kernel.shards import shard_of
@@ -19,24 +20,27 @@ OBLIGATIONS: tuple[type[Obligation[Any]], ...] = (
     Examine,
     Grant,
     Revert,
+    Notify,
 )
 KINDS = tuple(one.kind for one in OBLIGATIONS)
+TELLING = tuple(one.kind for one in OBLIGATIONS if one.only_tells)
+MENDING = tuple(one.kind for one in OBLIGATIONS if not one.only_tells)
 
 
-def owed_by(committed: Committed) -> tuple[NewTask, ...]:
-    """Return the tasks that a decision owes, at most one of each kind. Pure."""
-    lane = lane_of(committed.case.source)
-    asked = ((one.kind, one.owed_by(committed)) for one in OBLIGATIONS)
-    return tuple(
-        NewTask(
-            kind,
-            committed.decision_id,
-            owed.to_json(),
-            TaskPlace(shard_of(owed.record_id), lane),
-        )
-        for kind, owed in asked
-        if owed is not None
-    )
+def owed_by(decided: Committed | Refusal, *, without: Collection[str] = ()) -> tuple[NewTask, ...]:
+    """Return the tasks that a decision owes, at most one of each kind, `without` some. Pure."""
+    found = []
+    for one in OBLIGATIONS:
+        if one.kind in without:
+            continue
+        if isinstance(decided, Refusal):
+            owed = one.owed_by_refusal(decided)
+        else:
+            owed = one.owed_by(decided)
+        if owed is not None:
+            place = TaskPlace(shard_of(owed.record_id), one.lane(decided.case.source))
+            found.append(NewTask(one.kind, decided.decision_id, owed.to_json(), place))
+    return tuple(found)
 
 
 def handlers(means: Means) -> dict[str, Handler]:

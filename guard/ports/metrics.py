@@ -41,6 +41,10 @@ class GuardMetrics(Protocol):
         """Count what the watch found, by a short name."""
         ...
 
+    def noticed(self, channel: str, outcome: str) -> None:
+        """Count what became of a notice to a person (`guard.notices.register`)."""
+        ...
+
 
 class CountingMetrics:
     """Counts in memory: for tests, and where nobody scrapes."""
@@ -73,3 +77,7 @@ class CountingMetrics:
     def watched(self, event: str) -> None:
         """Count an event."""
         self.counts["watched", event] += 1
+
+    def noticed(self, channel: str, outcome: str) -> None:
+        """Count a notice."""
+        self.counts["noticed", channel, outcome] += 1

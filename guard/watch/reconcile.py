@@ -27,6 +27,7 @@ from guard.ledger.effects import withdraw
 from guard.ledger.entry import MirrorRow, Recorded
 from guard.ledger.port import ALLOWED, Ledger
 from guard.ledger.tables import baselines
+from guard.obligations.table import MENDING
 from guard.ports.metrics import GuardMetrics
 from guard.ports.rows import Rows, StoredRow
 from guard.record import DecisionRecorder
@@ -255,15 +256,21 @@ class Reconciler:
         owners = [one.id for one in refusals]
 
         def find(connection: Connection) -> tuple[bool, bool]:
-            owed = (task for owner in owners for task in list_for(connection, owner))
-            elsewhere = any_elsewhere(connection, owners, lane=SEEN_LANE)
+            owed = [
+                task
+                for owner in owners
+                for task in list_for(connection, owner)
+                if task.kind in MENDING
+            ]
+            elsewhere = any_elsewhere(connection, owners, lane=SEEN_LANE, kinds=MENDING)
             return any(task.state in _OWED for task in owed), elsewhere
 
         are_owed, wait_elsewhere = await self._database.read(find)
         if wait_elsewhere:
             now = self._recorder.now()
             await self._database.write(
-                lambda c: change_lane(c, owners, lane=SEEN_LANE, now=now), failpoint=SEEN_ITSELF
+                lambda c: change_lane(c, owners, lane=SEEN_LANE, kinds=MENDING, now=now),
+                failpoint=SEEN_ITSELF,
             )
         return are_owed
 

@@ -120,6 +120,16 @@ CHOICES: Mapping[str, Mapping[int, str]] = {
         31: "Failed",
         32: "Canceled",
     },
+    "notificationicon": {
+        100000000: "Info",
+        100000001: "Success",
+        100000002: "Failure",
+        100000003: "Warning",
+        100000004: "Mention",
+        100000005: "Custom",
+    },
+    "toast": {200000000: "Timed", 200000001: "Hidden"},
+    "notificationpriority": {200000000: "Normal", 200000001: "High"},
     "teamtype": {0: "Owner", 1: "Access", 2: "Security Group", 3: "Office Group"},
 }
 

@@ -10,6 +10,7 @@ from sandbox.dataverse.rows import Ref, Row, View
 SYSTEM_ADMINISTRATOR_TEMPLATE = "627090ff-40a3-4053-8790-584edc5be201"
 APPROVE_ADDRESSES = "prvApproveRejectEmailAddress"
 ACT_ON_BEHALF = "prvActOnBehalfOfAnotherUser"
+SEND_NOTIFICATION = "prvSendAppNotification"
 BYPASS = "prvBypassCustomBusinessLogic"
 BYPASS_PLUGINS = "prvBypassCustomPlugins"
 
@@ -30,6 +31,8 @@ _PRIVILEGE_TABLES = {
     "serviceendpoint": "ServiceEndpoint",
     "sdkmessageprocessingstep": "SdkMessageProcessingStep",
     "sdkmessageprocessingstepimage": "SdkMessageProcessingStepImage",
+    "appnotification": "AppNotification",
+    "usersettings": "UserSettings",
 }
 
 

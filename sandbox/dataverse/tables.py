@@ -244,6 +244,24 @@ _ALL = (
         choices=CHOICES,
         type_code=4615,
     ),
+    describe(
+        "appnotification",
+        "appnotifications",
+        "title string:256\nbody string:500\ndata string:5000\nicontype choice:notificationicon "
+        "=100000000\ntoasttype choice:toast =200000000\npriority choice:notificationpriority "
+        "=200000000\nttlinseconds int" + OWNED,
+        name_column="title",
+        choices=CHOICES,
+        type_code=10100,
+    ),
+    describe(
+        "usersettings",
+        "usersettingscollection",
+        "uilanguageid int =0\nlocaleid int =1033\nhelplanguageid int =0",
+        key="systemuserid",
+        name_column="systemuserid",
+        type_code=150,
+    ),
     describe("asyncoperation", "asyncoperations", JOB, choices=CHOICES, type_code=4700),
 )
 

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.dataverse import metadata, writes
+from sandbox.dataverse.actions import send_app_notification
 from sandbox.dataverse.callers import caller_of
 from sandbox.dataverse.faults import BAD_QUERY, INVALID_ARGUMENT, Fault, not_found
 from sandbox.dataverse.functions import call, called, who_am_i
@@ -35,6 +36,7 @@ COLLECTION = route("dataverse", "GET", "/{set}")
 RECORD = route("dataverse", "GET", "/{set}({id})")
 RELATED = route("dataverse", "GET", "/{set}({id})/{navigation}")
 FUNCTION = route("dataverse", "GET", "/{set}({id})/Microsoft.Dynamics.CRM.{function}")
+SEND_APP_NOTIFICATION = route("dataverse", "POST", "/SendAppNotification")
 DEFINITIONS = route("dataverse", "GET", "/EntityDefinitions")
 DEFINITION = route("dataverse", "GET", "/EntityDefinitions({key})")
 CHOICES = route("dataverse", "GET", "/EntityDefinitions({key})/Attributes/{picklists}")
@@ -242,6 +244,11 @@ class WebApi:
         body = await _body(asked.request)
         sender = writes.Sender(self._dataverse, asked.request, asked.caller, asked.base)
         method = asked.request.method
+        if segments == ["SendAppNotification"] and method == "POST":
+            mark(asked.request, SEND_APP_NOTIFICATION)
+            sent = await send_app_notification(self._dataverse, asked.caller, body)
+            context = f"{asked.base}/$metadata#Microsoft.Dynamics.CRM.SendAppNotificationResponse"
+            return _ok({"@odata.context": context, "NotificationId": sent})
         if "(" not in segments[0]:
             if method != "POST":
                 raise Fault(405, "0x80060888", "The method is not allowed on a collection.")

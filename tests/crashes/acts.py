@@ -111,7 +111,12 @@ async def obligations(guarded: GuardedOrganization) -> bool:
         process = guarded.running
         # One at a time, so that every run takes the steps in the same order.
         parts = process.guard.parts
-        if await parts.seen_workers.run_due(limit=1) or await parts.workers.run_due(limit=1):
+        for workers in (parts.seen_workers, parts.workers, *parts.notice_workers):
+            if await workers.run_due(limit=1):
+                break
+        else:
+            workers = None
+        if workers is not None:
             await guarded.sandbox.settle()
             continue
         if not process.database.read_now(lambda c: tasks.list_states(c, states=OPEN_STATES)):

@@ -35,6 +35,8 @@ class EndState:
     # Address and approval are kept alike on a mailbox and its owner by the platform: either may be
     # restored first, so only their number tells.
     own_writes: int
+    # Told once, wherever the process died; one that was being told when it did may be left out.
+    notices: int
     ended_badly: list[tuple[str, str, str | None]]
 
 
@@ -70,10 +72,11 @@ def end_state(guarded: GuardedOrganization) -> EndState:
         own_writes=sum(
             entry.origin == "dataverse"
             and entry.caller == people.GUARD_CLIENT_ID
-            and entry.method not in ("GET", "HEAD")
+            and entry.method == "PATCH"
             and entry.status < 300
             for entry in guarded.sandbox.access_log()
         ),
+        notices=len(guarded.sandbox.rows("appnotification")),
         ended_badly=[
             (task.kind, task.state, task.result)
             for task in database.read_now(lambda c: tasks.list_states(c, states=bad))

@@ -170,7 +170,14 @@ async def _ready() -> dict[str, Any]:
 
 
 # What a scenario may change.
-_TABLES = ("mailbox", "systemuser", "queue", "asyncoperation", "sdkmessageprocessingstep")
+_TABLES = (
+    "mailbox",
+    "systemuser",
+    "queue",
+    "asyncoperation",
+    "sdkmessageprocessingstep",
+    "appnotification",
+)
 
 
 @asynccontextmanager

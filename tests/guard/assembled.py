@@ -18,8 +18,10 @@ from guard.ledger.listing import list_decisions
 from guard.ledger.port import Ledger, MemoryLedger
 from guard.ledger.stored import StoredLedger
 from guard.ledger.verify import verify
+from guard.notices.text import Places
 from guard.ports.directory import MemoryDirectory, Person
 from guard.ports.metrics import CountingMetrics
+from guard.ports.notifier import MemoryNotifier
 from guard.ports.rows import HeldRole, MemoryRows, Myself, Rows, UserRow
 from guard.read_back import ReadBack
 from guard.record import DecisionRecorder
@@ -140,6 +142,7 @@ class AReceiver:
     policies: ActivePolicies
     values: Values
     parts: Receiver
+    notifier: MemoryNotifier
 
     @property
     def identity(self) -> OwnIdentity:
@@ -179,6 +182,8 @@ def a_receiver(
     delegated_role_id: str | None = APPROVER_ROLE,
     readiness: Any = lambda: None,
     remembers: bool = False,
+    notifies: bool = False,
+    places: Places | None = None,
 ) -> AReceiver:
     ledger = ledger if ledger is not None else MemoryLedger()
     rows = MemoryRows(Myself(ORGANIZATION, GUARD_ID), clock)
@@ -217,6 +222,8 @@ def a_receiver(
         enforcement=enforcement,
         deadline_seconds=deadline_seconds,
         delegated_role_id=delegated_role_id,
+        notifies=notifies,
+        places=places or Places(),
     )
     sources = Sources(rows, directory)
     if remembers:
@@ -232,7 +239,8 @@ def a_receiver(
         values,
         readiness=readiness,
     )
-    return AReceiver(clock, ledger, rows, directory, metrics, policies, values, parts)
+    notifier = MemoryNotifier()
+    return AReceiver(clock, ledger, rows, directory, metrics, policies, values, parts, notifier)
 
 
 async def post(
@@ -280,6 +288,12 @@ class AGuard:
         """Carry out what is owed and due, for what was seen and for what was told."""
         await self.parts.seen_workers.run_due()
         await self.parts.workers.run_due()
+        await self.tell()
+
+    async def tell(self) -> None:
+        """Give the notices that are due."""
+        for workers in self.parts.notice_workers:
+            await workers.run_due()
 
     @property
     def reconciler(self) -> Reconciler:
@@ -317,12 +331,12 @@ def a_guard(
     receiver = a_receiver(clock, ledger=StoredLedger(database, clock), **named)
     parts = assemble_guard(
         receiver.parts,
-        Sources(receiver.rows, receiver.directory),
+        Sources(receiver.rows, receiver.directory, receiver.notifier),
         database,
         receiver.policies,
         clock,
         receiver.metrics,
         receiver.values,
-        common=None if common is None else Sources(common, receiver.directory),
+        common=None if common is None else Sources(common, receiver.directory, receiver.notifier),
     )
     return AGuard(receiver, database, parts)

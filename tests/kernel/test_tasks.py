@@ -127,8 +127,8 @@ def test_what_is_open_goes_on_in_another_lane_at_once_and_whoever_had_it_loses_i
     add(database, "k4", owner="d2")
     first, second = claim(database, limit=2)
     finish(database, first)
-    move = partial(claims.change_lane, owners=["d1"], lane="apart", now=NOON)
-    seek = partial(claims.any_elsewhere, owners=["d1"], lane="apart")
+    move = partial(claims.change_lane, owners=["d1"], lane="apart", kinds=["revert"], now=NOON)
+    seek = partial(claims.any_elsewhere, owners=["d1"], lane="apart", kinds=["revert"])
     assert database.read_now(seek)
     assert database.write_now(move, failpoint=STEP) == 2
     assert not database.read_now(seek)
@@ -141,7 +141,7 @@ def test_what_is_open_goes_on_in_another_lane_at_once_and_whoever_had_it_loses_i
 def test_what_waits_by_the_wish_of_one_lane_does_not_wait_in_another(database: Database) -> None:
     add(database)
     put_back(database, claim(database)[0], not_before=LATER)
-    move = partial(claims.change_lane, owners=["d1"], lane="apart", now=NOON)
+    move = partial(claims.change_lane, owners=["d1"], lane="apart", kinds=["revert"], now=NOON)
     database.write_now(move, failpoint=STEP)
     assert claim(database, lane="apart")
 

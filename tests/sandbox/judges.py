@@ -363,6 +363,14 @@ async def documented_requests(sandbox: Sandbox) -> None:
             "RetrieveUserPrivilegeByPrivilegeName(PrivilegeName='prvApproveRejectEmailAddress')"
         )
         assert (await ask("GET", f"{user}/{crm}.{by_name}", 200))["RolePrivileges"]
+        welcome = {
+            "Title": "Welcome",
+            "Body": "Welcome to the world of app notifications!",
+            "Recipient": f"/systemusers({people.ANNA.user_id})",
+            "IconType": 100000000,
+            "ToastType": 200000000,
+        }
+        assert (await ask("POST", "SendAppNotification", 200, json=welcome))["NotificationId"]
         link = f"{user}/systemuserroles_association"
         await ask("POST", f"{link}/$ref", 204, json={"@odata.id": f"{base}/roles({role})"})
         await ask("GET", f"{link}?$select=roleid,name,_parentrootroleid_value", 200)

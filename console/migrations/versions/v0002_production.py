@@ -42,8 +42,28 @@ def upgrade() -> None:
         sa.Column("gone_head", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("chain", name=op.f("pk_guard_cuts")),
     )
+    _create_notices()
     op.execute("UPDATE kernel_schema SET number = 2")
     _create_console_tables()
+
+
+def _create_notices() -> None:
+    op.create_table(
+        "guard_notices",
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("decision_id", sa.Text(), nullable=False),
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("about", sa.Text(), nullable=False),
+        sa.Column("edit", sa.Text()),
+        sa.Column("budget", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("channel", "decision_id", name=op.f("pk_guard_notices")),
+    )
+    op.create_index(
+        op.f("ix_guard_notices_person"), "guard_notices", ["channel", "person_id", "at"]
+    )
+    op.create_index(op.f("ix_guard_notices_at"), "guard_notices", ["at"])
 
 
 def _create_console_tables() -> None:

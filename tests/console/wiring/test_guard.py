@@ -20,6 +20,7 @@ from console.policy_folder import PolicyFolder
 from console.wiring.connections import Connections
 from console.wiring.guard import LiveGuard, open_guard
 from guard.case import SEEN_LANE
+from guard.obligations.table import MENDING
 from guard.ports.dataverse import DataverseRows
 from kernel.claims import change_lane
 from kernel.clock import FrozenClock
@@ -177,7 +178,11 @@ async def test_what_deliveries_owe_takes_nothing_from_the_share_of_the_watch(
     for _ in range((DATAVERSE_LIMITS.requests or 0) + DATAVERSE_LIMITS.urgent_requests):
         common._window.count(clock.monotonic())
     move = partial(
-        change_lane, owners=[one.owner for one in kept(database)], lane=SEEN_LANE, now=clock.now()
+        change_lane,
+        owners=[one.owner for one in kept(database)],
+        lane=SEEN_LANE,
+        kinds=MENDING,
+        now=clock.now(),
     )
     database.write_now(lambda c: c.execute(tasks.update().values(state="queued")), failpoint=CLAIM)
     database.write_now(move, failpoint=CLAIM)

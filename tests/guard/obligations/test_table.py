@@ -19,14 +19,15 @@ from guard.case import (
     FROM_RECONCILIATION,
     SEEN_LANE,
 )
-from guard.consequences import Committed
+from guard.consequences import Committed, Refusal
 from guard.obligations.obligation import Obligation
-from guard.obligations.table import OBLIGATIONS, handlers, owed_by
+from guard.obligations.table import OBLIGATIONS, TELLING, handlers, owed_by
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.tasks import COMMON_LANE
+from rules.model.decision import Outcome
 from tests.guard.assembled import a_guard
-from tests.guard.obligations.decided import DECISION_ID
+from tests.guard.obligations.decided import DECISION_ID, a_case
 
 every_obligation = pytest.mark.parametrize("obligation", OBLIGATIONS, ids=lambda one: one.kind)
 
@@ -69,7 +70,22 @@ def test_only_what_the_guard_saw_itself_is_owed_in_a_lane_apart(source: str, lan
     for obligation in OBLIGATIONS:
         decided = decision_that_owes(obligation)
         decided = replace(decided, case=replace(decided.case, source=source))
-        assert {one.place.lane for one in owed_by(decided)} == {lane}
+        owed = owed_by(decided, without=TELLING)
+        assert {one.place.lane for one in owed} <= {lane}
+        assert owed or obligation.only_tells
+
+
+def test_what_only_tells_waits_behind_nothing_that_mends() -> None:
+    for obligation in OBLIGATIONS:
+        for source in (FROM_DELIVERY, FROM_RECONCILIATION):
+            is_apart = obligation.lane(source) not in (COMMON_LANE, SEEN_LANE)
+            assert is_apart == obligation.only_tells
+
+
+def test_a_refusal_before_the_commit_owes_no_more_than_that_it_is_told() -> None:
+    refusal = Refusal(a_case(), DECISION_ID, Outcome.REJECT)
+    assert {one.kind for one in owed_by(refusal)} == set(TELLING)
+    assert owed_by(refusal, without=TELLING) == ()
 
 
 @every_obligation
