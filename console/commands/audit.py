@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from console.audit.comparison import AuditComparison
 
 
-@click.group(help="Hold Microsoft's own audit against what the guard saw.")
+@click.group(help="Compare Microsoft's own audit with ours.")
 def audit() -> None:
     """Group the commands about the audit of others."""
 
