@@ -45,6 +45,8 @@ class Lookups(Generic[K, V]):
     async def _ask_all(self) -> None:
         try:
             while self._waiting:
+                # What the loop has read in this turn is asked for in the next.
+                await asyncio.sleep(0)
                 asked, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
                 try:
                     await self._ask(asked)

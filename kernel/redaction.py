@@ -11,6 +11,7 @@ import re
 import threading
 from collections.abc import Iterable, Mapping, MutableMapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -64,7 +65,7 @@ def redact(event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         if name == "exc_info":
             # It becomes text later, and is redacted then.
             continue
-        if name not in _HARMLESS_ON_TOP and _SECRET_NAME.search(name):
+        if name not in _HARMLESS_ON_TOP and _says_secret(name):
             event[name] = REDACTED
         else:
             event[name] = _redacted(value)
@@ -107,8 +108,13 @@ def _redacted(value: Any) -> Any:
     return _shown(repr(value))
 
 
+@lru_cache(maxsize=1024)
+def _says_secret(name: str) -> bool:
+    return _SECRET_NAME.search(name) is not None
+
+
 def _redacted_as(name: str, value: Any) -> Any:
-    if name not in _HARMLESS and _SECRET_NAME.search(name):
+    if name not in _HARMLESS and _says_secret(name):
         return REDACTED
     return _redacted(value)
 
