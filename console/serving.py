@@ -181,6 +181,8 @@ class _Protocol(HttpToolsProtocol):
         self._incomplete = self.cycle
         # For whoever checks the key: from then on the connection is no stranger's any more.
         self.scope["proven"] = self._prove  # type: ignore[typeddict-unknown-key]
+        # For whoever reads the body: one that has come need not be waited for.
+        self.scope["has_come"] = self._has_come  # type: ignore[typeddict-unknown-key]
         self._hang_up_in(REQUEST_SECONDS)
 
     def on_body(self, body: bytes) -> None:
@@ -225,6 +227,10 @@ class _Protocol(HttpToolsProtocol):
     def _prove(self) -> None:
         self._strangers.go(self)
         self.timeout_keep_alive = KEEP_ALIVE_SECONDS
+
+    def _has_come(self) -> bool:
+        # Of an earlier request on this connection more than of the newest has come.
+        return self._incomplete is None
 
     def _hang_up_in(self, seconds: float) -> None:
         self._stay()

@@ -105,9 +105,13 @@ class Webhook:
             proven()
         seconds = BODY_SECONDS if has_key else STRANGERS_BODY_SECONDS
         try:
-            body = await _body_of(
-                headers, receive, seconds=seconds, is_kept=has_key, bodies=self._bodies
-            )
+            _check_stated_length(headers)
+            if (has_come := scope.get("has_come")) is not None and has_come():
+                body = await _whole_body(receive, is_kept=has_key)
+            else:
+                body = await _coming_body(
+                    receive, seconds=seconds, is_kept=has_key, bodies=self._bodies
+                )
         except _TooLarge:
             return None, self._told_refusal(413, "It holds more than 1 MiB, which is the most.")
         except _TooSlow:
@@ -169,23 +173,32 @@ class Webhook:
         return _refusal(status, detail)
 
 
-async def _body_of(
-    headers: list[tuple[bytes, bytes]],
-    receive: Receive,
-    *,
-    seconds: float,
-    is_kept: bool,
-    bodies: Bodies,
-) -> bytes:
+def _check_stated_length(headers: list[tuple[bytes, bytes]]) -> None:
+    """Raise _TooLarge for a length over the limit.
+
+    It is believed only to refuse: what is read is counted all the same.
+    """
+    for name, value in headers:
+        if name == b"content-length" and (len(value) > 12 or int(value) > MOST_BYTES):
+            raise _TooLarge
+
+
+async def _whole_body(receive: Receive, *, is_kept: bool) -> bytes:
+    """Return a body that has come already, empty unless it is kept: nothing is waited for."""
+    message = await receive()
+    _check(message)
+    body: bytes = message.get("body", b"")
+    if len(body) > MOST_BYTES:
+        raise _TooLarge
+    return body if is_kept else b""
+
+
+async def _coming_body(receive: Receive, *, seconds: float, is_kept: bool, bodies: Bodies) -> bytes:
     """Return the body, empty unless it is kept; no more is read than the limit allows.
 
     Raises _TooSlow when it did not come whole within that time, its first byte included, and
     Crowded when it had to make room for others before that.
     """
-    # A stated length is believed only to refuse: what is read is counted all the same.
-    for name, value in headers:
-        if name == b"content-length" and (len(value) > 12 or int(value) > MOST_BYTES):
-            raise _TooLarge
     patience = asyncio.timeout(seconds)
     body = bodies.begin(patience)
     size, has_more = 0, True

@@ -169,6 +169,6 @@ def tag_in(shared_variables: msgspec.Raw) -> str | None:
 
 def text_of(value: Identity) -> str | None:
     """Return the text, out of its wrapper if it had one; None where there is none."""
-    if isinstance(value, Wrapped):
-        return value.value
-    return value if isinstance(value, str) else None
+    if isinstance(value, str):
+        return value
+    return value.value if isinstance(value, Wrapped) else None

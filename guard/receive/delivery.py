@@ -203,7 +203,10 @@ def _parts_of(
 
 def _kept(asked: Collection[str] | None, target: Mapping[str, Value]) -> Collection[str] | None:
     """Return which columns of the row before are read: presence is not change (law 4)."""
-    return None if asked is None else {*asked, *(name.split(".", 1)[0] for name in target)}
+    if asked is None:
+        return None
+    others = [name for name in target if name not in asked]
+    return frozenset(asked).union([name.split(".", 1)[0] for name in others]) if others else asked
 
 
 def _before_of(
