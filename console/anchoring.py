@@ -8,6 +8,7 @@ again, and what the anchor says persons had withdrawn stands again (law 17).
 from __future__ import annotations
 
 from console.locks import make_directory
+from console.second_database import SecondDatabase
 from guard.ledger.anchor import (
     Anchor,
     SigningKey,
@@ -21,7 +22,7 @@ from guard.ledger.anchor import (
 from kernel import recall
 from kernel.clock import Clock
 from kernel.database import Database
-from kernel.errors import InputRefused
+from kernel.errors import GuardError, InputRefused
 from kernel.log import get_logger
 from kernel.settings import Settings
 
@@ -39,12 +40,17 @@ class Anchoring:
         self._key = signing_key(settings)
         self._database = database
         self._clock = clock
+        url = settings.anchor_database_url
+        self._second = SecondDatabase(url) if url else None
+        # Why the newest anchor is missing somewhere; the guard decides all the same.
+        self.lacking: tuple[str, ...] = ()
 
     async def look_and_append(self) -> None:
         """Hold the newest anchor against the database, then append the next one.
 
         What the newest one states must never be forgotten because nobody looked.
-        Raises Unavailable when the file can't be written.
+        Raises Unavailable when it can't be written somewhere; then it is everywhere else, and
+        `lacking` says where it is not.
         """
         await self.look()
         now = self._clock.now()
@@ -53,8 +59,26 @@ class Anchoring:
         except InputRefused:
             previous = None
         statement = await self._database.read(lambda c: statement_of(c, now=now, previous=previous))
-        make_directory(self._file)
-        append_line(self._file, line_of(statement, self._key))
+        line = line_of(statement, self._key)
+        failures: list[GuardError] = []
+        try:
+            make_directory(self._file)
+            append_line(self._file, line)
+        except GuardError as error:
+            failures.append(error)
+        if self._second is not None:
+            try:
+                await self._second.append(line, made_at=statement["made_at"])
+            except GuardError as error:
+                failures.append(error)
+        self.lacking = tuple(error.message for error in failures)
+        if failures:
+            raise failures[0]
+
+    def close(self) -> None:
+        """Let go of what anchors are put into."""
+        if self._second is not None:
+            self._second.close()
 
     async def look(self) -> str | None:
         """Return what the database no longer holds, if anything; all approvals rest from then on.

@@ -35,6 +35,7 @@ def settings_of(ctx: click.Context, *, stays: bool = False) -> Settings:
 
 def _secrets_of(settings: Settings) -> list[str]:
     secrets = [settings.client_secret, settings.sync_client_secret, *settings.webhook_keys]
+    secrets.append(settings.anchor_database_url)
     password = _url_of(settings).password
     return [secret.reveal() for secret in secrets if secret] + ([str(password)] if password else [])
 

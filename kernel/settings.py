@@ -225,6 +225,11 @@ class Settings:
         "PEM file with the Ed25519 private key that signs anchors.",
         shown_default="none: they are unsigned",
     )
+    anchor_database_url: Secret = _setting(
+        Secret(""),
+        "Second database into which each anchor is inserted as well; its owner makes the table.",
+        shown_default="none",
+    )
     pseudonym_key_file: Path | None = _setting(
         None,
         "File with the keys by which `decisions export --masked` replaces persons, one a line in "

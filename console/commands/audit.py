@@ -122,8 +122,8 @@ def _text_of(comparison: AuditComparison, own: set[str]) -> str:
         lines.append("No application of ours is set, so every application is another one.")
     lines.append(
         f"{counted(counts['mail_reads'], 'read')} of mail: {counts['own_app_logged']} in the "
-        f"access log, {counts['by_owner']} by the owner, {counts['known_apps']} by known applications, "
-        f"{counts['elsewhere']} of other mailboxes."
+        f"access log, {counts['by_owner']} by the owner, {counts['known_apps']} by known "
+        f"applications, {counts['elsewhere']} of other mailboxes."
     )
     lines.append(
         f"{counted(counts['edits'], 'edit')} of rows: {counts['decided']} decided, "

@@ -21,9 +21,12 @@ from kernel.errors import InputRefused
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from guard.ledger.anchor import Anchor
     from guard.ledger.filters import DecisionFilter
     from kernel.database import Database
+    from kernel.settings import Secret, Settings
 
+_SECOND = Path("database")
 LIST_FORMATS = (*FORMATS, "csv")
 
 
@@ -209,8 +212,9 @@ def anchor(ctx: click.Context) -> None:
 @click.option(
     "--against",
     type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Anchors that were kept elsewhere: all that they state must be there still.",
+    metavar="FILE|database",
+    help="Anchors that were kept elsewhere: all that they state must be there still. `database` is "
+    "the one of MAILBOX_GUARD_ANCHOR_DATABASE_URL.",
 )
 @click.option(
     "--public-key",
@@ -248,7 +252,13 @@ def verify(
     from guard.ledger.verify import verify as verify_ledger
 
     settings = settings_of(ctx)
-    anchors = read_anchors(against) if against is not None else []
+    anchors: list[Anchor] = []
+    if against == _SECOND:
+        from console.second_database import SecondDatabase
+
+        anchors = SecondDatabase(_second_url(settings)).read()
+    elif against is not None:
+        anchors = read_anchors(against)
     keys = [read_public_key(file) for file in public_keys]
     own = signing_key(settings) if against is not None and not keys else None
     keys += [own.public] if own is not None else []
@@ -291,6 +301,15 @@ def verify(
         how = "unsigned" if anchors[-1].key is None else f"signed by {anchors[-1].key}"
         click.echo(f"The newest anchor is {how}; no key says whose it is.", err=True)
     return 0 if reason is None else 1
+
+
+def _second_url(settings: Settings) -> Secret:
+    if not settings.anchor_database_url:
+        raise InputRefused(
+            "MAILBOX_GUARD_ANCHOR_DATABASE_URL names no database.",
+            hint="Set it, or name a file of anchors.",
+        )
+    return settings.anchor_database_url
 
 
 @decisions.command(name="to-test", help="Write a recorded decision as a test case of policies.")

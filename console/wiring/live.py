@@ -170,6 +170,7 @@ class Live:
                 await self._anchoring.look_and_append()
         except (GuardError, TimeoutError) as error:
             log.error("checkpoint_not_made", error=str(error) or "The database does not answer.")
+        self._anchoring.close()
         self._authentication.close()
         if self._mailboxes is not None and self._mailboxes is not self._connections:
             await self._mailboxes.aclose()
@@ -265,6 +266,8 @@ class Live:
 
     async def _state(self) -> dict[str, Any]:
         standing = await self._readiness.look()
+        if self._anchoring.lacking:
+            standing = replace(standing, degraded=(*standing.degraded, *self._anchoring.lacking))
         refused = self._policies.refused
         if refused:
             newer = "A newer policy folder is refused, so that older policies decide."

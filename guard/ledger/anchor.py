@@ -224,7 +224,7 @@ def read_anchors(file: Path) -> list[Anchor]:
         with file.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
-                    found.append(_believed(line, f"{file}:{number}"))
+                    found.append(believed(line, f"{file}:{number}"))
     except (OSError, UnicodeDecodeError) as error:
         why = why_unreadable(error)
         is_shut = isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
@@ -236,7 +236,8 @@ def read_anchors(file: Path) -> list[Anchor]:
     return found
 
 
-def _believed(line: str, where: str) -> Anchor:
+def believed(line: str, where: str) -> Anchor:
+    """Return the anchor of a line. Raises InputRefused with its place when it can't be believed."""
     try:
         return anchor_from(line)
     except ValueError as error:
@@ -270,7 +271,7 @@ def newest_anchor(file: Path) -> Anchor | None:
         raise InputRefused(f"The anchors {file} can't be read: {why}.", hint=_READ_HINT) from None
     if not known:
         return None
-    return _believed(known[-1].decode("utf-8", "replace"), f"The last line of {file}")
+    return believed(known[-1].decode("utf-8", "replace"), f"The last line of {file}")
 
 
 def append_line(file: Path, line: str) -> None:

@@ -24,6 +24,7 @@ APART = {
     "guard.told-read": "One transaction of reading; the next round reads what it missed.",
     "guard.seen-itself": "One transaction of a round; the next one does it if it wasn't done.",
     "guard.registration-write": "A person's command, with a crash test of its own at each write.",
+    "anchor.second-database": "One insertion a minute; the next one states all that it did.",
     "guard.mask": "A person's act in one transaction, which nothing follows.",
     "guard.retention.order": "tests/guard/ledger/test_retention.py crashes at it.",
     "guard.retention.mask": "tests/guard/ledger/test_retention.py crashes at it.",
