@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     metavar="URL",
     help="Where Dataverse is to deliver; else what the registered endpoint says.",
 )
-@click.option("--all", "shows_all", is_flag=True, help="Show also what is as it should be.")
+@click.option(
+    "--all",
+    "shows_all",
+    is_flag=True,
+    help="Show also what is well or a mere note.",
+)
 @output_option()
 @click.pass_context
 def doctor(ctx: click.Context, webhook_url: str, shows_all: bool, outputs: Sequence[Output]) -> int:
@@ -45,13 +50,7 @@ async def _examined(settings: Settings, webhook_url: str) -> Report:
 
 
 def _text(report: Report, *, shows_all: bool) -> str:
-    from console.doctor.diagnosis import Severity
-
-    shown = [
-        _paragraph(one)
-        for one in report.diagnoses
-        if shows_all or one.severity is not Severity.WELL
-    ]
+    shown = [_paragraph(one) for one in report.diagnoses if shows_all or not one.is_clean]
     lines = [
         (
             one.identity,

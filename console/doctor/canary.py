@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cloud.errors import NotThere, Refused
 from console.doctor.diagnosis import Diagnosis, Severity
-from console.doctor.installation import Installation, Need, OwnApplication, clients_of
+from console.doctor.installation import Installation, OwnApplication, Prerequisite, clients_of
 from console.doctor.probe import Probe
 from kernel.log import get_logger
 
@@ -32,7 +32,7 @@ class CanaryRefused(Probe):
         "Limit the access with what `mailbox-guard export exchange-scope` prints, and remove "
         "tenant-wide consents to Mail permissions. A change takes up to two hours to hold."
     )
-    needs = frozenset({Need.GRAPH})
+    needs = frozenset({Prerequisite.GRAPH})
 
     async def ask(self, house: Installation) -> Sequence[Diagnosis]:
         """Ask for the canary's Inbox with each identity."""

@@ -28,7 +28,7 @@ from rules.engine.policy_set import PolicySet
 T = TypeVar("T")
 
 
-class Need(DocumentedWord):
+class Prerequisite(DocumentedWord):
     """What must be there for a probe to be asked."""
 
     GRAPH = "graph", "Microsoft Graph answers, and Entra gives the guard a token for it."
@@ -72,7 +72,7 @@ class Installation:
     policies_problem: GuardError | None = None
     public_trust: ssl.SSLContext | None = None
     webhook_url: str = ""
-    lacking: dict[Need, str] = field(default_factory=dict)
+    lacking: dict[Prerequisite, str] = field(default_factory=dict)
     _known: dict[str, asyncio.Task[Any]] = field(default_factory=dict)
 
     @property

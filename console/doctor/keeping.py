@@ -10,7 +10,7 @@ from pathlib import Path
 
 from console import schema
 from console.doctor.diagnosis import Diagnosis, Severity
-from console.doctor.installation import Installation, Need
+from console.doctor.installation import Installation, Prerequisite
 from console.doctor.probe import Probe
 from guard.ledger.anchor import difference, newest_anchor
 from guard.ledger.newest import NEWEST, altered_among_newest
@@ -35,7 +35,7 @@ class DatabaseReady(Probe):
     async def ask(self, house: Installation) -> Sequence[Diagnosis]:
         """Read the schema number, without upgrading it."""
         if house.database is None and house.database_problem is None:
-            house.lacking[Need.DATABASE] = "there is no database yet"
+            house.lacking[Prerequisite.DATABASE] = "there is no database yet"
             return [self.note("There is no database yet; `serve` makes it.")]
         try:
             database = house.opened()
@@ -43,7 +43,7 @@ class DatabaseReady(Probe):
             schema.require_ours(number)
             schema.require_passive(await database.read(added_code))
         except GuardError as error:
-            house.lacking[Need.DATABASE] = "the database cannot be read"
+            house.lacking[Prerequisite.DATABASE] = "the database cannot be read"
             return [self.found(Severity.ERROR, error.message, mend=error.hint)]
         return [self.well(f"The database is open and has schema {number}.")]
 
@@ -59,7 +59,7 @@ class LedgerWhole(Probe):
     worst = Severity.ERROR
     means = "Somebody who may write to the database altered the record, or part of it is lost."
     mend = "Run `mailbox-guard decisions verify --against FILE`, and find out who may write there."
-    needs = frozenset({Need.DATABASE})
+    needs = frozenset({Prerequisite.DATABASE})
 
     async def ask(self, house: Installation) -> Sequence[Diagnosis]:
         """Recompute what is newest."""
@@ -80,7 +80,7 @@ class AnchorsFollow(Probe):
         "restored database is noticed late."
     )
     mend = "Let `serve` run, and put MAILBOX_GUARD_ANCHOR_FILE on another machine's disk."
-    needs = frozenset({Need.DATABASE})
+    needs = frozenset({Prerequisite.DATABASE})
 
     async def ask(self, house: Installation) -> Sequence[Diagnosis]:
         """Hold the newest anchor against the database."""
@@ -155,7 +155,7 @@ class PoliciesLoaded(Probe):
     async def ask(self, house: Installation) -> Sequence[Diagnosis]:
         """Tell what is loaded."""
         if house.policies is None:
-            house.lacking[Need.POLICIES] = "the policies do not load"
+            house.lacking[Prerequisite.POLICIES] = "the policies do not load"
             problem = house.policies_problem
             told = "The policies do not load." if problem is None else problem.message
             return [self.found(Severity.ERROR, told, mend=problem.hint if problem else None)]

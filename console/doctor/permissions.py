@@ -13,7 +13,7 @@ from console.doctor.access import (
     unserved,
 )
 from console.doctor.diagnosis import Diagnosis, Severity
-from console.doctor.installation import Installation, Need, OwnApplication
+from console.doctor.installation import Installation, OwnApplication, Prerequisite
 from console.doctor.probe import Probe
 from kernel.errors import GuardError
 
@@ -54,7 +54,7 @@ class PermissionsEnough(Probe):
     worst = Severity.ERROR
     means = "What cannot be looked up is a missing fact, and rules that need it err, which rejects."
     mend = "Add the application permission in Entra and grant admin consent."
-    needs = frozenset({Need.GRAPH})
+    needs = frozenset({Prerequisite.GRAPH})
 
     async def ask(self, house: Installation) -> Sequence[Diagnosis]:
         """Name each use that nothing allows."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from console.doctor.diagnosis import Diagnosis, Severity
-from console.doctor.installation import Installation, Need
+from console.doctor.installation import Installation, Prerequisite
 from console.doctor.probe import Probe
 
 # Source: the page on System Administrator's template; a role is never known by its name.
@@ -14,7 +14,7 @@ SYSTEM_ADMINISTRATOR_TEMPLATE = "627090ff-40a3-4053-8790-584edc5be201"
 
 
 @dataclass(frozen=True, slots=True)
-class Privilege:
+class NeededPrivilege:
     """A privilege that is needed, and what does not work without it."""
 
     name: str
@@ -28,34 +28,36 @@ _WATCH = "nobody notices that somebody altered or disabled the steps"
 _SYNC = "no mail is brought into Dataverse"
 
 NEEDED = (
-    Privilege("prvReadUser", _LOOK_UP),
-    Privilege("prvReadTeam", _LOOK_UP),
-    Privilege("prvReadRole", _LOOK_UP),
-    Privilege("prvReadBusinessUnit", "rules that ask for a business unit err, which rejects"),
-    Privilege("prvReadQueue", "queues cannot be reconciled, and nothing of them is granted"),
-    Privilege("prvReadMailbox", "mailboxes cannot be reconciled, and nothing is ever granted"),
-    Privilege(
+    NeededPrivilege("prvReadUser", _LOOK_UP),
+    NeededPrivilege("prvReadTeam", _LOOK_UP),
+    NeededPrivilege("prvReadRole", _LOOK_UP),
+    NeededPrivilege("prvReadBusinessUnit", "rules that ask for a business unit err, which rejects"),
+    NeededPrivilege("prvReadQueue", "queues are not reconciled, and nothing is granted"),
+    NeededPrivilege("prvReadMailbox", "mailboxes are not reconciled, and nothing is granted"),
+    NeededPrivilege(
         "prvReadEmailServerProfile",
         "nobody knows whether Microsoft's own sync works on a mailbox, and ours leaves it alone",
     ),
-    Privilege("prvReadOrganization", "nobody notices that approvals need not be given any more"),
-    Privilege("prvWriteMailbox", _REVERT),
-    Privilege("prvWriteUser", _REVERT),
-    Privilege("prvWriteQueue", _REVERT),
-    Privilege(
+    NeededPrivilege("prvReadOrganization", "nobody notices that approvals are not needed now"),
+    NeededPrivilege("prvWriteMailbox", _REVERT),
+    NeededPrivilege("prvWriteUser", _REVERT),
+    NeededPrivilege("prvWriteQueue", _REVERT),
+    NeededPrivilege(
         "prvApproveRejectEmailAddress",
         "a rejected address cannot be set to Rejected: such a revert waits for a person",
         Severity.WARN,
     ),
-    Privilege("prvReadServiceEndpoint", _WATCH, Severity.WARN),
-    Privilege("prvReadSdkMessageProcessingStep", _WATCH, Severity.WARN),
-    Privilege("prvReadSdkMessageProcessingStepImage", _WATCH, Severity.WARN),
-    Privilege("prvReadAsyncOperation", "deliveries that failed are not seen", Severity.WARN),
-    Privilege("prvCreateActivity", _SYNC),
-    Privilege("prvReadActivity", _SYNC),
-    Privilege("prvWriteActivity", _SYNC),
-    Privilege("prvAppendActivity", _SYNC),
-    Privilege("prvAppendToActivity", _SYNC),
+    NeededPrivilege("prvReadServiceEndpoint", _WATCH, Severity.WARN),
+    NeededPrivilege("prvReadSdkMessageProcessingStep", _WATCH, Severity.WARN),
+    NeededPrivilege("prvReadSdkMessageProcessingStepImage", _WATCH, Severity.WARN),
+    NeededPrivilege("prvReadSdkMessage", _WATCH, Severity.WARN),
+    NeededPrivilege("prvReadSdkMessageFilter", _WATCH, Severity.WARN),
+    NeededPrivilege("prvReadAsyncOperation", "deliveries that failed are not seen", Severity.WARN),
+    NeededPrivilege("prvCreateActivity", _SYNC),
+    NeededPrivilege("prvReadActivity", _SYNC),
+    NeededPrivilege("prvWriteActivity", _SYNC),
+    NeededPrivilege("prvAppendActivity", _SYNC),
+    NeededPrivilege("prvAppendToActivity", _SYNC),
 )
 # Each of these lets its holder act as somebody else, or go past the guard.
 GRAVE = {
@@ -75,7 +77,7 @@ class PrivilegesEnough(Probe):
     worst = Severity.ERROR
     means = "Dataverse refuses what needs the privilege."
     mend = "Give the guard's application user the role that docs/dataverse-setup.md describes."
-    needs = frozenset({Need.DATAVERSE})
+    needs = frozenset({Prerequisite.DATAVERSE})
 
     async def ask(self, house: Installation) -> Sequence[Diagnosis]:
         """Name each that is missing, and what does not work without it."""
@@ -103,7 +105,7 @@ class PrivilegesLeast(Probe):
         "Take the role away and give the one that docs/dataverse-setup.md describes, which has "
         "what is needed and no more."
     )
-    needs = frozenset({Need.DATAVERSE})
+    needs = frozenset({Prerequisite.DATAVERSE})
 
     async def ask(self, house: Installation) -> Sequence[Diagnosis]:
         """Look for System Administrator, for grave privileges, and count the others."""
@@ -148,7 +150,7 @@ class OwnUser(Probe):
         "same user would count as the guard."
     )
     mend = "Add the guard's app registration as an application user of its own."
-    needs = frozenset({Need.DATAVERSE})
+    needs = frozenset({Prerequisite.DATAVERSE})
 
     async def ask(self, house: Installation) -> Sequence[Diagnosis]:
         """Read our own row."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from console.doctor.diagnosis import Diagnosis, Severity
-from console.doctor.installation import Installation, Need
+from console.doctor.installation import Installation, Prerequisite
 
 
 class Probe(ABC):
@@ -21,7 +21,7 @@ class Probe(ABC):
     worst: ClassVar[Severity]
     means: ClassVar[str]
     mend: ClassVar[str]
-    needs: ClassVar[frozenset[Need]] = frozenset()
+    needs: ClassVar[frozenset[Prerequisite]] = frozenset()
 
     @abstractmethod
     async def ask(self, house: Installation) -> Sequence[Diagnosis]:

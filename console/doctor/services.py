@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 from cloud.errors import CloudError, Refused, TokenRefused, TokenUnavailable
 from console.doctor.diagnosis import Diagnosis, Severity
-from console.doctor.installation import Installation, Need
+from console.doctor.installation import Installation, Prerequisite
 from console.doctor.probe import Probe
 
-NAMES = {Need.GRAPH: "Microsoft Graph", Need.DATAVERSE: "Dataverse"}
+NAMES = {Prerequisite.GRAPH: "Microsoft Graph", Prerequisite.DATAVERSE: "Dataverse"}
 UNKNOWN_TO_ENTRA = "Entra gives the guard no token"
 # A `Date` has no parts of a second, and an answer takes its time.
 CLOSE = timedelta(seconds=5)
@@ -37,13 +37,13 @@ class ServicesAnswer(Probe):
                 house.lacking[need] = UNKNOWN_TO_ENTRA
             return []
         both = await asyncio.gather(
-            self._one(house, Need.GRAPH, house.connected().tenant.answered_at),
-            self._one(house, Need.DATAVERSE, house.myself),
+            self._one(house, Prerequisite.GRAPH, house.connected().tenant.answered_at),
+            self._one(house, Prerequisite.DATAVERSE, house.myself),
         )
         return [one for one in both if one is not None]
 
     async def _one(
-        self, house: Installation, need: Need, ask: Callable[[], Awaitable[object]]
+        self, house: Installation, need: Prerequisite, ask: Callable[[], Awaitable[object]]
     ) -> Diagnosis | None:
         name = NAMES[need]
         try:
@@ -53,7 +53,7 @@ class ServicesAnswer(Probe):
             house.lacking[need] = UNKNOWN_TO_ENTRA
             return None
         except Refused as error:
-            if need is Need.GRAPH and error.status == 403:
+            if need is Prerequisite.GRAPH and error.status == 403:
                 return self.well("It answers.", about=name)
             house.lacking[need] = f"{name} refuses the guard"
             return self.found(Severity.ERROR, error.message, about=name, mend=error.hint)
@@ -74,7 +74,7 @@ class ClockAgrees(Probe):
         "refuses assertions and approvals rest or last too long."
     )
     mend = "Let the machine follow a time server (chrony, systemd-timesyncd, the host's clock)."
-    needs = frozenset({Need.GRAPH, Need.DATAVERSE})
+    needs = frozenset({Prerequisite.GRAPH, Prerequisite.DATAVERSE})
 
     async def ask(self, house: Installation) -> Sequence[Diagnosis]:
         """Compare with both."""
@@ -87,8 +87,8 @@ class ClockAgrees(Probe):
             return None if row is None else row.answered_at
 
         return [
-            await self._one(house, NAMES[Need.GRAPH], connections.tenant.answered_at),
-            await self._one(house, NAMES[Need.DATAVERSE], of_dataverse),
+            await self._one(house, NAMES[Prerequisite.GRAPH], connections.tenant.answered_at),
+            await self._one(house, NAMES[Prerequisite.DATAVERSE], of_dataverse),
         ]
 
     async def _one(

@@ -14,10 +14,13 @@ from console.doctor.keeping import (
     LedgerWhole,
     PoliciesLoaded,
 )
+from console.doctor.outside import OutsideReach
 from console.doctor.permissions import MailboxesScoped, PermissionsEnough, PermissionsLeast
 from console.doctor.privileges import OwnUser, PrivilegesEnough, PrivilegesLeast
 from console.doctor.probe import Probe
 from console.doctor.services import ClockAgrees, ServicesAnswer
+from console.doctor.steps import DeliveriesArrive, StepsRegistered, SwitchesOn
+from console.doctor.unproved import OpenQuestions
 
 PROBES: Mapping[str, Probe] = MappingProxyType(
     {
@@ -26,7 +29,8 @@ PROBES: Mapping[str, Probe] = MappingProxyType(
             DatabaseReady(), PoliciesLoaded(), TokenGiven(), ServicesAnswer(), CredentialEnding(),
             ClockAgrees(), IdentitiesApart(), PermissionsEnough(), PermissionsLeast(),
             MailboxesScoped(), CanaryRefused(), OwnUser(), PrivilegesEnough(), PrivilegesLeast(),
-            LedgerWhole(), AnchorsFollow(), DiskRoom(),
+            StepsRegistered(), DeliveriesArrive(), SwitchesOn(), OutsideReach(), LedgerWhole(),
+            AnchorsFollow(), DiskRoom(), OpenQuestions(),
         )
     }
 )  # fmt: skip

@@ -6,6 +6,7 @@ from console.doctor.access import USES, reach_of
 from console.doctor.diagnosis import CLEAN, Severity
 from console.doctor.privileges import NEEDED
 from console.doctor.table import PROBES
+from console.doctor.unproved import QUESTIONS
 from console.reference.table import table
 
 _HEAD = """\
@@ -73,6 +74,15 @@ more, so Mailbox Guard's own approvals never rest on it.
 """
 
 
+_OPEN = """
+## What Microsoft leaves open
+
+Facts that no page of Microsoft states. Mailbox Guard relies on none of them; what can be asked
+without changing anything is asked.
+
+"""
+
+
 def doctor_page() -> str:
     """Return docs/doctor.md."""
     severities = ((f"`{one.value}`", one.doc, "no" if one in CLEAN else "yes") for one in Severity)
@@ -103,6 +113,19 @@ def doctor_page() -> str:
         + _PRIVILEGES
         + table(("privilege", "without it"), privileges)
         + _CANARY
+        + _OPEN
+        + table(
+            ("fact", "question", "what hangs on it", "probed"),
+            (
+                (
+                    f"`{one.code}`",
+                    one.question,
+                    one.matters,
+                    "yes" if not one.unsafe_because else f"not safely: {one.unsafe_because}",
+                )
+                for one in QUESTIONS
+            ),
+        )
         + "".join(
             f"\n## {one.code}\n\n{one.looks_at}\n\n**What a finding means.** {one.means}\n\n"
             f"**Mend.** {one.mend}\n"

@@ -161,6 +161,7 @@ class Users:
             serve("GET", "/directoryRoles", self._all_roles),
             serve("GET", "/directoryRoles/{role}", self._role),
             serve("GET", "/directoryRoles/{role}/members", self._role_members),
+            serve("GET", "/directoryRoleTemplates", self._role_templates),
             serve("GET", "/organization", self._organization),
         ]
 
@@ -211,6 +212,19 @@ class Users:
         demand(ask.bearer, *_READ_ROLES, directory=True)
         roles = [role_json(role) for role in self._directory.roles.values()]
         return page_of(ask, roles, "directoryRoles")
+
+    def _role_templates(self, ask: Ask) -> Answer:
+        demand(ask.bearer, *_READ_ROLES, directory=True)
+        templates = [
+            {
+                "id": role.template_id,
+                "deletedDateTime": None,
+                "description": role.description,
+                "displayName": role.display_name,
+            }
+            for role in self._directory.roles.values()
+        ]
+        return page_of(ask, templates, "directoryRoleTemplates")
 
     def _find_role(self, ask: Ask) -> DirectoryRole:
         demand(ask.bearer, *_READ_ROLES, directory=True)

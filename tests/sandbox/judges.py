@@ -145,6 +145,9 @@ async def _walk_directory(client: GraphServiceClient) -> None:
     assert await client.directory.deleted_items.graph_group.get() is not None
     builder = client.users.by_user_id(admin.object_id)
     await _walk_licences(client)
+    templates = await client.directory_role_templates.get()
+    assert templates is not None
+    assert "Exchange Administrator" in {one.display_name for one in templates.value or []}
     roles = await builder.transitive_member_of.graph_directory_role.get()
     assert roles is not None
     assert [one.display_name for one in roles.value or []] == ["Exchange Administrator"]

@@ -11,7 +11,7 @@ import pytest
 from cloud.errors import BadAnswer
 from console.doctor.diagnosis import Diagnosis, Severity
 from console.doctor.examination import UNASKED, examine
-from console.doctor.installation import Installation, Need, OwnApplication, claims_of
+from console.doctor.installation import Installation, OwnApplication, Prerequisite, claims_of
 from console.doctor.probe import Probe
 from kernel.clock import FrozenClock
 from kernel.errors import Unavailable
@@ -38,7 +38,7 @@ class Odd(Probe):
 
 
 class NeedsGraph(Odd):
-    needs = frozenset({Need.GRAPH})
+    needs = frozenset({Prerequisite.GRAPH})
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ async def test_a_probe_that_takes_too_long_is_not_known(house: Installation) -> 
 
 
 async def test_what_needs_a_service_that_is_away_is_told_once(house: Installation) -> None:
-    house.lacking[Need.GRAPH] = "Microsoft Graph does not answer"
+    house.lacking[Prerequisite.GRAPH] = "Microsoft Graph does not answer"
     report = await examine(house, answering(Severity.WELL, NeedsGraph), first=())
     (one,) = report.diagnoses
     assert (one.code, one.severity) == (UNASKED, Severity.NOT_KNOWN)

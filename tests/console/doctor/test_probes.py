@@ -15,6 +15,7 @@ from console.doctor.diagnosis import Diagnosis, Severity
 from console.doctor.examination import UNASKED, Report, examine
 from console.doctor.opening import opened
 from console.doctor.privileges import NEEDED
+from console.doctor.unproved import QUESTIONS
 from kernel.clock import FrozenClock, SystemClock
 from kernel.database import Database
 from kernel.settings import load
@@ -88,7 +89,7 @@ async def test_an_application_with_no_more_than_it_needs_is_well(house: House) -
     for code in (
         "token-given", "services-answer", "clock-agrees", "credential-ending", "identities-apart",
         "permissions-enough", "permissions-least", "mailboxes-scoped", "canary-refused",
-        "own-user", "privileges-enough", "privileges-least", "disk-room",
+        "own-user", "privileges-enough", "privileges-least", "disk-room", "switches-on",
     ):  # fmt: skip
         assert severities(report, code) == {Severity.WELL}, of(report, code)
     assert not any(line.is_too_much for line in report.access)
@@ -241,3 +242,44 @@ async def test_policies_that_do_not_load_are_told(house: House, tmp_path: Path) 
 async def test_a_guard_that_only_observes_says_so(house: House) -> None:
     report = await house.examined(enforcement="observe")
     assert Severity.WARN in severities(report, "policies-loaded")
+
+
+async def test_a_guard_that_is_not_registered_is_told(house: House) -> None:
+    report = await house.examined()
+    (one,) = of(report, "steps-registered")
+    assert one.severity is Severity.ERROR
+    assert "--url" in one.mend
+    assert severities(report, "outside-reach") == {Severity.NOT_KNOWN}
+
+
+async def test_the_switches_of_approval_are_looked_at(house: House) -> None:
+    transaction = house.sandbox.dataverse.store.begin()
+    row = dict(house.sandbox.rows("organization")[0]) | {"requireapprovalforuseremail": False}
+    transaction.put("organization", row)
+    transaction.commit()
+    found = {one.about: one.severity for one in of(await house.examined(), "switches-on")}
+    assert found == {
+        "requireapprovalforuseremail": Severity.ERROR,
+        "requireapprovalforqueueemail": Severity.WELL,
+    }
+
+
+async def test_what_can_be_asked_of_open_questions_is_asked_and_the_rest_is_named(
+    house: House,
+) -> None:
+    answers = {one.about: one for one in of(await house.examined(), "open-questions")}
+    assert answers.keys() == {one.code for one in QUESTIONS}
+    assert answers["role-templates"].severity is Severity.WELL
+    assert answers["change-tracking"].told == (
+        "Change tracking: mailbox on, systemuser on, queue on."
+    )
+    for one in QUESTIONS:
+        if one.unsafe_because:
+            assert answers[one.code].severity is Severity.NOTE
+            assert one.unsafe_because in answers[one.code].told
+
+
+async def test_a_tenant_without_the_roles_that_approve_is_an_error(house: House) -> None:
+    house.sandbox.directory.roles.clear()
+    answers = {one.about: one for one in of(await house.examined(), "open-questions")}
+    assert answers["role-templates"].severity is Severity.ERROR
