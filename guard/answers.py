@@ -7,6 +7,7 @@ from typing import Any
 
 from guard.ledger.codec import text_of
 from guard.ledger.entry import Recorded
+from guard.ledger.parked import NotParked
 from rules.model.decision import Finding
 
 JSON = b"application/json"
@@ -46,7 +47,11 @@ def shown_findings(recorded: Recorded) -> list[dict[str, Any]]:
     findings = (recorded.private or {}).get("findings", ())
     shown = []
     for one in findings:
-        if one["result"] == "excepted" or one["mode"] == "audit" or one["effect"] not in _SHOWN:
+        if (
+            one["result"] in ("excepted", "released")
+            or one["mode"] == "audit"
+            or one["effect"] not in _SHOWN
+        ):
             continue
         finding = {name: one[name] for name in ("policy", "rule", "effect", "severity", "message")}
         if one["help"]:
@@ -64,14 +69,27 @@ def answer_of(recorded: Recorded) -> tuple[int, bytes, bytes]:
         "cause": recorded.cause,
         "findings": findings,
     }
+    for name in ("hold_id", "hold_ends_at", "not_parked"):
+        if name in recorded.public:
+            answer[name] = recorded.public[name]
     if recorded.public.get("enforcement") == "observe":
         answer["enforcement"] = "observe"
     if recorded.status == 200:
         return 200, JSON, text_of(answer).encode()
     detail = " ".join(finding["message"] for finding in findings)[:_MOST_DETAIL]
     if recorded.decision == "hold":
-        detail = f"The change is held: a second person has to agree to it. {detail}".rstrip()
+        detail = f"{_held(recorded)} {detail}".rstrip()
     return recorded.status, PROBLEM, problem(recorded.status, detail or None, answer)
+
+
+def _held(recorded: Recorded) -> str:
+    """Return what becomes of a change that is held, for whoever asked for it."""
+    hold_id = recorded.public.get("hold_id")
+    if hold_id is not None:
+        return f"The change is held as {hold_id}: a second person has to release it."
+    why = recorded.public.get("not_parked")
+    told = "" if why is None else f" It could not be parked: {NotParked(why).doc}"
+    return f"The change is held: a second person has to agree to it.{told}"
 
 
 def problem(status: int, detail: str | None, more: Mapping[str, Any] | None = None) -> bytes:

@@ -34,7 +34,7 @@ from guard.ports.metrics import GuardMetrics
 from guard.ports.notifier import MemoryNotifier, Notifier
 from guard.ports.rows import Rows
 from guard.read_back import ReadBack
-from guard.record import ENFORCE, OBSERVE, DecisionRecorder
+from guard.record import ENFORCE, HOLD_HOURS, OBSERVE, DecisionRecorder
 from guard.told import ToldRows
 from guard.watch.drift import DriftWatch
 from guard.watch.forgotten import ForgottenWrites
@@ -60,6 +60,7 @@ class Values:
     `evidence_max_age_seconds` is how old the look-up of evidence may be.
     `delegated_role_id` is the security role Delegated Mailbox Approver, None when there is none.
     `notifies` says that people are told why their change was refused; `places` where notices lead.
+    `hold_hours` is how long what is held waits for an approver.
     """
 
     webhook_keys: Sequence[str] = ()
@@ -70,6 +71,7 @@ class Values:
     delegated_role_id: str | None = None
     notifies: bool = False
     places: Places = field(default_factory=Places)
+    hold_hours: float = HOLD_HOURS
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,7 @@ def assemble_receiver(
         owed_by=partial(owed_by, without=() if values.notifies else (Notify.kind,)),
         told=told,
         enforcement=values.enforcement,
+        hold_hours=values.hold_hours,
     )
     read_back = ReadBack(sources.rows, ledger, judge, recorder, deadline_seconds=deadline)
     intake = Intake(recorder, judge, ledger, identity, read_back, told)

@@ -28,7 +28,8 @@ class Committed:
 
     `change` is None when the row could not be read, so that nothing was judged; `outcome` is then
     that of the refusal which stands until it was. `attributed_to` is whose act an approval counts
-    as that the platform made by itself.
+    as that the platform made by itself. `releases` is the hold that an approver releases by the
+    decision: then nothing is committed yet.
     """
 
     case: Case
@@ -36,6 +37,7 @@ class Committed:
     outcome: Outcome
     change: GuardedChange | None
     attributed_to: str | None = None
+    releases: str | None = None
 
     @property
     def is_allowed(self) -> bool:

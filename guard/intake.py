@@ -15,7 +15,7 @@ from guard.case import Case, case_of
 from guard.columns.asked import AskedColumns
 from guard.columns.change import GuardedChange
 from guard.confirmation import decision_confirmed_by, decision_of
-from guard.errors import DeliveryUnreadable
+from guard.errors import DeliveryUnreadable, HoldTaken
 from guard.identity import OwnIdentity
 from guard.judge import Judge, Judged, rejection_by_guard
 from guard.ledger.entry import Recorded
@@ -149,7 +149,19 @@ class Intake:
             ancestors=ancestors_of(delivery),
             policy_set=policy_set,
         )
-        return self._recorder.judged(case, judged, now=now)
+        if judged.agreement is None:
+            return self._recorder.judged(case, judged, now=now)
+        return self._let_through(case, delivery, change, judged, now)
+
+    async def _let_through(
+        self, case: Case, delivery: Delivery, change: GuardedChange, judged: Judged, now: datetime
+    ) -> Recorded:
+        """Record what a pass lets through; where another edit used it meanwhile, judge anew."""
+        try:
+            return await self._recorder.judged(case, judged, now=now)
+        except HoldTaken:
+            now, policy_set = self._recorder.now(), judged.policy_set
+            return await (await self._decide(case, delivery, change, policy_set, now))
 
     def _plainly(
         self,

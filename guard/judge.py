@@ -9,38 +9,47 @@ Judging reads and writes nothing down; `record` makes a decision durable.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from guard.active_policies import ActivePolicies
+from guard.agreement import pass_for, related_ids, standing
 from guard.columns.change import GuardedChange
-from guard.columns.compare import is_equal
-from guard.columns.owner import mailbox_owner_id
-from guard.columns.table import APPROVAL, APPROVED, MAILBOX, REJECTED, TABLES, TableRole
+from guard.columns.table import APPROVAL, APPROVED, TABLES, TableRole
 from guard.facts.actor import FROM_DATAVERSE, FROM_ENTRA
 from guard.facts.fact_sheet import Absence, FactSheet, Question
 from guard.facts.gather import Gatherer
-from guard.ledger.entry import Recorded
-from guard.ledger.port import ALLOWED, Ledger
+from guard.ledger.parked import Agreement, HeldChange
+from guard.ledger.port import Ledger
 from guard.receive.ancestors import Ancestor
-from guard.receive.delivery import ASYNCHRONOUS
+from guard.scheduled_test import Acted, who_scheduled
 from rules.engine.decide import decide
 from rules.engine.needs import needs
 from rules.engine.policy_set import PolicySet
-from rules.engine.row import Judgement, judge_row, row_change, scan_needs
+from rules.engine.row import Judgement, judge_row, released_row, row_change, scan_needs
 from rules.model.change import Change, Facts, Value
-from rules.model.decision import Decision, Finding, Outcome, set_aside
+from rules.model.decision import Decision, Finding, Outcome, released, set_aside
 
-SCHEDULED_WITHIN = timedelta(hours=24)
-TEST_SCHEDULED = "testemailconfigurationscheduled"
 OWNER_ROOT = "new.owner."
 # Who holds the address is asked together with whose it is; both can wait for stage 40.
 DEFERRED_ROOTS = (OWNER_ROOT, "new.addressOwner.")
 KIND = "actor.kind"
+# What an approver is shown of whoever asks, and of whose the address is, whatever the rules named.
+ACTOR = frozenset({KIND, "actor.upn", "actor.objectId"})
+EVIDENCE = frozenset(
+    {
+        "new.addressOwner.count",
+        "new.addressOwner.ids",
+        "new.addressOwner.upns",
+        "new.owner.id",
+        "new.owner.objectId",
+        "new.owner.type",
+        "new.owner.upn",
+    }
+)
+ASKING_KINDS = ("user", "application")
 _ANSWERING = frozenset({FROM_DATAVERSE, FROM_ENTRA})
-# What must still be as it was when the test was scheduled.
-_UNCHANGED = ("emailaddress", "ownerid.id", "regardingobjectid.id", "emailserverprofile.id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,9 @@ class Judged:
     `sources` says by path where each fact came from, `ages` how many seconds old it is where it was
     not looked up for this. `deferred` are the rules that were left to
     stage 40. `attributed_to` is whose act an approval counts as that the platform made by itself.
+    `agreement` is what an approver agreed to and what let the change pass; of one that is held,
+    `evidence` is what else an approver has to know, and `identities` who asked for it, by the id of
+    each user row the Entra object, None where that could not be learnt.
     """
 
     change: GuardedChange
@@ -60,14 +72,9 @@ class Judged:
     deferred: tuple[str, ...] = ()
     attributed_to: str | None = None
     ages: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Acted:
-    """Who acted, and who did so in their name, if somebody."""
-
-    actor_id: str | None
-    on_behalf_by: str | None = None
+    agreement: Agreement | None = None
+    evidence: Facts = field(default_factory=Facts)
+    identities: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +109,8 @@ class Judge:
         now: datetime,
         ancestors: tuple[Ancestor, ...] = (),
         policy_set: PolicySet | None = None,
+        agreed: Agreement | None = None,
+        is_decided: bool = False,
     ) -> Judged:
         """Return the decision on a change, by the policies that hold now unless others are given.
 
@@ -110,6 +119,9 @@ class Judge:
         `is_synchronous` says that it isn't committed yet, so that no row of its own transaction may
         be read; `ancestors` are what the callers of that transaction sent. What can't be looked up
         is a missing fact, never an error.
+
+        What rules hold is let through by what an approver agreed to: a pass, or of a change that
+        `is_decided` and is only judged again whatever was used for it; or `agreed` alone.
         """
         people = [actor_id]
         if on_behalf_by is not None and on_behalf_by != actor_id:
@@ -128,7 +140,92 @@ class Judge:
             )
             for one in people
         ]
-        return max(judged, key=_strictness)
+        if not any(one.decision.outcome is Outcome.HOLD for one in judged):
+            return max(judged, key=_strictness)
+        strictest = max(judged, key=_strictness)
+        if strictest.decision.outcome is not Outcome.HOLD:
+            return strictest
+        asked_by = (strictest.attributed_to or actor_id, on_behalf_by)
+        for one in await self._agreements(change, asked_by, agreed, is_decided=is_decided, now=now):
+            let_through = max((_by_agreement(each, one) for each in judged), key=_strictness)
+            if let_through.decision.outcome.rank < Outcome.HOLD.rank:
+                return replace(let_through, agreement=one)
+        return await self._with_evidence(
+            strictest, asked_by, is_synchronous=is_synchronous, ancestors=ancestors
+        )
+
+    async def _agreements(
+        self,
+        change: GuardedChange,
+        asked_by: tuple[str | None, str | None],
+        agreed: Agreement | None,
+        *,
+        is_decided: bool,
+        now: datetime,
+    ) -> Sequence[Agreement]:
+        """Return what may let a change pass that rules hold."""
+        requester_id, on_behalf_by = asked_by
+        if agreed is not None:
+            return (agreed,)
+        table, record_id, after = change.table.name, change.record_id, change.change.after
+        found = await self._agreements_on(table, record_id, after, requester_id)
+        if is_decided:
+            return standing(found, table, record_id, after)
+        if requester_id is None:
+            return ()
+        held = held_change(change, requester_id, on_behalf_by)
+        usable = pass_for(found, held, now=now)
+        return () if usable is None else (usable,)
+
+    async def _agreements_on(
+        self,
+        table: str,
+        record_id: str,
+        columns: Mapping[str, Value],
+        requester_id: str | None = None,
+    ) -> Sequence[Agreement]:
+        ids = related_ids(table, record_id, columns)
+        if TABLES[table].role is not TableRole.MAILBOX and record_id:
+            ids += [row.record_id for row in await self._ledger.mailboxes_of(record_id)]
+        return await self._ledger.agreements_on(ids, requester_id)
+
+    async def _with_evidence(
+        self,
+        judged: Judged,
+        asked_by: tuple[str | None, str | None],
+        *,
+        is_synchronous: bool,
+        ancestors: tuple[Ancestor, ...],
+    ) -> Judged:
+        """Return what is held with what an approver has to know: who asked, whose address it is.
+
+        Who asked is the Entra object behind the user row as it was before the edit (law 19).
+        """
+        identities: dict[str, str | None] = {}
+        values: dict[str, Value] = {}
+        missing: dict[str, str] = {}
+        for one in dict.fromkeys(asked_by):
+            if one is None:
+                continue
+            needed = ACTOR | EVIDENCE if one == asked_by[0] else ACTOR
+            sheet = await self._gatherer.gather(
+                Question(
+                    change=judged.change.change,
+                    needed=needed,
+                    actor_id=one,
+                    is_synchronous=is_synchronous,
+                    ancestors=ancestors,
+                )
+            )
+            facts = sheet.facts(needed)
+            object_id, kind = facts.values.get("actor.objectId"), facts.values.get(KIND)
+            is_known = isinstance(object_id, str) and object_id and kind in ASKING_KINDS
+            if kind != "guard":
+                identities[one] = str(object_id).lower() if is_known else None
+            if one == asked_by[0]:
+                values.update(facts.values)
+                missing.update(facts.missing)
+        return replace(judged, evidence=Facts(values, missing), identities=identities)
 
     async def _judge_as(
         self,
@@ -162,7 +259,7 @@ class Judge:
         # (3) Attribute what the platform approved by itself to whoever scheduled the test (law 3).
         attributed_to = None
         if approves and sheet.values.get(KIND) == "system":
-            scheduled = await self._who_scheduled(change, now)
+            scheduled = await who_scheduled(change, ledger=self._ledger, now=now)
             attributed_to = scheduled.actor_id if scheduled is not None else None
             if scheduled is None or attributed_to is None:
                 facts = sheet.facts(needed)
@@ -200,35 +297,30 @@ class Judge:
         judgement = judge_row(
             table, record_id, columns, policy_set=policy_set, facts=sheet.facts(needed), now=now
         )
+        if judgement.result == "hold":
+            found = await self._agreements_on(table, record_id, columns)
+            for one in standing(found, table, record_id, columns):
+                judgement = released_row(judgement, one.rules, by=one.hold_id)
         is_answered = not _ANSWERING.isdisjoint(sheet.sources.values())
         return JudgedRow(judgement, sheet.unanswered, is_answered)
 
-    async def _who_scheduled(self, change: GuardedChange, now: datetime) -> Acted | None:
-        """Return who made the newest allowed change that scheduled the mailbox's test.
 
-        None when the mailbox, or its owner's row, was rejected or changed hands or address since:
-        also when all is as it was again.
-        """
-        since = now - SCHEDULED_WITHIN
-        owner_id: str | None = change.record_id
-        mailboxes = [change.record_id]
-        if change.table.role is TableRole.MAILBOX:
-            owner_id = mailbox_owner_id(change.change.after)
-        else:
-            # The platform approves an owner's row along with the mailbox that was tested.
-            mailboxes = [row.record_id for row in await self._ledger.mailboxes_of(owner_id or "")]
-        of_owner = (
-            [] if owner_id is None else await self._ledger.decisions_on(owner_id, since=since)
-        )
-        for mailbox_id in mailboxes:
-            of_mailbox = await self._ledger.decisions_on(mailbox_id, since=since)
-            newest_first = sorted((*of_mailbox, *of_owner), key=lambda one: one.id, reverse=True)
-            for earlier in newest_first:
-                if _scheduled_test(earlier):
-                    return _scheduler(earlier, change)
-                if _ends_test(earlier):
-                    break
-        return None
+def _by_agreement(judged: Judged, agreement: Agreement) -> Judged:
+    """Return what was judged with what the agreed rules hold let through."""
+    decision = released(judged.decision, agreement.rules, by=agreement.hold_id)
+    return judged if decision is judged.decision else replace(judged, decision=decision)
+
+
+def held_change(change: GuardedChange, requester_id: str, on_behalf_by: str | None) -> HeldChange:
+    """Return a change as it is held and agreed to: the guarded columns, and whose act it is."""
+    one = change.change
+    return HeldChange.of(
+        one.table,
+        one.record_id,
+        one.operation,
+        (one.before, one.after),
+        (requester_id, on_behalf_by),
+    )
 
 
 def _strictness(judged: Judged) -> tuple[int, int]:
@@ -250,47 +342,6 @@ def may_be_deferred(change: Change, sheet: FactSheet, needed: Collection[str]) -
         if path in needed and path.startswith(OWNER_ROOT)
     }
     return absences == {Absence.SAME_TRANSACTION}
-
-
-def _scheduled_test(earlier: Recorded) -> bool:
-    if earlier.decision not in ALLOWED or earlier.table != MAILBOX.name:
-        return False
-    before, after = earlier.before, earlier.after
-    return after.get(TEST_SCHEDULED) is True and before.get(TEST_SCHEDULED) is not True
-
-
-def _ends_test(earlier: Recorded) -> bool:
-    """Return whether a committed change ended what a test that was scheduled before may approve.
-
-    An explicit rejection does, and another address, owner or profile, though it be taken back.
-    """
-    if earlier.decision not in ALLOWED and earlier.public.get("mode") != ASYNCHRONOUS:
-        return False
-    table = TABLES.get(earlier.table)
-    if table is None:
-        return False
-    before, after = earlier.before, earlier.after
-    if not after:
-        # What it changed is not known, or is our own: a rejection of ours is one too.
-        return earlier.public.get("mode") == ASYNCHRONOUS
-    if after.get(APPROVAL) == REJECTED and before.get(APPROVAL) != REJECTED:
-        return True
-    watched = {*_UNCHANGED, table.address, *table.identity}.intersection(table.flat)
-    return any(not is_equal(before.get(name), after.get(name)) for name in watched)
-
-
-def _scheduler(earlier: Recorded, change: GuardedChange) -> Acted | None:
-    """Return who made the scheduling change if the mailbox is still as it was then."""
-    then, now = earlier.after, change.change.after
-    if change.table.role is TableRole.MAILBOX:
-        unchanged = all(is_equal(then.get(name), now.get(name)) for name in _UNCHANGED)
-    else:
-        # Of an owner's row no more than the address is the mailbox's too.
-        unchanged = is_equal(then.get(MAILBOX.address), now.get(change.table.address))
-    if not unchanged:
-        return None
-    actor = earlier.public.get("attributed_to") or earlier.public.get("initiating_user_id")
-    return Acted(actor, earlier.public.get("on_behalf_by")) if isinstance(actor, str) else None
 
 
 def _by_law(

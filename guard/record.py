@@ -12,14 +12,18 @@ from datetime import datetime
 from typing import Any
 
 from guard import consequences
+from guard.agreement import spends
 from guard.answers import recorded_finding
 from guard.case import FROM_DELIVERY, Case
 from guard.columns.asked import AskedColumns
 from guard.consequences import ALLOWING, Committed, OwedBy, Refusal
+from guard.errors import HoldTaken
 from guard.judge import Judged
 from guard.ledger.codec import storable
-from guard.ledger.entry import NO_EFFECTS, Effects, Entry, MirrorRow, Recorded
+from guard.ledger.entry import NO_EFFECTS, Effects, Entry, MirrorRow, Recorded, iso
+from guard.ledger.parked import Agreement, HoldState, NewHold, NotParked, Released, Settled
 from guard.ledger.port import Ledger
+from guard.parking import asked_change, parked
 from guard.ports.metrics import GuardMetrics
 from guard.receive.change import base_names
 from guard.told import ToldRows
@@ -32,6 +36,8 @@ from rules.model.decision import Decision, Outcome
 
 ENFORCE = "enforce"
 OBSERVE = "observe"
+HOLD_HOURS = 72.0
+TRIES_TO_PARK = 5
 _NOTHING: Mapping[str, Any] = {}
 
 log = get_logger("guard")
@@ -52,6 +58,19 @@ class Conclusion:
     public: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
 
 
+@dataclass(frozen=True, slots=True)
+class OfHold:
+    """What a decision does to a hold.
+
+    `is_asked_for` says that the change is not committed: it was judged because an approver
+    releases it.
+    """
+
+    released: Released | None = None
+    settled: Settled | None = None
+    is_asked_for: bool = False
+
+
 class DecisionRecorder:
     """Records decisions.
 
@@ -59,7 +78,7 @@ class DecisionRecorder:
     rows deliveries say that an allowed change was committed. With `enforcement` observe every
     answer is 200 and nothing is owed; approvals are still withdrawn, because what was observed is
     no longer what was approved. A record that can't be written within `ledger_deadline_seconds` is
-    given up.
+    given up. What is held waits `hold_hours` for an approver, unless a rule says otherwise.
     """
 
     def __init__(
@@ -72,6 +91,7 @@ class DecisionRecorder:
         told: ToldRows | None = None,
         enforcement: str = ENFORCE,
         ledger_deadline_seconds: float = 10.0,
+        hold_hours: float = HOLD_HOURS,
     ) -> None:
         self._ledger = ledger
         self._clock = clock
@@ -80,6 +100,7 @@ class DecisionRecorder:
         self._told = told or ToldRows()
         self._enforcement = enforcement
         self._ledger_deadline_seconds = ledger_deadline_seconds
+        self._hold_hours = hold_hours
         self._asked = AskedColumns()
 
     @property
@@ -96,15 +117,18 @@ class DecisionRecorder:
         cause: str | None = None,
         copy: MirrorRow | None = None,
         is_superseded: bool = False,
+        of_hold: OfHold | None = None,
         **public: Any,
     ) -> Awaitable[Recorded]:
         """Record the decision on a change, with what must follow.
 
         A change that later ones have superseded, each decided, takes away and owes nothing more.
         `cause` stands in for the decision's own; `copy` is what is known of a row that was read,
-        from then on, if the decision allows it; `public` is added to the record's public part.
-        Raises Unavailable, at the latest when awaited, if it could not be written in time; then
-        nothing was decided.
+        from then on, if the decision allows it; `of_hold` is what the decision does to a hold;
+        `public` is added to the record's public part. What rules hold is parked, and joins the open
+        hold of the same change.
+        Raises Unavailable, at the latest when awaited, if it could not be written in time, or
+        HoldTaken if a hold was used meanwhile; then nothing was decided.
         """
         change = judged.change.change
         self._count(judged)
@@ -117,6 +141,11 @@ class DecisionRecorder:
             public["deferred"] = list(judged.deferred)
         if judged.attributed_to:
             public["attributed_to"] = judged.attributed_to
+        if judged.agreement is not None:
+            public["hold_id"] = judged.agreement.hold_id
+            public["released"] = [
+                one.id for one in judged.decision.findings if one.result == "released"
+            ]
         conclusion = Conclusion(
             judged.decision,
             cause,
@@ -127,15 +156,22 @@ class DecisionRecorder:
                 kept=self._asked.flat(change.table, judged.policy_set),
                 sources=judged.sources,
                 ages=judged.ages,
-            ),
+            )
+            | _recorded_evidence(judged),
             public=public,
         )
         decision_id = new_id(now)
-        effects = self._effects(case, judged, decision_id)
+        effects = self._effects(case, judged, decision_id, of_hold)
+        if of_hold is None and judged.agreement is not None and spends(judged.agreement):
+            of_hold = _used(judged.agreement, case)
+        if of_hold is not None:
+            effects = replace(effects, released=of_hold.released, settled=of_hold.settled)
         if is_superseded:
             effects = replace(effects, tasks=())
         if copy is not None and judged.decision.outcome in ALLOWING:
             effects = replace(effects, mirror=replace(copy, decision_id=decision_id))
+        if judged.decision.outcome is Outcome.HOLD and self.enforces and of_hold is None:
+            return self._held(case, judged, conclusion, effects, now=now, decision_id=decision_id)
         return self.record(case, conclusion, now=now, effects=effects, decision_id=decision_id)
 
     def refused(self, case: Case, conclusion: Conclusion, *, now: datetime) -> Awaitable[Recorded]:
@@ -143,6 +179,43 @@ class DecisionRecorder:
         decision_id = new_id(now)
         effects = self._effects_before(case, conclusion.decision.outcome, decision_id)
         return self.record(case, conclusion, now=now, effects=effects, decision_id=decision_id)
+
+    async def _held(
+        self,
+        case: Case,
+        judged: Judged,
+        conclusion: Conclusion,
+        effects: Effects,
+        *,
+        now: datetime,
+        decision_id: str,
+    ) -> Recorded:
+        """Record a decision that holds a change, and park the change with it."""
+        change = asked_change(case, judged)
+        for _ in range(TRIES_TO_PARK):
+            held: NewHold | NotParked = NotParked.NOBODY
+            if change is not None:
+                known = await self._ledger.open_holds(change.key, change.requester_id)
+                held = parked(change, judged, known, hold_hours=self._hold_hours, now=now)
+            said: dict[str, Any] = (
+                {"not_parked": held.value}
+                if isinstance(held, NotParked)
+                else {"hold_id": held.id, "hold_ends_at": iso(held.ends_at)}
+            )
+            stated = replace(conclusion, public={**conclusion.public, **said})
+            new = None if isinstance(held, NotParked) else held
+            try:
+                return await self.record(
+                    case,
+                    stated,
+                    now=now,
+                    effects=replace(effects, parked=new),
+                    decision_id=decision_id,
+                )
+            except HoldTaken as error:
+                # The same change was parked by another delivery, which this one joins.
+                taken = error
+        raise taken
 
     def unread(self, case: Case, conclusion: Conclusion, *, now: datetime) -> Awaitable[Recorded]:
         """Record the refusal of a committed change that could not be judged yet.
@@ -231,8 +304,15 @@ class DecisionRecorder:
             return 200
         return 403
 
-    def _effects(self, case: Case, judged: Judged, decision_id: str) -> Effects:
+    def _effects(
+        self, case: Case, judged: Judged, decision_id: str, of_hold: OfHold | None
+    ) -> Effects:
         change, outcome = judged.change, judged.decision.outcome
+        if of_hold is not None and of_hold.is_asked_for:
+            # Nothing is committed: what an approver released is done from now on.
+            releases = None if of_hold.released is None else of_hold.released.hold_id
+            asked = Committed(case, decision_id, outcome, change, releases=releases)
+            return Effects(tasks=self._owed_by(asked) if releases is not None else ())
         if case.is_synchronous:
             return self._effects_before(case, outcome, decision_id, judged.attributed_to)
         if not change.record_id:
@@ -270,6 +350,12 @@ class DecisionRecorder:
             self._metrics.fact_missing(path)
         for finding in judged.decision.findings:
             self._metrics.rule_failed(finding.id, finding.result)
+
+
+def _used(agreement: Agreement, case: Case) -> OfHold:
+    """Return that a pass is used by the change which it let through."""
+    settled = Settled(agreement.hold_id, (HoldState.APPROVED,), HoldState.USED, case.record_id)
+    return OfHold(settled=settled)
 
 
 async def _told(recording: Awaitable[Recorded], source: str) -> Recorded:
@@ -325,3 +411,13 @@ def recorded_grounds(
     if ages:
         grounds["ages"] = {path: seconds for path, seconds in ages.items() if path in facts.values}
     return grounds
+
+
+def _recorded_evidence(judged: Judged) -> dict[str, Any]:
+    """Return what else is recorded of a change that is held, for whoever may release it."""
+    evidence: dict[str, Any] = {}
+    if judged.identities:
+        evidence["identities"] = dict(judged.identities)
+    if judged.evidence.values:
+        evidence["evidence"] = storable(judged.evidence.values)
+    return evidence

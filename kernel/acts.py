@@ -1,9 +1,9 @@
 """Acts: what was done to approvals and to the record itself, in one chain that only grows.
 
-An *act* is a grant, a withdrawal, a masking, the first use of a policy set. Whoever does one
-appends it in the same transaction. An act is a public part, chained by digests, and what it states
-of people behind a salted digest (law 14). There is one chain for all processes, since acts are
-rare; its end is stated apart, so that a tail that was cut shows.
+An *act* is a grant, a withdrawal, a masking, a word on what is held, the first use of a policy set.
+Whoever does one appends it in the same transaction. An act is a public part, chained by digests,
+and what it states of people behind a salted digest (law 14). There is one chain for all processes,
+since acts are rare; its end is stated apart, so that a tail that was cut shows.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _SALT_BYTES = 16
 
 
 class ActKind(DocumentedWord):
-    """What was done. The subject is the mailbox record, decision, digest of the set, or chain."""
+    """What was done. The subject is the mailbox record, decision, hold, set's digest, or chain."""
 
     GRANT = "grant", "A mailbox was held approved."
     WITHDRAWAL = "withdrawal", "An approval was taken away, or a mailbox refused."
@@ -52,9 +52,12 @@ class ActKind(DocumentedWord):
     RELEASE = "release", "A person let go on what a brake had stopped; the subject is the brake."
     ORDER = "order", "A person, or a setting, said that old decisions be masked, or be pruned."
     PRUNING = "pruning", "The beginning of a chain of decisions was given up."
+    AGREEMENT = "agreement", "An approver released what was held."
+    REFUSAL = "refusal", "A person refused what was held."
 
 
 OF_APPROVALS = (ActKind.GRANT, ActKind.WITHDRAWAL)
+OF_HOLDS = (ActKind.AGREEMENT, ActKind.REFUSAL)
 
 acts = Table(
     "kernel_acts",

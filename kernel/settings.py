@@ -25,6 +25,8 @@ FILE_NAME = "mailbox-guard.toml"
 CLOUDS = ("global", "gcc-high", "dod", "china")
 ENFORCEMENTS = ("enforce", "observe")
 GUID = "GUID"
+HOURS = "hours"
+MOST_HOURS = 720
 _GUID = re.compile(r"\{?[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 URL = "URL"
@@ -214,6 +216,12 @@ class Settings:
     reconcile_seconds: float = _setting(
         60.0, "How often guarded columns are compared with the last known good.", unit="seconds"
     )
+    hold_hours: float = _setting(
+        72.0,
+        "How long what a rule holds waits for an approver, unless the rule says otherwise; at most "
+        "720.",
+        unit=HOURS,
+    )
     anchor_file: Path = _setting(
         Path(),
         "File to which the heads of the ledger are appended each minute, best on another machine's "
@@ -335,6 +343,8 @@ def _parsed(item: Field[Any], value: Any, source: str) -> Any:
         parsed = _PARSERS[str(item.type)](value)
         if declaration.unit == URL:
             _check_url(parsed)
+        elif declaration.unit == HOURS and parsed > MOST_HOURS:
+            raise ValueError(f"it must be at most {MOST_HOURS}")
         elif declaration.unit == GUID and parsed and not _GUID.fullmatch(parsed):
             raise ValueError("it must be a GUID such as 00000000-0000-0000-0000-000000000000")
         elif declaration.unit == DATE and parsed:

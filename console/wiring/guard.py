@@ -219,6 +219,7 @@ def values_of(settings: Settings) -> Values:
         # Without a Dataverse there is nobody to tell.
         notifies=settings.notifications and bool(settings.dataverse_url),
         places=Places(settings.console_url or None, settings.help_contact or None),
+        hold_hours=settings.hold_hours,
     )
 
 

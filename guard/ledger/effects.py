@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from guard.ledger import mirror
+from guard.ledger import holds, mirror
 from guard.ledger.entry import Effects, Withdrawal
 from kernel import approvals, tasks
 from kernel.approvals import Approval
@@ -15,11 +15,20 @@ from rules.operators.fields import fold
 
 
 def carry(connection: Connection, decision_id: str, effects: Effects, *, now: datetime) -> None:
-    """Withdraw approvals, remember the row, add the tasks."""
+    """Withdraw approvals, remember the row, park or settle what is held, add the tasks.
+
+    Raises HoldTaken when a hold is no longer as the decision took it to be; nothing is then kept.
+    """
     for withdrawal in effects.withdrawals:
         withdraw(connection, withdrawal, now=now)
     if effects.mirror is not None:
         mirror.keep(connection, effects.mirror)
+    if effects.parked is not None:
+        holds.park(connection, effects.parked, decision_id, now=now)
+    if effects.released is not None:
+        holds.release(connection, effects.released, decision_id, now=now)
+    if effects.settled is not None:
+        holds.settle(connection, effects.settled, decision_id, now=now)
     for task in effects.tasks:
         tasks.add(
             connection,

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from guard.ledger.codec import bytes_of
+from guard.ledger.parked import NewHold, Released, Settled
 from kernel.approvals import WithdrawalCause
 from kernel.digest import sha256_hex
 from kernel.tables import microseconds
@@ -154,14 +155,21 @@ class MirrorRow:
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """What becomes durable in the same transaction as the decision."""
+    """What becomes durable in the same transaction as the decision.
+
+    Of holds: the change that is `parked`, the hold that an approver `released` by this decision,
+    the one that is `settled` with it.
+    """
 
     tasks: tuple[NewTask, ...] = ()
     withdrawals: tuple[Withdrawal, ...] = ()
     mirror: MirrorRow | None = None
+    parked: NewHold | None = None
+    released: Released | None = None
+    settled: Settled | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.tasks or self.withdrawals or self.mirror)
+        return self != NO_EFFECTS
 
 
 NO_EFFECTS = Effects()

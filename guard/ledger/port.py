@@ -9,13 +9,14 @@ Terms:
   which of it is known good: allowed by a decision, or judged by a scan (law 16).
 - *Own write*: what the guard announced before it wrote it, found by its *nonce*.
 - *Attempt*: a try to change or to approve an address, whatever became of it.
+- *Agreement*: what an approver released, and whether it was used.
 
 The port stands with the ledger and not in `ports/`: our own database alone keeps what it promises.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -32,6 +33,7 @@ from guard.ledger.entry import (
     recorded,
 )
 from guard.ledger.own_writes import OwnWrite
+from guard.ledger.parked import Agreement, OpenHolds
 from guard.ledger.recent import Attempt, attempt_of
 from rules.engine.policy_set import PolicySet
 
@@ -90,6 +92,19 @@ class Ledger(Protocol):
         """Return what the guard announced since then that may show on a row, newest first."""
         ...
 
+    async def open_holds(self, key: str, requester_id: str) -> OpenHolds:
+        """Return the open hold of a change, and how many holds its requester and all have open."""
+        ...
+
+    async def agreements_on(
+        self, record_ids: Collection[str], requester_id: str | None
+    ) -> Sequence[Agreement]:
+        """Return what approvers agreed to of these rows, or of that requester's new rows.
+
+        Newest first; what no act states is not among it (law 20).
+        """
+        ...
+
 
 class MemoryLedger:
     """A ledger that forgets everything when the process ends: for tests and for measuring."""
@@ -99,6 +114,7 @@ class MemoryLedger:
         self.effects: list[Effects] = []
         self.rows: dict[tuple[str, str], MirrorRow] = {}
         self.writes: dict[str, OwnWrite] = {}
+        self.agreements: list[Agreement] = []
         self.failure: Exception | None = None
         self._by_key: dict[str, Entry] = {}
         self._keep = keep
@@ -176,3 +192,21 @@ class MemoryLedger:
             if one.issued_at >= since and record_id in one.record_ids
         ]
         return sorted(found, key=lambda one: one.issued_at, reverse=True)
+
+    async def open_holds(self, key: str, requester_id: str) -> OpenHolds:
+        """Count what was parked; nobody here ever releases or refuses anything."""
+        parked = {one.parked.id: one.parked for one in self.effects if one.parked is not None}
+        same = (one.id for one in parked.values() if one.change.key == key)
+        theirs = [one for one in parked.values() if one.change.requester_id == requester_id]
+        return OpenHolds(next(same, None), len(theirs), len(parked))
+
+    async def agreements_on(
+        self, record_ids: Collection[str], requester_id: str | None
+    ) -> Sequence[Agreement]:
+        """Return what was put in."""
+        return [
+            one
+            for one in self.agreements
+            if one.change.record_id in record_ids
+            or (one.change.operation == "create" and one.change.requester_id == requester_id)
+        ]

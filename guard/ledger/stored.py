@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
 
 from sqlalchemy import Connection, select
 
-from guard.ledger import firings, mirror, own_writes
+from guard.ledger import firings, holds, mirror, own_writes
 from guard.ledger.batch import Batch, Queue, Waiting
 from guard.ledger.chain import RepeatFound, append, checkpoint, is_anything_new
 from guard.ledger.codec import text_of
@@ -24,6 +24,7 @@ from guard.ledger.entry import (
     sealed,
 )
 from guard.ledger.own_writes import OwnWrite
+from guard.ledger.parked import Agreement, OpenHolds
 from guard.ledger.reading import WHOLE, recorded_from
 from guard.ledger.recent import Attempt, list_recent
 from guard.ledger.tables import decisions, policy_sets
@@ -169,6 +170,17 @@ class StoredLedger:
     async def own_writes_on(self, record_id: str, *, since: datetime) -> Sequence[OwnWrite]:
         """Return what the guard announced since then that may show on a row, newest first."""
         return await self._database.read(lambda c: own_writes.list_on(c, record_id, since=since))
+
+    async def open_holds(self, key: str, requester_id: str) -> OpenHolds:
+        """Return the open hold of a change, and how many holds its requester and all have open."""
+        now = self._clock.now()
+        return await self._database.read(lambda c: holds.open_holds(c, key, requester_id, now=now))
+
+    async def agreements_on(
+        self, record_ids: Collection[str], requester_id: str | None
+    ) -> Sequence[Agreement]:
+        """Return what approvers agreed to of these rows, or of that requester's new rows."""
+        return await self._database.read(lambda c: holds.agreements_on(c, record_ids, requester_id))
 
     async def make_checkpoint(self) -> int | None:
         """Write down the heads of all chains unless nothing is new; return its number."""

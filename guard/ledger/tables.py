@@ -19,7 +19,8 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from kernel.tables import BigKey, Instant, metadata
+from guard.ledger.parked import HoldState
+from kernel.tables import BigKey, Instant, Json, Word, metadata
 
 decisions = Table(
     "guard_decisions",
@@ -148,4 +149,41 @@ firings = Table(
     Column("effect", Text, primary_key=True),
     Column("count", BigInteger, nullable=False),
     sqlite_with_rowid=False,
+)
+
+# What rules hold, parked until an approver decides. `open_key` is there while it waits, so that the
+# same change is parked once.
+holds = Table(
+    "guard_holds",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("state", Word(HoldState), nullable=False),
+    Column("open_key", Text),
+    Column("table_name", Text, nullable=False),
+    Column("record_id", Text, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("requester_id", Text, nullable=False),
+    Column("on_behalf_by", Text),
+    Column("identities", Json, nullable=False),
+    Column("change", Text, nullable=False),
+    Column("rules", Json, nullable=False),
+    Column("decision_id", Text, nullable=False),
+    Column("asked", Integer, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("answered_at", Instant),
+    Column("answered_by", Text),
+    Column("answered_object_id", Text),
+    Column("reason", Text),
+    Column("release_decision_id", Text),
+    Column("usable_until", Instant),
+    Column("settled_at", Instant),
+    Column("settled_by", Text),
+    Column("settled_record_id", Text),
+    Column("settled_reason", Text),
+    UniqueConstraint("open_key"),
+    Index("ix_guard_holds_record", "record_id"),
+    Index("ix_guard_holds_requester", "requester_id", "state"),
+    Index("ix_guard_holds_state", "state", "id"),
 )

@@ -1,11 +1,11 @@
 """The walk that proves the ledger unaltered: every digest recomputed, every chain, every head.
 
 Found are: an altered row, a row taken out or cut off, an empty chain, an altered policy set or
-checkpoint, an approval that is not the one that was recorded, and a private part that is gone
-without an act of masking. What an act of pruning gave up is no longer looked for; what goes on
-after it begins where a checkpoint states it. What somebody rewrote consistently shows against
-*anchors*, which left the house before: whatever they state must be there still, unless it was
-pruned, and what they don't count must be newer.
+checkpoint, an approval or a word on a hold that is not the one that was recorded, and a private
+part that is gone without an act of masking. What an act of pruning gave up is no longer looked for;
+what goes on after it begins where a checkpoint states it. What somebody rewrote consistently shows
+against *anchors*, which left the house before: whatever they state must be there still, unless it
+was pruned, and what they don't count must be newer.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, text
 
+from guard.ledger import holds
 from guard.ledger.anchor import Anchor
 from guard.ledger.chain import BEGINNING
 from guard.ledger.cut import Cut, list_cuts
@@ -68,6 +69,7 @@ class _Walk:
         self.cuts: dict[str, Cut] = {}
         self.pruned = 0
         self.newest_acts: dict[str, str | None] = {}
+        self.words: dict[str, str | None] = {}
         self.sets: dict[str, str] = {}
         self.not_before = 0
         self.acts = 0
@@ -90,6 +92,7 @@ class _Walk:
         self._walk_acts()
         self._check_sets()
         self._check_approvals()
+        self._check_holds()
         self._check_cuts()
         # (3) Each chain is walked from its beginning, past the heads that are stated of it, to the
         # one that the chain's own row states.
@@ -187,7 +190,9 @@ class _Walk:
             if digest != row.digest:
                 raise _Altered(name, "the act was altered")
             is_of_approval = row.kind in acts.OF_APPROVALS
-            if (row.private is not None or row.salt is not None or is_of_approval) and (
+            is_of_hold = row.kind in acts.OF_HOLDS
+            is_told = row.private is not None or row.salt is not None
+            if (is_told or is_of_approval or is_of_hold) and (
                 acts.committed_to(row.salt, row.private) != row.commitment
             ):
                 raise _Altered(name, "the act's private part was altered or is gone")
@@ -196,6 +201,8 @@ class _Walk:
             self._check_age(ACTS, count, row.at, name)
             if is_of_approval:
                 self.newest_acts[row.subject] = row.private
+            elif is_of_hold:
+                self.words[row.subject] = row.private
             elif row.kind == ActKind.MASKING:
                 self.masked_ids.add(row.subject)
                 self.maskings += 1
@@ -235,6 +242,16 @@ class _Walk:
                 raise _Altered(name, "it is not the one that its newest act states")
         if missing:
             raise _Altered(f"approval {min(missing)}", "its row is missing")
+
+    def _check_holds(self) -> None:
+        """Hold what every released or refused hold says against the word of whoever did that."""
+        missing = dict(self.words)
+        for hold_id, stated in holds.walk_stated(self.connection):
+            self.at = name = f"hold {hold_id}"
+            if missing.pop(hold_id, None) != stated:
+                raise _Altered(name, "it is not the one that its newest act states")
+        if missing:
+            raise _Altered(f"hold {min(missing)}", "its row is missing")
 
     def _check_cuts(self) -> None:
         """Hold every cut against its act, and its place against the checkpoint that states it."""

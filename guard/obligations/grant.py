@@ -97,6 +97,8 @@ class Grant(Obligation[GrantPayload]):
         change = committed.change
         if change is None or not committed.is_allowed or not change.alters_evidence:
             return None
+        if committed.releases is not None:
+            return None
         if change.changes_identity:
             return None
         before, after = change.change.before, change.change.after
@@ -223,6 +225,7 @@ class Grant(Obligation[GrantPayload]):
             on_behalf_by=owed.on_behalf_by or _on_behalf_by(row, owed),
             is_synchronous=False,
             now=now,
+            is_decided=True,
         )
         if judged.decision.outcome.value not in ALLOWED:
             return await self._rejected(row, judged, owed, task, now)

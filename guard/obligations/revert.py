@@ -12,12 +12,12 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from guard.columns.compare import guarded_part, is_equal
-from guard.columns.owner import OWNING_COLUMNS
 from guard.columns.table import APPROVAL, MAILBOX, OWNERS, TABLES, TableRole
 from guard.consequences import Committed
 from guard.known_good import allowed
-from guard.ledger import mirror, own_writes
+from guard.ledger import mirror
 from guard.ledger.entry import MirrorRow
+from guard.obligations.announcing import announce
 from guard.obligations.obligation import Means, Obligation
 from guard.obligations.restoration import (
     Rejected,
@@ -27,7 +27,6 @@ from guard.obligations.restoration import (
     way_back,
 )
 from guard.obligations.revert_brake import REVERTS, RevertBrake
-from guard.own_writes import TAG, announced
 from guard.ports.rows import AddressElsewhere, RowChanged, StoredRow, WriteRefused
 from kernel import approvals
 from kernel.errors import GuardError
@@ -63,7 +62,7 @@ class Revert(Obligation[Rejected]):
     def owed_by(cls, committed: Committed) -> Rejected | None:
         """It is owed when a change was rejected or held and stands all the same."""
         change = committed.change
-        if change is None or committed.is_allowed:
+        if change is None or committed.is_allowed or committed.releases is not None:
             return None
         table = change.table.name
         return Rejected(
@@ -168,7 +167,7 @@ class Revert(Obligation[Rejected]):
     async def _restore(
         self, task: Task, rejected: Rejected, row: StoredRow, columns: dict[str, Value]
     ) -> TaskOutcome:
-        nonce = await self._announce(task, row, columns)
+        nonce = await announce(self._means, task, row, columns, failpoint=ANNOUNCED)
         try:
             await self._means.rows.update(
                 rejected.table, rejected.record_id, columns, etag=row.etag, tag=nonce
@@ -179,29 +178,6 @@ class Revert(Obligation[Rejected]):
             return await self._restore_in_parts(rejected, columns, nonce, refusal)
         await self._remember(rejected, columns)
         return Done(_told(columns))
-
-    async def _announce(self, task: Task, row: StoredRow, columns: Mapping[str, Value]) -> str:
-        """Write down what is about to be written, and on which rows it may show."""
-        nonce = f"{TAG}{task.token}"
-        related = [row.record_id]
-        # What is written on one row the platform copies to those that belong to it.
-        for name in OWNING_COLUMNS:
-            other = row.columns.get(f"{name}.id")
-            if isinstance(other, str):
-                related.append(other)
-        related += [one.record_id for one in await self._means.ledger.mailboxes_of(row.record_id)]
-        now = self._means.recorder.now()
-        await self._means.database.write(
-            lambda c: own_writes.announce(
-                c,
-                nonce=nonce,
-                record_ids=related,
-                columns=announced(row.table, columns),
-                now=now,
-            ),
-            failpoint=ANNOUNCED,
-        )
-        return nonce
 
     async def _restore_apart(
         self, rejected: Rejected, row: StoredRow, columns: dict[str, Value], nonce: str

@@ -7,6 +7,7 @@ from typing import Any
 
 from guard.consequences import Committed, Refusal
 from guard.ledger.entry import NewTask
+from guard.obligations.apply import Apply
 from guard.obligations.examine import Examine
 from guard.obligations.grant import Grant
 from guard.obligations.notify import Notify
@@ -17,6 +18,7 @@ from kernel.tasks import TaskPlace
 from kernel.workers import Handler
 
 OBLIGATIONS: tuple[type[Obligation[Any]], ...] = (
+    Apply,
     Examine,
     Grant,
     Revert,

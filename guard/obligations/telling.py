@@ -80,7 +80,7 @@ class Telling(Obligation[TellingPayload]):
     @classmethod
     def owed_by(cls, committed: Committed) -> TellingPayload | None:
         """It is owed when a judged change was rejected or held, by somebody who is known."""
-        if committed.change is None or committed.is_allowed:
+        if committed.change is None or committed.is_allowed or committed.releases is not None:
             return None
         return _owed(committed.case, committed.outcome, committed.attributed_to)
 

@@ -10,7 +10,7 @@ from rules.engine.index import Candidates, MatchIndex
 from rules.model.catalogue import Catalogue
 from rules.model.change import Change
 from rules.operators.fields import FieldReaders
-from rules.policy.policy import Policy
+from rules.policy.policy import Policy, Rule
 from rules.syntax.complaint import Complaint
 
 
@@ -34,6 +34,16 @@ class PolicySet:
     def candidates(self, change: Change) -> Candidates:
         """Return the policies that can match a change."""
         return self.index.candidates(change)
+
+    def rule(self, table: str, rule_id: str) -> Rule | None:
+        """Return the rule of that id ("policy/rule") on a table; None where the set has none."""
+        name, _, own_id = rule_id.partition("/")
+        for policy in self.policies:
+            resolved = policy.tables.get(table) if policy.name == name else None
+            for rule in resolved.rules if resolved is not None else ():
+                if rule.id == own_id:
+                    return rule
+        return None
 
     @property
     def enforced(self) -> int:

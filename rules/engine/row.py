@@ -6,7 +6,7 @@ the request or what stood there before cannot be judged on a row: they are named
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -15,7 +15,7 @@ from rules.engine.compile import CompiledPolicy
 from rules.engine.decide import failing
 from rules.engine.policy_set import PolicySet
 from rules.model.change import Change, Facts, Value
-from rules.model.decision import Finding, Outcome, strongest
+from rules.model.decision import Finding, Outcome, released_findings, strongest
 from rules.operators.fields import SCANNING, View
 from rules.operators.unknown import UnknownValue
 
@@ -69,6 +69,18 @@ def judge_row(
     for policy in candidates.policies:
         _judge(policy, view, findings, evaluated, skipped, now=now)
     findings.sort(key=lambda finding: finding.id)
+    return _judgement(findings, evaluated, skipped)
+
+
+def released_row(judgement: Judgement, rules: Collection[str], *, by: str) -> Judgement:
+    """Return the judgement with what these rules hold released by that hold."""
+    findings = released_findings(judgement.findings, rules, by=by)
+    return _judgement(findings, judgement.evaluated, judgement.not_evaluable)
+
+
+def _judgement(
+    findings: Sequence[Finding], evaluated: Sequence[str], skipped: Sequence[str]
+) -> Judgement:
     outcome = strongest(findings)
     making = [f for f in findings if f.contributes is outcome and outcome is not Outcome.ALLOW]
     return Judgement(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from rules.explain.explain import (
     HOLDING,
@@ -20,7 +20,10 @@ from rules.operators.unknown import UnknownValue
 WIDTH: Final = 100
 # A column may be wider than this; then only its own row is.
 _LONGEST_WORDS: Final = 64
-_MARKS: Final = {"error": "?", "excepted": "v", "passed": "v"}
+Told: TypeAlias = Result | Literal["released"]
+"""How a rule ended: of an explanation, or of a recorded finding that an approver released."""
+
+_MARKS: Final = {"error": "?", "excepted": "v", "released": "v", "passed": "v"}
 _STATES: Final = {
     "ended": "has ended",
     "not-yet": "ends more than 180 days ahead, so it does not apply yet",
@@ -61,7 +64,7 @@ def explanation_text(
     return "\n".join(line.rstrip() for line in lines)
 
 
-_WHOLE: Final = ("failed", "error", "excepted")
+_WHOLE: Final = ("failed", "error", "excepted", "released")
 
 
 def concerns(rule: RuleTrace, wanted: str) -> bool:
@@ -118,7 +121,7 @@ def involved_text(explanation: Explanation, wanted: Iterable[str]) -> list[str]:
 
 def finding_text(finding: Finding) -> list[str]:
     """Return a finding as the explanation of its rule begins and ends, without what it saw."""
-    result: Result = "failed" if finding.result == "fail" else finding.result
+    result: Told = "failed" if finding.result == "fail" else finding.result
     mark, note = _heading(
         result,
         mode=finding.mode,
@@ -128,13 +131,19 @@ def finding_text(finding: Finding) -> list[str]:
         exception=finding.exception,
     )
     lines = [f"{mark} {finding.id}  ({note})", f'  "{finding.message}"']
-    if finding.help and result != "excepted":
+    if finding.help and result not in ("excepted", "released"):
         lines.append(f"  fix  {finding.help}")
     return lines
 
 
 def _heading(
-    result: Result, *, mode: str, effect: str, severity: str, rejects: bool, exception: str | None
+    result: Told,
+    *,
+    mode: str,
+    effect: str,
+    severity: str,
+    rejects: bool,
+    exception: str | None,
 ) -> tuple[str, str]:
     """Return the mark before a rule and the note behind it."""
     mark = _MARKS.get(result, "-")
@@ -150,6 +159,8 @@ def _heading(
             note = "error, rejects" if rejects else "error, allowed"
         case "excepted":
             note = f"excepted by {exception}"
+        case "released":
+            note = f"released as hold {exception}"
         case "skipped-when" | "skipped-unless":
             note = "does not apply"
         case _:

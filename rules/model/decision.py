@@ -15,7 +15,7 @@ ids, so that the order of policies and rules in files never shows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from operator import attrgetter
@@ -50,13 +50,14 @@ class Finding:
 
     `id` is "policy/rule". `effect` is what it means under the policy's mode, `declared` the effect
     that the rule would have in mode enforce. `error` says why a rule erred and `unknown` which
-    paths could not be learnt, if that alone was the reason.
+    paths could not be learnt, if that alone was the reason. `exception` names what let a failure
+    pass: an exception, or of one that was released the hold.
     """
 
     policy: str
     rule: str
     id: str
-    result: Literal["fail", "error", "excepted"]
+    result: Literal["fail", "error", "excepted", "released"]
     mode: str
     effect: Effect | Literal["warn", "error", "audit"]
     declared: Effect
@@ -121,6 +122,34 @@ def combine(findings: Iterable[Finding], *, evaluated: tuple[str, ...], matched:
                 cause = "rules"
                 break
     return Decision(outcome, cause, ordered, evaluated)
+
+
+def released(decision: Decision, rules: Collection[str], *, by: str) -> Decision:
+    """Return the decision with what these rules hold released by that hold.
+
+    What rejects, errs or warns counts as before, and so does whatever another rule holds.
+    """
+    if not any(is_releasable(finding, rules) for finding in decision.findings):
+        return decision
+    findings = released_findings(decision.findings, rules, by=by)
+    return combine(findings, evaluated=decision.evaluated, matched=True)
+
+
+def released_findings(
+    findings: Iterable[Finding], rules: Collection[str], *, by: str
+) -> list[Finding]:
+    """Return the findings with those of these rules that hold released by that hold."""
+    return [
+        one.but(result="released", exception=by, contributes=Outcome.ALLOW)
+        if is_releasable(one, rules)
+        else one
+        for one in findings
+    ]
+
+
+def is_releasable(finding: Finding, rules: Collection[str]) -> bool:
+    """Return whether a finding is of one of these rules, and holds."""
+    return finding.contributes is Outcome.HOLD and finding.id in rules
 
 
 def set_aside(decision: Decision, roots: tuple[str, ...]) -> tuple[Decision, tuple[str, ...]]:

@@ -26,8 +26,34 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseTerms:
+    """Who may release what a rule holds, and how long it waits for them.
+
+    `approvers` are persons by object id, sign-in name or address, `entra_roles` directory roles by
+    the id of their template; with neither, any approver may. `hours` is None where the guard's own
+    term holds.
+    """
+
+    approvers: tuple[str, ...] = ()
+    entra_roles: tuple[str, ...] = ()
+    hours: int | None = None
+
+    @property
+    def names_somebody(self) -> bool:
+        """Return whether not every approver may release it."""
+        return bool(self.approvers or self.entra_roles)
+
+
+ANY_APPROVER: Final = ReleaseTerms()
+LONGEST_HOLD_HOURS: Final = 720
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
-    """A named requirement; `when`, `require` and `unless` are lists of conditions, ANDed."""
+    """A named requirement; `when`, `require` and `unless` are lists of conditions, ANDed.
+
+    `release` says who may let pass what it holds.
+    """
 
     id: str
     effect: Effect
@@ -38,6 +64,7 @@ class Rule:
     message: Message
     help: str | None
     place: Location
+    release: ReleaseTerms = ANY_APPROVER
 
 
 @dataclass(frozen=True, slots=True)

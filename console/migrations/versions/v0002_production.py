@@ -43,6 +43,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("chain", name=op.f("pk_guard_cuts")),
     )
     _create_notices()
+    _create_holds()
     op.execute("UPDATE kernel_schema SET number = 2")
     _create_console_tables()
 
@@ -86,3 +87,42 @@ def _create_console_tables() -> None:
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_console_sign_ins")),
     )
     op.create_index(op.f("ix_console_sign_ins_until"), "console_sign_ins", ["until"])
+
+
+def _create_holds() -> None:
+    op.create_table(
+        "guard_holds",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("open_key", sa.Text(), nullable=True),
+        sa.Column("table_name", sa.Text(), nullable=False),
+        sa.Column("record_id", sa.Text(), nullable=False),
+        sa.Column("operation", sa.Text(), nullable=False),
+        sa.Column("requester_id", sa.Text(), nullable=False),
+        sa.Column("on_behalf_by", sa.Text(), nullable=True),
+        sa.Column("identities", sa.Text(), nullable=False),
+        sa.Column("change", sa.Text(), nullable=False),
+        sa.Column("rules", sa.Text(), nullable=False),
+        sa.Column("decision_id", sa.Text(), nullable=False),
+        sa.Column("asked", sa.Integer(), nullable=False),
+        sa.Column("opened_at", sa.BigInteger(), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("ends_at", sa.BigInteger(), nullable=False),
+        sa.Column("answered_at", sa.BigInteger(), nullable=True),
+        sa.Column("answered_by", sa.Text(), nullable=True),
+        sa.Column("answered_object_id", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("release_decision_id", sa.Text(), nullable=True),
+        sa.Column("usable_until", sa.BigInteger(), nullable=True),
+        sa.Column("settled_at", sa.BigInteger(), nullable=True),
+        sa.Column("settled_by", sa.Text(), nullable=True),
+        sa.Column("settled_record_id", sa.Text(), nullable=True),
+        sa.Column("settled_reason", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_guard_holds")),
+        sa.UniqueConstraint("open_key", name=op.f("uq_guard_holds_open_key")),
+    )
+    op.create_index("ix_guard_holds_record", "guard_holds", ["record_id"], unique=False)
+    op.create_index(
+        "ix_guard_holds_requester", "guard_holds", ["requester_id", "state"], unique=False
+    )
+    op.create_index("ix_guard_holds_state", "guard_holds", ["state", "id"], unique=False)
