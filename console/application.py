@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse
 
 from console.gauges import Gauges
 from console.metrics import CONTENT_TYPE, PrometheusMetrics
+from console.problems import answer_with_problems
 from kernel.log import Sparing, get_logger
 
 log = get_logger("serve")
@@ -58,9 +59,12 @@ class Joined(Generic[T]):
 class Front:
     """Sends each request where it belongs."""
 
-    def __init__(self, webhook: Application, rest: Application) -> None:
+    def __init__(
+        self, webhook: Application, rest: Application, mounted: Sequence[str] = ()
+    ) -> None:
         self._webhook = webhook
         self._rest = rest
+        self._mounted = tuple(f"{one}/" for one in mounted)
         self._sparing = Sparing()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,7 +80,10 @@ class Front:
                 )
                 await send({"type": "http.response.body", "body": _ALIVE})
                 return
-            await self._rest(scope, receive, _telling(path, send, self._sparing))
+            if not path.startswith(self._mounted):
+                # What is not found behind a mounted path may be a thing, and no URL misspelt.
+                send = _telling(path, send, self._sparing)
+            await self._rest(scope, receive, send)
             return
         await self._rest(scope, receive, send)
 
@@ -104,7 +111,14 @@ def application(
 
     `mounts` are what answers below a path, the first that fits: the API, and last of all the pages.
     """
-    rest = FastAPI(title="Mailbox Guard", docs_url=None, redoc_url=None, openapi_url=None)
+    rest = FastAPI(
+        title="Mailbox Guard",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    answer_with_problems(rest)
 
     state_now, gauges_now = Joined(readiness), Joined(gauges)
 
@@ -121,4 +135,4 @@ def application(
 
     for path, mounted in mounts:
         rest.mount(path, mounted)
-    return Front(webhook, rest)
+    return Front(webhook, rest, [path for path, _ in mounts if path])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,9 +12,11 @@ from sqlalchemy import Connection
 from guard.ledger.listing import get_decision
 from guard.ledger.replay import find_past
 from kernel.errors import InputRefused
+from rules.model.catalogue import Catalogue
 from rules.model.change import Change, Facts
 from rules.model.decision import Finding
 from rules.replay.ledger_format import finding_from
+from rules.testing.drafting import draft_case, draft_exceptions
 
 _OWN = "guard"
 
@@ -60,3 +63,41 @@ def recorded_change(connection: Connection, decision_id: str) -> PastChange:
         facts=past.facts,
         findings=findings,
     )
+
+
+def case_text(past: PastChange, catalogue: Catalogue) -> str:
+    """Return a recorded decision as a policy test: this change, these facts, this outcome."""
+    return draft_case(
+        past.change,
+        past.facts,
+        name=f"decision {past.id}",
+        now=past.decided_at,
+        decision=past.decision,
+        findings=past.findings,
+        catalogue=catalogue,
+    )
+
+
+def exception_texts(
+    past: PastChange,
+    catalogue: Catalogue,
+    *,
+    now: datetime,
+    words: Mapping[str, str],
+    names: Mapping[str, str],
+) -> dict[str, str]:
+    """Return drafts of the exceptions that would have let a change pass, by their file's path.
+
+    `words` may hold reason, ticket and approvedBy; `names` what is known of the ids in it.
+    """
+    drafts = draft_exceptions(
+        past.change,
+        past.facts,
+        past.findings,
+        catalogue=catalogue,
+        decision_id=past.id,
+        today=now.date(),
+        words=words,
+        names=names,
+    )
+    return {f"exceptions/{name}.yaml": text for name, text in drafts.items()}

@@ -248,6 +248,14 @@ def list_all(connection: Connection) -> list[Approval]:
     return [approval_from_row(row) for row in rows]
 
 
+def list_page(connection: Connection, *, after: str | None, limit: int) -> list[Approval]:
+    """Return what is held of so many records behind an id, in the order of their ids."""
+    statement = WITH_ACT.order_by(approvals.c.record_id).limit(limit)
+    if after is not None:
+        statement = statement.where(approvals.c.record_id > after)
+    return [approval_from_row(row) for row in connection.execute(statement)]
+
+
 def list_approved(connection: Connection, *, now: datetime) -> list[Approval]:
     """Return the mailboxes that may be synced at that moment, in the order of their ids."""
     statement = WITH_ACT.where(approvals.c.state == APPROVED).order_by(approvals.c.record_id)

@@ -112,10 +112,10 @@ async def _follow(
 @click.pass_context
 def show(ctx: click.Context, decision_id: str, outputs: Sequence[Output]) -> None:
     """Print the decision with its findings, facts and obligations."""
-    from guard.ledger.listing import get_decision
+    from console.readings.edit import edit_of
 
     with open_readable(settings_of(ctx)) as database:
-        found = database.read_now(lambda c: get_decision(c, decision_id))
+        found = database.read_now(lambda c: edit_of(c, decision_id))
     emit(outputs, found, text=lambda: _show_text(found))
 
 
@@ -124,9 +124,14 @@ def _told(values: Mapping[str, str | None]) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items() if value)
 
 
+def _named(one: str, names: Mapping[str, str]) -> str:
+    return f"{one} ({names[one]})" if one in names else one
+
+
 def _show_text(found: dict[str, Any]) -> str:
     from console.edits import actor_text, changed_text, fact_text, seen
 
+    names = found["names"]
     table = found["table"] or "an unknown table"
     by = {"by": actor_text(found), "seen": seen(found), "id": found["id"]}
     decided = {
@@ -137,9 +142,9 @@ def _show_text(found: dict[str, Any]) -> str:
     ids = {
         "initiated by": found["initiating_user_id"], "correlation": found["correlation_id"],
     }  # fmt: skip
+    what = f"{found['operation'] or 'event'} of {table} {_named(found['record_id'] or '', names)}"
     lines = [
-        f"{found['decision'].upper()}  {found['operation'] or 'event'} of {table} "
-        f"{found['record_id'] or ''}".rstrip(),
+        f"{found['decision'].upper()}  {what.rstrip()}",
         f"  {changed_text(found)}",
         f"  {_told(by)}",
         f"  {_told(decided)}",
@@ -150,7 +155,9 @@ def _show_text(found: dict[str, Any]) -> str:
         lines.append(f"         {finding['message']}")
         if finding.get("help"):
             lines.append(f"         fix: {finding['help']}")
-    lines += [f"  fact   {fact_text(one)}" for one in found.get("facts") or ()]
+    for one in found.get("facts") or ():
+        known = names.get(one["value"]) if isinstance(one["value"], str) else None
+        lines.append(f"  fact   {fact_text(one)}{f', {known}' if known else ''}")
     for name, why in sorted(((found["private"] or {}).get("missing") or {}).items()):
         lines.append(f"  lacks  {name}: {why}")
     for one in found["obligations"]:
@@ -317,25 +324,13 @@ def _second_url(settings: Settings) -> Secret:
 @click.pass_context
 def to_test(ctx: click.Context, decision_id: str) -> None:
     """Print a test file: this change, these facts, exactly this outcome."""
-    from console.drafts import recorded_change
+    from console.drafts import case_text, recorded_change
     from rules.load.loader import catalogue_of
-    from rules.testing.drafting import draft_case
 
     settings = settings_of(ctx)
     with open_readable(settings) as database:
         past = database.read_now(lambda c: recorded_change(c, decision_id))
-    click.echo(
-        draft_case(
-            past.change,
-            past.facts,
-            name=f"decision {past.id}",
-            now=past.decided_at,
-            decision=past.decision,
-            findings=past.findings,
-            catalogue=catalogue_of(settings.policies_dir),
-        ),
-        nl=False,
-    )
+    click.echo(case_text(past, catalogue_of(settings.policies_dir)), nl=False)
 
 
 @decisions.command(help="Decide recorded changes again, by the policies recorded with them.")

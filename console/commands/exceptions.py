@@ -74,25 +74,24 @@ def draft(ctx: click.Context, decision_id: str, reason: str, ticket: str, approv
     Exit 1 when no rule refused the change: an error cannot be excepted.
     """
     from console.context import open_prepared, settings_of
-    from console.drafts import recorded_change
+    from console.drafts import exception_texts, recorded_change
+    from console.readings.edit import edit_of
     from kernel.clock import SystemClock
     from rules.load.loader import catalogue_of
-    from rules.testing.drafting import draft_exceptions
 
     settings = settings_of(ctx)
     with open_prepared(settings) as database:
         past = database.read_now(lambda c: recorded_change(c, decision_id))
-    drafts = draft_exceptions(
-        past.change,
-        past.facts,
-        past.findings,
-        catalogue=catalogue_of(settings.policies_dir),
-        decision_id=past.id,
-        today=SystemClock().now().date(),
+        names = database.read_now(lambda c: edit_of(c, past.id)["names"])
+    drafts = exception_texts(
+        past,
+        catalogue_of(settings.policies_dir),
+        now=SystemClock().now(),
         words={"reason": reason, "ticket": ticket, "approvedBy": approved_by},
+        names=names,
     )
-    for name, text in drafts.items():
-        click.echo(f"# exceptions/{name}.yaml\n{text}", nl=False)
+    for file, text in drafts.items():
+        click.echo(f"# {file}\n{text}", nl=False)
     if not drafts:
         click.echo(f"No rule refused the change of decision {decision_id}.", err=True)
     return 0 if drafts else 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from console.reference.api import api_page, description_file
 from console.reference.commands import commands_page
 from console.reference.doctor import doctor_page
 from console.reference.errors import errors_page
@@ -22,12 +23,14 @@ from console.reference.tasks import tasks_page
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES: dict[str, Callable[[], str]] = {
+    "api.md": api_page,
     "commands.md": commands_page,
     "doctor.md": doctor_page,
     "errors.md": errors_page,
     "failpoints.md": failpoints_page,
     "lint.md": lint_page,
     "metrics.md": metrics_page,
+    "openapi.json": description_file,
     "operators.md": operators_page,
     "policies.md": policies_page,
     "settings.md": settings_page,

@@ -10,6 +10,7 @@ from typing import Any
 
 from cloud.access import LoggedRequest
 from console.anchoring import ANCHOR_SECONDS, Anchoring
+from console.api.surface import PREFIX
 from console.application import Application, Front, Joined, application
 from console.gauges import GaugeReader, Gauges
 from console.metrics import PrometheusMetrics
@@ -19,6 +20,7 @@ from console.web.kept import Kept
 from console.web.parts import Parts
 from console.web.site import Site
 from console.web.table import PAGES
+from console.wiring.api import open_api
 from console.wiring.connections import (
     Connections,
     connect_guard,
@@ -99,12 +101,20 @@ class Live:
         )
         gauges = GaugeReader(database, clock, count_refused=self._count_refused).read
         self._authentication = open_authentication(settings, database, clock)
+        served_api = open_api(
+            settings,
+            database,
+            clock,
+            policies=policies,
+            readiness=Joined(self._state),
+            knows=self._authentication,
+        )
         self.application: Front = application(
             self._guard.webhook,
             readiness=self._state,
             metrics=self._metrics,
             gauges=gauges,
-            mounts=[("", self._pages(gauges))],
+            mounts=[(PREFIX, served_api), ("", self._pages(gauges))],
         )
 
     @property

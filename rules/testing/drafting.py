@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 from rules.model.catalogue import RECORD_ID, Catalogue
@@ -12,7 +13,9 @@ from rules.model.decision import Finding, Outcome
 from rules.syntax.dump import yaml_text
 
 DRAFT_DAYS: Final = 30
+NOTHING_NAMED: Final[Mapping[str, str]] = MappingProxyType({})
 _LONGEST_NAME: Final = 63
+_LONGEST_REMARK: Final = 100
 _LISTS: Final = {"rules": "reject", "held": "hold", "warned": "warn", "audited": "audit"}
 
 
@@ -86,11 +89,13 @@ def draft_exceptions(
     decision_id: str,
     today: date,
     words: Mapping[str, str],
+    names: Mapping[str, str] = NOTHING_NAMED,
 ) -> dict[str, str]:
     """Return one exception for each policy that refused the change, by the exception's name.
 
     `words` may hold reason, ticket and approvedBy; what is left out stands empty, and the file
-    does not load until a person has filled it in.
+    does not load until a person has filled it in. `names` says who or what an id is: a remark
+    stands behind each that it knows, since nobody can read an id.
     """
     rules: dict[str, list[str]] = {}
     for finding in findings:
@@ -114,10 +119,26 @@ def draft_exceptions(
         lines.append(yaml_text(ends).rstrip())
         when = _narrowed(change, facts, catalogue)
         lines.append(
-            yaml_text({"when": when}).rstrip() if when else "when: [] # say which records are meant"
+            _remarked(yaml_text({"when": when}).rstrip(), names)
+            if when
+            else "when: [] # say which records are meant"
         )
         drafts[name] = "\n".join(lines) + "\n"
     return drafts
+
+
+def _remarked(text: str, names: Mapping[str, str]) -> str:
+    """Return the text with the name of each id behind the line on which it stands."""
+    lines = []
+    for line in text.split("\n"):
+        known = [name for one, name in names.items() if one and one in line]
+        name = (
+            "".join(char for char in known[0] if char.isprintable())[:_LONGEST_REMARK]
+            if known
+            else ""
+        )
+        lines.append(f"{line} # {name}" if name else line)
+    return "\n".join(lines)
 
 
 def _narrowed(change: Change, facts: Facts, catalogue: Catalogue) -> list[dict[str, Any]]:

@@ -54,6 +54,19 @@ def list_mailboxes(connection: Connection, *, now: datetime) -> list[dict[str, A
     ]
 
 
+def page_of_mailboxes(
+    connection: Connection, *, after: str | None, limit: int, now: datetime
+) -> list[dict[str, Any]]:
+    """Return so many mailboxes behind a record id, each as `list_mailboxes` does.
+
+    Whatever the fleet, what is read is of these alone.
+    """
+    return [
+        _looked_up(connection, held, now=now)
+        for held in approvals.list_page(connection, after=after, limit=limit)
+    ]
+
+
 def show_mailbox(connection: Connection, record_id: str, *, now: datetime) -> dict[str, Any]:
     """Return one mailbox with its tasks, quarantine and newest accesses.
 
@@ -61,14 +74,10 @@ def show_mailbox(connection: Connection, record_id: str, *, now: datetime) -> di
     MailboxAmbiguous.
     """
     approval = _known(connection, record_id)
-    chains = streams.list_for(connection, approval.record_id, approval.object_id)
-    state = mailboxes.find(connection, approval.record_id)
-    waiting = backlog.list_all(connection, approval.record_id, now=now).get(approval.record_id)
-    resting = stops.reason_to_rest(connection, approval.record_id)
     mine = [one for one in tasks.list_for(connection, approval.record_id) if one.kind in KINDS]
     open_tasks = [one for one in mine if one.state in (*tasks.OPEN_STATES, TaskState.NEEDS_PERSON)]
     return {
-        **_shown(approval, state, chains, waiting, resting, now=now),
+        **_looked_up(connection, approval, now=now),
         "evidence": approval.evidence,
         "changed_at": _text(approval.changed_at),
         "looked_up_at": _text(approval.looked_up_at),
@@ -220,6 +229,18 @@ def _known(connection: Connection, name: str) -> Approval:
             hint="Give the id of the one meant.",
         )
     return found[0]
+
+
+def _looked_up(connection: Connection, approval: Approval, *, now: datetime) -> dict[str, Any]:
+    record_id = approval.record_id
+    return _shown(
+        approval,
+        mailboxes.find(connection, record_id),
+        streams.list_for(connection, record_id, approval.object_id),
+        backlog.list_all(connection, record_id, now=now).get(record_id),
+        stops.reason_to_rest(connection, record_id),
+        now=now,
+    )
 
 
 def _shown(

@@ -184,3 +184,13 @@ def test_exceptions_are_listed_by_their_end(run: Run, tmp_path: Path) -> None:
     assert "long-gone" in soon
     assert "far-away" not in soon
     assert run("exceptions", "list", folder, "--expiring", "soon").code == 2
+
+
+def test_a_draft_and_a_shown_decision_say_whose_the_ids_are(run: Run, decision_id: str) -> None:
+    draft = run("exceptions", "draft", decision_id).out
+    assert f"equals: {USER} # anna@contoso.com" in draft
+    shown = run("decisions", "show", decision_id).out
+    assert f'new.owner.id = "{USER}" (unknown source), anna@contoso.com' in shown
+    assert json.loads(run("decisions", "show", decision_id, "--output", "json").out)["names"] == {
+        USER: "anna@contoso.com"
+    }

@@ -1,0 +1,47 @@
+"""The API over the live parts of a serving process."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from console.api.bounds import Application
+from console.api.parts import ApiParts, StateNow
+from console.api.surface import api
+from console.policy_folder import PolicyFolder
+from console.sign_in.authentication import Authentication
+from kernel.clock import Clock
+from kernel.database import Database
+from kernel.settings import Settings
+
+UNKNOWN = "unknown"
+
+
+def open_api(
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    *,
+    policies: PolicyFolder,
+    readiness: StateNow,
+    knows: Authentication,
+) -> Application:
+    """Return the application to be mounted; `readiness` answers as `/readyz` does."""
+    return api(
+        ApiParts(
+            database=database,
+            clock=clock,
+            policies=policies,
+            settings=settings,
+            readiness=readiness,
+            knows=knows,
+            version=installed_version(),
+        )
+    )
+
+
+def installed_version() -> str:
+    """Return the version that is installed."""
+    try:
+        return version("mailbox-guard")
+    except PackageNotFoundError:
+        return UNKNOWN
