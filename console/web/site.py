@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from console.problems import problem
 from console.sign_in.allowed import require
 from console.sign_in.authentication import Authentication, SignedIn
 from console.sign_in.form_proof import FIELD, is_proof
@@ -159,7 +160,10 @@ class Site:
 
     async def _http_error(self, request: Request, error: Exception) -> Response:
         async def answer(_: Request) -> Response:
-            raise _NO_PAGE
+            if "text/html" in request.headers.get("accept", ""):
+                raise _NO_PAGE
+            # A program, or a URL of Dataverse that was misspelt.
+            return problem(404, "There is nothing at this path.")
 
         return await self._guarded(answer)(request)
 
