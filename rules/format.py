@@ -29,7 +29,7 @@ _RULE: Final[Form] = {
 }  # fmt: skip
 _POLICY: Final[Form] = {
     **_HEAD, "title": None, "description": None, "severity": None, "category": None,
-    "contact": None, "mode": None, "onError": None, "params": None,
+    "contact": None, "language": None, "mode": None, "onError": None, "params": None,
     "match": {"entity": None, "operations": None, "when": _CONDITION},
     "rules": _RULE,
 }  # fmt: skip

@@ -17,6 +17,7 @@ from guard.notices.frames import Frame, frame_in
 from guard.notices.notice import MOST_BODY, MOST_TITLE, Notice, NoticeLink
 from rules.engine.policy_set import PolicySet
 from rules.model.change import Change, Facts
+from rules.policy.messages import compile_message
 
 # More reasons than these would push out the mend.
 MOST_REASONS: Final = 2
@@ -42,17 +43,27 @@ class Places:
 
 
 def reasons_of(
-    change: Change, facts: Facts, policy_set: PolicySet, rules: Sequence[str]
+    change: Change,
+    facts: Facts,
+    policy_set: PolicySet,
+    rules: Sequence[str],
+    *,
+    language: str | None = None,
 ) -> list[Reason]:
-    """Return the reasons of those rules, with the values of the change as far as may be shown."""
+    """Return the reasons of those rules, with the values of the change as far as may be shown.
+
+    In that language where a policy has it, else in the policy's own.
+    """
     shown, known = cleaned_change(change), cleaned_facts(facts)
     wanted = frozenset(rules)
-    return [
-        Reason(rule.render(shown, known), rule.rule.help, policy.policy.contact or None)
-        for policy in policy_set.candidates(change).policies
-        for rule in policy.rules
-        if rule.id in wanted
-    ]
+    found = []
+    for policy in policy_set.candidates(change).policies:
+        for rule in policy.rules:
+            if rule.id in wanted:
+                wording = rule.rule.wording_in(language)
+                message = compile_message(wording.message)(shown, known)
+                found.append(Reason(message, wording.help, policy.policy.contact or None))
+    return found
 
 
 def own_reasons(findings: Sequence[Mapping[str, Any]]) -> list[Reason]:

@@ -182,13 +182,15 @@ class Telling(Obligation[TellingPayload]):
             record_id=owed.record_id,
             is_hold=owed.outcome == "hold",
             is_new=owed.operation == "create",
-            reasons=self._reasons(connection, decision),
+            reasons=self._reasons(connection, decision, language),
             untold=turn.untold,
             language=language,
             places=self._means.places,
         )
 
-    def _reasons(self, connection: Connection, decision: Recorded) -> list[Reason]:
+    def _reasons(
+        self, connection: Connection, decision: Recorded, language: str | None
+    ) -> list[Reason]:
         """Return why it was refused: none where that could not be judged."""
         made = [
             one
@@ -206,7 +208,7 @@ class Telling(Obligation[TellingPayload]):
         if policy_set is None:
             return []
         rules = [f"{one['policy']}/{one['rule']}" for one in made]
-        return reasons_of(past.change, past.facts, policy_set, rules)
+        return reasons_of(past.change, past.facts, policy_set, rules, language=language)
 
     def _set_of(self, connection: Connection, digest: str | None) -> PolicySet | None:
         current = self._means.judge.policy_set

@@ -6,7 +6,7 @@ of wording alone (titles, messages, help, severities) is told and marked as such
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -171,11 +171,22 @@ def _rule_differences(subject: str, old: Rule, new: Rule) -> list[Difference]:
         ("severity", old.severity, new.severity),
         ("message", old.message.text, new.message.text),
         ("help", old.help, new.help),
+        *_translations(old, new),
     ):
         if was != now:
             words = f"{key}: {was or '(none)'} -> {now or '(none)'}"
             found.append(Difference("reworded", subject, words))
     return found
+
+
+def _translations(old: Rule, new: Rule) -> Iterator[tuple[str, str | None, str | None]]:
+    for tag in sorted({*old.wordings, *new.wordings}):
+        was, now = old.wordings.get(tag), new.wordings.get(tag)
+        texts = [
+            (None, None) if one is None else (one.message.text, one.help) for one in (was, now)
+        ]
+        yield f"message in {tag}", texts[0][0], texts[1][0]
+        yield f"help in {tag}", texts[0][1], texts[1][1]
 
 
 def _condition_differences(

@@ -217,7 +217,9 @@ def _unless(unless: Run, require: Run) -> Run:
 def _references(table: TablePolicy) -> list[FieldReference]:
     found = [reference for tree in trees_of(table) for reference in references_of(tree)]
     for rule in table.rules:
-        found += [piece for piece in rule.message.pieces if isinstance(piece, FieldReference)]
+        # In every language: whoever is told in another one is told what the rule saw, too.
+        for message in rule.messages:
+            found += [piece for piece in message.pieces if isinstance(piece, FieldReference)]
     return found
 
 

@@ -85,6 +85,8 @@ def rule_text(rule: RuleTrace, policy: PolicyTrace) -> list[str]:
     lines = [_right(f"{mark} {rule.id}  ({note})", str(rule.rule.place))]
     if rule.finding is not None:
         lines.append(f'  "{rule.finding.message}"')
+        if rule.rule.wordings:
+            lines.append(f"  also in {', '.join(sorted(rule.rule.wordings))}")
     rows: list[_Row] = []
     rows += _rows(policy.match, "match")
     rows += _rows(rule.when, "when")

@@ -116,7 +116,7 @@ rules:
     def check(self, subject: Subject) -> Iterator[Remark]:
         """Look for holes, those of params included."""
         for policy, _, rule in subject.rules():
-            if "{" not in rule.message.text:
+            if any("{" not in message.text for message in rule.messages):
                 place = _place_in_rule(subject, rule.place, "message")
                 yield self.remark(place, f"The message of `{policy.name}/{rule.id}` has no value.")
 

@@ -12,6 +12,9 @@ from rules.syntax.complaint import Complaint, Level, article, closest
 from rules.syntax.nodes import ListNode, MapNode, Node, ScalarNode
 
 VERSIONS: Final = ("guard/v1",)
+LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
+"""A language by its tag, alone or with a country: `de`, `de-AT`."""
+MOST_LANGUAGES: Final = 40
 NAME: Final = re.compile(r"[a-z0-9-]{3,63}")
 _MOST_TEXT: Final = 4_000
 _MOMENT: Final = re.compile(
@@ -85,19 +88,47 @@ class Keys:
     def text(self, key: str, *, required: bool = False, default: str = "") -> str:
         """Return the text of a key."""
         node = self.need(key) if required else self.get(key)
-        if node is None:
+        if node is None or not self._is_text(key, node) or not isinstance(node, ScalarNode):
             return default
-        if isinstance(node, ScalarNode) and isinstance(node.content, str):
-            if len(node.content) <= _MOST_TEXT:
-                return node.content
+        return str(node.content)
+
+    def _is_text(self, key: str, node: Node) -> bool:
+        """Return whether a key holds a text of bearable length; complain where it doesn't."""
+        if not isinstance(node, ScalarNode) or not isinstance(node.content, str):
+            self.complaints.add(
+                node, "type-wrong", f"`{key}` must be a text.", hint="Put it in quotes."
+            )
+            return False
+        if len(node.content) > _MOST_TEXT:
             self.complaints.add(
                 node, "type-wrong", f"`{key}` is longer than {_MOST_TEXT} characters."
             )
-            return default
-        self.complaints.add(
-            node, "type-wrong", f"`{key}` must be a text.", hint="Put it in quotes."
-        )
-        return default
+            return False
+        return True
+
+    def texts_by_language(self, key: str, *, required: bool = False) -> dict[str, ScalarNode]:
+        """Return the text of a key in each language; one text alone stands under an empty tag."""
+        node = self.need(key) if required else self.get(key)
+        if node is None:
+            return {}
+        if not isinstance(node, MapNode):
+            return {"": node} if self._is_text(key, node) and isinstance(node, ScalarNode) else {}
+        if not 0 < len(node.entries) <= MOST_LANGUAGES:
+            self.complaints.add(
+                node, "type-wrong", f"`{key}` must be in 1 to {MOST_LANGUAGES} languages."
+            )
+        found = {}
+        for tag, one in node.entries.items():
+            if not LANGUAGE.fullmatch(tag):
+                self.complaints.add(
+                    node.keys[tag],
+                    "language-unknown",
+                    f"`{tag[:80]}` is not a language.",
+                    hint="Use tags such as en, de or de-AT.",
+                )
+            elif self._is_text(tag, one) and isinstance(one, ScalarNode):
+                found[tag] = one
+        return found
 
     def name(self, key: str, *, required: bool = True) -> str:
         """Return a name of 3 to 63 small letters, digits and hyphens."""

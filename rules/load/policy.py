@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rules.load.conditions import read_conditions
-from rules.load.keys import NAME, Complaints, Keys, mapping_of, read_version
+from rules.load.keys import LANGUAGE, NAME, Complaints, Keys, mapping_of, read_version
 from rules.load.literals import plain_objection
 from rules.load.scope import NamedList, Scope
 from rules.model.catalogue import Arrival, Catalogue, FieldReference
@@ -22,6 +22,7 @@ from rules.policy.policy import (
     Policy,
     Rule,
     TablePolicy,
+    Wording,
 )
 from rules.syntax.complaint import FIELDS_LISTED, closest
 from rules.syntax.nodes import ListNode, MapNode, Node, ScalarNode
@@ -41,6 +42,7 @@ class PolicyHeader:
     severity: str
     category: str
     contact: str
+    language: str
     mode: str
     on_error: str
     params: dict[str, Any]
@@ -63,6 +65,7 @@ def read_header(body: MapNode, complaints: Complaints) -> PolicyHeader:
         severity=keys.choice("severity", SEVERITIES, default="medium"),
         category=keys.text("category"),
         contact=keys.text("contact"),
+        language=_language(keys),
         mode=keys.choice("mode", MODES, default="enforce", code="mode-unknown"),
         on_error=keys.choice("onError", ON_ERROR, default="reject"),
         params=_params(keys, complaints),
@@ -255,7 +258,7 @@ def _rule(node: Node, header: PolicyHeader, scope: Scope) -> Rule | None:
         )
     require: tuple[Condition, ...] = read_conditions(require_nodes, scope)
     unless = read_conditions(keys.sequence("unless"), scope)
-    message = _message(keys, scope)
+    language, own, wordings = _wordings(keys, header.language, scope)
     rule = Rule(
         id=rule_id,
         effect=effect,
@@ -263,19 +266,64 @@ def _rule(node: Node, header: PolicyHeader, scope: Scope) -> Rule | None:
         when=when,
         require=require,
         unless=unless,
-        message=message,
-        help=keys.text("help") or None,
+        message=own.message,
+        help=own.help,
         place=complaints.place(body),
+        language=language,
+        wordings=wordings,
     )
     keys.done()
     # Read to its end even so, for every other mistake in it.
     return rule if require and NAME.fullmatch(rule_id) else None
 
 
-def _message(keys: Keys, scope: Scope) -> Message:
-    text = keys.text("message", required=True)
-    node = keys.node.entries.get("message")
-    if isinstance(node, ScalarNode) and isinstance(node.content, str) and not text.strip():
+def _language(keys: Keys) -> str:
+    found = keys.text("language")
+    if found and not LANGUAGE.fullmatch(found):
+        keys.complaints.add(
+            keys.node.entries["language"],
+            "language-unknown",
+            f"`{found[:80]}` is not a language.",
+            hint="Use a tag such as en, de or de-AT.",
+        )
+    return found
+
+
+def _wordings(
+    keys: Keys, language: str, scope: Scope
+) -> tuple[str, Wording, Mapping[str, Wording]]:
+    """Return the policy's own language, what a rule says in it, and in others by their tags.
+
+    Its own is the one that the policy names, else the first that the message has. What is written
+    once, without a language, is in its own; a mend that another language lacks is shown in it.
+    """
+    messages = keys.texts_by_language("message", required=True)
+    helps = keys.texts_by_language("help")
+    own = language or next(iter(messages), "") or next(iter(helps), "")
+    for key, texts in (("message", messages), ("help", helps)):
+        if texts and own not in texts and "" not in texts:
+            scope.complaints.add(
+                keys.node.entries[key],
+                "language-missing",
+                f"`{key}` is not there in {own}, which is the policy's own language.",
+                hint=f"Add `{own}:`, or name another language by the policy's key `language`.",
+            )
+    read = {tag: _message(node, scope) for tag, node in messages.items()}
+    mends = {tag: str(node.content) or None for tag, node in helps.items()}
+    of_own = Wording(
+        read.get(own) or read.get("") or Message("", ()), mends.get(own) or mends.get("")
+    )
+    others = [tag for tag in (*read, *mends) if tag not in ("", own)]
+    wordings = {
+        tag: Wording(read.get(tag) or of_own.message, mends.get(tag) or of_own.help)
+        for tag in others
+    }
+    return own, of_own, wordings
+
+
+def _message(node: ScalarNode, scope: Scope) -> Message:
+    text = str(node.content)
+    if not text.strip():
         scope.complaints.add(
             node,
             "message-empty",
@@ -287,7 +335,7 @@ def _message(keys: Keys, scope: Scope) -> Message:
     for hole in HOLE.finditer(text):
         pieces.append(text[end : hole.start()])
         end = hole.end()
-        filled = _hole(hole.group(1), node or keys.node, scope)
+        filled = _hole(hole.group(1), node, scope)
         if filled is not None:
             pieces.append(filled)
     pieces.append(text[end:])

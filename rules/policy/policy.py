@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -49,10 +49,20 @@ LONGEST_HOLD_HOURS: Final = 720
 
 
 @dataclass(frozen=True, slots=True)
+class Wording:
+    """What a rule says in one language: the message, and the mend if there is one."""
+
+    message: Message
+    help: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """A named requirement; `when`, `require` and `unless` are lists of conditions, ANDed.
 
-    `release` says who may let pass what it holds.
+    `release` says who may let pass what it holds. `message` and `help` are in the policy's own
+    language, in which decisions are answered and recorded; `wordings` are those in others, by their
+    tags. `language` is the tag of its own, empty where nobody says which it is.
     """
 
     id: str
@@ -65,6 +75,26 @@ class Rule:
     help: str | None
     place: Location
     release: ReleaseTerms = ANY_APPROVER
+    language: str = ""
+    wordings: Mapping[str, Wording] = field(default_factory=dict)
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """Return the message in every language."""
+        return (self.message, *(one.message for one in self.wordings.values()))
+
+    def wording_in(self, language: str | None) -> Wording:
+        """Return what it says in a language, in a relative of it, or else in the policy's own.
+
+        Relatives have the same first subtag: `de` and `de-AT`.
+        """
+        own = Wording(self.message, self.help)
+        spoken = {self.language: own, **self.wordings}
+        if not language or language in spoken:
+            return spoken.get(language or self.language, own)
+        family = language.partition("-")[0]
+        relatives = (one for tag, one in spoken.items() if tag.partition("-")[0] == family)
+        return next(relatives, own)
 
 
 @dataclass(frozen=True, slots=True)

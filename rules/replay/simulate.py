@@ -340,7 +340,8 @@ def _reads_request(policy: Policy) -> bool:
     for table in policy.tables.values():
         named = [reference for tree in trees_of(table) for reference in references_of(tree)]
         for rule in table.rules:
-            named += [piece for piece in rule.message.pieces if isinstance(piece, FieldReference)]
+            for message in rule.messages:
+                named += [piece for piece in message.pieces if isinstance(piece, FieldReference)]
         if any(reference.root == "request" for reference in named):
             return True
     return False

@@ -24,6 +24,7 @@ from rules.policy.policy import MODES, ON_ERROR, OPERATIONS, SEVERITIES
 from rules.schema.condition import definitions
 from rules.schema.shape import (
     FLAG,
+    LANGUAGE_TEXT,
     MOMENT_TEXT,
     NAME_TEXT,
     SCALAR,
@@ -31,6 +32,7 @@ from rules.schema.shape import (
     Schema,
     array_of,
     enum_of,
+    in_languages,
     object_of,
 )
 
@@ -83,10 +85,11 @@ def _policy(catalogue: Catalogue) -> Schema:
                 **conditions, "minItems": 1, "description": "All of these must hold.",
             },
             "unless": {**conditions, "description": "The rule is skipped if all of these hold."},
-            "message": {
-                **TEXT, "pattern": r"\S", "description": "Text for people, with {path} holes.",
-            },
-            "help": {**TEXT, "description": "How to mend it."},
+            "message": in_languages(
+                {**TEXT, "pattern": r"\S"},
+                "Text for people, with {path} holes; one, or one for each language by its tag.",
+            ),
+            "help": in_languages(TEXT, "How to mend it; one text, or one for each language."),
         },
         required=("id", "require", "message"),
     )  # fmt: skip
@@ -107,6 +110,10 @@ def _policy(catalogue: Catalogue) -> Schema:
         "severity": enum_of(SEVERITIES, "medium"),
         "category": TEXT,
         "contact": TEXT,
+        "language": {
+            **LANGUAGE_TEXT,
+            "description": "In which answers and records are; else the first of each message.",
+        },
         "mode": enum_of(MODES, "enforce", "off, audit (recorded), warn (text returned), enforce."),
         "onError": enum_of(ON_ERROR, "reject", "What an error means in mode enforce."),
         "params": {

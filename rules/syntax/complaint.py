@@ -35,6 +35,8 @@ CODES: dict[str, str] = {
     "key-unknown": "The key is not known here.",
     "kind-unknown": "The file's kind is not known.",
     "label-unknown": "The choice has no such label.",
+    "language-missing": "A text lacks the policy's own language.",
+    "language-unknown": "The tag of a language is not one.",
     "list-unknown": "There is no such named list.",
     "message-empty": "A rule's message is empty.",
     "mode-unknown": "The mode is not off, audit, warn or enforce.",

@@ -19,8 +19,9 @@ from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.errors import Unavailable
 from kernel.tasks import TaskState
+from rules.load.loader import load_documents
 from rules.model.decision import Outcome
-from tests.guard.assembled import SYSTEM_ID, AGuard, a_guard
+from tests.guard.assembled import OWN_ADDRESS, SYSTEM_ID, VIP, AGuard, a_guard
 from tests.guard.builders import ADMIN_ID, GUARD_ID, MAILBOX_ID, USER_ID, body, choice
 from tests.guard.obligations.decided import DECISION_ID, a_case, committed, unread
 
@@ -338,6 +339,32 @@ async def test_the_language_of_the_person_frames_it(guard: AGuard) -> None:
     await attempt(guard)
     assert told(guard)[0].title == "Ihre Änderung (Postfach) wurde nicht angenommen"
     assert "Entscheidung " in told(guard)[0].body
+
+
+async def test_a_policy_that_has_the_persons_language_speaks_it(
+    database: Database, clock: FrozenClock
+) -> None:
+    german = """message:
+      en: "{address} is not the sign-in name of the owner ({owner.upn})."
+      de: "{address} ist nicht der Anmeldename von {owner.upn}."
+"""
+    text = OWN_ADDRESS.replace(
+        'message: "{address} is not the sign-in name of the owner ({owner.upn})."\n', german
+    )
+    assert text != OWN_ADDRESS
+    guard = a_guard(database, clock, notifies=True, documents={"policies/own-address.yaml": text})
+    guard.receiver.notifier.locales[USER_ID] = 1031
+    answer = await attempt(guard)
+    assert "is not the sign-in name" in answer.body["findings"][0]["message"]
+    assert told(guard)[0].body.startswith(
+        "ceo@contoso.com ist nicht der Anmeldename von Anna@contoso.com. "
+    )
+    # The set that decided speaks, though another is in force meanwhile.
+    clock.advance(700)
+    await guard.receiver.post(body(CEO))
+    guard.receiver.policies.swap(load_documents({"policies/vip.yaml": VIP}))
+    await guard.tell()
+    assert told(guard)[1].body.startswith("ceo@contoso.com ist nicht der Anmeldename")
 
 
 async def test_a_law_of_the_guard_is_told_in_its_own_words(guard: AGuard) -> None:
