@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from console.pulled import count_stopped
+from guard.registration import stored
 from kernel import tasks
 from kernel.brake import BRAKES
 from kernel.clock import Clock
@@ -26,13 +27,14 @@ class Gauges:
     """The counts of one moment.
 
     `stopped` is how many things each brake has stopped, `refused` how many of our credentials Entra
-    or a service refuses.
+    or a service refuses, `deviations` how many things differ from what was registered in Dataverse.
     """
 
     tasks: TaskCounts
     mailboxes: MailboxCounts
     stopped: Mapping[str, int]
     refused: int
+    deviations: int = 0
 
 
 class GaugeReader:
@@ -66,4 +68,11 @@ def _read(
     stopped = dict.fromkeys(BRAKES, 0)
     for (name, _), count in count_stopped(connection).items():
         stopped[name] = stopped.get(name, 0) + count
-    return Gauges(tasks.count_all(connection, now=now), mailboxes, stopped, refused)
+    registered = stored.find(connection)
+    return Gauges(
+        tasks.count_all(connection, now=now),
+        mailboxes,
+        stopped,
+        refused,
+        0 if registered is None else len(registered.deviations),
+    )

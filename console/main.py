@@ -36,6 +36,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
     "export": ("console.commands.export", "export", "Print what an administrator runs elsewhere."),
     "doctor": ("console.commands.doctor", "doctor", "Find what is wrong, and how to mend it."),
+    "dataverse": (
+        "console.commands.dataverse",
+        "dataverse",
+        "Register the guard in Dataverse, and see what stands there.",
+    ),
     "db": ("console.commands.db", "db", "Bring the database's schema up to date."),
 }
 

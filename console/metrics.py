@@ -122,6 +122,11 @@ class PrometheusMetrics:
             "How many of our credentials Entra, or a service whatever it is asked, refuses.",
             registry=self.registry,
         )
+        self._deviations = Gauge(
+            "mailbox_guard_registration_deviations",
+            "How many things differ in Dataverse from what was registered and accepted.",
+            registry=self.registry,
+        )
         # A label lookup costs more than a count, so the children of the hot path are kept.
         self._answered: dict[tuple[int, str, str], Counter] = {}
         self._decided: dict[tuple[str, str, str], Counter] = {}
@@ -182,6 +187,7 @@ class PrometheusMetrics:
         self._stalest.set(0 if stalest is None else stalest.timestamp())
         self._quarantined.set(gauges.mailboxes.quarantined)
         self._credentials_refused.set(gauges.refused)
+        self._deviations.set(gauges.deviations)
         for brake, count in gauges.stopped.items():
             self._brakes.labels(brake).set(count)
 

@@ -35,6 +35,24 @@ class PastType(click.ParamType[datetime]):
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+class ComingType(click.ParamType[datetime]):
+    """A moment to come, given as a span from now or as itself; without an offset it is UTC."""
+
+    name = "MOMENT"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Parse one moment."""
+        if isinstance(value, datetime):
+            return value
+        span = _SPAN.match(str(value))
+        if span:
+            return SystemClock().now() + timedelta(**{_UNITS[span[2]]: int(span[1])})
+        moment: datetime = PastType().convert(value, param, ctx)
+        return moment
+
+
 class SpanType(click.ParamType[timedelta]):
     """A length of time such as `12h` or `14d`."""
 

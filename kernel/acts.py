@@ -54,6 +54,10 @@ class ActKind(DocumentedWord):
     PRUNING = "pruning", "The beginning of a chain of decisions was given up."
     AGREEMENT = "agreement", "An approver released what was held."
     REFUSAL = "refusal", "A person refused what was held."
+    REGISTRATION = "registration", "A person registered the guard in Dataverse, or removed it."
+    ACCEPTANCE = "acceptance", "A person accepted what differs in Dataverse from the registration."
+    TAMPERING = "tampering", "Something of the registration in Dataverse was found changed."
+    BREAK_GLASS = "break-glass", "The synchronous steps were found paused, or not any more."
 
 
 OF_APPROVALS = (ActKind.GRANT, ActKind.WITHDRAWAL)

@@ -28,11 +28,13 @@ from guard.ledger.stored import StoredLedger
 from guard.notices.text import Places
 from guard.ports.dataverse import DataverseRows
 from guard.ports.dataverse_notices import DataverseNotifier
+from guard.ports.dataverse_registry import DataverseRegistry
 from guard.ports.directory import GraphDirectory, MemoryDirectory
 from guard.ports.metrics import CountingMetrics
 from guard.ports.rows import MemoryRows, Myself, Rows
 from guard.watch.drift import DriftWatch
 from guard.watch.forgotten import ForgottenWrites
+from guard.watch.tampering import TamperWatch
 from guard.webhook import Readiness, Webhook
 from kernel.clock import Clock
 from kernel.database import Database
@@ -44,12 +46,16 @@ log = get_logger("guard")
 
 @dataclass(frozen=True, slots=True)
 class LiveGuard:
-    """What `serve` drives: a guard, once it is known whose organisation it guards."""
+    """What `serve` drives: a guard, once it is known whose organisation it guards.
+
+    `tampering` is None where Dataverse is not configured.
+    """
 
     settings: Settings
     database: Database
     rows: Rows
     parts: Guard
+    tampering: TamperWatch | None = None
 
     @property
     def webhook(self) -> Webhook:
@@ -105,6 +111,11 @@ class LiveGuard:
         if self.identity.user_id is not None:
             await self.parts.drift.run()
 
+    async def watch_registration(self) -> None:
+        """Look at what is registered in Dataverse, once it is known whose organisation it is."""
+        if self.tampering is not None and self.identity.user_id is not None:
+            await self.tampering.run()
+
     async def reconcile(self) -> None:
         """Compare every guarded row with its copy; first of all with what we wrote ourselves."""
         await self.parts.forgotten.look()
@@ -153,7 +164,12 @@ def open_guard(
         urgent, ledger, policies, identity, clock, metrics, values, readiness=readiness
     )
     apart = _sources(connections, is_apart=True)
+    tampering = None
+    if connections is not None:
+        registry = DataverseRegistry(connections.dataverse.apart())
+        tampering = TamperWatch(registry, database, policies, identity, clock, metrics)
     return LiveGuard(
+        tampering=tampering,
         settings=settings,
         database=database,
         rows=apart.rows,

@@ -164,6 +164,7 @@ class Live:
             )
             self._runner.every(round_seconds, self._reconcile, name="reconciliation")
             self._runner.every(round_seconds, self._guard.watch_evidence, name="drift")
+            self._runner.every(round_seconds, self._watch_registration, name="registration")
 
     async def stop(self) -> None:
         """End what is repeated, let obligations under way end, close the connections.
@@ -270,6 +271,12 @@ class Live:
         except GuardError as error:
             log.warning("reconciliation_failed", error_code=error.code, error=error.message)
 
+    async def _watch_registration(self) -> None:
+        try:
+            await self._guard.watch_registration()
+        except GuardError as error:
+            log.warning("registration_not_read", error_code=error.code, error=error.message)
+
     def _count_refused(self) -> int:
         reach = self._readiness.reach
         return 0 if reach is None else reach.refused
@@ -279,6 +286,9 @@ class Live:
         if self._anchoring.lacking:
             standing = replace(standing, degraded=(*standing.degraded, *self._anchoring.lacking))
         refused = self._policies.refused
+        tampering = self._guard.tampering
+        if tampering is not None and tampering.unread is not None:
+            standing = replace(standing, degraded=(*standing.degraded, tampering.unread))
         if refused:
             newer = "A newer policy folder is refused, so that older policies decide."
             standing = replace(standing, degraded=(*standing.degraded, newer))

@@ -15,7 +15,9 @@ from sqlalchemy import Connection
 
 from console import schema
 from console.pulled import count_stopped
+from console.readings.registration import told_of
 from console.wiring.reach import Reach
+from guard.registration import stored
 from kernel import recall
 from kernel.brake import BRAKES
 from kernel.clock import Clock
@@ -97,9 +99,11 @@ class Readiness:
         try:
             brakes = await self.database.read(_pulled)
             resting = await self.database.read(recall.count_resting)
+            registered = await self.database.read(stored.find)
         except GuardError as error:
             return Standing(problem or error.message, tuple(told))
         told += [one["text"] for one in brakes]
+        told += told_of(registered)
         if resting:
             told.append(
                 "The database is older than the newest anchor or our own writes in Dataverse; "

@@ -33,6 +33,7 @@ from guard.obligations.obligation import Obligation, Payload
 from guard.obligations.renewal import renewal_from
 from guard.obligations.resolve import Resolved, Unresolved, resolve
 from guard.ports.rows import StoredRow
+from guard.registration.stored import why_nothing_is_granted
 from kernel import approvals
 from kernel.approvals import Approval, Renewal, WithdrawalCause, WithdrawalStands
 from kernel.failpoints import failpoint
@@ -123,6 +124,9 @@ class Grant(Obligation[GrantPayload]):
             return Done("observing: nothing is granted")
         if self._means.identity.organization_id is None or self._means.identity.user_id is None:
             return Again("The organisation and the guard's own user are not known yet.")
+        # While what tells us of changes may be switched off, there is nothing to build trust on.
+        if why := await self._means.database.read(why_nothing_is_granted):
+            return Again(why)
         # (1) Remember which decision on the row is the newest, before anything is read.
         seen = await self._means.database.read(newest_decision(owed.record_id))
         # (2) Read the mailbox, or those of the owner; each is looked at for itself.
@@ -283,7 +287,7 @@ class Grant(Obligation[GrantPayload]):
 
         def write(connection: Connection) -> int | None:
             # A decision made since the row was read may have withdrawn what is granted here.
-            if newest(connection) != seen:
+            if newest(connection) != seen or why_nothing_is_granted(connection):
                 return None
             return approvals.grant(
                 connection,
@@ -302,7 +306,7 @@ class Grant(Obligation[GrantPayload]):
         except WithdrawalStands as error:
             return await self._refuse(row, _as_withdrawn(error))
         if epoch is None:
-            return Again("Another change of the row was decided meanwhile.", now)
+            return Again("Meanwhile another change was decided, or grants were stopped.", now)
         log.info("mailbox_approved", record_id=row.record_id, epoch=epoch)
         return f"approved, epoch {epoch}"
 

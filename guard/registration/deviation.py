@@ -9,11 +9,15 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from guard.ports.registry import Endpoint, Image, Registration, Step
+from guard.ports.registry import Endpoint, Image, Registration, Step, Surroundings
+from kernel.digest import digest_of
 from kernel.words import DocumentedWord
 
 # What is compared otherwise, or is not compared: ids, what names the row, what people may write.
 _APART = frozenset({"id", "message", "table", "mode", "images", "description"})
+
+
+NAME = "name"
 
 
 class Part(DocumentedWord):
@@ -51,6 +55,12 @@ class Deviation:
     found: Any = None
 
     @property
+    def identity(self) -> str:
+        """Return what tells it from every other: the same again, found the same, is the same."""
+        found = list(self.found) if isinstance(self.found, tuple) else self.found
+        return digest_of([self.part.value, self.kind.value, self.subject, self.column, found])
+
+    @property
     def text(self) -> str:
         """Return it in a sentence."""
         name = self.title if self.title.startswith("The ") else f"{self.part.value}: {self.title}"
@@ -86,6 +96,39 @@ def deviations(wanted: Registration, found: Registration) -> tuple[Deviation, ..
         Deviation(Part.STEP, DeviationKind.SURPLUS, step.id, step.title)
         for step in found.steps
         if step.id not in kept
+    ]
+    return tuple(told)
+
+
+def surroundings_deviations(accepted: Surroundings, found: Surroundings) -> tuple[Deviation, ...]:
+    """Return every switch and every server profile that is not as it was accepted.
+
+    What a profile is called does not matter, and is told.
+    """
+    told = [
+        Deviation(Part.ORGANIZATION, DeviationKind.OTHER, name, name, name, wanted, has)
+        for name, wanted in accepted.switches.items()
+        if (has := found.switches.get(name)) != wanted
+    ]
+    for profile_id, columns in accepted.profiles.items():
+        now = found.profiles.get(profile_id)
+        title = str(columns.get(NAME) or profile_id)
+        if now is None:
+            told.append(Deviation(Part.PROFILE, DeviationKind.MISSING, profile_id, title))
+            continue
+        told += [
+            Deviation(
+                Part.PROFILE, DeviationKind.OTHER, profile_id, title, name, wanted, now.get(name)
+            )
+            for name, wanted in columns.items()
+            if name != NAME and now.get(name) != wanted
+        ]
+    told += [
+        Deviation(
+            Part.PROFILE, DeviationKind.SURPLUS, one, str(found.profiles[one].get(NAME) or one)
+        )
+        for one in found.profiles
+        if one not in accepted.profiles
     ]
     return tuple(told)
 

@@ -29,6 +29,7 @@ from guard.ports.directory import Directory
 from guard.ports.rows import Rows, StoredRow
 from guard.receive.delivery import ASYNCHRONOUS
 from guard.record import DecisionRecorder
+from guard.registration.stored import why_nothing_is_granted
 from guard.watch.rejudging import GOOD, objection_to
 from guard.watch.stopping import done, let_through
 from guard.watch.unanswered import UnansweredLimit, ask_each
@@ -369,12 +370,14 @@ class Scanner:
             "rules": list(one.judgement.evaluated),
         }
 
-        def write(connection: Connection) -> list[str] | None:
+        def write(connection: Connection) -> list[str] | str | None:
             if newest_decision(plan.record_id)(connection) != plan.seen:
                 return None
             held = approvals.find(connection, plan.record_id)
             if held is not None and held.is_approved(now) and _is_of(held, one, resolved):
                 return applied.kept
+            if why := why_nothing_is_granted(connection):
+                return why
             approvals.grant(
                 connection,
                 record_id=plan.record_id,
@@ -394,6 +397,8 @@ class Scanner:
             return
         if done is None:
             applied.left[plan.record_id] = "A change of the row was decided meanwhile."
+        elif isinstance(done, str):
+            applied.left[plan.record_id] = done
         else:
             done.append(plan.record_id)
 

@@ -23,6 +23,9 @@ ROOMS = ("kernel", "rules", "cloud", "guard", "sync", "console")
 APART = {
     "guard.told-read": "One transaction of reading; the next round reads what it missed.",
     "guard.seen-itself": "One transaction of a round; the next one does it if it wasn't done.",
+    "guard.registration-intended": "A person's command begins with it, and does so again.",
+    "guard.registration-remembered": "A person's command ends with it; given again it ends again.",
+    "guard.registration-watched": "One transaction of a round; the next one writes what it missed.",
     "guard.registration-write": "A person's command, with a crash test of its own at each write.",
     "anchor.second-database": "One insertion a minute; the next one states all that it did.",
     "guard.mask": "A person's act in one transaction, which nothing follows.",

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from guard.columns.table import TABLES
+from guard.registration.role import PRIVILEGES
 from sandbox import registration
 from tests.docs.pages import blocks, page
 
@@ -34,8 +35,14 @@ def test_the_sample_registration_registers_what_the_page_says(table: str) -> Non
     assert list(registration.CARRIED[table]) == list(TABLES[table].context)
 
 
+def test_the_least_role_stands_there_privilege_by_privilege() -> None:
+    rows = [f"| `{one.name}` | {one.occasion.value} | {one.why} |" for one in PRIVILEGES]
+    assert [line for line in TEXT.splitlines() if line.startswith("| `prv")] == rows
+    assert len({one.name for one in PRIVILEGES}) == len(PRIVILEGES)
+
+
 def test_every_request_body_is_json() -> None:
     bodies = [block[block.index("{") :] for block in blocks(TEXT, "http") if "{" in block]
-    assert len(bodies) == 4
+    assert len(bodies) == 3
     for body in bodies:
         assert isinstance(json.loads(body), dict)

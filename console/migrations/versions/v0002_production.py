@@ -46,6 +46,7 @@ def upgrade() -> None:
     _create_holds()
     op.execute("UPDATE kernel_schema SET number = 2")
     _create_console_tables()
+    _create_registration_table()
 
 
 def _create_notices() -> None:
@@ -126,3 +127,25 @@ def _create_holds() -> None:
         "ix_guard_holds_requester", "guard_holds", ["requester_id", "state"], unique=False
     )
     op.create_index("ix_guard_holds_state", "guard_holds", ["state", "id"], unique=False)
+
+
+def _create_registration_table() -> None:
+    op.create_table(
+        "guard_registration",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("endpoint_id", sa.Text(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("choice", sa.Text(), nullable=False),
+        sa.Column("key_digest", sa.Text()),
+        sa.Column("wanted", sa.Text(), nullable=False),
+        sa.Column("surroundings", sa.Text(), nullable=False),
+        sa.Column("accepted", sa.Text(), nullable=False),
+        sa.Column("named_by", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("is_finished", sa.Boolean(), nullable=False),
+        sa.Column("deviations", sa.Text(), nullable=False),
+        sa.Column("outdated", sa.Text(), nullable=False),
+        sa.Column("pause", sa.Text()),
+        sa.Column("suspected_at", sa.BigInteger()),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_guard_registration")),
+    )
