@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from cloud.access import LoggedRequest
@@ -11,6 +13,15 @@ from kernel.tasks import TaskCounts, TaskState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One metric in words: what it counts, and how much that is with all labels together."""
+
+    name: str
+    doc: str
+    value: str
 
 
 class PrometheusMetrics:
@@ -130,6 +141,20 @@ class PrometheusMetrics:
         # A label lookup costs more than a count, so the children of the hot path are kept.
         self._answered: dict[tuple[int, str, str], Counter] = {}
         self._decided: dict[tuple[str, str, str], Counter] = {}
+
+    def figures(self) -> list[Figure]:
+        """Return what this process counted since it started; of times the mean."""
+        found = []
+        for family in self.registry.collect():
+            if family.type == "counter":
+                total = sum(one.value for one in family.samples if one.name.endswith("_total"))
+                found.append(Figure(family.name, family.documentation, f"{total:,.0f}"))
+            elif family.type == "histogram":
+                sums = {one.name.rpartition("_")[2]: one.value for one in family.samples}
+                count = sums.get("count", 0.0)
+                mean = f"{1000 * sums['sum'] / count:,.1f} ms on average" if count else "none yet"
+                found.append(Figure(family.name, family.documentation, mean))
+        return found
 
     def answered(self, *, status: int, decision: str, cause: str, seconds: float) -> None:
         """Count an answer of the webhook."""

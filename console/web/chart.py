@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-WIDTH = 640
+WIDTH = 380
 HEIGHT = 190
-_LEFT = 40
+_LEFT = 34
 _BOTTOM = 24
 _TOP = 10
 _GAP = 0.28
@@ -44,7 +44,7 @@ def bars(found: Sequence[Bar], series: Sequence[Series], *, title: str) -> Marku
     height = HEIGHT - _TOP - _BOTTOM
     step = (WIDTH - _LEFT) / max(len(found), 1)
     parts = [_axis(HEIGHT - _BOTTOM, 0), _axis(_TOP + height / 2, top / 2), _axis(_TOP, top)]
-    every = max(1, -(-len(found) // 7))
+    every = max(1, -(-len(found) // 5))
     for number, one in enumerate(found):
         left, width = _LEFT + number * step + step * _GAP / 2, step * (1 - _GAP)
         foot = float(HEIGHT - _BOTTOM)
@@ -55,8 +55,9 @@ def bars(found: Sequence[Bar], series: Sequence[Series], *, title: str) -> Marku
                 foot -= size
                 inside.append(_rect(left, foot, width, size, its.kind))
         if (len(found) - 1 - number) % every == 0:
-            middle = left + width / 2
-            inside.append(_text(middle, HEIGHT - 6, one.label, anchor="middle"))
+            is_last = number == len(found) - 1
+            at, anchor = (left + width, "end") if is_last else (left + width / 2, "middle")
+            inside.append(_text(at, HEIGHT - 6, one.label, anchor=anchor))
         parts.append(f"<g><title>{escape(_told(one, series))}</title>{''.join(inside)}</g>")
     return _svg(parts, title)
 
@@ -74,7 +75,7 @@ def ceiling(most: int) -> int:
 def shares(found: Sequence[Bar], *, kind: str, title: str) -> Markup:
     """Return lines below each other, each as long as its share of all."""
     total = max(sum(one.total for one in found), 1)
-    line, label = 30, 150
+    line, label = 30, 120
     room = WIDTH - label - 60
     parts = []
     for number, one in enumerate(found):

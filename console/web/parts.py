@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.gauges import Gauges
+from console.metrics import Figure
 from console.web.kept import Kept
 from guard.obligations.obligation import Means
 from kernel.clock import Clock
@@ -31,4 +32,5 @@ class Parts:
     gauges: Callable[[], Awaitable[Gauges]]
     anchor: Callable[[], Awaitable[None]]
     kept: Kept
+    figures: Callable[[], list[Figure]] = list
     means: Means | None = None

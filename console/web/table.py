@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from console.web import today
+from console.web import holds, mailboxes, system, today
 from console.web.page import ConsolePage
 
-PAGES: Final[tuple[ConsolePage, ...]] = (today.PAGE,)
+PAGES: Final[tuple[ConsolePage, ...]] = (
+    today.PAGE,
+    holds.PAGE,
+    mailboxes.PAGE,
+    system.PAGE,
+)

@@ -132,6 +132,7 @@ class Live:
             gauges=Joined(gauges),
             anchor=self._anchoring.look_and_append,
             kept=Kept(self._clock),
+            figures=self._metrics.figures,
             means=self._guard.parts.means,
         )
         return Site(parts, self._authentication, PAGES).app()

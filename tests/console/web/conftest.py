@@ -20,6 +20,7 @@ from console.web.page import ConsolePage
 from console.web.parts import Parts
 from console.web.site import Site
 from console.web.table import PAGES
+from guard.obligations.obligation import Means
 from kernel import settings
 from kernel.clock import FrozenClock
 from kernel.database import Database
@@ -89,15 +90,27 @@ def standing() -> dict[str, Any]:
 
 
 @pytest.fixture
+def anchored() -> list[int]:
+    """What was anchored: one entry for each time."""
+    return []
+
+
+@pytest.fixture
 def open_console(
-    guard_database: Database, clock: FrozenClock, shipped: Any, standing: dict[str, Any]
+    guard_database: Database,
+    clock: FrozenClock,
+    shipped: Any,
+    standing: dict[str, Any],
+    anchored: list[int],
 ) -> Callable[..., Console]:
-    def open_one(pages: tuple[ConsolePage, ...] = PAGES, **given: str) -> Console:
+    def open_one(
+        pages: tuple[ConsolePage, ...] = PAGES, *, means: Means | None = None, **given: str
+    ) -> Console:
         async def state() -> dict[str, Any]:
             return standing
 
         async def anchor() -> None:
-            return None
+            anchored.append(1)
 
         parts = Parts(
             settings=settings.load(given),
@@ -108,6 +121,7 @@ def open_console(
             gauges=GaugeReader(guard_database, clock).read,
             anchor=anchor,
             kept=Kept(clock),
+            means=means,
         )
         authentication = Authentication(
             guard_database,

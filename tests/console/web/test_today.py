@@ -76,6 +76,20 @@ def test_what_needs_a_person_is_listed_with_the_most_urgent_first() -> None:
     assert matters({"brakes": []}, NOTHING, []) == []
 
 
+def test_what_is_held_comes_first_and_not_all_of_it_by_name() -> None:
+    hold = {
+        "id": "h",
+        "record_id": "r",
+        "rules": ["vip/address"],
+        "address": {"before": None, "after": "vip@contoso.com"},
+        "requester": {"name": None, "upn": "anna@contoso.com", "id": "1"},
+    }
+    found = matters({"brakes": []}, NOTHING, [], [hold] * 7)
+    assert found[0].title == "anna@contoso.com asks for vip@contoso.com"
+    assert found[0].path == "/holds/h"
+    assert [one.title for one in found[5:]] == ["2 more changes are held"]
+
+
 async def test_a_page_is_small(visitor: httpx.AsyncClient) -> None:
     page = await visitor.get("/")
     style = await visitor.get("/static/console.css")
