@@ -15,11 +15,22 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    delete,
+    func,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
 from guard.ledger.chain import BEGINNING
 from guard.ledger.cut import LEAST_AGE, Cut, cut_from, find_cut
-from guard.ledger.tables import chains, checkpoints, cuts, decisions, mirror
+from guard.ledger.parked import WAITING
+from guard.ledger.tables import chains, checkpoints, cuts, decisions, holds, mirror
 from kernel import acts
 from kernel.acts import ActKind
 from kernel.clock import Clock
@@ -46,8 +57,6 @@ DELETED_AT_ONCE: Final = 100
 _READ_AT_ONCE: Final = 1000
 _CHECKPOINTS_TRIED: Final = 16
 _STILL_OPEN: Final = (*OPEN_STATES, TaskState.NEEDS_PERSON)
-# However long a hold waits, this is longer.
-_HOLDS_KEPT: Final = timedelta(days=90)
 
 
 class RetentionKind(DocumentedWord):
@@ -61,7 +70,7 @@ class Needed(DocumentedWord):
     """Why an old decision is left as it is."""
 
     OBLIGATION = "obligation", "What it owes is not done."
-    HOLD = "hold", "It was held, and somebody may still decide on it."
+    HOLD = "hold", "It was held, and that is not settled."
     KNOWN_GOOD = "known-good", "The known good copy of a row rests on it."
     APPROVAL = "approval", "A mailbox is approved on it."
 
@@ -118,7 +127,7 @@ def plan(connection: Connection, order: Order, *, now: datetime) -> RetentionPla
     if order.kind is RetentionKind.PRUNE:
         found = find_cuts(connection, order.before, now=now)
         return RetentionPlan(sum(one.count - one.gone for one in found), {})
-    keep = find_needed(connection, order.before, now=now)
+    keep = find_needed(connection, order.before)
     kept: Counter[Needed] = Counter()
     concerned, last = 0, ""
     while True:
@@ -131,7 +140,7 @@ def plan(connection: Connection, order: Order, *, now: datetime) -> RetentionPla
         last = page.last
 
 
-def find_needed(connection: Connection, before: datetime, *, now: datetime) -> dict[str, Needed]:
+def find_needed(connection: Connection, before: datetime) -> dict[str, Needed]:
     """Return the decisions made before then that are to be left whole, each with its reason.
 
     What becomes needed later rests on a younger decision.
@@ -142,12 +151,7 @@ def find_needed(connection: Connection, before: datetime, *, now: datetime) -> d
     found = {one: Needed.APPROVAL for one in rested_on if isinstance(one, str) and one < old}
     copied = select(mirror.c.decision_id).where(mirror.c.decision_id < old)
     found |= dict.fromkeys(connection.scalars(copied), Needed.KNOWN_GOOD)
-    held = select(decisions.c.id).where(
-        decisions.c.id >= first_id(now - _HOLDS_KEPT),
-        decisions.c.id < old,
-        decisions.c.decision == "hold",
-    )
-    found |= dict.fromkeys(connection.scalars(held), Needed.HOLD)
+    found |= dict.fromkeys(connection.scalars(_waiting()), Needed.HOLD)
     owing = select(tasks.c.owner).where(tasks.c.state.in_(_STILL_OPEN), tasks.c.owner < old)
     return found | dict.fromkeys(connection.scalars(owing), Needed.OBLIGATION)
 
@@ -187,7 +191,7 @@ def find_cuts(connection: Connection, before: datetime, *, now: datetime) -> lis
             .limit(_CHECKPOINTS_TRIED)
         )
     ]
-    held, owing = _first_held(connection, now), _first_owing(connection)
+    held, owing = _first_held(connection), _first_owing(connection)
     more = or_(cuts.c.count.is_(None), cuts.c.count < chains.c.count)
     chosen = select(chains.c.id).outerjoin(cuts, cuts.c.chain == chains.c.id).where(more)
     found = []
@@ -278,7 +282,7 @@ async def _mask(
     database: Database, clock: Clock, order: Order, moved: Callable[[int], None]
 ) -> int:
     done, last, now = 0, "", clock.now()
-    keep = await database.read(lambda c: find_needed(c, order.before, now=now))
+    keep = await database.read(lambda c: find_needed(c, order.before))
     while True:
         page = await database.read(partial(_old_page, before=order.before, after=last))
         ids = [one for one in page.ids if one not in keep]
@@ -333,10 +337,16 @@ def _first_owing(connection: Connection) -> dict[str, int]:
     return _first_places(connection, decisions.c.id.in_(owing))
 
 
-def _first_held(connection: Connection, now: datetime) -> dict[str, int]:
-    """Return the first place of each chain whose decision may still be released."""
-    held = (decisions.c.decision == "hold") & (decisions.c.id >= first_id(now - _HOLDS_KEPT))
-    return _first_places(connection, held)
+def _first_held(connection: Connection) -> dict[str, int]:
+    """Return the first place of each chain whose decision may still be released, or used."""
+    return _first_places(connection, decisions.c.id.in_(_waiting()))
+
+
+def _waiting() -> CompoundSelect[tuple[str]]:
+    """Return the decisions that holds which are not settled are about."""
+    held = select(holds.c.decision_id).where(holds.c.state.in_(WAITING))
+    released = select(holds.c.release_decision_id).where(holds.c.state.in_(WAITING))
+    return union_all(held, released.where(holds.c.release_decision_id.is_not(None)))
 
 
 def _first_places(connection: Connection, condition: ColumnElement[bool]) -> dict[str, int]:

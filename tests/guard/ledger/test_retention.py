@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text, update
 
-from guard.ledger import mirror, retention
+from guard.ledger import holds, mirror, retention
 from guard.ledger.anchor import difference
 from guard.ledger.cut import LEAST_AGE, Cut
 from guard.ledger.entry import Effects, MirrorRow, NewTask
+from guard.ledger.parked import HeldChange, NewHold
 from guard.ledger.retention import (
     CUT,
     DELETED,
@@ -135,9 +136,10 @@ async def test_what_something_hangs_on_stays_whole(database: Database, clock: Fr
         await ledger.record(entry, effects=effects)
     grant(database, clock, evidence={"decision_id": approved.id})
     change(database, update(tasks).where(tasks.c.owner == done.id).values(state=TaskState.DONE))
-    clock.advance(timedelta(days=60).total_seconds())
-    held = an_entry(clock, decision="hold")
     await ledger.record(held)
+    parked = HeldChange("mailbox", "m7", "update", {}, {"statecode": 0}, "u7")
+    new = NewHold("h1", parked, ("p/r",), {}, clock.now() + YEAR)
+    database.write_now(lambda c: holds.park(c, new, held.id, now=clock.now()), failpoint=DECISION)
     clock.advance(timedelta(days=41).total_seconds())
     planned = database.read_now(
         lambda c: plan(c, order(RetentionKind.MASK, clock), now=clock.now())
