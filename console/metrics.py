@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -138,6 +139,12 @@ class PrometheusMetrics:
             "How many things differ in Dataverse from what was registered and accepted.",
             registry=self.registry,
         )
+        self._credential_ends = Gauge(
+            "mailbox_guard_credential_ends_timestamp_seconds",
+            "When a credential of ours ends, where that is known, in seconds since 1970.",
+            ["credential"],
+            registry=self.registry,
+        )
         # A label lookup costs more than a count, so the children of the hot path are kept.
         self._answered: dict[tuple[int, str, str], Counter] = {}
         self._decided: dict[tuple[str, str, str], Counter] = {}
@@ -176,6 +183,12 @@ class PrometheusMetrics:
     def watched(self, event: str) -> None:
         """Count what the watch found."""
         self._watched.labels(event).inc()
+
+    def show_credential_ends(self, ends: Mapping[str, float]) -> None:
+        """Say when our credentials end, by what they are called, in seconds since 1970."""
+        self._credential_ends.clear()
+        for name, moment in ends.items():
+            self._credential_ends.labels(name).set(moment)
 
     def noticed(self, channel: str, outcome: str) -> None:
         """Count what became of a notice."""

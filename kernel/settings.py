@@ -134,7 +134,7 @@ class Settings:
     client_secret_ends: str = _setting(
         "",
         "When the guard's client secret ends, as Entra shows it, such as 2027-01-31; `doctor` "
-        "warns before.",
+        "warns before, and `serve` a week before.",
         unit=DATE,
     )
     sync_client_secret_ends: str = _setting(

@@ -27,6 +27,8 @@ from console.wiring.connections import (
     connect_mailboxes,
     is_configured,
 )
+from console.wiring.credentials import LOOK_SECONDS as CREDENTIALS_SECONDS
+from console.wiring.credentials import CredentialWatch
 from console.wiring.guard import open_guard
 from console.wiring.organization import OrganizationDiffers
 from console.wiring.reach import Identity, Reach
@@ -72,6 +74,9 @@ class Live:
         self._anchoring = Anchoring(settings, database, clock)
         self._retention = Retention(settings, database, clock)
         self._metrics = PrometheusMetrics()
+        self._credentials = CredentialWatch(
+            settings, clock, self._metrics.show_credential_ends, syncs=syncs
+        )
         self._readiness = Readiness(database, clock)
         # Whoever looks for problems must not be stopped by the one that is found.
         self._watch = AsyncioRunner(clock)
@@ -144,6 +149,8 @@ class Live:
             # The lock of `serve` is ours alone: whoever held claims of the guard is dead.
             await self._guard.parts.workers.release_claims()
         self._watch.every(POLICIES_SECONDS, self._refresh_policies, name="policy folder")
+        await self._credentials.look()
+        self._watch.every(CREDENTIALS_SECONDS, self._credentials.look, name="credentials")
         self._watch.every(SCHEMA_SECONDS, self._readiness.look_at_schema, name="schema")
         self._runner.every(
             OBLIGATIONS_SECONDS, self._guard.carry_out_obligations, name="obligations"
@@ -284,8 +291,9 @@ class Live:
 
     async def _state(self) -> dict[str, Any]:
         standing = await self._readiness.look()
-        if self._anchoring.lacking:
-            standing = replace(standing, degraded=(*standing.degraded, *self._anchoring.lacking))
+        lacking = (*self._anchoring.lacking, *self._credentials.warnings)
+        if lacking:
+            standing = replace(standing, degraded=(*standing.degraded, *lacking))
         refused = self._policies.refused
         tampering = self._guard.tampering
         if tampering is not None and tampering.unread is not None:

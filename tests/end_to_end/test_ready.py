@@ -7,12 +7,14 @@ import resource
 import shutil
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from kernel.clock import SystemClock
 from tests.end_to_end.processes import PATIENCE_SECONDS, Processes, Running, free_port
 from tests.end_to_end.tenant_cloud import TenantCloud
 from tests.end_to_end.test_serve_refused import FOREVER
@@ -119,3 +121,20 @@ def test_a_named_pipe_in_the_policy_folder_stops_nothing(group: Processes, polic
     until(server, lambda status, state: state["policy_set"]["digest"] != first["digest"])
     assert post(server).status_code == 403
     assert server.terminate() == 0, server.shown()
+
+
+def test_a_secret_that_ends_within_a_week_is_seen_from_outside(group: Processes) -> None:
+    ends = (SystemClock().now() + timedelta(days=3)).date().isoformat()
+    server = group.serve("--no-sync", client_secret="an-example-secret", client_secret_ends=ends)
+    _, state = server.readiness()
+    assert state["status"] == "degraded"
+    told = [one for one in state["degraded"] if "client secret ends on" in one]
+    assert told == [
+        f"The guard's client secret ends on {ends}: make a new one beside it, and set that."
+    ]
+    assert (
+        "mailbox_guard_credential_ends_timestamp_seconds{"
+        in httpx.get(f"{server.url}/metrics").text
+    )
+    assert "credential_ends" in server.err
+    assert "an-example-secret" not in server.err
