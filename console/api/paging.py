@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 from fastapi import Query, Request
 from fastapi.responses import Response
 
-from console.api.cursors import LONGEST, cursor_for
 from console.api.parts import answer
 from console.api.shapes import MOST_ON_A_PAGE
+from console.cursors import LONGEST, cursor_for
 
 Limit = Annotated[int, Query(ge=1, le=MOST_ON_A_PAGE, description="How many at most.")]
 Cursor = Annotated[

@@ -5,12 +5,6 @@ from __future__ import annotations
 from kernel.errors import GuardError, InputRefused
 
 
-class CursorUnusable(InputRefused):
-    """A cursor is not one that this list gave, or was given for another search."""
-
-    code = "cursor-unusable"
-
-
 class ProofMissing(GuardError):
     """A browser's request that changes something does not prove that a page of ours sent it."""
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from console.api.cursors import LONGEST
+from console.cursors import LONGEST
 
 MOST_ON_A_PAGE: Final = 200
 T = TypeVar("T")

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
 from console.api.access import Giver, Reader
-from console.api.cursors import place_in
 from console.api.paging import Cursor, Limit, page
 from console.api.parts import answer, parts_of
 from console.api.shapes import ListPage, StopGiven
+from console.cursors import place_in
 from console.readings.brakes import list_stops, release
 from kernel.stops import RELEASED
 

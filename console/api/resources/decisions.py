@@ -12,7 +12,6 @@ from sqlalchemy import Connection
 
 from console.api import examples
 from console.api.access import Reader
-from console.api.cursors import place_in
 from console.api.paging import page
 from console.api.parts import ApiParts, answer, parts_of
 from console.api.shapes import (
@@ -25,6 +24,7 @@ from console.api.shapes import (
     ListPage,
     Replay,
 )
+from console.cursors import place_in
 from console.drafts import case_text, exception_texts, recorded_change
 from console.readings.again import explained, replayed
 from console.readings.edit import edit_of, page_of_edits

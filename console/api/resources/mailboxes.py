@@ -9,11 +9,10 @@ from fastapi.responses import Response
 
 from console.api import examples
 from console.api.access import Giver, Operator, Reader
-from console.api.cursors import place_in
 from console.api.paging import Cursor, Limit, page
 from console.api.parts import answer, parts_of
-from console.api.refusals import CursorUnusable
 from console.api.shapes import AccessGiven, DoneGiven, ListPage, MailboxGiven, MailboxWhole, Told
+from console.cursors import CursorUnusable, place_in
 from sync.operate import mailboxes
 
 router: Final = APIRouter(prefix="/mailboxes", tags=["mailboxes"])

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from console.api.access import Reader
-from console.api.cursors import place_in
 from console.api.paging import Cursor, Limit, page
 from console.api.parts import answer, parts_of
 from console.api.shapes import ExceptionGiven, ExplanationGiven, ListPage, PoliciesInForce, Trial
+from console.cursors import place_in
 from console.readings.exceptions import list_exceptions
 from console.readings.policies import policies_in_force
 from console.readings.trial import tried

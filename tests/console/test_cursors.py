@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.api.cursors import cursor_for, place_in
-from console.api.refusals import CursorUnusable
+from console.cursors import CursorUnusable, cursor_for, place_in
 
 PLACES = st.from_regex(r"[0-9A-Za-z][0-9A-Za-z:._-]{0,127}", fullmatch=True)
 SEARCHES = st.dictionaries(st.text(max_size=9), st.none() | st.booleans() | st.text(max_size=9))

@@ -15,12 +15,18 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from console.api.refusals import CursorUnusable
 from kernel.digest import canonical_json, sha256_hex
+from kernel.errors import InputRefused
 
 LONGEST: Final = 400
 _DIGITS: Final = 32
 _PLACE: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z:._-]{0,127}\Z")
+
+
+class CursorUnusable(InputRefused):
+    """A cursor is not one that this list gave, or was given for another search."""
+
+    code = "cursor-unusable"
 
 
 def cursor_for(place: str, search: Mapping[str, Any]) -> str:
