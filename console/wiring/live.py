@@ -38,8 +38,10 @@ from console.wiring.sign_in import open_authentication
 from console.wiring.sync import open_sync
 from kernel.clock import Clock
 from kernel.database import CLOSING_SECONDS, Database
+from kernel.duties import Duties
 from kernel.errors import GuardError
 from kernel.failpoints import failpoints_from
+from kernel.ids import new_id
 from kernel.log import get_logger
 from kernel.periodic import AsyncioRunner
 from kernel.settings import Settings
@@ -73,6 +75,7 @@ class Live:
         self._policies = policies
         self._anchoring = Anchoring(settings, database, clock)
         self._retention = Retention(settings, database, clock)
+        self._duties = Duties(database, clock, holder=new_id(clock.now()))
         self._metrics = PrometheusMetrics()
         self._credentials = CredentialWatch(
             settings, clock, self._metrics.show_credential_ends, syncs=syncs
@@ -164,14 +167,14 @@ class Live:
         self._runner.every(CHECKPOINT_SECONDS, self._guard.make_checkpoint, name="checkpoint")
         self._runner.every(ANCHOR_SECONDS, self._anchoring.look_and_append, name="anchor")
         if self._retention.is_asked_for:
-            self._runner.every(RETENTION_SECONDS, self._retention.look, name="retention")
+            self._runner.every(RETENTION_SECONDS, self._retain, name="retention")
         if self._connections is not None:
             round_seconds = self._settings.reconcile_seconds
             self._watch.every(
                 min(INTRODUCTION_SECONDS, round_seconds), self._introduce, name="introduction"
             )
             self._runner.every(round_seconds, self._reconcile, name="reconciliation")
-            self._runner.every(round_seconds, self._guard.watch_evidence, name="drift")
+            self._runner.every(round_seconds, self._watch_evidence, name="drift")
             self._runner.every(round_seconds, self._watch_registration, name="registration")
 
     async def stop(self) -> None:
@@ -187,6 +190,7 @@ class Live:
             async with asyncio.timeout(CLOSING_SECONDS):
                 await self._guard.make_checkpoint()
                 await self._anchoring.look_and_append()
+                await self._duties.give_back()
         except (GuardError, TimeoutError) as error:
             log.error("checkpoint_not_made", error=str(error) or "The database does not answer.")
         self._anchoring.close()
@@ -272,7 +276,7 @@ class Live:
         self._loop.start(self._runner)
 
     async def _reconcile(self) -> None:
-        if not await self._meet():
+        if not await self._meet() or not await self._has("reconciliation"):
             return
         try:
             await self._guard.reconcile()
@@ -284,6 +288,19 @@ class Live:
             await self._guard.watch_registration()
         except GuardError as error:
             log.warning("registration_not_read", error_code=error.code, error=error.message)
+
+    async def _watch_evidence(self) -> None:
+        # What it sees twice before it acts it must see itself, so one process keeps at it.
+        if await self._has("drift"):
+            await self._guard.watch_evidence()
+
+    async def _retain(self) -> None:
+        if await self._duties.has("retention", every_seconds=RETENTION_SECONDS):
+            await self._retention.look()
+
+    async def _has(self, duty: str) -> bool:
+        """Return whether a duty of each round is this process's now; several share a database."""
+        return await self._duties.has(duty, every_seconds=self._settings.reconcile_seconds)
 
     def _count_refused(self) -> int:
         reach = self._readiness.reach

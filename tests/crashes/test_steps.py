@@ -28,6 +28,8 @@ APART = {
     "guard.registration-watched": "One transaction of a round; the next one writes what it missed.",
     "guard.registration-write": "A person's command, with a crash test of its own at each write.",
     "anchor.second-database": "One insertion a minute; the next one states all that it did.",
+    "duties.taken": "One row that others take over once its time is over; no duty hangs on it.",
+    "duties.given-back": "A process ends with it; if it dies, the duties come free.",
     "guard.mask": "A person's act in one transaction, which nothing follows.",
     "guard.retention.order": "tests/guard/ledger/test_retention.py crashes at it.",
     "guard.retention.mask": "tests/guard/ledger/test_retention.py crashes at it.",

@@ -44,6 +44,13 @@ def upgrade() -> None:
     )
     _create_notices()
     _create_holds()
+    op.create_table(
+        "kernel_duties",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("holder", sa.Text(), nullable=False),
+        sa.Column("held_until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_kernel_duties")),
+    )
     op.execute("UPDATE kernel_schema SET number = 2")
     _create_console_tables()
     _create_registration_table()
