@@ -1,4 +1,4 @@
-"""Three processes that serve on one PostgreSQL: killed one at a time under load, nothing is lost."""
+"""Three processes serve on one PostgreSQL: killed one at a time under load, nothing is lost."""
 
 from __future__ import annotations
 
