@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from console.pulled import count_stopped
+from guard.ledger import holds
 from guard.registration import stored
 from kernel import tasks
 from kernel.brake import BRAKES
@@ -27,7 +28,8 @@ class Gauges:
     """The counts of one moment.
 
     `stopped` is how many things each brake has stopped, `refused` how many of our credentials Entra
-    or a service refuses, `deviations` how many things differ from what was registered in Dataverse.
+    or a service refuses, `deviations` how many things differ from what was registered in Dataverse,
+    `holds_waiting_seconds` for how long the oldest open hold has waited.
     """
 
     tasks: TaskCounts
@@ -35,6 +37,8 @@ class Gauges:
     stopped: Mapping[str, int]
     refused: int
     deviations: int = 0
+    holds_open: int = 0
+    holds_waiting_seconds: float = 0.0
 
 
 class GaugeReader:
@@ -69,10 +73,15 @@ def _read(
     for (name, _), count in count_stopped(connection).items():
         stopped[name] = stopped.get(name, 0) + count
     registered = stored.find(connection)
+    parked = holds.count(connection, now=now)
     return Gauges(
         tasks.count_all(connection, now=now),
         mailboxes,
         stopped,
         refused,
-        0 if registered is None else len(registered.deviations),
+        deviations=0 if registered is None else len(registered.deviations),
+        holds_open=parked.opened,
+        holds_waiting_seconds=(
+            0.0 if parked.oldest is None else (now - parked.oldest).total_seconds()
+        ),
     )

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "sandbox": ("console.commands.sandbox", "sandbox", "Stand-ins for Entra, Graph, Dataverse."),
     "policy": ("console.commands.policy", "policy", "Validate, test and check policies."),
     "decisions": ("console.commands.decisions", "decisions", "List, show and verify decisions."),
+    "holds": ("console.commands.holds", "holds", "See what rules hold; release or refuse it."),
     "audit": ("console.commands.audit", "audit", "Compare Microsoft's own audit with ours."),
     "exceptions": ("console.commands.exceptions", "exceptions", "List and draft exceptions."),
     "scan": ("console.commands.scan", "scan", "Check what Dataverse already holds."),

@@ -145,6 +145,16 @@ class PrometheusMetrics:
             ["credential"],
             registry=self.registry,
         )
+        self._holds_open = Gauge(
+            "mailbox_guard_holds_open",
+            "Holds that wait for an approver.",
+            registry=self.registry,
+        )
+        self._holds_oldest = Gauge(
+            "mailbox_guard_holds_oldest_seconds",
+            "For how long the oldest open hold has been waiting; 0 without one.",
+            registry=self.registry,
+        )
         # A label lookup costs more than a count, so the children of the hot path are kept.
         self._answered: dict[tuple[int, str, str], Counter] = {}
         self._decided: dict[tuple[str, str, str], Counter] = {}
@@ -226,6 +236,8 @@ class PrometheusMetrics:
         self._quarantined.set(gauges.mailboxes.quarantined)
         self._credentials_refused.set(gauges.refused)
         self._deviations.set(gauges.deviations)
+        self._holds_open.set(gauges.holds_open)
+        self._holds_oldest.set(gauges.holds_waiting_seconds)
         for brake, count in gauges.stopped.items():
             self._brakes.labels(brake).set(count)
 

@@ -24,8 +24,9 @@ _CONDITION: Final[Form] = {
 _CONDITION.update({"allOf": _CONDITION, "anyOf": _CONDITION, "not": _CONDITION})
 _HEAD: Final[Form] = {"apiVersion": None, "kind": None, "name": None}
 _RULE: Final[Form] = {
-    "id": None, "effect": None, "severity": None, "when": _CONDITION, "require": _CONDITION,
-    "unless": _CONDITION, "message": None, "help": None,
+    "id": None, "effect": None, "severity": None,
+    "release": {"approvers": {"list": None}, "entraRoles": None, "hours": None},
+    "when": _CONDITION, "require": _CONDITION, "unless": _CONDITION, "message": None, "help": None,
 }  # fmt: skip
 _POLICY: Final[Form] = {
     **_HEAD, "title": None, "description": None, "severity": None, "category": None,

@@ -22,6 +22,7 @@ from guard.assembly import (
     assemble_receiver,
 )
 from guard.facts.asking import AskedDirectory, AskedRows, Asking
+from guard.holds.expiring import expire
 from guard.identity import OwnIdentity
 from guard.ledger.port import Ledger, MemoryLedger
 from guard.ledger.stored import StoredLedger
@@ -55,6 +56,7 @@ class LiveGuard:
     database: Database
     rows: Rows
     parts: Guard
+    clock: Clock
     tampering: TamperWatch | None = None
 
     @property
@@ -121,6 +123,10 @@ class LiveGuard:
         await self.parts.forgotten.look()
         await self.parts.reconciler.run()
 
+    async def expire_holds(self) -> None:
+        """Note which holds have run out."""
+        await expire(self.database, self.clock)
+
     async def make_checkpoint(self) -> None:
         """Let the ledger write down the heads of its chains."""
         ledger = self.parts.receiver.ledger
@@ -173,6 +179,7 @@ def open_guard(
         settings=settings,
         database=database,
         rows=apart.rows,
+        clock=clock,
         parts=assemble_guard(
             receiver,
             apart,

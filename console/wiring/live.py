@@ -52,6 +52,7 @@ POLICIES_SECONDS = 1.0
 OBLIGATIONS_SECONDS = 0.5
 NOTICES_SECONDS = 2.0
 CHECKPOINT_SECONDS = 60.0
+HOLDS_SECONDS = 60.0
 INTRODUCTION_SECONDS = 10.0
 
 log = get_logger("serve")
@@ -164,6 +165,7 @@ class Live:
         self._runner.every(NOTICES_SECONDS, self._guard.tell_people, name="notices")
         # First of all: what follows may reach mailboxes.
         await self._anchoring.look()
+        self._runner.every(HOLDS_SECONDS, self._guard.expire_holds, name="holds")
         self._runner.every(CHECKPOINT_SECONDS, self._guard.make_checkpoint, name="checkpoint")
         self._runner.every(ANCHOR_SECONDS, self._anchoring.look_and_append, name="anchor")
         if self._retention.is_asked_for:

@@ -33,6 +33,7 @@ LISTED = (
     "policy_set",
     "enforcement",
     "confirms",
+    "hold_id",
 )
 
 

@@ -162,6 +162,9 @@ def _rule_differences(subject: str, old: Rule, new: Rule) -> list[Difference]:
     found = []
     if old.effect != new.effect:
         found.append(Difference("changed", subject, f"effect: {old.effect} -> {new.effect}"))
+    if old.release != new.release and "hold" in (old.effect, new.effect):
+        words = f"release: {old.release.words} -> {new.release.words}"
+        found.append(Difference("changed", subject, words))
     if rule_meaning(old) != rule_meaning(new):
         for stage in ("when", "require", "unless"):
             found += _condition_differences(

@@ -97,6 +97,8 @@ def rule_text(rule: RuleTrace, policy: PolicyTrace) -> list[str]:
         lines += _exception_lines(considered)
     if rule.finding is not None and rule.finding.help and rule.result in ("failed", "error"):
         lines.append(f"  fix  {rule.finding.help}")
+    if rule.result == "failed" and rule.rule.effect == "hold":
+        lines.append(f"  released by  {rule.rule.release.words}")
     return lines
 
 
@@ -290,6 +292,7 @@ def _rule_json(rule: RuleTrace) -> dict[str, Any]:
             for one in rule.exceptions
         ],
         "help": rule.finding.help if rule.finding is not None else rule.rule.help,
+        "release": rule.rule.release.words if rule.rule.effect == "hold" else None,
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from rules.load.conditions import read_conditions
 from rules.load.keys import LANGUAGE, NAME, Complaints, Keys, mapping_of, read_version
 from rules.load.literals import plain_objection
+from rules.load.release import read_release
 from rules.load.scope import NamedList, Scope
 from rules.model.catalogue import Arrival, Catalogue, FieldReference
 from rules.policy.conditions import Condition, Location
@@ -259,6 +260,7 @@ def _rule(node: Node, header: PolicyHeader, scope: Scope) -> Rule | None:
     require: tuple[Condition, ...] = read_conditions(require_nodes, scope)
     unless = read_conditions(keys.sequence("unless"), scope)
     language, own, wordings = _wordings(keys, header.language, scope)
+    release = read_release(keys, effect, scope)
     rule = Rule(
         id=rule_id,
         effect=effect,
@@ -271,6 +273,7 @@ def _rule(node: Node, header: PolicyHeader, scope: Scope) -> Rule | None:
         place=complaints.place(body),
         language=language,
         wordings=wordings,
+        release=release,
     )
     keys.done()
     # Read to its end even so, for every other mistake in it.

@@ -31,17 +31,25 @@ class ReleaseTerms:
 
     `approvers` are persons by object id, sign-in name or address, `entra_roles` directory roles by
     the id of their template; with neither, any approver may. `hours` is None where the guard's own
-    term holds.
+    term holds. `named_list` is the list that names the approvers, if one does.
     """
 
     approvers: tuple[str, ...] = ()
     entra_roles: tuple[str, ...] = ()
     hours: int | None = None
+    named_list: str | None = None
 
     @property
     def names_somebody(self) -> bool:
         """Return whether not every approver may release it."""
         return bool(self.approvers or self.entra_roles)
+
+    @property
+    def words(self) -> str:
+        """Return who may release it, and till when, for people."""
+        roles = [f"whoever has the Entra role {role}" for role in self.entra_roles]
+        who = ", ".join((*self.approvers, *roles)) or "any approver"
+        return who if self.hours is None else f"{who}; within {self.hours} hours"
 
 
 ANY_APPROVER: Final = ReleaseTerms()

@@ -42,6 +42,8 @@ class PublicPart(msgspec.Struct, gc=False):
     policy_set: str | None = None
     deferred: list[str] = msgspec.field(default_factory=list)
     confirms: str | None = None
+    released: list[str] = msgspec.field(default_factory=list)
+    hold_id: str | None = None
 
 
 class PrivatePart(msgspec.Struct, gc=False):

@@ -54,7 +54,10 @@ class _Head(NamedTuple):
 
 
 class PastDecision(msgspec.Struct, frozen=True, gc=False):
-    """What was decided, and what it was decided on."""
+    """What was decided, and what it was decided on.
+
+    `released` are the rules whose hold an approver had released, as the hold `hold_id`.
+    """
 
     id: str
     now: datetime
@@ -64,6 +67,8 @@ class PastDecision(msgspec.Struct, frozen=True, gc=False):
     policy_set: str | None
     change: Change
     facts: Facts
+    released: tuple[str, ...] = ()
+    hold_id: str = ""
 
 
 class Obstacle(StrEnum):
@@ -164,4 +169,6 @@ def _past(
             sent=frozenset(private.sent), request=request,
         ),
         Facts(facts, private.missing),
+        tuple(stated.released),
+        stated.hold_id or "",
     )  # fmt: skip

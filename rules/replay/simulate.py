@@ -21,7 +21,7 @@ from rules.engine.decide import decide, failures
 from rules.engine.policy_set import PolicySet, build_index
 from rules.model.catalogue import FieldReference
 from rules.model.change import NOTHING, Change, Facts, differing_of, overlaid
-from rules.model.decision import Decision, Finding, Outcome, set_aside, strongest
+from rules.model.decision import Decision, Finding, Outcome, released, set_aside, strongest
 from rules.policy.conditions import references_of
 from rules.policy.policy import Policy, trees_of
 from rules.replay.ledger_format import (
@@ -120,6 +120,7 @@ class Simulation:
             or operation is None
             or outcome not in OUTCOMES
             or (rules and rules[0].startswith(OWN_LAWS))
+            or stated.released
         ):
             self.take(past_from(row))
             return
@@ -166,7 +167,8 @@ class Simulation:
             self.tally.replayed += 1
             return
         self.tally.evaluated += 1
-        if self._is_same(
+        # What an approver released is not to be seen at a look.
+        if not past.released and self._is_same(
             change, past.facts, past.now, affected, outcome=past.outcome, rules=past.rules
         ):
             self.tally.replayed += 1
@@ -298,8 +300,14 @@ def contributing_rules(decision: Decision) -> tuple[str, ...]:
 
 
 def _as_then(past: PastDecision, decision: Decision) -> Decision:
-    """Return the decision with the owner's rules left to the committed row, if they were then."""
-    return set_aside(decision, _OWNER_ROOT)[0] if past.deferred else decision
+    """Return the decision with what was done about it then.
+
+    The owner's rules are left to the committed row if they were, and what an approver released of
+    it stays released: a person's word is no matter of policies.
+    """
+    if past.deferred:
+        decision = set_aside(decision, _OWNER_ROOT)[0]
+    return released(decision, past.released, by=past.hold_id) if past.released else decision
 
 
 def _counting(findings: list[Finding]) -> list[Finding]:

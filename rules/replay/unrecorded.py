@@ -52,7 +52,7 @@ class Unrecorded:
         return None if left.outcome is Outcome.REJECT else min(doubtful.values())
 
     def _lacking(self, past: PastDecision, finding: Finding) -> frozenset[str]:
-        if finding.mode == "audit" or finding.result == "excepted":
+        if finding.mode == "audit" or finding.result in ("excepted", "released"):
             return NONE
         facts = self._facts if finding.result == "error" else self._excepting
         return frozenset(

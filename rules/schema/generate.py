@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from rules.load.keys import VERSIONS
+from rules.load.release import MOST_NAMED, OBJECT_ID, PERSON
 from rules.model.catalogue import (
     FORMS,
     OF_ENTITY,
@@ -20,7 +21,13 @@ from rules.model.catalogue import (
 )
 from rules.model.decision import Outcome
 from rules.model.effects import EFFECT_SETS, EFFECTS, OUTCOMES
-from rules.policy.policy import MODES, ON_ERROR, OPERATIONS, SEVERITIES
+from rules.policy.policy import (
+    LONGEST_HOLD_HOURS,
+    MODES,
+    ON_ERROR,
+    OPERATIONS,
+    SEVERITIES,
+)
 from rules.schema.condition import definitions
 from rules.schema.shape import (
     FLAG,
@@ -80,6 +87,7 @@ def _policy(catalogue: Catalogue) -> Schema:
                 EFFECTS, None, "What failing means in mode enforce; the strongest if absent."
             ),
             "severity": enum_of(SEVERITIES),
+            "release": _release(),
             "when": {**conditions, "description": "The rule applies only if all of these hold."},
             "require": {
                 **conditions, "minItems": 1, "description": "All of these must hold.",
@@ -127,6 +135,32 @@ def _policy(catalogue: Catalogue) -> Schema:
     body = object_of(properties, required=("apiVersion", "kind", "name", "match", "rules"))
     apart = _effects_apart(catalogue)
     return _head("Mailbox Guard policy", {**body, **apart, "$defs": definitions(catalogue)})
+
+
+def _release() -> Schema:
+    person = {"type": "string", "pattern": f"^({PERSON.pattern})$"}
+    role = {"type": "string", "pattern": f"^({OBJECT_ID.pattern})$"}
+    named = object_of({"list": NAME_TEXT}, required=("list",))
+    persons = {**array_of(person, least=1), "maxItems": MOST_NAMED}
+    return {
+        **object_of(
+            {
+                "approvers": {
+                    "anyOf": [persons, named],
+                    "description": "Persons by address or object id; any approver if absent.",
+                },
+                "entraRoles": {
+                    **array_of(role, least=1), "maxItems": MOST_NAMED,
+                    "description": "Directory roles by template id: who has one may release it.",
+                },
+                "hours": {
+                    "type": "integer", "minimum": 1, "maximum": LONGEST_HOLD_HOURS,
+                    "description": "How long what is held waits for an approver.",
+                },
+            }
+        ),
+        "description": "Who may release what the rule holds.",
+    }  # fmt: skip
 
 
 def _effects_apart(catalogue: Catalogue) -> Schema:

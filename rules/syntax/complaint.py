@@ -57,6 +57,7 @@ CODES: dict[str, str] = {
     "policy-unknown": "There is no such policy.",
     "quotes-typographic": "A text is in typographic quotes, which YAML takes for a part of it.",
     "record-unusable": "A test names a recorded decision that cannot be read.",
+    "release-idle": "A rule that holds nothing says who releases it.",
     "rule-duplicate": "Two rules of a policy have the same id.",
     "rule-unknown": "The policy has no such rule.",
     "rules-missing": "A policy has no rule.",
