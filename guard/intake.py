@@ -22,7 +22,7 @@ from guard.ledger.entry import Recorded
 from guard.ledger.port import Ledger
 from guard.own_writes import is_own_write
 from guard.read_back import ReadBack
-from guard.receive import Delivery, change_from, is_guarded, read_delivery
+from guard.receive import Delivery, change_from, read_delivery
 from guard.receive.ancestors import ancestors_of
 from guard.receive.change import needs_mirror
 from guard.record import Conclusion, DecisionRecorder
@@ -84,7 +84,7 @@ class Intake:
         delivery, policy_set = taken
         case, now = case_of(delivery), self._recorder.now()
         # (1) What nobody asked us to guard passes, whoever sent it.
-        if not is_guarded(delivery.table, delivery.message):
+        if not delivery.is_guarded:
             return self._plainly(case, _ALLOW, NOT_GUARDED, now)
         # (2) A copied environment still posts to us: its changes are not ours to decide.
         if self._identity.is_foreign(delivery.organization_id):

@@ -61,7 +61,6 @@ class Stage:
     async def open(self) -> None:
         """Start both sides and introduce them. Raises DemoFailed when the guard does not start."""
         await self.sandbox.start()
-        self.sandbox.register(self.webhook_url, self.key)
         log = (self.folder / "guard.log").open("wb")
         self._guard = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -76,6 +75,7 @@ class Stage:
         )
         log.close()
         await self.until(self._is_ready, "the guard to be ready")
+        await self.command("dataverse", "register", "--url", self.webhook_url, "--by", "the demo")
 
     async def close(self) -> None:
         """Stop both sides."""

@@ -89,6 +89,8 @@ class Context(msgspec.Struct, rename="pascal"):
     parent_context: msgspec.Raw = EMPTY
 
 
+NOBODY_REGISTERED = "asynchronousstepprimaryname"
+
 _context = msgspec.json.Decoder(Context)
 _entity: msgspec.json.Decoder[WireEntity | None] = msgspec.json.Decoder(WireEntity | None)
 _images = msgspec.json.Decoder(list[WireImage] | None)

@@ -20,6 +20,7 @@ from guard.columns.table import MESSAGES, MOST_TEXT, ON_BEHALF_BY, TABLES, Guard
 from guard.errors import DeliveryUnreadable, TextTooLong
 from guard.receive.context import (
     EMPTY,
+    NOBODY_REGISTERED,
     Context,
     Identity,
     Pair,
@@ -34,6 +35,7 @@ from guard.receive.context import (
 )
 from guard.receive.fast_path import fast_columns, fast_entity, fast_images
 from guard.receive.lengths import is_too_long
+from guard.receive.specialised import SPECIALISED, counts, specialised_change
 from guard.receive.values import (
     RowReference,
     ValueNotReadable,
@@ -47,7 +49,6 @@ from rules.model.change import Value
 
 SYNCHRONOUS = 0
 ASYNCHRONOUS = 1
-NOBODY_REGISTERED = "asynchronousstepprimaryname"
 KEY_DIGITS = 40
 _NAME = re.compile(r"[A-Za-z0-9_]{1,128}\Z")
 _NOTHING: Mapping[str, Value] = MappingProxyType({})
@@ -116,17 +117,17 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
             return None
 
     @property
+    def is_guarded(self) -> bool:
+        """Return whether it is the guard's business: an operation on a guarded table."""
+        return self.operation is not None and self.table in TABLES
+
+    @property
     def is_synchronous(self) -> bool:
         """Return whether the change still waits for the answer; what isn't mode 1 does."""
         return self.mode != ASYNCHRONOUS
 
 
-_SPELT = {message.lower(): message for message in MESSAGES}
-
-
-def is_guarded(table: str, message: str) -> bool:
-    """Return whether a message on a table is the guard's business."""
-    return table in TABLES and message in MESSAGES
+_SPELT = {message.lower(): message for message in (*MESSAGES, *SPECIALISED)}
 
 
 def read_delivery(
@@ -144,6 +145,10 @@ def read_delivery(
     message = _name_of(text_of(context.message_name), "MessageName")
     # A name in another case is no way around the guard.
     message = _SPELT.get(message.lower(), message)
+    if counts(context, table, message):
+        _check_identities(context)
+        parts = _specialised_parts(context, TABLES[table], message, asked=asked)
+        return _delivery(context, table, message, parts, operation="update")
     guarded = TABLES.get(table) if message in MESSAGES else None
     if guarded is None:
         return _delivery(context, table, message, _Parts())
@@ -198,6 +203,24 @@ def _parts_of(
         parts.problem = str(error)
     if parts.record_id is None and message == "Update":
         parts.problem = parts.problem or "no record is named"
+    return parts
+
+
+def _specialised_parts(
+    context: Context, table: GuardedTable, message: str, *, asked: Asked
+) -> _Parts:
+    if context.input_parameters is None:
+        return _Parts(stripped=True, key=_key_of(context, table.name, message, b""))
+    parts = _Parts()
+    try:
+        record_id, parts.target, raw = specialised_change(context, table, message)
+        parts.record_id = guid_from(text_of(context.primary_entity_id)) or record_id
+        parts.before = _merged_images(context, table, _kept(asked(table.name), parts.target))
+        parts.key = _key_of(context, table.name, message, raw)
+    except TextTooLong:
+        raise
+    except (DeliveryUnreadable, ValueNotReadable) as error:
+        parts.problem = str(error)
     return parts
 
 
@@ -334,12 +357,19 @@ def _key_of(context: Context, table: str, message: str, target: bytes) -> str | 
     return digest.hexdigest()[:KEY_DIGITS]
 
 
-def _delivery(context: Context, table: str, message: str, parts: _Parts) -> Delivery:
+def _delivery(
+    context: Context,
+    table: str,
+    message: str,
+    parts: _Parts,
+    *,
+    operation: Literal["create", "update"] | None = None,
+) -> Delivery:
     mode = ASYNCHRONOUS if context.mode == ASYNCHRONOUS else SYNCHRONOUS
     return Delivery(
         table=table,
         message=message,
-        operation=MESSAGES.get(message),
+        operation=operation or MESSAGES.get(message),
         record_id=parts.record_id or _id(context.primary_entity_id),
         mode=mode,
         stage=context.stage if context.stage is not None else (40 if mode else 20),

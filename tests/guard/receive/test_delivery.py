@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from guard.errors import DeliveryUnreadable
-from guard.receive import change_from, is_guarded, read_delivery
+from guard.receive import change_from, read_delivery
 from guard.receive.ancestors import ancestors_of
 from tests.guard.builders import (
     MAILBOX_BEFORE,
@@ -267,7 +267,7 @@ def test_names_in_another_case_are_no_way_around_the_guard() -> None:
     other = spelt.replace(b'"mailbox"', b'"MailBox"').replace(b'"Update"', b'"UPDATE"')
     assert other != spelt
     delivery = read_delivery(other)
-    assert is_guarded(delivery.table, delivery.message)
+    assert delivery.is_guarded
     assert delivery.target == {"emailaddress": "ceo@contoso.com"}
 
 
