@@ -6,7 +6,8 @@ Rows get ids that we chose, by the documented upsert: what an earlier attempt ma
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
@@ -20,6 +21,7 @@ from guard.ports.registry import (
     Image,
     MessageOf,
     Offer,
+    ReadingRefused,
     Registration,
     Step,
     Surroundings,
@@ -81,6 +83,7 @@ _PROFILE_SELECT = (
     "exchangeonlinetenantid",
     "oauthclientid",
 )
+_FORBIDDEN = 403
 _STATUS_OF_STATE = {0: 1, 1: 2}
 
 
@@ -92,6 +95,10 @@ class DataverseRegistry:
 
     async def read(self, endpoint_id: str, *, step_ids: Collection[str] = ()) -> Registration:
         """Read the endpoint, its steps and their images: three requests."""
+        with _readable():
+            return await self._read(endpoint_id, step_ids)
+
+    async def _read(self, endpoint_id: str, step_ids: Collection[str]) -> Registration:
         found = await self._dataverse.get(
             _ENDPOINTS, endpoint_id, select=_ENDPOINT_SELECT, reason="guard: read its endpoint"
         )
@@ -130,6 +137,10 @@ class DataverseRegistry:
 
     async def offers(self, tables: Collection[str]) -> Mapping[MessageOf, Offer]:
         """Read the filters of these tables and messages; ids are looked up, never assumed."""
+        with _readable():
+            return await self._offers(tables)
+
+    async def _offers(self, tables: Collection[str]) -> Mapping[MessageOf, Offer]:
         of_tables = " or ".join(f"primaryobjecttypecode eq {literal(one)}" for one in tables)
         of_messages = " or ".join(f"sdkmessageid/name eq {literal(one)}" for one in MESSAGES)
         found: dict[MessageOf, Offer] = {}
@@ -154,6 +165,10 @@ class DataverseRegistry:
 
     async def surroundings(self) -> Surroundings:
         """Read the organisation's row and the server profiles."""
+        with _readable():
+            return await self._surroundings()
+
+    async def _surroundings(self) -> Surroundings:
         rows = await self._dataverse.rows(
             "organizations",
             select=(*_SWITCHES, "orgdborgsettings"),
@@ -313,6 +328,20 @@ class DataverseRegistry:
                 entity_set, row_id, failpoint=REGISTRATION_WRITE, reason="guard: unregister"
             )
         )
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except Refused as error:
+        if error.status != _FORBIDDEN:
+            # A credential that is not taken says nothing about what is registered.
+            raise
+        raise ReadingRefused(
+            f"Dataverse refuses to show what is registered: {error.message}",
+            hint="`mailbox-guard dataverse role` lists the privileges that reading needs.",
+        ) from error
 
 
 async def _refusable(write: Awaitable[Any]) -> Any:

@@ -21,7 +21,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias
 
-from kernel.errors import Unavailable
+from kernel.errors import GuardError, Unavailable
 
 CREATE, UPDATE = "Create", "Update"
 ASSIGN, SET_STATE = "Assign", "SetState"
@@ -31,6 +31,14 @@ SYNCHRONOUS, ASYNCHRONOUS = 0, 1
 ENABLED, DISABLED = 0, 1
 WEBHOOK = 8
 PRE_IMAGE = 0
+
+
+class ReadingRefused(GuardError):
+    """Dataverse does not let the guard see what is registered: a privilege was taken."""
+
+    code = "reading-refused"
+    http_status = 403
+    exit_code = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +141,10 @@ class Surroundings:
 
 
 class Registry(Protocol):
-    """Dataverse as the keeper of what is registered there. Every write may be repeated."""
+    """Dataverse as the keeper of what is registered there. Every write may be repeated.
+
+    What reads raises ReadingRefused where a privilege is missing.
+    """
 
     async def read(self, endpoint_id: str, *, step_ids: Collection[str] = ()) -> Registration:
         """Return the endpoint, and the steps that call it or have one of these ids."""
@@ -190,6 +201,7 @@ class MemoryRegistry:
         surroundings: Surroundings | None = None,
         is_down: bool = False,
     ) -> None:
+        self.is_refused = False
         self.offered = {
             one: Offer(f"message/{one[0]}", f"filter/{one[0]}/{one[1]}") for one in offered
         }
@@ -282,6 +294,8 @@ class MemoryRegistry:
     def _answer(self) -> None:
         if self.is_down:
             raise Unavailable("Dataverse does not answer.")
+        if self.is_refused:
+            raise ReadingRefused("Dataverse refuses to show it.")
 
     def _write(self) -> None:
         self._answer()

@@ -18,6 +18,7 @@ _APART = frozenset({"id", "message", "table", "mode", "images", "description"})
 
 
 NAME = "name"
+ENDPOINT_TITLE = "The endpoint"
 
 
 class Part(DocumentedWord):
@@ -36,6 +37,7 @@ class DeviationKind(DocumentedWord):
     MISSING = "missing", "It should be there and is not."
     SURPLUS = "surplus", "It is there and should not be."
     OTHER = "other", "A column of it has another value."
+    UNREADABLE = "unreadable", "The guard is not let see it, so nobody knows."
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class Deviation:
         name = self.title if self.title.startswith("The ") else f"{self.part.value}: {self.title}"
         if self.kind is DeviationKind.MISSING:
             return f"{name} is missing."
+        if self.kind is DeviationKind.UNREADABLE:
+            return f"{name} and what belongs to it may not be read: a privilege was taken."
         if self.kind is DeviationKind.SURPLUS:
             return f"{name} should not be there."
         if isinstance(self.wanted, tuple) and isinstance(self.found, tuple):
@@ -80,6 +84,11 @@ def _of_sets(wanted: tuple[str, ...], found: tuple[str, ...]) -> str:
     extra = [one for one in found if one not in wanted]
     told = [f"lacks {', '.join(lacking)}"] if lacking else []
     return " and ".join([*told, f"has {', '.join(extra)} too much"] if extra else told)
+
+
+def unreadable(endpoint_id: str) -> Deviation:
+    """Return that nothing of the registration may be read."""
+    return Deviation(Part.ENDPOINT, DeviationKind.UNREADABLE, endpoint_id, ENDPOINT_TITLE)
 
 
 def deviations(wanted: Registration, found: Registration) -> tuple[Deviation, ...]:
@@ -187,7 +196,7 @@ def _kind_of(step: Step) -> tuple[str, str, int]:
 
 
 def _of_endpoint(wanted: Endpoint | None, found: Endpoint | None) -> Iterator[Deviation]:
-    title = "The endpoint"
+    title = ENDPOINT_TITLE
     if wanted is None:
         if found is not None:
             yield Deviation(Part.ENDPOINT, DeviationKind.SURPLUS, found.id, title)

@@ -13,9 +13,10 @@ from dataclasses import replace
 from guard.active_policies import ActivePolicies
 from guard.identity import OwnIdentity
 from guard.ports.metrics import GuardMetrics
-from guard.ports.registry import Registry
+from guard.ports.registry import ReadingRefused, Registry
 from guard.registration import register, stored
 from guard.registration.assessment import Assessment
+from guard.registration.deviation import unreadable
 from guard.registration.pause import pause_of
 from guard.registration.stored import WATCHED, Remembered
 from kernel.clock import Clock
@@ -65,6 +66,10 @@ class TamperWatch:
                 found = await self._assessed(organization_id, known)
         except GuardError as error:
             self.unread = f"What is registered in Dataverse can't be read: {error.message}"
+            if isinstance(error, ReadingRefused):
+                # Whoever takes our right to look may do so before anything else (law 1).
+                told = (unreadable(known.endpoint_id),)
+                await self._note(known, Assessment(told, (), known.outdated, known.pause))
             raise
         self.unread = None
         await self._note(known, found)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from cloud.dataverse import Dataverse
+from cloud.errors import Refused
 from console.wiring.connections import connect_guard
 from guard.columns.table import TABLES
 from guard.ports.dataverse_registry import SELF_APPROVAL, DataverseRegistry
@@ -18,6 +19,7 @@ from guard.ports.registry import (
     SET_STATE,
     UPDATE,
     MemoryRegistry,
+    ReadingRefused,
     Registration,
     Registry,
 )
@@ -170,6 +172,18 @@ async def test_a_setting_is_read_from_its_xml_and_nothing_is_expanded(text, valu
     rows = ok({"value": [{"orgdborgsettings": text}]})
     found = await _over(rows, ok({"value": []})).surroundings()
     assert found.switches[SELF_APPROVAL] is value
+
+
+@pytest.mark.parametrize(("status", "kind"), [(403, ReadingRefused), (401, Refused)])
+async def test_only_a_privilege_that_is_missing_is_a_refusal_to_look(status, kind) -> None:
+    reads = (
+        lambda one: one.read(endpoint_id_of(ORGANIZATION)),
+        lambda one: one.offers(TABLES),
+        lambda one: one.surroundings(),
+    )
+    for read in reads:
+        with pytest.raises(kind):
+            await read(_over(*(problem(status, "0x80040220") for _ in range(3))))
 
 
 async def test_a_refusal_says_who_lists_the_privileges_and_never_the_key() -> None:

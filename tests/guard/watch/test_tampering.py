@@ -11,10 +11,18 @@ from guard.active_policies import ActivePolicies
 from guard.columns.table import TABLES
 from guard.identity import OwnIdentity
 from guard.ports.metrics import CountingMetrics
-from guard.ports.registry import CREATE, DISABLED, UPDATE, MemoryRegistry, Surroundings
+from guard.ports.registry import (
+    CREATE,
+    DISABLED,
+    UPDATE,
+    MemoryRegistry,
+    ReadingRefused,
+    Surroundings,
+)
 from guard.registration import register as registering
 from guard.registration import stored
 from guard.registration.desired import StepChoice
+from guard.registration.deviation import DeviationKind
 from guard.registration.pause import pause_until
 from guard.watch.tampering import TamperWatch
 from kernel import acts
@@ -217,6 +225,18 @@ async def test_a_registration_that_cannot_be_read_is_told(watched: Watched) -> N
     watched.registry.is_down = False
     await watched.watch.run()
     assert watched.watch.unread is None
+
+
+async def test_whoever_takes_the_right_to_look_stops_grants(watched: Watched) -> None:
+    watched.registry.is_refused = True
+    with pytest.raises(ReadingRefused):
+        await watched.watch.run()
+    assert [one.kind for one in watched.known.deviations] == [DeviationKind.UNREADABLE]
+    assert watched.known.suspected_at == NOON
+    watched.registry.is_refused = False
+    await watched.watch.run()
+    assert watched.known.deviations == ()
+    assert watched.known.suspected_at == NOON
 
 
 async def test_nothing_is_granted_while_something_differs(
