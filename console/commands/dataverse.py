@@ -11,7 +11,7 @@ import click
 
 from console.context import open_prepared, settings_of
 from console.operator import account, by_option, operator_name
-from console.output import Output, emit, output_option, table
+from console.output import Output, counted, emit, output_option, table
 from console.times import ComingType
 from kernel.clock import SystemClock
 from kernel.errors import SettingInvalid
@@ -98,7 +98,13 @@ def register(
         return seen, actions
 
     seen, actions = _with_registry(settings, do)
-    emit(outputs, shown_plan(seen, actions), text=lambda: plan_text(seen, actions))
+    emit(
+        outputs,
+        shown_plan(seen, actions),
+        text=lambda: (
+            plan_text(seen, actions) if plans else f"{counted(len(actions), 'row')} written."
+        ),
+    )
     if not plans:
         click.echo("The registration is as it should be.", err=True)
 

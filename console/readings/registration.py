@@ -7,6 +7,7 @@ from typing import Any
 
 from console.output import counted, table
 from guard.ports.registry import Step
+from guard.registration.desired import LeftOut
 from guard.registration.deviation import Deviation
 from guard.registration.plan import Action
 from guard.registration.register import Look
@@ -98,11 +99,10 @@ def shown_plan(seen: Look, actions: Sequence[Action]) -> dict[str, Any]:
 def plan_text(seen: Look, actions: Sequence[Action]) -> str:
     """Return a plan in words."""
     parts = [actions_text(actions)]
-    left = [
-        f"  {message} of {name}: {why.doc}" for (message, name), why in seen.wanted.left_out.items()
-    ]
-    if left:
-        parts.append("\n".join(["Without a step of their own:", *left]))
+    for why in LeftOut:
+        left = [f"{m} of {t}" for (m, t), one in seen.wanted.left_out.items() if one is why]
+        if left:
+            parts.append(f"Without a step of their own: {', '.join(left)}. {why.doc}")
     if seen.neighbours:
         parts.append(
             "Others post to the same address, so that each edit is told twice; remove those that "
@@ -121,7 +121,7 @@ def actions_text(actions: Sequence[Action]) -> str:
             one.verb.value,
             one.part.value,
             one.title + (" (with the key)" if one.sends_key else ""),
-            " ".join(deviation.text for deviation in one.because),
+            "; ".join(deviation.detail for deviation in one.because),
         )
         for one in actions
     ]
@@ -178,7 +178,7 @@ def status_text(seen: Look) -> str:
     if known is not None:
         lines.append(f"Registered at {known.url} by {known.by}, {known.at:%Y-%m-%d %H:%M} UTC.")
     rows = [
-        (kind, one.part.value, one.text)
+        (kind, one.part.value, one.title, one.detail)
         for kind, several in (
             ("differs", found.deviations),
             ("outdated", found.outdated),
@@ -187,7 +187,7 @@ def status_text(seen: Look) -> str:
         for one in several
     ]
     if rows:
-        lines.append(table(("state", "what", "which"), rows))
+        lines.append(table(("state", "what", "which", "how"), rows))
     if found.pause is not None:
         lines.append(
             f"{found.pause.by} has paused the synchronous steps until "

@@ -65,16 +65,24 @@ class Deviation:
     @property
     def text(self) -> str:
         """Return it in a sentence."""
-        name = self.title if self.title.startswith("The ") else f"{self.part.value}: {self.title}"
-        if self.kind is DeviationKind.MISSING:
-            return f"{name} is missing."
-        if self.kind is DeviationKind.UNREADABLE:
-            return f"{name} and what belongs to it may not be read: a privilege was taken."
-        if self.kind is DeviationKind.SURPLUS:
-            return f"{name} should not be there."
-        if isinstance(self.wanted, tuple) and isinstance(self.found, tuple):
-            return f"{name}: {self.column} {_of_sets(self.wanted, self.found)}."
-        return f"{name}: {self.column} is {self.found!r}, not {self.wanted!r}."
+        name = self.title if self.title == ENDPOINT_TITLE else f"{self.part.value} {self.title}"
+        joint = ": " if self.kind is DeviationKind.OTHER else " "
+        return f"{name}{joint}{self.detail}."
+
+    @property
+    def detail(self) -> str:
+        """Return how it differs, for where its name stands beside it."""
+        match self.kind:
+            case DeviationKind.MISSING:
+                return "is missing"
+            case DeviationKind.UNREADABLE:
+                return "and what belongs to it may not be read: a privilege was taken"
+            case DeviationKind.SURPLUS:
+                return "should not be there"
+            case DeviationKind.OTHER:
+                if isinstance(self.wanted, tuple) and isinstance(self.found, tuple):
+                    return f"{self.column} {_of_sets(self.wanted, self.found)}"
+                return f"{self.column} is {self.found!r}, not {self.wanted!r}"
 
 
 def _of_sets(wanted: tuple[str, ...], found: tuple[str, ...]) -> str:

@@ -65,7 +65,11 @@ def plan(wanted: Registration, found: Registration, *, sends_key: bool) -> tuple
     for one in deviations(wanted, found):
         told.setdefault(one.subject, []).append(one)
     counterparts, image_ids = paired(wanted, found), image_ids_of(wanted)
-    surplus = [step for step in found.steps if _is_surplus(told, step.id, Part.STEP)]
+    # What stops people goes before what only tells of them.
+    surplus = sorted(
+        (step for step in found.steps if _is_surplus(told, step.id, Part.STEP)),
+        key=lambda step: step.mode,
+    )
     in_the_way = {step.id for step in wanted.steps if step.id not in counterparts}
     actions = [_removal(step) for step in surplus if step.id in in_the_way]
     misplaced = [
