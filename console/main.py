@@ -20,6 +20,11 @@ from kernel.errors import GuardError
 # name -> (module, attribute, one-line help); the help stands here so that `--help` imports nothing.
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("console.commands.demo", "demo", "Tell the whole story on the sandbox."),
+    "init": (
+        "console.commands.init",
+        "init",
+        "Write settings and policies that fit, and say what to do next.",
+    ),
     "serve": ("console.commands.serve", "serve", "Receive webhooks, watch, and sync."),
     "sync": ("console.commands.sync", "sync", "Run the sync loop alone."),
     "sandbox": ("console.commands.sandbox", "sandbox", "Stand-ins for Entra, Graph, Dataverse."),

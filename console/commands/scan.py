@@ -66,6 +66,11 @@ def scan(
     return 1 if broke_off or any(one["result"] in _NOES for one in listed) else 0
 
 
+async def judged_rows(settings: Settings) -> list[dict[str, Any]]:
+    """Return every existing address as it is judged; nothing is granted or withdrawn."""
+    return (await _scan(settings, None, applies=False, yes_withdraw=None))[0]
+
+
 async def _scan(
     settings: Settings, log_file: Path | None, *, applies: bool, yes_withdraw: int | None
 ) -> tuple[list[dict[str, Any]], Applied | None, BrakePulled | None]:
