@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from console.context import settings_of
+from console.operator import by_option
 from console.output import counted, write_whole
 from kernel.errors import GuardError, InputRefused
 from kernel.settings import FILE_NAME, Settings
@@ -45,6 +47,12 @@ _MOST_SHOWN = 5
     help="Somebody whose mailbox nobody else must read; may be repeated.",
 )
 @click.option(
+    "--url",
+    metavar="URL",
+    help="Register asynchronous steps in Dataverse, where the guard observes already at this URL.",
+)
+@by_option
+@click.option(
     "--offline", is_flag=True, help="Ask no service: all that is written comes from the answers."
 )
 @click.option("--yes", "asks_nothing", is_flag=True, help="Ask nobody: take options and settings.")
@@ -52,39 +60,46 @@ _MOST_SHOWN = 5
 @click.pass_context
 def init(
     ctx: click.Context,
+    /,
     folder: Path,
-    dataverse_url: str | None,
-    tenant_id: str | None,
-    client_id: str | None,
-    domains: tuple[str, ...],
-    vips: tuple[str, ...],
+    url: str | None,
+    by: str | None,
     offline: bool,
     asks_nothing: bool,
     force: bool,
-) -> None:
+    **given: Any,
+) -> int:
     """Secrets come from the environment and are written nowhere; nothing is overwritten unasked."""
+    if url is not None and offline:
+        raise click.UsageError("--url registers in Dataverse; it takes no --offline.")
     known = settings_of(ctx)
     asking = _Asking(asks_nothing or not sys.stdin.isatty())
     settings = replace(
         known,
-        dataverse_url=dataverse_url
+        dataverse_url=given["dataverse_url"]
         or asking.ask(
             "1. Origin of the Dataverse organisation (https://contoso.crm.dynamics.com)",
             known.dataverse_url,
         ),
-        tenant_id=tenant_id or asking.ask("2. Id of the Entra tenant", known.tenant_id),
-        client_id=client_id or asking.ask("3. Id of the guard's app registration", known.client_id),
+        tenant_id=given["tenant_id"] or asking.ask("2. Id of the Entra tenant", known.tenant_id),
+        client_id=given["client_id"]
+        or asking.ask("3. Id of the guard's app registration", known.client_id),
     )
     learnt = None if offline else _learnt(settings)
     if learnt is not None:
         for text in learnt.unanswered:
             click.echo(text, err=True)
-    answers = _answers(settings, learnt, domains, vips, asking)
+    answers = _answers(settings, learnt, given["domains"], given["vips"], asking)
     written = _write(folder, answers, force=force)
     click.echo(written)
-    if learnt is not None:
-        _tell_scan(settings, folder)
-    click.echo(_next_steps(folder, answers, learnt))
+    is_registered = False
+    with chdir(folder):
+        if learnt is not None:
+            _tell_scan(replace(settings, policies_dir=Path(POLICIES)))
+        if url is not None:
+            is_registered = _register(ctx, url, by)
+    click.echo(_next_steps(folder, answers, learnt, is_registered=is_registered))
+    return 0 if is_registered or url is None else 1
 
 
 class _Asking:
@@ -204,15 +219,38 @@ def _write_schemas(policies: Path) -> None:
         write_whole(home / name, text)
 
 
-def _tell_scan(settings: Settings, folder: Path) -> None:
+def _register(ctx: click.Context, url: str, by: str | None) -> bool:
+    """Register asynchronous steps by the settings that were written; tell why where that fails."""
+    from console.commands.dataverse import register
+
+    ctx.find_root().obj = Path(FILE_NAME)
+    try:
+        ctx.invoke(
+            register,
+            url=url,
+            steps="async",
+            plans=False,
+            resend_key=False,
+            unsafe_skip_probe=False,
+            by=by,
+            outputs=(),
+        )
+    except GuardError as error:
+        click.echo(f"Nothing was registered: {error.message}", err=True)
+        if error.hint:
+            click.echo(f"hint: {error.hint}", err=True)
+        return False
+    return True
+
+
+def _tell_scan(settings: Settings) -> None:
     """Show what is in Dataverse already, judged by the new policies; a failure is told, no more."""
     from collections import Counter
 
     from console.commands.scan import judged_rows
 
-    fitted = replace(settings, policies_dir=folder / POLICIES)
     try:
-        listed: list[dict[str, Any]] = asyncio.run(judged_rows(fitted))
+        listed: list[dict[str, Any]] = asyncio.run(judged_rows(settings))
     except GuardError as error:
         click.echo(f"What is in Dataverse could not be judged: {error.message}", err=True)
         return
@@ -226,13 +264,20 @@ def _tell_scan(settings: Settings, folder: Path) -> None:
         click.echo(f"  and {len(failing) - _MOST_SHOWN} more: `mailbox-guard scan`")
 
 
-def _next_steps(folder: Path, answers: Answers, learnt: Learnt | None) -> str:
+def _next_steps(
+    folder: Path, answers: Answers, learnt: Learnt | None, *, is_registered: bool
+) -> str:
     roles = ", ".join(learnt.approving_roles) if learnt is not None else ""
     who = f"  Who may approve: {roles or 'Global and Exchange Administrators'}"
     who += (
         f", and the role {answers.approver_role_id} (Delegated Mailbox Approver)."
         if answers.approver_role_id
         else "; the role Delegated Mailbox Approver is not known yet, see docs/dataverse-setup.md."
+    )
+    register = (
+        "mailbox-guard dataverse status           # what is registered there"
+        if is_registered
+        else "mailbox-guard dataverse register --steps async --url URL   # the guard's address"
     )
     where = "" if folder.resolve() == Path(os.getcwd()).resolve() else f"cd {folder}\n    "
     return f"""
@@ -243,9 +288,10 @@ Today
     export MAILBOX_GUARD_WEBHOOK_KEYS=...    # 32 random characters or more
     mailbox-guard doctor                     # what is missing, and the mend
     mailbox-guard serve                      # observes: nothing is rejected yet
-    Register the guard in Dataverse, asynchronous steps alone: docs/day-one.md
+    {register}
 
 Next week
     mailbox-guard decisions list --decision reject   # what would have been rejected, and why
     Mend the policies where they are wrong, the rows where those are: `mailbox-guard scan`.
-    Then register the synchronous steps, set enforcement = "enforce", and restart."""
+    Set enforcement = "enforce", restart, and let it stop what is wrong before it is saved:
+    mailbox-guard dataverse register --steps both"""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from console.doctor.diagnosis import Diagnosis, Severity
 from console.doctor.installation import Installation, Prerequisite
 from console.doctor.probe import Probe
+from guard.registration.role import PRIVILEGES, Occasion
 
 # Source: the page on System Administrator's template; a role is never known by its name.
 SYSTEM_ADMINISTRATOR_TEMPLATE = "627090ff-40a3-4053-8790-584edc5be201"
@@ -15,50 +16,45 @@ SYSTEM_ADMINISTRATOR_TEMPLATE = "627090ff-40a3-4053-8790-584edc5be201"
 
 @dataclass(frozen=True, slots=True)
 class NeededPrivilege:
-    """A privilege that is needed, and what does not work without it."""
+    """A privilege that is needed, what for, and how grave it is that it is missing."""
 
     name: str
-    without: str
+    why: str
     severity: Severity = Severity.ERROR
 
 
-_LOOK_UP = "rules that ask for actors and owners err, which rejects"
-_REVERT = "a rejected change that was committed cannot be written back"
-_WATCH = "nobody notices that somebody altered or disabled the steps"
-_SYNC = "no mail is brought into Dataverse"
-
-NEEDED = (
-    NeededPrivilege("prvReadUser", _LOOK_UP),
-    NeededPrivilege("prvReadTeam", _LOOK_UP),
-    NeededPrivilege("prvReadRole", _LOOK_UP),
-    NeededPrivilege("prvReadBusinessUnit", "rules that ask for a business unit err, which rejects"),
-    NeededPrivilege("prvReadQueue", "queues are not reconciled, and nothing is granted"),
-    NeededPrivilege("prvReadMailbox", "mailboxes are not reconciled, and nothing is granted"),
-    NeededPrivilege(
-        "prvReadEmailServerProfile",
-        "nobody knows whether Microsoft's own sync works on a mailbox, and ours leaves it alone",
-    ),
-    NeededPrivilege("prvReadOrganization", "nobody notices that approvals are not needed now"),
-    NeededPrivilege("prvWriteMailbox", _REVERT),
-    NeededPrivilege("prvWriteUser", _REVERT),
-    NeededPrivilege("prvWriteQueue", _REVERT),
-    NeededPrivilege(
-        "prvApproveRejectEmailAddress",
-        "a rejected address cannot be set to Rejected: such a revert waits for a person",
-        Severity.WARN,
-    ),
-    NeededPrivilege("prvReadServiceEndpoint", _WATCH, Severity.WARN),
-    NeededPrivilege("prvReadSdkMessageProcessingStep", _WATCH, Severity.WARN),
-    NeededPrivilege("prvReadSdkMessageProcessingStepImage", _WATCH, Severity.WARN),
-    NeededPrivilege("prvReadSdkMessage", _WATCH, Severity.WARN),
-    NeededPrivilege("prvReadSdkMessageFilter", _WATCH, Severity.WARN),
-    NeededPrivilege("prvReadAsyncOperation", "deliveries that failed are not seen", Severity.WARN),
-    NeededPrivilege("prvCreateActivity", _SYNC),
-    NeededPrivilege("prvReadActivity", _SYNC),
-    NeededPrivilege("prvWriteActivity", _SYNC),
-    NeededPrivilege("prvAppendActivity", _SYNC),
-    NeededPrivilege("prvAppendToActivity", _SYNC),
+# Without these the guard still decides and reverts: a person does the rest, or nobody notices.
+_LESS_GRAVE = (
+    "prvApproveRejectEmailAddress",
+    "prvReadServiceEndpoint",
+    "prvReadSdkMessage",
+    "prvReadAsyncOperation",
 )
+_SYNC = "mail is brought into Dataverse"
+_ALWAYS = (Occasion.SERVE, Occasion.NOTIFY)
+NEEDED = (
+    *(
+        NeededPrivilege(
+            one.name,
+            one.why,
+            Severity.WARN
+            if one.occasion is Occasion.NOTIFY or one.name.startswith(_LESS_GRAVE)
+            else Severity.ERROR,
+        )
+        for one in PRIVILEGES
+        if one.occasion in _ALWAYS
+    ),
+    NeededPrivilege("prvReadAsyncOperation", "deliveries that failed are seen", Severity.WARN),
+    *(
+        NeededPrivilege(f"prv{verb}Activity", _SYNC)
+        for verb in ("Create", "Read", "Write", "Append", "AppendTo")
+    ),
+)
+"""What is needed while `serve` runs: the least role, and what the sync and this probe add."""
+
+SOMETIMES = frozenset(one.name.lower() for one in PRIVILEGES if one.occasion not in _ALWAYS)
+"""What only registering and break-glass need, in lower case."""
+
 # Each of these lets its holder act as somebody else, or go past the guard.
 GRAVE = {
     "prvActOnBehalfOfAnotherUser": "acting as any other user",
@@ -76,7 +72,7 @@ class PrivilegesEnough(Probe):
     looks_at = "The privileges of the guard's own user in Dataverse, through whatever role."
     worst = Severity.ERROR
     means = "Dataverse refuses what needs the privilege."
-    mend = "Give the guard's application user the role that docs/dataverse-setup.md describes."
+    mend = "Give the guard's application user what `mailbox-guard dataverse role` lists."
     needs = frozenset({Prerequisite.DATAVERSE})
 
     async def ask(self, house: Installation) -> Sequence[Diagnosis]:
@@ -85,12 +81,12 @@ class PrivilegesEnough(Probe):
         lacking: dict[tuple[Severity, str], list[str]] = {}
         for one in NEEDED:
             if one.name.lower() not in held:
-                lacking.setdefault((one.severity, one.without), []).append(one.name)
+                lacking.setdefault((one.severity, one.why), []).append(one.name)
         if not lacking:
             return [self.well(f"All {len(NEEDED)} privileges are held.")]
         return [
-            self.found(severity, f"Not held: {', '.join(names)}.", means=f"So {without}.")
-            for (severity, without), names in lacking.items()
+            self.found(severity, f"Not held: {', '.join(names)}.", means=f"Needed so that {why}.")
+            for (severity, why), names in lacking.items()
         ]
 
 
@@ -102,7 +98,7 @@ class PrivilegesLeast(Probe):
     worst = Severity.WARN
     means = "Whoever takes the guard's credential can do all that its user may, needed or not."
     mend = (
-        "Take the role away and give the one that docs/dataverse-setup.md describes, which has "
+        "Take the role away and give one with what `mailbox-guard dataverse role` lists, which is "
         "what is needed and no more."
     )
     needs = frozenset({Prerequisite.DATAVERSE})
@@ -116,7 +112,7 @@ class PrivilegesLeast(Probe):
             if role.template_id == SYSTEM_ADMINISTRATOR_TEMPLATE
         ][:1]
         needed = {one.name.lower() for one in NEEDED}
-        beyond = sorted(name for name in held if name.lower() not in needed)
+        beyond = sorted(name for name in held if name.lower() not in needed | SOMETIMES)
         grave = {name.lower(): reach for name, reach in GRAVE.items()}
         found += [
             self.found(
@@ -135,6 +131,10 @@ class PrivilegesLeast(Probe):
             found.append(self.found(Severity.WARN, told))
         elif others:
             told = f"{len(others)} privileges to read are held beyond need."
+            found.append(self.note(told))
+        spare = sorted(name for name in held if name.lower() in SOMETIMES)
+        if spare:
+            told = f"{len(spare)} privileges are held that only registering or a pause needs."
             found.append(self.note(told))
         return found or [self.well("No privilege is held beyond need.")]
 

@@ -45,7 +45,8 @@ stands in no token:
 
 """
 _PRIVILEGES = """
-In Dataverse the guard's application user needs these privileges, and no others:
+In Dataverse the guard's application user needs these privileges while `serve` runs; what only
+registering or a pause needs stands in [connecting Dataverse](dataverse-setup.md):
 
 """
 _CANARY = """
@@ -96,7 +97,7 @@ def doctor_page() -> str:
         )
         for use in USES
     )
-    privileges = ((f"`{one.name}`", one.without) for one in NEEDED)
+    privileges = ((f"`{one.name}`", one.why) for one in NEEDED)
     return (
         _HEAD
         + table(("severity", "meaning", "makes the exit code 1"), severities)
@@ -111,7 +112,7 @@ def doctor_page() -> str:
         + _ACCESS
         + table(("use", "any one of", "scoped", "reaches", "without it"), uses)
         + _PRIVILEGES
-        + table(("privilege", "without it"), privileges)
+        + table(("privilege", "needed so that"), privileges)
         + _CANARY
         + _OPEN
         + table(

@@ -158,7 +158,7 @@ async def test_a_missing_privilege_is_named_with_what_does_not_work(house: House
     (one,) = of(await house.examined(), "privileges-enough")
     assert one.severity is Severity.ERROR
     assert "prvWriteQueue" in one.told
-    assert "written back" in one.means
+    assert "queue is restored" in one.means
 
 
 async def test_one_identity_for_both_is_found(house: House) -> None:
