@@ -172,12 +172,12 @@ def _split(text: str) -> tuple[str, ...]:
 def _write(folder: Path, answers: Answers, *, force: bool) -> str:
     """Write everything, or nothing where a file is in the way; return what was written."""
     from console.day_one.fitted import fitted_texts, unfit
-    from console.day_one.fitting import fitting, write_all
+    from console.day_one.passing import passing, write_all
     from console.day_one.settings_file import settings_text
     from rules.syntax.folder import read_folder
     from rules.syntax.shipped import shipped_folder
 
-    fitted = fitting(fitted_texts(read_folder(shipped_folder(), []), answers))
+    fitted = passing(fitted_texts(read_folder(shipped_folder(), []), answers))
     policies, settings_file = folder / POLICIES, folder / FILE_NAME
     texts = {settings_file: settings_text(answers, policies=POLICIES)}
     texts |= {policies / path: text for path, text in fitted.texts.items()}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from console.day_one.answers import Answers
 from console.day_one.fitted import OWN_TESTS, fitted_texts, near_miss
-from console.day_one.fitting import fitting, without_cases, write_all
+from console.day_one.passing import passing, without_cases, write_all
 from kernel.errors import InputRefused
 from rules.lint.run import lint_folder
 from rules.operators.likeness import Likenesses
@@ -34,7 +34,7 @@ ORGANISATIONS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("answers", ORGANISATIONS.values(), ids=ORGANISATIONS)
 def test_a_fitted_folder_loads_passes_and_has_no_error(answers: Answers, tmp_path: Path) -> None:
-    fitted = fitting(fitted_texts(SHIPPED, answers))
+    fitted = passing(fitted_texts(SHIPPED, answers))
     write_all(tmp_path, fitted.texts)
     run = run_folder(tmp_path)
     assert run.failed == ()

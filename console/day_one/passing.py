@@ -17,7 +17,7 @@ _ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Fitting:
+class PassingFolder:
     """The files of a folder whose tests all pass; how many cases pass, and how many fell out."""
 
     texts: Mapping[str, str]
@@ -25,7 +25,7 @@ class Fitting:
     left_out: int
 
 
-def fitting(texts: Mapping[str, str]) -> Fitting:
+def passing(texts: Mapping[str, str]) -> PassingFolder:
     """Return the folder with the cases that pass; those of another organisation's names fall out.
 
     Raises PolicySetInvalid when the policies do not load.
@@ -36,7 +36,7 @@ def fitting(texts: Mapping[str, str]) -> Fitting:
             write_all(Path(folder), kept)
             run = run_folder(Path(folder))
             if not run.failed and not run.complaints:
-                return Fitting(kept, len(run.cases), left_out)
+                return PassingFolder(kept, len(run.cases), left_out)
             wrong: dict[str, set[int]] = defaultdict(set)
             for result in run.failed:
                 wrong[result.file].add(result.line)
