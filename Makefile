@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick coverage rest check format generate bench serve sandbox wheel requirements clean
+.PHONY: help demo test quick coverage rest browser screenshots check format generate bench serve sandbox wheel requirements clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -31,7 +31,7 @@ serve: .venv/run.stamp ## Run the guard with the settings of the environment or 
 sandbox: .venv/run.stamp ## Run the stand-ins for Entra, Graph and Dataverse.
 	$(BIN)/mailbox-guard sandbox serve
 
-test: .venv/dev.stamp ## Run every test, on SQLite and on a real PostgreSQL.
+test: .venv/dev.stamp browser ## Run every test, on SQLite and on a real PostgreSQL.
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
 # Left out are tests marked `slow` or `postgres`, and those whose cases Hypothesis generates.
@@ -47,8 +47,17 @@ coverage: .venv/dev.stamp ## Run the measured tests, show what they did not reac
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-rest: .venv/dev.stamp ## Run the tests that `make coverage` leaves out.
+rest: .venv/dev.stamp browser ## Run the tests that `make coverage` leaves out.
 	$(BIN)/python -m pytest -n auto -m "not ($(MEASURED))" $(ARGS)
+
+# Without one, and without the right to install it, the tests in a browser are skipped and say so.
+browser: ## Install Debian's Chromium for the tests in a browser, where that is allowed.
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	  && apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; } \
+	  || echo "Chromium is not here and can't be installed: the tests in a browser will be skipped."
+
+screenshots: .venv/dev.stamp browser ## Make the pictures of the console anew.
+	$(BIN)/python -m tests.browser.screenshots
 
 check: .venv/dev.stamp ## Check format, lint, types, imports, policies and what is generated.
 	$(BIN)/ruff format --check .

@@ -39,7 +39,7 @@ _numbers = itertools.count(1)
 # What is tested there are processes, ours or those of others, or everything put together.
 _HERE = Path(__file__).parent
 _ORGANISATIONS = {"attacks"}
-_PROCESSES = {"crashes", "editor", "end_to_end", "mailbox_guard"}
+_PROCESSES = {"browser", "crashes", "editor", "end_to_end", "mailbox_guard"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

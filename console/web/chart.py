@@ -66,7 +66,7 @@ def ceiling(most: int) -> int:
     """Return the least round number that is even and not below; at least 2."""
     size = 1
     while True:
-        for step in (2, 4, 10):
+        for step in (2, 4, 6, 8, 10):
             if step * size >= most:
                 return step * size
         size *= 10

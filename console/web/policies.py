@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from console.readings.exceptions import list_exceptions
 from console.readings.policies import policies_in_force
-from console.readings.trial import TrialForm, FormColumn, document_of, tried
+from console.readings.trial import FormColumn, TrialForm, document_of, tried
 from console.web.page import ConsolePage, PageVisit, Shown, View
 from guard.columns.table import TABLES
 from kernel.errors import InputRefused, NotFound

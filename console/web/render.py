@@ -11,6 +11,8 @@ from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoescape
 
+from console.web.values import in_text
+
 FILES = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 
@@ -79,7 +81,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(in_words=in_words, since=since_in_words, iso=_iso)
+    environment.filters.update(in_text=in_text, in_words=in_words, since=since_in_words, iso=_iso)
     environment.globals.update(static=static_path, counted=counted)
     return environment
 

@@ -16,10 +16,23 @@ def flattened(value: Mapping[str, Any], *, most: int = 60) -> list[tuple[str, st
         if isinstance(one, Mapping):
             for key, inner in one.items():
                 walk(f"{name}.{key}" if name else str(key), inner)
-        elif isinstance(one, list | tuple):
-            found.append((name, ", ".join(str(inner) for inner in one)))
         else:
-            found.append((name, "" if one is None else str(one)))
+            found.append((name, in_text(one)))
 
     walk("", value)
     return found
+
+
+def in_text(value: Any) -> str:
+    """Return a value as people read it; nothing, and what is empty, as no text at all."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case list() | tuple() | set() | frozenset():
+            return ", ".join(in_text(one) for one in value)
+        case Mapping():
+            return ", ".join(f"{name} {in_text(one)}" for name, one in value.items())
+        case _:
+            return str(value)

@@ -45,7 +45,7 @@ def test_every_make_target_that_a_text_names_exists(name: str) -> None:
 def test_contributors_are_told_every_target_that_they_need() -> None:
     table = first_cells((ROOT / "CONTRIBUTING.md").read_text("utf-8"), "target")
     needed = {
-        *("quick", "rest", "test", "check", "coverage"),
+        *("quick", "rest", "test", "check", "coverage", "browser", "screenshots"),
         *("format", "generate", "bench", "wheel"),
     }
     assert {cell.strip("`").removeprefix("make ") for cell in table} == needed

@@ -39,7 +39,7 @@ def test_a_ceiling_is_round_even_and_not_below(most: int) -> None:
     top = ceiling(most)
     assert top >= most
     assert top % 2 == 0
-    assert top <= max(2, most * 2.5)
+    assert top <= max(2, most * 2)
 
 
 def test_a_bar_is_as_high_as_its_count() -> None:

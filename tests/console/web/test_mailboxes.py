@@ -176,5 +176,5 @@ async def test_a_brake_is_released_by_a_persons_word(
 
 def test_values_of_any_depth_become_names_with_texts() -> None:
     found = flattened({"a": {"b": [1, 2], "c": None}, "d": True})
-    assert found == [("a.b", "1, 2"), ("a.c", ""), ("d", "True")]
+    assert found == [("a.b", "1, 2"), ("a.c", ""), ("d", "yes")]
     assert len(flattened({str(number): 1 for number in range(1000)})) == 60
