@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,12 +55,25 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     return run_one
 
 
-@pytest.fixture
-def guard_database(tmp_path: Path) -> Iterator[Database]:
-    """The database that the commands find, with its schema, open for the test itself."""
-    (tmp_path / "data").mkdir()
-    database = Database(f"sqlite:///{tmp_path / 'data' / 'mailbox-guard.db'}")
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the schema, to be copied: migrations take far longer."""
+    path = tmp_path_factory.mktemp("databases") / "migrated.db"
+    database = Database(f"sqlite:///{path}")
     database.open()
     schema.prepare(database)
+    database.close()
+    return path
+
+
+@pytest.fixture
+def guard_database(tmp_path: Path, migrated_sqlite: Path) -> Iterator[Database]:
+    """The database that the commands find, with its schema, open for the test itself."""
+    (tmp_path / "data").mkdir()
+    path = tmp_path / "data" / "mailbox-guard.db"
+    shutil.copyfile(migrated_sqlite, path)
+    database = Database(f"sqlite:///{path}")
+    database.open()
+    schema.check(database)
     yield database
     database.close()

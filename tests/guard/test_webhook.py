@@ -189,7 +189,8 @@ class TestTheAnswerTable:
     ) -> None:
         broken = replace(receiver.policies.current, index=None)  # type: ignore[arg-type]
         receiver.policies.swap(broken)
-        answer = await receiver.post(body(OWN))
+        with structlog.testing.capture_logs():
+            answer = await receiver.post(body(OWN))
         assert answer.status == 403
         assert receiver.ledger.entries[0].cause == "undecidable"
 

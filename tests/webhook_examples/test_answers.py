@@ -7,7 +7,7 @@ other than those it names. The same over real sockets is shown where a real serv
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,10 @@ from guard.webhook import Webhook
 from kernel.clock import FrozenClock
 from kernel.database import Database
 from kernel.failpoints import failpoint
+from rules.engine.policy_set import PolicySet
 from rules.load.loader import load
 from rules.syntax.shipped import shipped_folder
+from tests.conftest import NOON
 from tests.webhook_examples.examples import Example, all_examples, tenant
 from tests.webhook_examples.world import GUARD_USER, a_directory, rows
 
@@ -58,12 +60,17 @@ async def _have_begun(database: Database, dataverse: MemoryRows, clock: FrozenCl
                 await database.write(partial(mirror.keep, row=copy), failpoint=BEGUN)
 
 
+@cache
+def _shipped() -> PolicySet:
+    return load(shipped_folder(), now=NOON)
+
+
 def _receiver(database: Database, dataverse: MemoryRows, clock: FrozenClock) -> Webhook:
     directory, ledger = a_directory(), StoredLedger(database, clock)
     receiver = assemble_receiver(
         Sources(dataverse, directory),
         ledger,
-        ActivePolicies(load(shipped_folder(), now=clock.now())),
+        ActivePolicies(_shipped()),
         OwnIdentity(organization_id=tenant()["organization"]["id"], user_id=GUARD_USER),
         clock,
         CountingMetrics(),

@@ -47,6 +47,7 @@ def clean(content: str) -> str:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_no_shape_takes_long_or_grows_beyond_measure(shape: str) -> None:
     content = "<p>said before</p>" + SHAPES[shape]
