@@ -7,7 +7,7 @@ of the ports, real ones or their twins, and the values of the settings.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -45,7 +45,7 @@ from guard.webhook import Readiness, Webhook, always_ready
 from guard.webhook_keys import WebhookKeys
 from kernel.clock import Clock
 from kernel.database import Database
-from kernel.workers import Workers
+from kernel.workers import Handler, Workers
 
 # Nobody waits for the watch: what it looks up may be repeated and take its time.
 PATIENT_SECONDS = 60.0
@@ -166,12 +166,13 @@ def assemble_guard(
     values: Values,
     *,
     common: Sources | None = None,
+    around: Callable[[Mapping[str, Handler]], Mapping[str, Handler]] = dict,
 ) -> Guard:
     """Return the whole guard around a receiver; `sources` may be slower than the receiver's.
 
     What the guard does by itself asks `sources`, whatever deliveries ask for meanwhile. What they
     owe is asked of `common`, if given, and so is evidence: whoever has the webhook key can have any
-    amount of it asked, and takes nothing from the former.
+    amount of it asked, and takes nothing from the former. `around` wraps what carries tasks out.
     """
     ledger, identity, recorder = receiver.ledger, receiver.identity, receiver.recorder
 
@@ -197,13 +198,13 @@ def assemble_guard(
     common = common or sources
     means, seen = means_of(common), means_of(sources)
     rows = sources.rows
-    carried_out = handlers(means)
+    carried_out = around(handlers(means))
     telling = {Notify.kind: carried_out[Notify.kind]}
     return Guard(
         receiver=receiver,
         means=means,
         workers=Workers(database, clock, carried_out),
-        seen_workers=Workers(database, clock, handlers(seen), lane=SEEN_LANE),
+        seen_workers=Workers(database, clock, around(handlers(seen)), lane=SEEN_LANE),
         notice_workers=tuple(
             Workers(database, clock, telling, lane=lane) for lane in (NOTICE_LANE, SEEN_NOTICE_LANE)
         ),

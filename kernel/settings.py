@@ -257,6 +257,12 @@ class Settings:
         unit="days",
         shown_default="for good",
     )
+    tracing_endpoint: str = _setting(
+        "",
+        "Collector of traces (OTLP over HTTP); the extra `tracing` sends them.",
+        unit=URL,
+        shown_default="none: nothing is traced",
+    )
     log_level: str = _setting(
         "info", "The least important events that are logged.", choices=("debug", "info", "warning")
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from console.metrics import PrometheusMetrics
+from console.tracing import Tracing
 from console.wiring.connections import Connections
 from console.wiring.organization import (
     OrganizationDiffers,
@@ -49,7 +50,7 @@ log = get_logger("guard")
 class LiveGuard:
     """What `serve` drives: a guard, once it is known whose organisation it guards.
 
-    `tampering` is None where Dataverse is not configured.
+    `tampering` is None where Dataverse is not configured, `stored` where nothing is recorded.
     """
 
     settings: Settings
@@ -58,6 +59,7 @@ class LiveGuard:
     parts: Guard
     clock: Clock
     tampering: TamperWatch | None = None
+    stored: StoredLedger | None = None
 
     @property
     def webhook(self) -> Webhook:
@@ -129,9 +131,8 @@ class LiveGuard:
 
     async def make_checkpoint(self) -> None:
         """Let the ledger write down the heads of its chains."""
-        ledger = self.parts.receiver.ledger
-        if isinstance(ledger, StoredLedger):
-            await ledger.make_checkpoint()
+        if self.stored is not None:
+            await self.stored.make_checkpoint()
 
 
 def open_guard(
@@ -143,19 +144,23 @@ def open_guard(
     metrics: PrometheusMetrics,
     connections: Connections | None,
     readiness: Readiness,
+    tracing: Tracing | None = None,
 ) -> LiveGuard:
-    """Return the guard of this process.
+    """Return the guard of this process; what it does is traced where that is given.
 
     Without connections nothing can be looked up: every fact is missing, so that the rules that
     need one err, and nothing is ever granted.
     """
     deadline = settings.decision_deadline_seconds
     values = values_of(settings)
-    ledger: Ledger = (
-        MemoryLedger(keep=False)
+    stored = (
+        None
         if settings.unsafe_without_store
         else StoredLedger(database, clock, on_written=metrics.ledger_written)
     )
+    ledger: Ledger = MemoryLedger(keep=False) if stored is None else stored
+    if tracing is not None:
+        ledger = tracing.ledger(ledger)
     own = (settings.client_id, settings.sync_client_id, settings.managed_identity)
     identity = OwnIdentity(
         organization_id=known_organization(settings, database),
@@ -176,6 +181,7 @@ def open_guard(
         tampering = TamperWatch(registry, database, policies, identity, clock, metrics)
     return LiveGuard(
         tampering=tampering,
+        stored=stored,
         settings=settings,
         database=database,
         rows=apart.rows,
@@ -189,6 +195,7 @@ def open_guard(
             metrics,
             values,
             common=_sources(connections),
+            around=dict if tracing is None else tracing.handlers,
         ),
     )
 

@@ -16,6 +16,7 @@ from console.gauges import GaugeReader, Gauges
 from console.metrics import PrometheusMetrics
 from console.policy_folder import PolicyFolder
 from console.sign_in.link import OneTimeLink
+from console.tracing import open_tracing
 from console.web.kept import Kept
 from console.web.parts import Parts
 from console.web.site import Site
@@ -78,6 +79,7 @@ class Live:
         self._retention = Retention(settings, database, clock)
         self._duties = Duties(database, clock, holder=new_id(clock.now()))
         self._metrics = PrometheusMetrics()
+        self._tracing = open_tracing(settings.tracing_endpoint)
         self._credentials = CredentialWatch(
             settings, clock, self._metrics.show_credential_ends, syncs=syncs
         )
@@ -107,7 +109,11 @@ class Live:
             metrics=self._metrics,
             connections=self._connections,
             readiness=lambda: self._readiness.problem,
+            tracing=self._tracing,
         )
+        webhook: Application = self._guard.webhook
+        if self._tracing is not None:
+            webhook = self._tracing.around(webhook)
         gauges = GaugeReader(database, clock, count_refused=self._count_refused).read
         self._authentication = open_authentication(settings, database, clock)
         served_api = open_api(
@@ -119,7 +125,7 @@ class Live:
             knows=self._authentication,
         )
         self.application: Front = application(
-            self._guard.webhook,
+            webhook,
             readiness=self._state,
             metrics=self._metrics,
             gauges=gauges,
@@ -196,6 +202,8 @@ class Live:
         except (GuardError, TimeoutError) as error:
             log.error("checkpoint_not_made", error=str(error) or "The database does not answer.")
         self._anchoring.close()
+        if self._tracing is not None:
+            await asyncio.to_thread(self._tracing.close)
         self._authentication.close()
         if self._mailboxes is not None and self._mailboxes is not self._connections:
             await self._mailboxes.aclose()
@@ -226,6 +234,8 @@ class Live:
     def _noted(self, access: LoggedRequest) -> None:
         """Count a request, and learn from its answer whether our credentials are taken."""
         self._metrics.count_access(access)
+        if self._tracing is not None:
+            self._tracing.note(access)
         if self._readiness.reach is not None:
             self._readiness.reach.note(access)
 
