@@ -64,11 +64,20 @@ async def principal_of(request: Request, knows: Authentication) -> Principal:
 
 
 class Door:
-    """Lets in whoever has an app role; what `gives` something back takes a person of Entra."""
+    """Lets in whoever has an app role; what `gives` something back takes a person of Entra.
 
-    def __init__(self, role: AppRole, *, gives: bool = False) -> None:
+    With `also`, who has that role instead gets in too.
+    """
+
+    def __init__(self, role: AppRole, *, gives: bool = False, also: AppRole | None = None) -> None:
         self.role = role
         self._gives = gives
+        self._also = also
+
+    @property
+    def told(self) -> str:
+        """Return which roles get in, for people."""
+        return self.role.value + (f" or {self._also.value}" if self._also is not None else "")
 
     async def __call__(
         self,
@@ -81,7 +90,8 @@ class Door:
         principal = await principal_of(request, request.app.state.knows)
         # From here on the connection is no stranger's, who would have to make room for others.
         request.scope.get("proven", _nothing)()
-        require(principal, self.role, gives=self._gives)
+        role = self._also if self._also is not None and principal.has(self._also) else self.role
+        require(principal, role, gives=self._gives)
         return principal
 
 
@@ -93,8 +103,10 @@ READ: Final = Door(AppRole.READER)
 ACT: Final = Door(AppRole.OPERATOR)
 GIVE: Final = Door(AppRole.OPERATOR, gives=True)
 APPROVE: Final = Door(AppRole.APPROVER, gives=True)
+REFUSE: Final = Door(AppRole.APPROVER, also=AppRole.OPERATOR)
 
 Reader = Annotated[Principal, Depends(READ)]
 Operator = Annotated[Principal, Depends(ACT)]
 Giver = Annotated[Principal, Depends(GIVE)]
 Approver = Annotated[Principal, Depends(APPROVE)]
+Refuser = Annotated[Principal, Depends(REFUSE)]

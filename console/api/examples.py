@@ -162,6 +162,74 @@ MAILBOX_WHOLE: Final = {
     "quarantine": [],
     "access": [{"at": _ACCESS["at"], "operation": "messages/delta", "items": 3, "epoch": 3}],
 }
+_HOLD_ID: Final = "019acb12-3f4a-7000-8000-00000000000a"
+HOLD: Final[dict[str, Any]] = {
+    "id": _HOLD_ID,
+    "state": "open",
+    "release": "pass",
+    "table": "mailbox",
+    "record_id": MAILBOX_ID,
+    "operation": "update",
+    "requester": {
+        "id": _USER_ID,
+        "name": "Anna Berg",
+        "upn": "anna@contoso.com",
+        "object_id": "a1000000-1111-4111-8111-000000000001",
+    },
+    "on_behalf_by": None,
+    "address": {"before": "anna@contoso.com", "after": "info@contoso.com"},
+    "approval": {"before": 1, "after": 1},
+    "altered": ["emailaddress"],
+    "rules": ["role-mailbox-held/role-mailbox"],
+    "decision_id": DECISION_ID,
+    "asked": 1,
+    "opened_at": "2026-11-23T12:00:00Z",
+    "asked_at": "2026-11-23T12:00:00Z",
+    "ends_at": "2026-11-26T12:00:00Z",
+    "answered_at": None,
+    "answered_by": None,
+    "reason": None,
+    "release_decision_id": None,
+    "usable_until": None,
+    "settled_at": None,
+    "settled_by": None,
+    "settled_reason": None,
+}
+HOLDS: Final = {"items": [HOLD], "next": None}
+HOLD_WHOLE: Final = {
+    **HOLD,
+    "before": {"emailaddress": "anna@contoso.com"},
+    "after": {"emailaddress": "info@contoso.com"},
+    "identities": {_USER_ID: "a1000000-1111-4111-8111-000000000001"},
+    "findings": [],
+    "facts": [],
+    "evidence": {},
+    "masked": False,
+    "history": [],
+    "approvers": [
+        {
+            "rule": "role-mailbox-held/role-mailbox",
+            "approvers": [],
+            "entra_roles": [],
+            "anybody": True,
+        }
+    ],
+}
+HOLD_APPROVED: Final = {
+    **HOLD_WHOLE,
+    "state": "approved",
+    "answered_at": "2026-11-23T13:00:00Z",
+    "answered_by": "Olga Berg",
+    "reason": "Agreed with the owner of the address.",
+    "usable_until": "2026-11-23T14:00:00Z",
+}
+HOLD_REFUSED: Final = {
+    **HOLD_WHOLE,
+    "state": "refused",
+    "answered_at": "2026-11-23T13:00:00Z",
+    "answered_by": "Olga Berg",
+    "reason": "Nobody asked for it.",
+}
 DONE: Final = {"done": True, "by": "Olga Berg"}
 STOPS: Final = {
     "items": [
@@ -276,6 +344,10 @@ PROBLEM: Final = {
 
 
 ANSWERS: Final[dict[str, Any]] = {
+    "approve_hold": HOLD_APPROVED,
+    "list_holds": HOLDS,
+    "refuse_hold": HOLD_REFUSED,
+    "show_hold": HOLD_WHOLE,
     "draft_exceptions": EXCEPTION_DRAFTS,
     "draft_test": TEST_DRAFT,
     "explain_decision": EXPLANATION,
@@ -298,6 +370,8 @@ ANSWERS: Final[dict[str, Any]] = {
 """A good answer of each route, by its name."""
 
 BODIES: Final[dict[str, Any]] = {
+    "approve_hold": {"reason": "Agreed with the owner of the address."},
+    "refuse_hold": {"reason": "Nobody asked for it."},
     "pause_mailbox": {"reason": "On leave until Monday."},
     "try_change": TRIAL,
     "withdraw_mailbox": {"reason": "She left the company."},

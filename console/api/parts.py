@@ -12,6 +12,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from console.sign_in.authentication import Authentication
+from guard.obligations.obligation import Means
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.settings import Settings
@@ -33,7 +34,10 @@ class PoliciesHeld(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ApiParts:
-    """Where the API reads and writes, what decides, and whom it knows."""
+    """Where the API reads and writes, what decides, and whom it knows.
+
+    `means` are what obligations are carried out with; None where there is no guard, as in tests.
+    """
 
     database: Database
     clock: Clock
@@ -42,6 +46,7 @@ class ApiParts:
     readiness: StateNow
     knows: Authentication
     version: str
+    means: Means | None = None
 
 
 def parts_of(request: Request) -> ApiParts:

@@ -198,6 +198,50 @@ class Drafts(_Given):
     files: list[DraftFile]
 
 
+class HeldPerson(PersonGiven):
+    """Somebody who asked, and who they are in Entra."""
+
+    object_id: str | None
+
+
+class HoldGiven(_Given):
+    """A change that rules hold until a second person agrees."""
+
+    id: str
+    state: str
+    release: str
+    table: str
+    record_id: str
+    operation: str
+    requester: HeldPerson
+    on_behalf_by: HeldPerson | None
+    address: dict[str, Any]
+    approval: dict[str, Any]
+    altered: list[str]
+    rules: list[str]
+    decision_id: str
+    asked: int
+    opened_at: str
+    asked_at: str
+    ends_at: str
+    answered_at: str | None
+    answered_by: str | None
+    reason: str | None
+    usable_until: str | None
+
+
+class HoldWhole(HoldGiven):
+    """A hold with its evidence."""
+
+    before: dict[str, Any]
+    after: dict[str, Any]
+    findings: list[dict[str, Any]]
+    facts: list[dict[str, Any]]
+    evidence: dict[str, Any]
+    masked: bool
+    history: list[DecisionGiven]
+
+
 class MailboxGiven(_Given):
     """A mailbox that was ever approved, or refused with a reason."""
 

@@ -11,13 +11,14 @@ from console.api import examples
 from console.api.access import Door
 from console.api.bounds import Application, Bounds
 from console.api.parts import ApiParts
-from console.api.resources import brakes, decisions, mailboxes, policies, system
+from console.api.resources import brakes, decisions, holds, mailboxes, policies, system
 from console.api.shapes import ProblemGiven
 from console.problems import PROBLEM_JSON, answer_with_problems
 
 PREFIX: Final = "/api/v1"
 ROUTERS: Final = (
     decisions.router,
+    holds.router,
     mailboxes.router,
     brakes.router,
     policies.router,
@@ -131,5 +132,5 @@ def _roles(app: FastAPI) -> dict[tuple[str, str], str]:
                 if isinstance(one.call, Door)
             ]
             for method in route.methods:  # type: ignore[attr-defined]
-                found[route.path, method.lower()] = doors[0].role.value  # type: ignore[attr-defined]
+                found[route.path, method.lower()] = doors[0].told  # type: ignore[attr-defined]
     return found

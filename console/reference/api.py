@@ -25,11 +25,11 @@ installation; a browser that signed in sends its session, and to change anything
 | role | may |
 |---|---|
 | Reader | read everything |
-| Operator | also pause, resume and withdraw mailboxes, and release brakes |
+| Operator | also pause, resume and withdraw mailboxes, release brakes, and refuse what is held |
 | Approver | read, and approve or refuse what is held |
 
-What gives something back (a resumption, a release) takes a person whom Entra proves. Whatever a
-person does is recorded with their name.
+What gives something back (a resumption, a release, an approval) takes a person whom Entra proves.
+Whatever a person does is recorded with their name.
 
 ```console
 $ curl -H "Authorization: Bearer $TOKEN" "https://guard.contoso.com{PREFIX}/decisions?limit=10"

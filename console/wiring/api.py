@@ -9,6 +9,7 @@ from console.api.parts import ApiParts, StateNow
 from console.api.surface import api
 from console.policy_folder import PolicyFolder
 from console.sign_in.authentication import Authentication
+from guard.obligations.obligation import Means
 from kernel.clock import Clock
 from kernel.database import Database
 from kernel.settings import Settings
@@ -24,6 +25,7 @@ def open_api(
     policies: PolicyFolder,
     readiness: StateNow,
     knows: Authentication,
+    means: Means | None = None,
 ) -> Application:
     """Return the application to be mounted; `readiness` answers as `/readyz` does."""
     return api(
@@ -35,6 +37,7 @@ def open_api(
             readiness=readiness,
             knows=knows,
             version=installed_version(),
+            means=means,
         )
     )
 

@@ -123,6 +123,7 @@ class Live:
             policies=policies,
             readiness=Joined(self._state),
             knows=self._authentication,
+            means=self._guard.parts.means,
         )
         self.application: Front = application(
             webhook,

@@ -21,6 +21,7 @@ from console.sign_in.authentication import Authentication
 from console.sign_in.cookies import Cookies
 from console.sign_in.form_proof import proof_for
 from guard.ledger.stored import StoredLedger
+from guard.obligations.obligation import Means
 from kernel import approvals
 from kernel.clock import FrozenClock
 from kernel.database import Database
@@ -112,7 +113,7 @@ class Bench:
 
 
 def make_bench(
-    database: Database, clock: FrozenClock, folder: Path
+    database: Database, clock: FrozenClock, folder: Path, *, means: Means | None = None
 ) -> tuple[ApiParts, Callable[..., Any]]:
     """Return the parts over a policy folder, and the whole HTTP surface over them."""
     settings = load_settings({"MAILBOX_GUARD_CLIENT_SECRET": SECRET, "MAILBOX_GUARD_DATA_DIR": "x"})
@@ -129,6 +130,7 @@ def make_bench(
         readiness=ready,  # type: ignore[arg-type]
         knows=knows,
         version="1.2.3",
+        means=means,
     )
 
     async def webhook(scope: Any, receive: Any, send: Any) -> None:

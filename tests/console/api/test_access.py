@@ -30,6 +30,7 @@ def filled(path: str) -> str:
     for name, value in (
         ("{decision_id}", "019acb12"),
         ("{mailbox}", MAILBOX_ID),
+        ("{hold_id}", "019acb12"),
         ("{brake}", "guard.gone"),
     ):
         path = path.replace(name, value)
