@@ -21,6 +21,7 @@ from kernel.clock import FrozenClock
 from kernel.database import Database
 from tests.console.api.conftest import EVERYTHING, Bench, make_bench
 from tests.console.recording import a_folder
+from tests.guard.holds.asked import guarded
 
 DESCRIPTION: dict[str, Any] = describing().openapi()
 OPERATIONS = [
@@ -75,7 +76,9 @@ def test_a_foreign_judge_finds_no_answer_that_the_description_does_not_tell(
     method: str,
     mode: GenerationMode,
 ) -> None:
-    parts, surface = make_bench(guard_database, clock, a_folder(tmp_path / "policies"))
+    means = guarded(guard_database, clock).parts.means
+    folder = a_folder(tmp_path / "policies")
+    parts, surface = make_bench(guard_database, clock, folder, means=means)
     session_id = asyncio.run(_filled(parts, clock))
     heads = {"cookie": f"mailbox-guard={session_id}", "x-guard-proof": proof_for(session_id)}
     schema = schemathesis.openapi.from_asgi(f"{PREFIX}/openapi.json", surface)

@@ -46,7 +46,7 @@ async def test_what_waits_is_listed_and_shown_with_its_evidence(
     [one] = (await bench.get("/holds")).json()["items"]
     assert (one["id"], one["state"]) == (hold_id, "open")
     whole = (await bench.get(f"/holds/{hold_id[:13]}")).json()
-    assert whole["address"]["after"] == VIP_ADDRESS
+    assert whole["after"] == VIP_ADDRESS
     assert whole["findings"]
     assert (await bench.get("/holds", state="refused")).json()["items"] == []
     assert is_problem(await bench.get("/holds/ffffffff"), 404, "hold-unknown")
