@@ -115,7 +115,7 @@ def test_an_empty_ledger_lists_nothing_and_is_whole(run: Run) -> None:
     assert listed(run) == []
     done = run("decisions", "verify")
     assert done.code == 0
-    assert done.out == "Whole: 0 decisions in 0 chains, 0 masked, 0 acts, 0 approvals.\n"
+    assert done.out == "Whole: 0 decisions in 0 chains, 0 masked, 0 pruned, 0 acts, 0 approvals.\n"
 
 
 def test_a_first_command_makes_the_database_for_its_owner_alone(run: Run, tmp_path: Path) -> None:
