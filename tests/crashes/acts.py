@@ -13,9 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.demo.person import DemoPerson
+from guard.holds import approve
+from guard.ledger import holds
+from guard.ledger.parked import HoldState
 from kernel import tasks
 from kernel.failpoints import NONE, Crash, CrashAt, Failpoints, Recorder
+from kernel.principal import AppRole, Principal, Proof
 from kernel.tasks import OPEN_STATES
+from sandbox import people
 from tests.crashes.guarded_organization import GuardedOrganization
 
 # One act returns whether it is through; otherwise it is done again.
@@ -68,6 +73,35 @@ def edit(alias: str, entity_set: str, record_id: str, **values: Any) -> Act:
         return seen.is_done
 
     return change
+
+
+def asks(alias: str, entity_set: str, record_id: str, **values: Any) -> Act:
+    """Return the act of a person whose change is held, and who asks again when nothing says so."""
+
+    async def change(guarded: GuardedOrganization) -> bool:
+        await DemoPerson(guarded.sandbox, alias).update(entity_set, record_id, values)
+        await guarded.sandbox.settle()
+        guarded.clock.advance(1)
+        return bool(guarded.running.database.read_now(lambda c: holds.list_on(c, [record_id])))
+
+    return change
+
+
+def releases(approver: people.Sample, record_id: str) -> Act:
+    """Return the act of an approver who releases what is held there, unless that was done."""
+    principal = Principal(
+        approver.address, Proof.ENTRA, frozenset({AppRole.APPROVER}), approver.object_id
+    )
+
+    async def release(guarded: GuardedOrganization) -> bool:
+        process, now = guarded.running, guarded.clock.now()
+        found = process.database.read_now(lambda c: holds.list_on(c, [record_id]))
+        for one in found:
+            if one.state_at(now) is HoldState.OPEN:
+                await approve(process.guard.parts.means, one.id, principal, reason="Agreed.")
+        return True
+
+    return release
 
 
 def past_every_step(table: str, record_id: str, **values: Any) -> Act:

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from sandbox import people
 from tests.crashes.acts import (
     Scenario,
+    asks,
     checkpoint,
     edit,
     half_an_hour,
     obligations,
     past_every_step,
     reconciliation,
+    releases,
     scan_applied,
     vanish,
     watch_on_evidence,
@@ -62,6 +64,18 @@ async def cfo_waits_for_approval(guarded: GuardedOrganization) -> bool:
         row = guarded.sandbox.row(table, record_id)
         assert row is not None
         insert(table, {**row, "emailrouteraccessapproval": PENDING})
+    return True
+
+
+async def cfo_has_an_old_address(guarded: GuardedOrganization) -> bool:
+    insert = guarded.sandbox.dataverse.insert
+    for table, record_id, column in (
+        ("mailbox", CFO.mailbox_id, "emailaddress"),
+        ("systemuser", CFO.user_id, "internalemailaddress"),
+    ):
+        row = guarded.sandbox.row(table, record_id)
+        assert row is not None
+        insert(table, {**row, column: "cfo.old@contoso.com"})
     return True
 
 
@@ -131,6 +145,22 @@ SCENARIOS = {
         promise_when_lost=lambda state: (
             not is_approved(state, CFO)
             and shows(state, CFO, CFO.address, REJECTED)
+            and state.own_writes == 1
+        ),
+    ),
+    "an address that is held, released and written": Promised(
+        Scenario(
+            lead_up=(cfo_has_an_old_address, reconciliation),
+            acts=(
+                asks("desk", "mailboxes", CFO.mailbox_id, emailaddress=CFO.address),
+                releases(people.GLOBAL_ADMIN, CFO.mailbox_id),
+                obligations,
+                *CATCHING_UP,
+            ),
+        ),
+        promise=lambda state: (
+            not is_approved(state, CFO)
+            and shows(state, CFO, CFO.address, PENDING)
             and state.own_writes == 1
         ),
     ),
