@@ -28,7 +28,8 @@ from guard.ledger.port import Ledger
 from guard.notices.text import Places
 from guard.obligations.notify import Notify
 from guard.obligations.obligation import Means
-from guard.obligations.table import handlers, owed_by
+from guard.obligations.table import TELLING, handlers, owed_by
+from guard.obligations.tell_team import TellTeam
 from guard.ports.directory import Directory
 from guard.ports.metrics import GuardMetrics
 from guard.ports.notifier import MemoryNotifier, Notifier
@@ -59,7 +60,8 @@ class Values:
     look-ups of one decision, `reconcile_seconds` is how often the watch goes round.
     `evidence_max_age_seconds` is how old the look-up of evidence may be.
     `delegated_role_id` is the security role Delegated Mailbox Approver, None when there is none.
-    `notifies` says that people are told why their change was refused; `places` where notices lead.
+    `notifies` says that people are told why their change was refused, `tells_team` that the team is
+    told of it; `places` where notices lead.
     `hold_hours` is how long what is held waits for an approver.
     """
 
@@ -70,6 +72,7 @@ class Values:
     evidence_max_age_seconds: float = 3600.0
     delegated_role_id: str | None = None
     notifies: bool = False
+    tells_team: bool = False
     places: Places = field(default_factory=Places)
     hold_hours: float = HOLD_HOURS
 
@@ -81,6 +84,7 @@ class Sources:
     rows: Rows
     directory: Directory
     notifier: Notifier = field(default_factory=MemoryNotifier)
+    team: Notifier = field(default_factory=MemoryNotifier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,7 @@ def assemble_receiver(
         ledger,
         clock,
         metrics,
-        owed_by=partial(owed_by, without=() if values.notifies else (Notify.kind,)),
+        owed_by=partial(owed_by, without=_switched_off(values)),
         told=told,
         enforcement=values.enforcement,
         hold_hours=values.hold_hours,
@@ -192,6 +196,7 @@ def assemble_guard(
             identity=identity,
             metrics=metrics,
             notifier=asked.notifier,
+            team=asked.team,
             places=values.places,
         )
 
@@ -199,7 +204,7 @@ def assemble_guard(
     means, seen = means_of(common), means_of(sources)
     rows = sources.rows
     carried_out = around(handlers(means))
-    telling = {Notify.kind: carried_out[Notify.kind]}
+    telling = {kind: carried_out[kind] for kind in TELLING}
     return Guard(
         receiver=receiver,
         means=means,
@@ -242,6 +247,11 @@ def assemble_drift(
         round_seconds=values.reconcile_seconds,
         evidence_max_age_seconds=values.evidence_max_age_seconds,
     )
+
+
+def _switched_off(values: Values) -> tuple[str, ...]:
+    channels = {Notify.kind: values.notifies, TellTeam.kind: values.tells_team}
+    return tuple(kind for kind, is_on in channels.items() if not is_on)
 
 
 def _judge(

@@ -24,6 +24,7 @@ PREFIX = "MAILBOX_GUARD_"
 FILE_NAME = "mailbox-guard.toml"
 CLOUDS = ("global", "gcc-high", "dod", "china")
 ENFORCEMENTS = ("enforce", "observe")
+TEAM_FORMATS = ("teams", "slack")
 GUID = "GUID"
 HOURS = "hours"
 MOST_HOURS = 720
@@ -176,6 +177,14 @@ class Settings:
     notifications: bool = _setting(
         True,
         "Tell whoever made a change that was rejected or held why, by a notification in Dataverse.",
+    )
+    team_webhook_url: Secret = _setting(
+        Secret(""),
+        "Address of a team's channel, made by a workflow of Teams or an app of Slack: a card is "
+        "posted there for each change that was rejected or held.",
+    )
+    team_webhook_format: str = _setting(
+        "teams", "For whom cards are written.", choices=TEAM_FORMATS
     )
     help_contact: str = _setting(
         "",

@@ -6,17 +6,19 @@ Dataverse is always reached as the guard.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cloud.access import AccessHook
 from cloud.dataverse import Dataverse
 from cloud.entra import ClientCertificate, ClientSecret, EntraApp, ManagedIdentityApp, MsalApp
 from cloud.graph import Graph
+from cloud.hooks import Hook
 from cloud.origins import authority_url, dataverse_service, graph_service
 from cloud.tenant import Tenant
 from cloud.tokens import MsalTokens
 from cloud.transport import Transport
+from guard.ports.team_notices import TeamNotifier
 from kernel.clock import Clock
 from kernel.errors import SettingInvalid
 from kernel.failpoints import NONE, Failpoints
@@ -33,11 +35,15 @@ class Connections:
     tokens: MsalTokens
     tenant: Tenant
     scopes: tuple[str, ...] = ()
+    team: TeamNotifier | None = None
+    hook: Hook | None = None
 
     async def aclose(self) -> None:
         """Close every connection."""
         await self.transport.aclose()
         await self.tokens.aclose()
+        if self.hook is not None:
+            await self.hook.aclose()
 
 
 def is_configured(settings: Settings) -> bool:
@@ -70,7 +76,18 @@ def connect_guard(
         certificate=settings.client_certificate_file,
         names=("client_id", "client_secret", "client_certificate_file"),
     )
-    return _connect(settings, app, clock, on_access, failpoints)
+    connections = _connect(settings, app, clock, on_access, failpoints)
+    if not settings.team_webhook_url:
+        return connections
+    hook = Hook(
+        settings.team_webhook_url.reveal(),
+        clock=clock,
+        ca_bundle_file=ca_bundle_of(settings),
+        failpoints=failpoints,
+    )
+    form, rows_at = settings.team_webhook_format, settings.dataverse_url
+    team = TeamNotifier(hook, form=form, dataverse_url=rows_at)
+    return replace(connections, team=team, hook=hook)
 
 
 def connect_sync(

@@ -33,6 +33,7 @@ from guard.ports.dataverse_notices import DataverseNotifier
 from guard.ports.dataverse_registry import DataverseRegistry
 from guard.ports.directory import GraphDirectory, MemoryDirectory
 from guard.ports.metrics import CountingMetrics
+from guard.ports.notifier import MemoryNotifier, NoticesAbsent
 from guard.ports.rows import MemoryRows, Myself, Rows
 from guard.watch.drift import DriftWatch
 from guard.watch.forgotten import ForgottenWrites
@@ -44,6 +45,9 @@ from kernel.log import get_logger
 from kernel.settings import Settings
 
 log = get_logger("guard")
+
+# What was owed while an address was set finds none.
+_NO_TEAM = NoticesAbsent("No channel of a team is configured.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +252,7 @@ def values_of(settings: Settings) -> Values:
         delegated_role_id=settings.delegated_approver_role_id.lower() or None,
         # Without a Dataverse there is nobody to tell.
         notifies=settings.notifications and bool(settings.dataverse_url),
+        tells_team=bool(settings.team_webhook_url and settings.dataverse_url),
         places=Places(settings.console_url or None, settings.help_contact or None),
         hold_hours=settings.hold_hours,
     )
@@ -274,4 +279,9 @@ def _sources(
         dataverse, graph = dataverse.within(within), graph.within(within)
     if is_apart:
         dataverse, graph = dataverse.apart(), graph.apart()
-    return Sources(DataverseRows(dataverse), GraphDirectory(graph), DataverseNotifier(dataverse))
+    return Sources(
+        DataverseRows(dataverse),
+        GraphDirectory(graph),
+        DataverseNotifier(dataverse),
+        connections.team or MemoryNotifier(refuses=_NO_TEAM),
+    )

@@ -47,6 +47,8 @@ class TurnState(DocumentedWord):
     """What became of a notice."""
 
     TAKEN = "taken", "It is about to be given, or was being given when a process died."
+    SENDING = "sending", "It is being sent over a channel into which nobody can look."
+    UNKNOWN = "unknown", "Whether it arrived is not known, and it is not sent again."
     GIVEN = "given", "It was given."
     REPEATED = "repeated", "The person was told of the same within ten minutes."
     LEFT_OUT = "left-out", "It was not given, as too many were; the next one says how many."
@@ -57,8 +59,8 @@ class TurnState(DocumentedWord):
 
 
 # A turn that still goes on.
-OPEN = (TurnState.TAKEN, TurnState.REFUSED)
-_TOLD = (*OPEN, TurnState.GIVEN)
+OPEN = (TurnState.TAKEN, TurnState.SENDING, TurnState.REFUSED)
+_TOLD = (*OPEN, TurnState.GIVEN, TurnState.UNKNOWN)
 
 notices = Table(
     "guard_notices",
@@ -80,7 +82,7 @@ _ONE_AT_A_TIME = text("LOCK TABLE guard_notices IN SHARE ROW EXCLUSIVE MODE")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A notice that asks for its turn."""
+    """A notice that asks for its turn; of `person_id` no more than `most` are told in an hour."""
 
     channel: str
     decision_id: str
@@ -88,6 +90,7 @@ class Asked:
     about: str
     edit: str | None
     budget: str
+    most: int = MOST_PER_PERSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +212,7 @@ def _is_spent(connection: Connection, asked: Asked, *, now: datetime) -> bool:
     )
     of_person = connection.scalar(told.where(notices.c.person_id == asked.person_id)) or 0
     in_all = connection.scalar(told.where(notices.c.budget == asked.budget)) or 0
-    return of_person >= MOST_PER_PERSON or in_all >= MOST_IN_ALL
+    return of_person >= asked.most or in_all >= MOST_IN_ALL
 
 
 def _untold(connection: Connection, asked: Asked) -> int:

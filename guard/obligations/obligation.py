@@ -67,6 +67,7 @@ class Means:
     identity: OwnIdentity
     metrics: GuardMetrics
     notifier: Notifier
+    team: Notifier
     places: Places
 
     @property

@@ -18,6 +18,7 @@ from typing import ClassVar
 
 from sqlalchemy import Connection, select
 
+from cloud.errors import Throttled, Unknown, Unreachable
 from cloud.odata import is_guid
 from guard.case import FROM_RECONCILIATION, NOTICE_LANE, SEEN_NOTICE_LANE, Case
 from guard.consequences import Committed, Refusal
@@ -29,10 +30,11 @@ from guard.ledger.tables import decisions
 from guard.notices import register
 from guard.notices.languages import language_of
 from guard.notices.notice import Notice
-from guard.notices.register import OPEN, Asked, Turn, TurnState
+from guard.notices.register import MOST_PER_PERSON, OPEN, Asked, Turn, TurnState
 from guard.notices.text import Reason, notice_of, own_reasons, reasons_of
 from guard.obligations.obligation import Means, Obligation, Payload
 from guard.ports.notifier import NoticeRefused, NoticeRejected, NoticesAbsent, Notifier
+from guard.ports.rows import UserRow
 from kernel.failpoints import failpoint
 from kernel.log import get_logger
 from kernel.tasks import Task, TaskCause
@@ -67,6 +69,9 @@ class Telling(Obligation[TellingPayload]):
     payload = TellingPayload
     only_tells = True
     channel: ClassVar[str]
+    most: ClassVar[int] = MOST_PER_PERSON
+    # Whether it can be seen, after a crash or a lost answer, that a notice was given.
+    can_look: ClassVar[bool] = True
 
     def __init__(self, means: Means) -> None:
         super().__init__(means)
@@ -94,6 +99,14 @@ class Telling(Obligation[TellingPayload]):
         """Return a lane in which nothing but notices waits."""
         return SEEN_NOTICE_LANE if source == FROM_RECONCILIATION else NOTICE_LANE
 
+    def reader(self, owed: TellingPayload) -> str:
+        """Return who is told: whose turns are counted together."""
+        return owed.person_id
+
+    def is_told(self, user: UserRow | None) -> bool:
+        """Return whether it is told at all: applications and the platform read no notices."""
+        return user is not None and user.application_id is None and user.upn is not None
+
     async def carry_out(self, owed: TellingPayload, task: Task) -> TaskOutcome:
         """Give the notice, unless there is a reason not to."""
         # (1) Take its turn: it ends here for a repeat, and for one too many.
@@ -115,13 +128,13 @@ class Telling(Obligation[TellingPayload]):
             return await self._end(turn, TurnState.LEFT_OUT, "it came too late to be told")
         if await self._means.database.read(lambda c: register.another_is_refused(c, turn.asked)):
             return await self._end(turn, TurnState.LEFT_OUT, "another one was refused")
-        # (3) Find out who it is: applications and the platform read no notices.
+        # (3) Find out who it is.
         person_id = owed.person_id
         user = await self._means.rows.user(person_id) if is_guid(person_id) else None
-        if user is None or user.application_id is not None or user.upn is None:
+        if not self.is_told(user):
             return await self._end(turn, TurnState.NOBODY, "there is nobody to tell")
         try:
-            return await self._give(owed, task, turn)
+            return await self._give(owed, task, turn, user)
         except NoticesAbsent as error:
             log.warning("notices_absent", channel=self.channel, error=error.message)
             return await self._end(turn, TurnState.ABSENT, error.message)
@@ -132,21 +145,41 @@ class Telling(Obligation[TellingPayload]):
             await self._end(turn, TurnState.REFUSED)
             raise
 
-    async def _give(self, owed: TellingPayload, task: Task, turn: Turn) -> Done:
+    async def _give(
+        self, owed: TellingPayload, task: Task, turn: Turn, user: UserRow | None
+    ) -> Done:
         # (4) Look for what an earlier try may have given.
+        if turn.state is TurnState.SENDING:
+            return await self._end(turn, TurnState.UNKNOWN, "whether it arrived is not known")
         since = turn.since - CLOCK_TOLERANCE
-        if task.attempts > 1 and await self.notifier.was_given(
-            owed.person_id, task.owner, since=since
+        if (
+            self.can_look
+            and task.attempts > 1
+            and await self.notifier.was_given(owed.person_id, task.owner, since=since)
         ):
             return await self._end(turn, TurnState.GIVEN, "told before")
         # (5) Write it in the person's language, and give it.
         language = language_of(await self.notifier.locale_of(owed.person_id))
         notice = await self._means.database.read(
-            lambda c: self._notice(c, owed, turn, language=language)
+            lambda c: self._notice(c, owed, turn, user=user, language=language)
         )
         if notice is None:
             return await self._end(turn, TurnState.LEFT_OUT, "its record was masked")
+        if not self.can_look:
+            return await self._send_unseen(turn, notice)
         await self.notifier.give(notice)
+        return await self._end(turn, TurnState.GIVEN, "told")
+
+    async def _send_unseen(self, turn: Turn, notice: Notice) -> Done:
+        """Give a notice that nobody can look for: at most once, and again only if it never left."""
+        await self._write_down(turn, TurnState.SENDING)
+        try:
+            await self.notifier.give(notice)
+        except Unknown:
+            return await self._end(turn, TurnState.UNKNOWN, "whether it arrived is not known")
+        except (Throttled, Unreachable):
+            await self._write_down(turn, TurnState.TAKEN)
+            raise
         return await self._end(turn, TurnState.GIVEN, "told")
 
     def _asked(self, connection: Connection, owed: TellingPayload, task: Task) -> Asked:
@@ -155,21 +188,31 @@ class Telling(Obligation[TellingPayload]):
         return Asked(
             self.channel,
             task.owner,
-            owed.person_id,
+            self.reader(owed),
             register.about(owed.table, owed.record_id, owed.outcome, public.get("rules", ())),
             public.get("correlation_id"),
             "seen" if owed.is_seen else "told",
+            self.most,
         )
 
     async def _end(self, turn: Turn, state: TurnState, said: str | None = None) -> Done:
-        await self._means.database.write(
-            lambda c: register.end_turn(c, turn, state), failpoint=GIVEN
-        )
+        await self._write_down(turn, state)
         self._means.metrics.noticed(self.channel, state.value)
         return Done(said)
 
+    async def _write_down(self, turn: Turn, state: TurnState) -> None:
+        await self._means.database.write(
+            lambda c: register.end_turn(c, turn, state), failpoint=GIVEN
+        )
+
     def _notice(
-        self, connection: Connection, owed: TellingPayload, turn: Turn, *, language: str | None
+        self,
+        connection: Connection,
+        owed: TellingPayload,
+        turn: Turn,
+        *,
+        user: UserRow | None,
+        language: str | None,
     ) -> Notice | None:
         """Return what to say; None when nothing is known any more of why it was refused."""
         decision = _recorded(connection, turn.asked.decision_id)

@@ -143,6 +143,7 @@ class AReceiver:
     values: Values
     parts: Receiver
     notifier: MemoryNotifier
+    team: MemoryNotifier
 
     @property
     def identity(self) -> OwnIdentity:
@@ -183,6 +184,7 @@ def a_receiver(
     readiness: Any = lambda: None,
     remembers: bool = False,
     notifies: bool = False,
+    tells_team: bool = False,
     places: Places | None = None,
 ) -> AReceiver:
     ledger = ledger if ledger is not None else MemoryLedger()
@@ -223,6 +225,7 @@ def a_receiver(
         deadline_seconds=deadline_seconds,
         delegated_role_id=delegated_role_id,
         notifies=notifies,
+        tells_team=tells_team,
         places=places or Places(),
     )
     sources = Sources(rows, directory)
@@ -239,8 +242,10 @@ def a_receiver(
         values,
         readiness=readiness,
     )
-    notifier = MemoryNotifier()
-    return AReceiver(clock, ledger, rows, directory, metrics, policies, values, parts, notifier)
+    notifier, team = MemoryNotifier(), MemoryNotifier()
+    return AReceiver(
+        clock, ledger, rows, directory, metrics, policies, values, parts, notifier, team
+    )
 
 
 async def post(
@@ -331,12 +336,14 @@ def a_guard(
     receiver = a_receiver(clock, ledger=StoredLedger(database, clock), **named)
     parts = assemble_guard(
         receiver.parts,
-        Sources(receiver.rows, receiver.directory, receiver.notifier),
+        Sources(receiver.rows, receiver.directory, receiver.notifier, receiver.team),
         database,
         receiver.policies,
         clock,
         receiver.metrics,
         receiver.values,
-        common=None if common is None else Sources(common, receiver.directory, receiver.notifier),
+        common=None
+        if common is None
+        else Sources(common, receiver.directory, receiver.notifier, receiver.team),
     )
     return AGuard(receiver, database, parts)
