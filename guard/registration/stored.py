@@ -199,6 +199,8 @@ def note(
     now: datetime,
 ) -> None:
     """Write down what was found. What began to differ, and each pause, stand in the record."""
+    # Two processes find the same at the same time; what they append is told once.
+    acts.hold(connection)
     known = find(connection)
     if known is None or not known.is_finished:
         return
