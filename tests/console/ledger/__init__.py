@@ -1,0 +1,1 @@
+"""The verbs by which the ledger is kept, proved and handed on."""
