@@ -67,6 +67,8 @@ async def _keep(stage: Stage) -> None:
     box = people.BOB.mailbox_id
     token = stage.sandbox.user_token("bob")
     click.echo(f"\nEverything keeps running.\n  guard      http://127.0.0.1:{stage.port}")
+    if (link := stage.console_link) is not None:
+        click.echo(f"  console    {link} (good once, for ten minutes)")
     click.echo(f"  dataverse  {stage.sandbox.dataverse_url}")
     click.echo(f"  graph      {stage.sandbox.graph_url}")
     click.echo("\nFor `mailbox-guard` in another terminal:")

@@ -63,13 +63,12 @@ async def _serve(settings: Settings, host: str, port: int, *, syncs: bool) -> No
             await live.start()
             bound = sock.getsockname()
             click.echo(f"Mailbox Guard listens on http://{bound[0]}:{bound[1]}.", err=True)
-            where = f"http://{bound[0]}:{bound[1]}"
-            if live.link is not None:
-                click.echo(
-                    f"Console, once and for ten minutes: {where}{live.link.make()}", err=True
-                )
-            else:
+            if live.link is None:
                 click.echo(f"Console: {settings.console_url}", err=True)
+            else:
+                # The link is for this machine, whatever else is listened on.
+                here = f"http://{'[::1]' if ':' in bound[0] else '127.0.0.1'}:{bound[1]}"
+                click.echo(f"Console, once and for ten minutes: {here}{live.link.make()}", err=True)
             if not reaches_cloud:
                 click.echo(
                     "Neither Dataverse nor Graph is configured: facts are missing, nothing is "

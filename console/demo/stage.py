@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import secrets
 import socket
 import sys
@@ -24,6 +25,7 @@ from sandbox.server import Sandbox
 # Longer than the first wait of a mailbox whose visit failed.
 PATIENCE_SECONDS = 60.0
 STOP_SECONDS = 15.0
+_LINK = re.compile(r"http://\S+/link/\S+")
 
 
 class DemoFailed(GuardError):
@@ -76,6 +78,13 @@ class Stage:
         log.close()
         await self.until(self._is_ready, "the guard to be ready")
         await self.command("dataverse", "register", "--url", self.webhook_url, "--by", "the demo")
+
+    @property
+    def console_link(self) -> str | None:
+        """The link by which one comes to the console once, as the guard printed it."""
+        log = (self.folder / "guard.log").read_text("utf-8", errors="replace")
+        found = _LINK.search(log)
+        return found[0] if found is not None else None
 
     async def close(self) -> None:
         """Stop both sides."""

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from sandbox import people
@@ -117,6 +118,9 @@ def test_the_demo_ends_as_promised_in_words(demo: Demo) -> None:
     story = demo.told.partition("Everything keeps running.")[0]
     assert PYTHON.search(story) is None, story
     _is_as_in_the_readme(story)
+    link = re.search(r"console +(http://127\.0\.0\.1:\d+/link/\S+)", demo.told)
+    assert link is not None
+    assert httpx.get(link[1]).status_code == 200
 
     for arguments in _commands(demo):
         shown = demo.command(*arguments)
