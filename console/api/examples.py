@@ -364,7 +364,7 @@ ANSWERS: Final[dict[str, Any]] = {
     "show_mailbox": MAILBOX_WHOLE,
     "show_policies": POLICIES,
     "show_system": SYSTEM,
-    "try_change": EXPLANATION,
+    "try_change": {**EXPLANATION, "not_given": ["actor.objectId"]},
     "withdraw_mailbox": DONE,
 }
 """A good answer of each route, by its name."""

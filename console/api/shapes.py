@@ -184,6 +184,12 @@ class ExplanationGiven(_Given):
     policies: list[PolicyGiven]
 
 
+class TrialGiven(ExplanationGiven):
+    """What would be decided, and which facts the rules would have needed besides."""
+
+    not_given: list[str]
+
+
 class DraftFile(_Given):
     """A file for a person to finish and to put into the policy folder."""
 

@@ -19,7 +19,6 @@ from rules.load.loader import load
 
 if TYPE_CHECKING:
     from rules.engine.policy_set import PolicySet
-    from rules.explain.explain import Explanation
     from rules.model.change import Change, Facts
     from rules.replay.recorded import PastDecision
 
@@ -60,6 +59,7 @@ def explain(
     outputs: Sequence[Output],
 ) -> int:
     """Exit 0 when the change is allowed, 1 when it is rejected or held."""
+    from console.readings.again import not_given
     from console.readings.again import told as told_as_values
     from rules.explain.explain import Explainer
     from rules.explain.render import explanation_text
@@ -78,7 +78,7 @@ def explain(
     past = given.past
     told = told_as_values(explanation, given.policy_set, past=past, only=rule)
     told["set"] = dict(_assignment(one) for one in assigned)
-    absent = _not_given(explanation, facts) if past is None else []
+    absent = not_given(explanation, facts) if past is None else []
     if past is None:
         told["not_given"] = absent
 
@@ -170,22 +170,6 @@ def _heading(given: _Given, facts: Facts) -> list[str]:
     if given.past is not None:
         heading.append(f"decision {given.past.id}")
     return [*heading, f"set {given.policy_set.digest[:12]}"]
-
-
-def _not_given(explanation: Explanation, facts: Facts) -> list[str]:
-    """Return what rules could not be judged for, because nobody said it: the guard looks it up."""
-    from rules.operators.unknown import UnknownValue
-
-    found: set[str] = set()
-    for policy in explanation.policies:
-        for rule in policy.rules:
-            if rule.result != "error":
-                continue
-            for trace in (*policy.match, *rule.when, *rule.require, *rule.unless):
-                for leaf in trace.leaves():
-                    if isinstance(leaf.answer, UnknownValue):
-                        found |= set(leaf.answer.unknown)
-    return sorted(found - set(facts.missing))
 
 
 def _remarks(named: str, past: PastDecision | None, outcome: str, changed: bool) -> list[str]:

@@ -7,6 +7,8 @@ from typing import Any
 from rules.engine.policy_set import PolicySet
 from rules.explain.explain import Explanation, explain
 from rules.explain.render import explanation_json
+from rules.model.change import Facts
+from rules.operators.unknown import UnknownValue
 from rules.replay.recorded import PastDecision
 from rules.replay.simulate import contributing_rules, decide_again
 
@@ -42,3 +44,17 @@ def told(
     if past is not None:
         found["recorded"] = {"id": past.id, "decision": past.outcome, "rules": list(past.rules)}
     return found
+
+
+def not_given(explanation: Explanation, facts: Facts) -> list[str]:
+    """Return what rules could not be judged for, because nobody said it: the guard looks it up."""
+    found: set[str] = set()
+    for policy in explanation.policies:
+        for rule in policy.rules:
+            if rule.result != "error":
+                continue
+            for trace in (*policy.match, *rule.when, *rule.require, *rule.unless):
+                for leaf in trace.leaves():
+                    if isinstance(leaf.answer, UnknownValue):
+                        found |= set(leaf.answer.unknown)
+    return sorted(found - set(facts.missing))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from console.readings.again import told
+from console.readings.again import not_given, told
 from kernel.errors import InputRefused
 from rules.engine.policy_set import PolicySet
 from rules.explain.explain import explain
@@ -100,4 +100,4 @@ def tried(document: Mapping[str, Any], policy_set: PolicySet, *, now: datetime) 
             problems=[{"at": path, "detail": text} for text, path in problems[:_MOST_TOLD]],
         )
     explanation = explain(given.change, policy_set, given.facts, now=given.now or now)
-    return told(explanation, policy_set)
+    return told(explanation, policy_set) | {"not_given": not_given(explanation, given.facts)}

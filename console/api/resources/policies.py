@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from console.api.access import Reader
 from console.api.paging import Cursor, Limit, page
 from console.api.parts import answer, parts_of
-from console.api.shapes import ExceptionGiven, ExplanationGiven, ListPage, PoliciesInForce, Trial
+from console.api.shapes import ExceptionGiven, ListPage, PoliciesInForce, Trial, TrialGiven
 from console.cursors import place_in
 from console.readings.exceptions import list_exceptions
 from console.readings.policies import policies_in_force
@@ -54,7 +54,7 @@ async def list_exceptions_in_force(
 
 @router.post(
     "/try",
-    response_model=ExplanationGiven,
+    response_model=TrialGiven,
     summary="Decide a change that nobody made, by the policies of today",
 )
 async def try_change(request: Request, _: Reader, change: Trial) -> Response:

@@ -150,7 +150,7 @@ async def test_trying_records_nothing(bench: Bench, database: Database) -> None:
         },
     }
     answer = await bench.post("/try", json=change)
-    assert answer.json()["decision"] == "reject"
+    assert (answer.json()["decision"], answer.json()["not_given"]) == ("reject", [])
     assert await database.read(list_decisions) == []
 
 
