@@ -28,6 +28,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    tuple_,
     update,
 )
 
@@ -41,6 +42,9 @@ WINDOW = timedelta(hours=1)
 MOST_PER_PERSON = 5
 MOST_IN_ALL = 120
 _KEPT = timedelta(days=2)
+# No turn may keep the writer for long, whatever a flood has left behind.
+_MOST_FORGOTTEN = 200
+_MOST_COUNTED = 999
 
 
 class TurnState(DocumentedWord):
@@ -73,7 +77,9 @@ notices = Table(
     Column("budget", Text, nullable=False),
     Column("state", Word(TurnState), nullable=False),
     Column("at", Instant, nullable=False),
-    Index("ix_guard_notices_person", "channel", "person_id", "at"),
+    # By the state before the moment: however many are left out, what was told is found at once.
+    Index("ix_guard_notices_person", "channel", "person_id", "state", "at"),
+    Index("ix_guard_notices_budget", "channel", "budget", "state", "at"),
     Index("ix_guard_notices_at", "at"),
 )
 
@@ -123,7 +129,8 @@ def take_turn(connection: Connection, asked: Asked, *, now: datetime) -> Turn:
         )
     ).one_or_none()
     if known is not None:
-        return Turn(asked, known.state, known.at, untold=_untold(connection, asked))
+        untold = _untold(connection, asked) if known.state in OPEN else 0
+        return Turn(asked, known.state, known.at, untold=untold)
     same_as = _same(connection, asked, now=now)
     if same_as is not None:
         state = TurnState.REPEATED
@@ -131,7 +138,7 @@ def take_turn(connection: Connection, asked: Asked, *, now: datetime) -> Turn:
         state = TurnState.LEFT_OUT
     else:
         state = TurnState.TAKEN
-    connection.execute(delete(notices).where(notices.c.at < now - _KEPT))
+    _forget(connection, now=now)
     connection.execute(
         insert(connection, notices).values(
             channel=asked.channel,
@@ -144,7 +151,8 @@ def take_turn(connection: Connection, asked: Asked, *, now: datetime) -> Turn:
             at=now,
         )
     )
-    return Turn(asked, state, now, untold=_untold(connection, asked), same_as=same_as)
+    untold = _untold(connection, asked) if state is TurnState.TAKEN else 0
+    return Turn(asked, state, now, untold=untold, same_as=same_as)
 
 
 def end_turn(connection: Connection, turn: Turn, state: TurnState) -> None:
@@ -167,6 +175,16 @@ def end_turn(connection: Connection, turn: Turn, state: TurnState) -> None:
             .where(notices.c.channel == asked.channel, notices.c.decision_id.in_(oldest))
             .values(state=TurnState.COUNTED)
         )
+
+
+def _forget(connection: Connection, *, now: datetime) -> None:
+    oldest = (
+        select(notices.c.channel, notices.c.decision_id)
+        .where(notices.c.at < now - _KEPT)
+        .limit(_MOST_FORGOTTEN)
+    )
+    key = tuple_(notices.c.channel, notices.c.decision_id)
+    connection.execute(delete(notices).where(key.in_(oldest)))
 
 
 def another_is_refused(connection: Connection, asked: Asked) -> bool:
@@ -216,8 +234,8 @@ def _is_spent(connection: Connection, asked: Asked, *, now: datetime) -> bool:
 
 
 def _untold(connection: Connection, asked: Asked) -> int:
-    count = select(func.count()).select_from(notices).where(*_left_out(asked))
-    return int(connection.scalar(count) or 0)
+    some = select(notices.c.decision_id).where(*_left_out(asked)).limit(_MOST_COUNTED).subquery()
+    return int(connection.scalar(select(func.count()).select_from(some)) or 0)
 
 
 def _left_out(asked: Asked) -> tuple[ColumnElement[bool], ...]:

@@ -111,8 +111,9 @@ class Telling(Obligation[TellingPayload]):
         """Give the notice, unless there is a reason not to."""
         # (1) Take its turn: it ends here for a repeat, and for one too many.
         now = self._means.recorder.now()
+        asked = await self._means.database.read(lambda c: self._asked(c, owed, task))
         turn = await self._means.database.write(
-            lambda c: register.take_turn(c, self._asked(c, owed, task), now=now), failpoint=TURN
+            lambda c: register.take_turn(c, asked, now=now), failpoint=TURN
         )
         if turn.state not in OPEN:
             self._means.metrics.noticed(self.channel, turn.state.value)

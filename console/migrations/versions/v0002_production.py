@@ -69,9 +69,10 @@ def _create_notices() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("channel", "decision_id", name=op.f("pk_guard_notices")),
     )
-    op.create_index(
-        op.f("ix_guard_notices_person"), "guard_notices", ["channel", "person_id", "at"]
-    )
+    for name, column in (("person", "person_id"), ("budget", "budget")):
+        op.create_index(
+            op.f(f"ix_guard_notices_{name}"), "guard_notices", ["channel", column, "state", "at"]
+        )
     op.create_index(op.f("ix_guard_notices_at"), "guard_notices", ["at"])
 
 
