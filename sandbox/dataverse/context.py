@@ -170,6 +170,11 @@ def _target(event: Event, view: View) -> Any:
     )
 
 
+def _named(event: Event) -> str:
+    """Return the parameter that the row stands in."""
+    return "EntityMoniker" if event.message == "SetState" else "Target"
+
+
 def as_context(event: Event, organization: Organization, view: View) -> dict[str, Any]:
     """Return the context of an event, its members in the order of the wire."""
     step_id, step_name = event.step or (ZERO, None)
@@ -186,7 +191,7 @@ def as_context(event: Event, organization: Organization, view: View) -> dict[str
         "InitiatingUserAgent": event.user_agent,
         "InitiatingUserAzureActiveDirectoryObjectId": event.initiating_object_id,
         "InitiatingUserId": event.initiating_user_id,
-        "InputParameters": pairs({"Target": _target(event, view), **event.parameters}),
+        "InputParameters": pairs({_named(event): _target(event, view), **event.parameters}),
         "IsExecutingOffline": False,
         "IsInTransaction": event.in_transaction,
         "IsOfflinePlayback": False,

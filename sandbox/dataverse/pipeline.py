@@ -14,6 +14,7 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Protocol
 from uuid import uuid4
 
+from sandbox.dataverse.apart import as_apart, messages_apart
 from sandbox.dataverse.context import (
     SIZE_LIMIT,
     ZERO,
@@ -70,6 +71,8 @@ class Pipeline:
         self.store, self.platform, self.poster, self.jobs = store, platform, poster, jobs
         self.organization, self._locks = organization, locks
         self.offset_minutes = 120
+        # Whether a change of owner or state is told as Assign or SetState as well.
+        self.tells_apart = False
 
     async def run(self, operation: Operation, *, precondition: Precondition | None = None) -> None:
         """Carry out a request's operation and commit it. Raises Fault when nothing was kept."""
@@ -166,9 +169,11 @@ class Pipeline:
     def _steps(self, operation: Operation, stage: int, *, mode: int) -> list[Step]:
         if operation.silent:
             return []
+        apart = messages_apart(operation) if self.tells_apart else []
         return [
             step
-            for step in steps_on(self.store, operation.message, operation.table)
+            for message in (operation.message, *apart)
+            for step in steps_on(self.store, message, operation.table)
             if step.stage == stage
             and step.mode == mode
             and step.wants(operation.target)
@@ -220,6 +225,8 @@ class Pipeline:
             "in_transaction": step.mode == _SYNCHRONOUS
             and (step.stage != 10 or operation.parent is not None),
         }
+        if step.message != operation.message:
+            changes |= as_apart(step.message, operation)
         if operation.message == "Create" and step.stage == 40:
             changes["output"] = {"id": operation.record_id}
         if operation.message == "Create" and step.stage == 10:
