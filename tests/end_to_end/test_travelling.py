@@ -21,7 +21,7 @@ from kernel.approvals import Approval
 from kernel.failpoints import Recorder
 from sandbox import people
 from sandbox.dataverse.platform import AddressEdit
-from tests.crashes.acts import edit, obligations
+from tests.crashes.acts import asks, edit, obligations, releases
 from tests.crashes.guarded_organization import (
     GuardedOrganization,
     database_url,
@@ -248,3 +248,33 @@ async def test_what_went_past_the_guard_is_undone_on_both_rows(
         await goes_round(guarded)
     assert not trace.reached
     assert (len(own_writes(guarded)), len(refusals(guarded))) == (writes, decided)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+@pytest.mark.parametrize("is_on_mailbox", [True, False], ids=["mailbox", "owner"])
+async def test_what_an_approver_released_travels_with_the_edit(
+    guarded: GuardedOrganization, is_on_mailbox: bool
+) -> None:
+    """The approval of a VIP is held, released, and made once more: on both rows, and for good."""
+    pair = pair_of(people.CFO)
+    put(guarded, pair)
+    await goes_on(guarded)
+    mailbox, owner = ("mailboxes", pair.mailbox_id), (pair.owner_set, pair.owner_id)
+    where = mailbox if is_on_mailbox else owner
+    approves = {"emailrouteraccessapproval": APPROVED}
+    assert await asks("approver", *where, **approves)(guarded)
+    assert await releases(people.GLOBAL_ADMIN, where[1])(guarded)
+    decided = len(refusals(guarded))
+    assert await edit("approver", *where, **approves)(guarded)
+    await goes_on(guarded)
+    # Whoever asked was told why; nothing else was written.
+    assert {one.rpartition("/")[2] for one in own_writes(guarded)} == {"SendAppNotification"}
+    assert len(refusals(guarded)) == decided
+    assert shown(guarded, pair) == (pair.address, APPROVED, pair.address, APPROVED)
+    held = held_of(guarded, pair)
+    assert (held.state, held.epoch) == ("approved", 1)
+    # It stands when its rows are judged anew, and a day later.
+    guarded.clock.advance(24 * 60 * 60)
+    await goes_on(guarded)
+    await guarded.running.guard.parts.drift.run()
+    assert held_of(guarded, pair).state == "approved"

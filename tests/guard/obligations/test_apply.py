@@ -183,4 +183,6 @@ async def test_a_release_that_no_act_states_writes_nothing(
     assert guard.receiver.rows.written == []
     assert not guard.is_whole()
     with pytest.raises(HoldTaken):
-        database.read_now(lambda c: holds.require_approved(c, f"{hold_id}x", now=clock.now()))
+        database.write_now(
+            lambda c: holds.require_approved(c, f"{hold_id}x", now=clock.now()), failpoint=GRANTED
+        )
