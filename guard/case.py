@@ -12,7 +12,6 @@ FROM_DELIVERY = "delivery"
 FROM_RECONCILIATION = "reconciliation"
 FROM_EXAMINATION = "examination"
 FROM_GRANT = "grant"
-FROM_RELEASE = "release"
 
 # The lane of what is owed for what the guard saw itself. Anybody who has the webhook key can make
 # the common one as long as they like.

@@ -58,7 +58,8 @@ class Judged:
 
     `sources` says by path where each fact came from, `ages` how many seconds old it is where it was
     not looked up for this. `deferred` are the rules that were left to
-    stage 40. `attributed_to` is whose act an approval counts as that the platform made by itself.
+    stage 40. `attributed_to` is whose act an approval counts as that the platform made by itself,
+    `scheduled_by` who scheduled its test in their name, if somebody did.
     `agreement` is what an approver agreed to and what let the change pass; of one that is held,
     `evidence` is what else an approver has to know, and `identities` who asked for it, by the id of
     each user row the Entra object, None where that could not be learnt.
@@ -73,6 +74,7 @@ class Judged:
     attributed_to: str | None = None
     ages: Mapping[str, float] = field(default_factory=dict)
     agreement: Agreement | None = None
+    scheduled_by: str | None = None
     evidence: Facts = field(default_factory=Facts)
     identities: Mapping[str, str | None] = field(default_factory=dict)
 
@@ -150,8 +152,9 @@ class Judge:
             let_through = max((_by_agreement(each, one) for each in judged), key=_strictness)
             if let_through.decision.outcome.rank < Outcome.HOLD.rank:
                 return replace(let_through, agreement=one)
+        concerned = (*asked_by, strictest.scheduled_by)
         return await self._with_evidence(
-            strictest, asked_by, is_synchronous=is_synchronous, ancestors=ancestors
+            strictest, concerned, is_synchronous=is_synchronous, ancestors=ancestors
         )
 
     async def _agreements(
@@ -192,7 +195,7 @@ class Judge:
     async def _with_evidence(
         self,
         judged: Judged,
-        asked_by: tuple[str | None, str | None],
+        people: Sequence[str | None],
         *,
         is_synchronous: bool,
         ancestors: tuple[Ancestor, ...],
@@ -204,10 +207,10 @@ class Judge:
         identities: dict[str, str | None] = {}
         values: dict[str, Value] = {}
         missing: dict[str, str] = {}
-        for one in dict.fromkeys(asked_by):
+        for one in dict.fromkeys(people):
             if one is None:
                 continue
-            needed = ACTOR | EVIDENCE if one == asked_by[0] else ACTOR
+            needed = ACTOR | EVIDENCE if one == people[0] else ACTOR
             sheet = await self._gatherer.gather(
                 Question(
                     change=judged.change.change,
@@ -222,7 +225,7 @@ class Judge:
             is_known = isinstance(object_id, str) and object_id and kind in ASKING_KINDS
             if kind != "guard":
                 identities[one] = str(object_id).lower() if is_known else None
-            if one == asked_by[0]:
+            if one == people[0]:
                 values.update(facts.values)
                 missing.update(facts.missing)
         return replace(judged, evidence=Facts(values, missing), identities=identities)
@@ -257,10 +260,11 @@ class Judge:
         sheet = await self._gatherer.gather(question)
 
         # (3) Attribute what the platform approved by itself to whoever scheduled the test (law 3).
-        attributed_to = None
+        attributed_to, scheduled_by = None, None
         if approves and sheet.values.get(KIND) == "system":
             scheduled = await who_scheduled(change, ledger=self._ledger, now=now)
-            attributed_to = scheduled.actor_id if scheduled is not None else None
+            if scheduled is not None:
+                attributed_to, scheduled_by = scheduled.actor_id, scheduled.on_behalf_by
             if scheduled is None or attributed_to is None:
                 facts = sheet.facts(needed)
                 return _by_law(change, _unattributed(), facts, policy_set, sheet)
@@ -283,7 +287,15 @@ class Judge:
         if is_synchronous and may_be_deferred(change.change, sheet, needed):
             decision, deferred = set_aside(decision, DEFERRED_ROOTS)
         return Judged(
-            change, decision, facts, policy_set, sheet.sources, deferred, attributed_to, sheet.ages
+            change,
+            decision,
+            facts,
+            policy_set,
+            sheet.sources,
+            deferred,
+            attributed_to,
+            sheet.ages,
+            scheduled_by=scheduled_by,
         )
 
     async def judge_row(

@@ -36,6 +36,8 @@ from rules.model.decision import Decision, Outcome
 
 ENFORCE = "enforce"
 OBSERVE = "observe"
+# The cause of a decision by which an approver lets go on what it holds.
+RELEASED = "released"
 HOLD_HOURS = 72.0
 TRIES_TO_PARK = 5
 _NOTHING: Mapping[str, Any] = {}
@@ -297,7 +299,8 @@ class DecisionRecorder:
             policy_set=policy_set,
             deadline_seconds=self._ledger_deadline_seconds,
         )
-        return recording if decision.outcome in ALLOWING else _told(recording, case.source)
+        is_refused = decision.outcome not in ALLOWING and conclusion.cause != RELEASED
+        return _told(recording, case.source) if is_refused else recording
 
     def _status(self, case: Case, outcome: Outcome) -> int:
         if not case.is_synchronous or not self.enforces or outcome in ALLOWING:

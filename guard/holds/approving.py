@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from guard.case import FROM_RELEASE, Case
+from guard.case import Case
 from guard.columns.change import GuardedChange
 from guard.errors import HoldChanged, HoldEnded, ReleaseRefused
 from guard.facts.holders import names_of
@@ -18,12 +18,18 @@ from guard.holds.refusing import ended, written
 from guard.holds.showing import find_hold, show_hold
 from guard.judge import Judged
 from guard.ledger import holds
-from guard.ledger.parked import Hold, HoldState, Released, Settled
+from guard.ledger.parked import (
+    FROM_RELEASE,
+    Hold,
+    HoldState,
+    Released,
+    Settled,
+)
 from guard.obligations.obligation import Means
 from guard.parking import holding_rules, terms_of
 from guard.ports.directory import Person
 from guard.receive.delivery import SYNCHRONOUS
-from guard.record import OfHold
+from guard.record import RELEASED, OfHold
 from kernel.errors import Conflict, Unavailable
 from kernel.failpoints import failpoint
 from kernel.log import get_logger
@@ -34,7 +40,6 @@ from rules.policy.policy import ReleaseTerms
 
 SUPERSEDED = failpoint("guard.hold-superseded", "A hold ends, as its row is another by now.")
 USABLE_FOR = timedelta(minutes=60)
-RELEASED = "released"
 NOTHING_HOLDS = "No rule holds the change any more, so that it can simply be made."
 log = get_logger("guard")
 
@@ -132,8 +137,10 @@ async def _other_person(means: Means, hold: Hold, principal: Principal) -> Perso
     person = await means.directory.person(object_id)
     if person is None or person.is_enabled is False:
         raise ReleaseRefused(f"{principal.name} is no user of Entra who may sign in.")
-    asked = (hold.change.requester_id, hold.change.on_behalf_by)
-    for user_id in (one for one in asked if one is not None):
+    change = hold.change
+    people = (change.requester_id, change.on_behalf_by, *hold.identities)
+    asked = tuple(dict.fromkeys(one for one in people if one is not None))
+    for user_id in asked:
         then = hold.identities.get(user_id)
         if not then:
             raise ReleaseRefused(

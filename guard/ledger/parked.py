@@ -22,6 +22,9 @@ from rules.model.change import Value
 from rules.operators.fields import fold
 from rules.replay.ledger_format import values_from
 
+# The source, as records name it, of what is decided because an approver releases it.
+FROM_RELEASE = "release"
+
 
 class HoldState(DocumentedWord):
     """Where a hold stands."""

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 from guard.columns.compare import is_equal
 from guard.columns.table import APPROVAL, APPROVED, TABLES
 from guard.ledger.entry import Entry, recorded
+from guard.ledger.parked import FROM_RELEASE
 from guard.ledger.tables import decisions
 from kernel.ids import first_id
 
@@ -32,6 +33,7 @@ class Attempt:
 class _Stated(msgspec.Struct):
     operation: str | None = None
     initiating_user_id: str | None = None
+    source: str | None = None
 
 
 class _Changed(msgspec.Struct):
@@ -84,7 +86,9 @@ def list_recent(connection: Connection, *, since: datetime) -> list[Attempt]:
             continue
         after = {**changed.before, **changed.altered}
         signature = signature_of(row.table_name, stated.operation, changed.before, after)
-        if signature is not None and stated.initiating_user_id is not None:
+        # What is judged once more for an approver was tried when it was asked for.
+        is_tried = stated.source != FROM_RELEASE
+        if signature is not None and stated.initiating_user_id is not None and is_tried:
             found.append(
                 Attempt(stated.initiating_user_id, row.record_id, signature, row.decided_at)
             )
@@ -96,6 +100,6 @@ def attempt_of(entry: Entry) -> Attempt | None:
     fresh = recorded(entry)
     actor_id = fresh.public.get("initiating_user_id")
     signature = signature_of(fresh.table, fresh.public.get("operation"), fresh.before, fresh.after)
-    if signature is None or actor_id is None:
+    if signature is None or actor_id is None or fresh.public.get("source") == FROM_RELEASE:
         return None
     return Attempt(actor_id, entry.record_id, signature, entry.decided_at)

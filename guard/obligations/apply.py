@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from guard import consequences
-from guard.case import FROM_RELEASE, Case
+from guard.case import Case
 from guard.columns.change import GuardedChange
 from guard.consequences import ALLOWING, Committed
 from guard.errors import HoldTaken
@@ -20,7 +20,14 @@ from guard.held_row import change_made, change_now, columns_of, standing_of
 from guard.known_good import allowed
 from guard.ledger import holds
 from guard.ledger.effects import withdraw
-from guard.ledger.parked import HeldChange, Hold, HoldState, Settled, Settlement
+from guard.ledger.parked import (
+    FROM_RELEASE,
+    HeldChange,
+    Hold,
+    HoldState,
+    Settled,
+    Settlement,
+)
 from guard.obligations.announcing import announce, nonce_of
 from guard.obligations.obligation import Obligation, Payload
 from guard.ports.rows import RowChanged, StoredRow, WriteRefused

@@ -407,3 +407,11 @@ async def test_a_release_that_was_written_into_the_database_lets_nothing_through
         lambda c: list_holds(c, now=clock.now(), states=(HoldState.APPROVED,))
     )
     assert [one["id"] for one in shown] == [hold_id]
+
+
+async def test_a_release_is_no_try_of_its_requester(database: Database, clock: FrozenClock) -> None:
+    guard = guarded(database, clock)
+    hold_id = (await ask(guard, VIP_ADDRESS)).body["hold_id"]
+    await release(guard, hold_id)
+    tries = await guard.receiver.ledger.recent(since=clock.now() - timedelta(hours=1))
+    assert [one.actor_id for one in tries] == [USER_ID]
