@@ -7,6 +7,7 @@ again, and what the anchor says persons had withdrawn stands again (law 17).
 
 from __future__ import annotations
 
+from console.anchor_notes import AnchorNotes
 from console.locks import make_directory
 from console.second_database import SecondDatabase
 from guard.ledger.anchor import (
@@ -42,6 +43,8 @@ class Anchoring:
         self._clock = clock
         url = settings.anchor_database_url
         self._second = SecondDatabase(url) if url else None
+        # Where Dataverse is reached and asked to keep anchors, too.
+        self.notes: AnchorNotes | None = None
         # Why the newest anchor is missing somewhere; the guard decides all the same.
         self.lacking: tuple[str, ...] = ()
 
@@ -69,6 +72,11 @@ class Anchoring:
         if self._second is not None:
             try:
                 await self._second.append(line, made_at=statement["made_at"])
+            except GuardError as error:
+                failures.append(error)
+        if self.notes is not None:
+            try:
+                await self.notes.append(line)
             except GuardError as error:
                 failures.append(error)
         self.lacking = tuple(error.message for error in failures)

@@ -247,6 +247,12 @@ class Settings:
         "Second database into which each anchor is inserted as well; its owner makes the table.",
         shown_default="none",
     )
+    anchor_dataverse_seconds: float | None = _setting(
+        None,
+        "How often an anchor is kept as a note in Dataverse as well, such as 3600.",
+        unit="seconds",
+        shown_default="never",
+    )
     pseudonym_key_file: Path | None = _setting(
         None,
         "File with the keys by which `decisions export --masked` replaces persons, one a line in "

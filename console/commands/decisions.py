@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kernel.database import Database
     from kernel.settings import Secret, Settings
 
-_SECOND = Path("database")
+_SECOND, _NOTES = Path("database"), Path("dataverse")
 LIST_FORMATS = (*FORMATS, "csv")
 
 
@@ -219,9 +219,9 @@ def anchor(ctx: click.Context) -> None:
 @click.option(
     "--against",
     type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE|database",
+    metavar="FILE|database|dataverse",
     help="Anchors that were kept elsewhere: all that they state must be there still. `database` is "
-    "the one of MAILBOX_GUARD_ANCHOR_DATABASE_URL.",
+    "the one of MAILBOX_GUARD_ANCHOR_DATABASE_URL, `dataverse` the notes there.",
 )
 @click.option(
     "--public-key",
@@ -264,6 +264,8 @@ def verify(
         from console.second_database import SecondDatabase
 
         anchors = SecondDatabase(_second_url(settings)).read()
+    elif against == _NOTES:
+        anchors = asyncio.run(_noted_anchors(settings))
     elif against is not None:
         anchors = read_anchors(against)
     keys = [read_public_key(file) for file in public_keys]
@@ -317,6 +319,19 @@ def _second_url(settings: Settings) -> Secret:
             hint="Set it, or name a file of anchors.",
         )
     return settings.anchor_database_url
+
+
+async def _noted_anchors(settings: Settings) -> list[Anchor]:
+    from console.anchor_notes import AnchorNotes
+    from console.wiring.connections import connect_guard
+    from kernel.clock import SystemClock
+
+    clock = SystemClock()
+    connections = connect_guard(settings, clock)
+    try:
+        return await AnchorNotes(connections.dataverse, clock, every_seconds=1).read()
+    finally:
+        await connections.aclose()
 
 
 @decisions.command(name="to-test", help="Write a recorded decision as a test case of policies.")

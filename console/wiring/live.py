@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from cloud.access import LoggedRequest
+from console.anchor_notes import AnchorNotes
 from console.anchoring import ANCHOR_SECONDS, Anchoring
 from console.api.surface import PREFIX
 from console.application import Application, Front, Joined, application
@@ -101,6 +102,12 @@ class Live:
                     settings, clock, self._connections, on_access=on_access, failpoints=failpoints
                 )
             self._readiness.reach = _reach_of(self._connections, self._mailboxes)
+            if settings.anchor_dataverse_seconds is not None:
+                self._anchoring.notes = AnchorNotes(
+                    self._connections.dataverse.apart(),
+                    clock,
+                    every_seconds=settings.anchor_dataverse_seconds,
+                )
         self._guard = open_guard(
             settings,
             database,

@@ -140,6 +140,14 @@ _ALL = (
             ),
         ),
     ),
+    # Notes; here only those that regard nothing.
+    describe(
+        "annotation",
+        "annotations",
+        "subject string:500\nnotetext string:100000\nisdocument bool =false" + OWNED,
+        name_column="subject",
+        type_code=5,
+    ),
     describe("roletemplate", "roletemplates", "name string:100", type_code=1037),
     describe(
         "team",

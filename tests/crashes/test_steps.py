@@ -27,6 +27,7 @@ APART = {
     "guard.registration-remembered": "A person's command ends with it; given again it ends again.",
     "guard.registration-watched": "One transaction of a round; the next one writes what it missed.",
     "guard.registration-write": "A person's command, with a crash test of its own at each write.",
+    "anchor.note": "One note, whose id is made of the anchor; the next one states all that it did.",
     "anchor.second-database": "One insertion a minute; the next one states all that it did.",
     "duties.taken": "One row that others take over once its time is over; no duty hangs on it.",
     "duties.given-back": "A process ends with it; if it dies, the duties come free.",
