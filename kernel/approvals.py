@@ -256,6 +256,19 @@ def list_page(connection: Connection, *, after: str | None, limit: int) -> list[
     return [approval_from_row(row) for row in connection.execute(statement)]
 
 
+def list_ids(
+    connection: Connection, *, holding: str = "", after: str | None = None, limit: int
+) -> list[str]:
+    """Return the ids of so many records behind one whose address holds these letters, in order."""
+    statement = select(approvals.c.record_id).order_by(approvals.c.record_id).limit(limit)
+    if holding:
+        address = func.lower(approvals.c.address)
+        statement = statement.where(address.contains(holding.lower(), autoescape=True))
+    if after is not None:
+        statement = statement.where(approvals.c.record_id > after)
+    return list(connection.scalars(statement))
+
+
 def list_approved(connection: Connection, *, now: datetime) -> list[Approval]:
     """Return the mailboxes that may be synced at that moment, in the order of their ids."""
     statement = WITH_ACT.where(approvals.c.state == APPROVED).order_by(approvals.c.record_id)

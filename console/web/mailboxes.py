@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Final
+from itertools import islice
+from typing import Final
 from urllib.parse import quote, urlencode
+
+from sqlalchemy import Connection
 
 from console.readings.brakes import list_stops, release
 from console.web.page import Act, ConsolePage, FieldUnusable, Onward, PageVisit, Shown, View
 from console.web.values import flattened
+from kernel import approvals
 from kernel.brake import BRAKES, Release
 from kernel.errors import Conflict, GuardError, NotFound
 from kernel.principal import AppRole
@@ -22,9 +27,7 @@ from sync.store.tables import SyncState
 SHOWN: Final = 50
 ACCESSES: Final = 50
 MOST_REASON: Final = 500
-_CHUNK = 500
-# So many mailboxes are looked through for one page at most, whatever is searched for.
-_LOOKED_THROUGH = 5000
+_STATES_SECONDS = 30.0
 TONES: Final[Mapping[SyncState, str]] = {
     SyncState.SYNCED: "good",
     SyncState.WAITING: "calm",
@@ -61,11 +64,16 @@ async def show_all(visit: PageVisit) -> Shown | Onward:
             one = await visit.read(lambda c: mailboxes.show_mailbox(c, wanted, now=now))
             return Onward(f"{_HERE}/{one['id']}")
 
-    def fits(one: Mapping[str, Any]) -> bool:
-        is_named = wanted.lower() in str(one["address"]).lower()
-        return is_named and (state is None or one["state"] == state)
-
-    found, after = await _page(visit, fits, visit.query.get("after", "")[:100] or None)
+    place = visit.query.get("after", "")[:100] or None
+    if state is None:
+        ids = await visit.read(
+            lambda c: approvals.list_ids(c, holding=wanted, after=place, limit=SHOWN + 1)
+        )
+    else:
+        ids = await _ids_of_state(visit, state, wanted, place)
+    now = visit.parts.clock.now()
+    found = await visit.read(lambda c: mailboxes.some_mailboxes(c, ids[:SHOWN], now=now))
+    after = ids[SHOWN - 1] if len(ids) > SHOWN else None
     kept = {"q": wanted, "state": state.value if state is not None else ""}
     return Shown(
         "mailboxes.html",
@@ -169,28 +177,29 @@ async def release_brake(visit: PageVisit) -> Onward:
     return Onward(f"{_HERE}/brakes", "released")
 
 
-async def _page(
-    visit: PageVisit, fits: Callable[[Mapping[str, Any]], bool], after: str | None
-) -> tuple[list[dict[str, Any]], str | None]:
-    """Return the mailboxes of one page, and the id after which the next one begins."""
-    found: list[dict[str, Any]] = []
-    now, place = visit.parts.clock.now(), after
-    for _ in range(_LOOKED_THROUGH // _CHUNK):
-        # Chunk by chunk, so that deliveries get their turn in between.
-        chunk = await visit.read(
-            lambda c, place=place: mailboxes.page_of_mailboxes(  # type: ignore[misc]
-                c, after=place, limit=_CHUNK, now=now
-            )
-        )
-        for one in chunk:
-            if fits(one):
-                if len(found) == SHOWN:
-                    return found, found[-1]["id"]
-                found.append(one)
-        if len(chunk) < _CHUNK:
-            return found, None
-        place = chunk[-1]["id"]
-    return found, place
+async def _ids_of_state(
+    visit: PageVisit, state: SyncState, wanted: str, after: str | None
+) -> list[str]:
+    """Return the ids of one page and one more, of those in a state.
+
+    A state is made of several tables, so that all mailboxes are looked through: once for all who
+    ask, and no more often than twice a minute.
+    """
+    now = visit.parts.clock.now()
+
+    def read(connection: Connection) -> dict[SyncState, list[tuple[str, str]]]:
+        found: dict[SyncState, list[tuple[str, str]]] = defaultdict(list)
+        for one in mailboxes.list_mailboxes(connection, now=now):
+            found[one["state"]].append((one["id"], str(one["address"]).lower()))
+        return found
+
+    every = await visit.parts.kept.get("mailboxes", _STATES_SECONDS, lambda: visit.read(read))
+    fitting = (
+        record_id
+        for record_id, address in every.get(state, [])
+        if wanted.lower() in address and (after is None or record_id > after)
+    )
+    return list(islice(fitting, SHOWN + 1))
 
 
 def _state_in(query: Mapping[str, str]) -> SyncState | None:

@@ -10,9 +10,11 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from console import schema
+from console.readings.registration import told_of
 from console.readings.settings import list_settings
 from console.sign_in.sessions import IDLE, LONGEST, ROLES_COUNT_FOR
 from console.web.page import ConsolePage, PageVisit, Shown, View
+from guard.registration import stored
 from kernel import tasks
 from kernel.principal import AppRole
 from kernel.tasks import Task, TaskState
@@ -25,6 +27,7 @@ async def show(visit: PageVisit) -> Shown:
     parts, who = visit.parts, visit.who
     gauges, told = await parts.gauges(), list_settings(parts.settings)
     waiting, number = await visit.read(_waiting)
+    registered = await visit.read(stored.find)
     by_state = {state: 0 for state in TaskState}
     for (_, state), count in gauges.tasks.by_state.items():
         by_state[state] += count
@@ -36,6 +39,8 @@ async def show(visit: PageVisit) -> Shown:
             "overdue": sum(gauges.tasks.overdue.values()),
             "waiting": [_told(one) for one in waiting[:MOST_TASKS]],
             "more": max(0, len(waiting) - MOST_TASKS),
+            "registered": registered,
+            "told": told_of(registered),
             "figures": parts.figures(),
             "versions": [
                 ("Mailbox Guard", metadata.version("mailbox-guard")),

@@ -93,6 +93,20 @@ async def test_many_mailboxes_stand_on_pages(console: Console, visitor: httpx.As
     assert "Next page" not in second
 
 
+async def test_mailboxes_of_a_state_stand_on_pages_too(
+    console: Console, visitor: httpx.AsyncClient
+) -> None:
+    for number in range(60):
+        record_id = f"44444444-1111-4111-8111-{number:012d}"
+        grant(console.parts.database, record_id, f"u{number}@contoso.com")
+    first = (await visitor.get("/mailboxes?state=waiting&q=u")).text
+    assert first.count('data-label="Address"') == 50
+    rest = first.partition('href="/mailboxes?')[2].partition('"')[0].replace("&amp;", "&")
+    second = (await visitor.get(f"/mailboxes?{rest}")).text
+    assert second.count('data-label="Address"') == 10
+    assert "anna@contoso.com" not in first + second
+
+
 async def test_one_mailbox_is_shown_with_its_evidence(visitor: httpx.AsyncClient) -> None:
     page = (await visitor.get(f"/mailboxes/{ANNAS}")).text
     assert "row.address" in page
