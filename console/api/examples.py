@@ -29,6 +29,7 @@ DECISION: Final[dict[str, Any]] = {
     "policy_set": _SET,
     "enforcement": "enforce",
     "confirms": None,
+    "hold_id": None,
     "actor": {"id": _USER_ID, "name": "Anna Berg", "upn": "anna@contoso.com"},
     "address": {"before": "anna@contoso.com", "after": "ceo@contoso.com"},
     "approval": {"before": 1, "after": 1},

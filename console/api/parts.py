@@ -36,7 +36,8 @@ class PoliciesHeld(Protocol):
 class ApiParts:
     """Where the API reads and writes, what decides, and whom it knows.
 
-    `means` are what obligations are carried out with; None where there is no guard, as in tests.
+    `anchor` writes a word down outside of the database. `means` are what obligations are carried
+    out with; None where there is no guard, as in tests.
     """
 
     database: Database
@@ -45,6 +46,7 @@ class ApiParts:
     settings: Settings
     readiness: StateNow
     knows: Authentication
+    anchor: Callable[[], Awaitable[None]]
     version: str
     means: Means | None = None
 

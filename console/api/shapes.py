@@ -93,6 +93,7 @@ class DecisionGiven(_Given):
     policy_set: str | None
     enforcement: str | None
     confirms: str | None
+    hold_id: str | None
     actor: PersonGiven
     address: dict[str, Any]
     approval: dict[str, Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from importlib.metadata import PackageNotFoundError, version
 
 from console.api.bounds import Application
@@ -25,6 +26,7 @@ def open_api(
     policies: PolicyFolder,
     readiness: StateNow,
     knows: Authentication,
+    anchor: Callable[[], Awaitable[None]],
     means: Means | None = None,
 ) -> Application:
     """Return the application to be mounted; `readiness` answers as `/readyz` does."""
@@ -36,6 +38,7 @@ def open_api(
             settings=settings,
             readiness=readiness,
             knows=knows,
+            anchor=anchor,
             version=installed_version(),
             means=means,
         )

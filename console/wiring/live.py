@@ -130,6 +130,7 @@ class Live:
             policies=policies,
             readiness=Joined(self._state),
             knows=self._authentication,
+            anchor=self._anchoring.look_and_append,
             means=self._guard.parts.means,
         )
         self.application: Front = application(

@@ -25,6 +25,7 @@ from guard.obligations.obligation import Means
 from kernel import approvals
 from kernel.clock import FrozenClock
 from kernel.database import Database
+from kernel.errors import Unavailable
 from kernel.principal import AppRole, Principal, Proof
 from kernel.settings import load as load_settings
 from rules.model.change import Change, Facts
@@ -122,6 +123,9 @@ def make_bench(
     async def ready() -> Mapping[str, Any]:
         return {"ready": True, "status": "ready"}
 
+    async def anchor() -> None:
+        raise Unavailable("The file of the anchors is away.")
+
     parts = ApiParts(
         database=database,
         clock=clock,
@@ -129,6 +133,7 @@ def make_bench(
         settings=settings,
         readiness=ready,  # type: ignore[arg-type]
         knows=knows,
+        anchor=anchor,
         version="1.2.3",
         means=means,
     )
