@@ -64,7 +64,7 @@ async def one_policy(visit: PageVisit) -> Shown:
     found = await visit.read(lambda c: policies_in_force(c, policy_set, now=now))
     policy = next((one for one in found["policies"] if one["name"] == name), None)
     if policy is None:
-        raise PolicyNotInForce(f"No policy in force is called `{name}`.", hint="Go to all policies.")
+        raise PolicyNotInForce(f"No policy in force is called `{name}`.", hint="All are listed.")
     exceptions = [one for one in list_exceptions(policy_set, now=now) if one["policy"] == name]
     return Shown(
         "policy.html",
