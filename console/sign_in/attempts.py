@@ -7,26 +7,33 @@ from collections import OrderedDict
 from console.sign_in.refusals import TooManyAttempts
 from kernel.clock import Clock
 
-MOST_AT_ONCE = 20
+AT_ONCE = 20
 PER_SECOND = 0.5
+# Behind a proxy all people are one caller, and come together on a Monday morning.
+SIGN_INS_AT_ONCE = 200
+SIGN_INS_PER_SECOND = 5.0
 _MOST_CALLERS = 1000
 
 
 class Attempts:
-    """So many attempts at once for each caller, and one more every two seconds.
+    """So many attempts at once for each caller, and so many more each second.
 
     Of callers a bounded number is remembered; whoever is forgotten begins anew.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(
+        self, clock: Clock, *, at_once: int = AT_ONCE, per_second: float = PER_SECOND
+    ) -> None:
         self._clock = clock
+        self._at_once = float(at_once)
+        self._per_second = per_second
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def spend(self, caller: str) -> None:
         """Count one attempt. Raises TooManyAttempts when there were too many."""
         now = self._clock.monotonic()
-        left, at = self._left.pop(caller, (float(MOST_AT_ONCE), now))
-        left = min(float(MOST_AT_ONCE), left + (now - at) * PER_SECOND)
+        left, at = self._left.pop(caller, (self._at_once, now))
+        left = min(self._at_once, left + (now - at) * self._per_second)
         self._left[caller] = (max(0.0, left - 1), now)
         if len(self._left) > _MOST_CALLERS:
             self._left.popitem(last=False)

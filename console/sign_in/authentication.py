@@ -54,15 +54,17 @@ class SignedIn:
 
 @dataclass(slots=True)
 class Authentication:
-    """What a process needs to know people by. With `flow` they sign in with Entra, else by `link`.
+    """What a process needs to know people by.
 
+    With `flow` they sign in with Entra, else by `link`; `guesses` counts the attempts at that.
     `check` is None where no authority is configured: then no bearer token proves anybody.
     """
 
     database: Database
     clock: Clock
     cookies: Cookies
-    attempts: Attempts
+    guesses: Attempts
+    sign_ins: Attempts
     flow: CodeFlow | None = None
     link: OneTimeLink | None = None
     check: TokenCheck | None = None

@@ -43,14 +43,14 @@ class Entrance:
 
     async def go(self, request: Request) -> Response:
         """Send the browser to Entra. Raises TooManyAttempts, Unavailable."""
-        self._authentication.attempts.spend(_caller(request))
+        self._authentication.sign_ins.spend(_caller(request))
         wanted = path_of_ours(read_query(request.url.query).get("next", "/"))
         where, ticket = await self._authentication.go(wanted)
         return RedirectResponse(where, 303, self._authentication.cookies.ticket(ticket))
 
     async def come_back(self, request: Request) -> Response:
         """Take what Entra answers, and let the session begin. Raises SignInRefused, Unavailable."""
-        self._authentication.attempts.spend(_caller(request))
+        self._authentication.sign_ins.spend(_caller(request))
         header = request.headers.get("cookie")
         ticket = self._authentication.cookies.read(header, cookies.TICKET)
         answer = dict(read_query(request.url.query))
@@ -66,7 +66,7 @@ class Entrance:
 
     async def open_link(self, request: Request) -> Response:
         """Let in whoever has the link, on this machine, once. Raises SignInRefused."""
-        self._authentication.attempts.spend(_caller(request))
+        self._authentication.guesses.spend(_caller(request))
         link = self._authentication.link
         if link is None or not is_this_machine(request.scope.get("client")):
             raise SignInRefused(

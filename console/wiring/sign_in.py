@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from cloud.entra import ClientCertificate, ClientSecret
 from cloud.origins import authority_url
 from console.sign_in.asking import SignInApp
-from console.sign_in.attempts import Attempts
+from console.sign_in.attempts import SIGN_INS_AT_ONCE, SIGN_INS_PER_SECOND, Attempts
 from console.sign_in.authentication import Authentication
 from console.sign_in.authority import Authority
 from console.sign_in.code_flow import RETURN_PATH, EntraCodeFlow
@@ -31,7 +31,8 @@ def open_authentication(settings: Settings, database: Database, clock: Clock) ->
         database,
         clock,
         Cookies(is_secure=urlsplit(url).scheme == "https"),
-        Attempts(clock),
+        guesses=Attempts(clock),
+        sign_ins=Attempts(clock, at_once=SIGN_INS_AT_ONCE, per_second=SIGN_INS_PER_SECOND),
     )
     app = _app(settings) if client_id_of(settings) and _has_authority(settings) else None
     if app is not None:

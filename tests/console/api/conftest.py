@@ -118,7 +118,9 @@ def make_bench(
 ) -> tuple[ApiParts, Callable[..., Any]]:
     """Return the parts over a policy folder, and the whole HTTP surface over them."""
     settings = load_settings({"MAILBOX_GUARD_CLIENT_SECRET": SECRET, "MAILBOX_GUARD_DATA_DIR": "x"})
-    knows = Authentication(database, clock, Cookies(is_secure=False), Attempts(clock))
+    knows = Authentication(
+        database, clock, Cookies(is_secure=False), Attempts(clock), Attempts(clock)
+    )
 
     async def ready() -> Mapping[str, Any]:
         return {"ready": True, "status": "ready"}

@@ -127,7 +127,8 @@ def open_console(
             guard_database,
             clock,
             Cookies(is_secure=given.get("MAILBOX_GUARD_CONSOLE_URL", "").startswith("https")),
-            Attempts(clock),
+            guesses=Attempts(clock),
+            sign_ins=Attempts(clock),
             link=OneTimeLink(clock),
         )
         return Console(parts, authentication, pages)
