@@ -169,7 +169,15 @@ class Effects:
     settled: Settled | None = None
 
     def __bool__(self) -> bool:
-        return self != NO_EFFECTS
+        # Most decisions cause nothing, and are asked for each commit.
+        return self is not NO_EFFECTS and bool(
+            self.tasks
+            or self.withdrawals
+            or self.mirror
+            or self.parked
+            or self.released
+            or self.settled
+        )
 
 
 NO_EFFECTS = Effects()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rules.diff.compare import compare
 from rules.format import format_text
 from rules.load.loader import load_documents
 from rules.model.errors import PolicySetInvalid
@@ -86,3 +87,13 @@ def test_its_keys_have_one_order() -> None:
     text = HELD.replace("EFFECT", "hold").replace("    release: RELEASE\n", mixed)
     formatted = format_text("policies/held.yaml", text)
     assert "      approvers: [a@contoso.com]\n      hours: 24\n" in formatted
+
+
+def test_who_releases_is_told_where_policies_are_compared() -> None:
+    sets = [
+        load_documents({"policies/held.yaml": HELD.replace("EFFECT", "hold").replace("RELEASE", r)})
+        for r in ("{hours: 24}", "{approvers: [a@contoso.com]}")
+    ]
+    assert [one.words for one in compare(*sets) if one.in_meaning] == [
+        "release: any approver; within 24 hours -> a@contoso.com"
+    ]
