@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import socket
+import ssl
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -20,11 +21,15 @@ from typing import Any
 from kernel.errors import GuardError, Unavailable
 from kernel.settings import PREFIX
 from sandbox import people
+from sandbox.people import Sample
 from sandbox.server import Sandbox
 
 # Longer than the first wait of a mailbox whose visit failed.
 PATIENCE_SECONDS = 60.0
 STOP_SECONDS = 15.0
+OLD_ADDRESS = f"cfo.old@{people.DOMAIN}"
+PENDING = 2
+_SIGN_IN = re.compile(r"Open (\S+) and enter the code (\S+)\.")
 _LINK = re.compile(r"http://\S+/link/\S+")
 
 
@@ -62,6 +67,7 @@ class Stage:
 
     async def open(self) -> None:
         """Start both sides and introduce them. Raises DemoFailed when the guard does not start."""
+        self._let_an_address_be_old()
         await self.sandbox.start()
         log = (self.folder / "guard.log").open("wb")
         self._guard = await asyncio.create_subprocess_exec(
@@ -114,6 +120,54 @@ class Stage:
                 f"{err.decode(errors='replace').strip()}"
             )
         return json.loads(out) if "json" in arguments else out.decode()
+
+    async def signed_in(self, person: Sample, *arguments: str) -> Any:
+        """Run a command of the product that asks who gives it, and sign in as that person.
+
+        Raises DemoFailed when it asks nobody, or ends otherwise than by 0.
+        """
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "mailbox_guard",
+            *arguments,
+            env=self._environment(),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        assert process.stderr is not None  # noqa: S101 - it is piped.
+        told = ""
+        while (found := _SIGN_IN.search(told)) is None:
+            line = (await process.stderr.readline()).decode(errors="replace")
+            if not line:
+                raise DemoFailed(f"`mailbox-guard {' '.join(arguments)}` asks nobody: {told}")
+            told += line
+        await self._enter_code(found[1], found[2], person)
+        out, err = await process.communicate()
+        if process.returncode != 0:
+            raise DemoFailed(
+                f"`mailbox-guard {' '.join(arguments)}` ended with {process.returncode}: "
+                f"{err.decode(errors='replace').strip()}"
+            )
+        return json.loads(out)
+
+    async def _enter_code(self, page: str, code: str, person: Sample) -> None:
+        import httpx
+
+        trust = ssl.create_default_context(cafile=str(self.sandbox.ca_bundle_file))
+        async with httpx.AsyncClient(verify=trust, trust_env=False) as browser:
+            await browser.post(page, data={"user_code": code, "upn": person.address})
+
+    def _let_an_address_be_old(self) -> None:
+        """Let the rows of the chief financial officer have an address of before."""
+        person = people.CFO
+        for table, record_id, column in (
+            ("mailbox", person.mailbox_id, "emailaddress"),
+            ("systemuser", person.user_id, "internalemailaddress"),
+        ):
+            row = self.sandbox.row(table, record_id) or {}
+            old = {column: OLD_ADDRESS, "emailrouteraccessapproval": PENDING}
+            self.sandbox.dataverse.insert(table, {**row, **old})
 
     async def until(
         self,

@@ -38,11 +38,16 @@ class Story:
         self._stage = stage
         self._tell = tell
         self.scenes: list[Scene] = []
+        self._anchors = stage.folder / "kept-elsewhere.jsonl"
 
     async def play(self) -> None:
         """Play everything. Raises DemoFailed at the first scene that breaks a promise."""
         await self._illegitimate_edit()
+        await self._told_why()
         await self._legitimate_edit()
+        await self._bypass()
+        await self._hold()
+        await self._anchor()
         await self._unqualified_approval()
         await self._qualified_approval()
         await self._new_employee()
@@ -66,6 +71,56 @@ class Story:
         self._tell(f"    Dataverse       rolled back; the row still says {address}")
         _promise(address == people.BOB.address, "the address should be as before")
         self._close("a user points their mailbox at the chief executive", "rejected", str(seen))
+
+    async def _told_why(self) -> None:
+        self._act("Bob looks at his notifications in Dataverse.")
+        await self._stage.until(self._has_notification, "the notification for Bob")
+        (told,) = self._notifications()
+        self._tell(f"    Bob             {told['title']}")
+        for line in str(told["body"]).splitlines():
+            self._tell(f"                    {line}")
+        self._close("they read why, where they work", "told once", "a notification in Dataverse")
+
+    async def _bypass(self) -> None:
+        self._act("An administrator points Anna's mailbox at the chief executive, past every step.")
+        seen = await self._person("admin").update(
+            "mailboxes", people.ANNA.mailbox_id, {"emailaddress": people.CEO.address}, bypasses=True
+        )
+        self._caller(seen)
+        _promise(seen.is_done, f"the synchronous step should be skipped: {seen}")
+        await self._stage.until(self._is_annas_own, "Anna's address to be written back")
+        address = self._column("mailbox", people.ANNA.mailbox_id, "emailaddress")
+        self._tell(
+            "    Guard           the asynchronous step told of an edit that nobody had decided: "
+            f"rejected, written back to {address}"
+        )
+        self._close("an administrator goes past the guard", "caught, written back", str(address))
+
+    async def _hold(self) -> None:
+        self._act("An approver corrects the chief financial officer's address, which is old.")
+        seen = await self._person("approver").update(
+            "mailboxes", people.CFO.mailbox_id, {"emailaddress": people.CFO.address}
+        )
+        self._caller(seen)
+        answer = self._guard_said()
+        _promise(answer["decision"] == "hold", f"it should be held: {answer['decision']}")
+        listed = await self._stage.command("holds", "list", "--state", "open", "--output", "json")
+        _promise(len(listed) == 1, f"one hold should wait for somebody: {len(listed)}")
+        self._tell("    Guard           waits for a second person, who signs in and agrees")
+        await self._stage.signed_in(
+            people.GLOBAL_ADMIN,
+            *("holds", "approve", listed[0]["id"], "--reason", "Her new name.", "--output", "json"),
+        )
+        await self._stage.until(self._is_cfos_own, "the released address to be written")
+        self._tell(f"    Dataverse       the row says {people.CFO.address}, written by the guard")
+        self._close("a VIP's address needs a second person", "held, released", "signed in by Entra")
+
+    async def _anchor(self) -> None:
+        self._act("The heads of the ledger leave the house: an anchor.")
+        line = await self._stage.command("decisions", "anchor")
+        self._anchors.write_text(line, encoding="utf-8")
+        self._tell("    Auditor         keeps one line, where no administrator of ours can write")
+        self._close("an anchor of the ledger is taken", "kept elsewhere", "one line")
 
     async def _legitimate_edit(self) -> None:
         self._act("The service desk corrects the spelling of Bob's address.")
@@ -185,11 +240,16 @@ class Story:
 
     async def _proof(self) -> None:
         self._act("An auditor checks the record.")
-        verdict = await self._stage.command("decisions", "verify", "--output", "json")
+        verdict = await self._stage.command(
+            "decisions", "verify", "--against", str(self._anchors), "--output", "json"
+        )
         whole = "whole" if verdict["whole"] else f"not whole: {verdict['reason']}"
         self._tell(f"    Guard           {verdict['checked']} decisions, the ledger is {whole}")
         _promise(verdict["whole"], f"the ledger should be whole and is {whole}")
-        self._close("the ledger is verified", "whole", f"{verdict['checked']} decisions")
+        _promise(verdict["anchors"] == 1, "it should be held against the anchor")
+        self._close(
+            "the ledger is verified against the anchor", "whole", f"{verdict['checked']} decisions"
+        )
 
     def _person(self, alias: str) -> DemoPerson:
         return DemoPerson(self._stage.sandbox, alias)
@@ -218,6 +278,24 @@ class Story:
     def _column(self, table: str, record_id: str, column: str) -> object:
         row = self._stage.sandbox.row(table, record_id)
         return None if row is None else row[column]
+
+    def _notifications(self) -> list[Any]:
+        return [
+            row
+            for row in self._stage.sandbox.rows("appnotification")
+            if row["ownerid"] is not None and row["ownerid"].id == people.BOB.user_id
+        ]
+
+    async def _has_notification(self) -> bool:
+        return bool(self._notifications())
+
+    async def _is_annas_own(self) -> bool:
+        address = self._column("mailbox", people.ANNA.mailbox_id, "emailaddress")
+        return address == people.ANNA.address
+
+    async def _is_cfos_own(self) -> bool:
+        address = self._column("mailbox", people.CFO.mailbox_id, "emailaddress")
+        return address == people.CFO.address
 
     def _emails(self) -> list[Any]:
         return self._stage.sandbox.rows("email")

@@ -139,7 +139,7 @@ def test_the_demo_ends_as_promised_in_words(demo: Demo) -> None:
 
 def _is_as_in_the_readme(story: str) -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
-    shown = re.search(r"```text\n(   what happened.*?)```", readme, flags=re.DOTALL)
+    shown = re.search(r"```text\n( +what happened.*?)```", readme, flags=re.DOTALL)
     assert shown is not None
     told = [line for line in story.splitlines() if line][-len(shown[1].splitlines()) :]
     assert [_columns(line) for line in told] == [_columns(line) for line in shown[1].splitlines()]
