@@ -205,10 +205,7 @@ class Settings:
         Secret(""), "That application's client secret.", shown_default="the guard's"
     )
     canary_object_id: str = _setting(
-        "",
-        "Entra object id of a mailbox that no application of ours may read; `doctor` proves it by "
-        "being refused.",
-        unit=GUID,
+        "", "Entra object id of a mailbox that must be refused; `doctor` asks for it.", unit=GUID
     )
     decision_deadline_seconds: float = _setting(
         5.0, "How long facts may take before they count as missing.", unit="seconds"
