@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -40,7 +41,10 @@ def policies_in_force(
         "policy_set": policy_set.digest,
         "environment": policy_set.environment,
         "counted_since": begun.isoformat(),
-        "policies": [_policy(one, fired) for one in policy_set.policies],
+        "policies": [
+            {**one, "rules": [_counted(rule, fired) for rule in one["rules"]]}
+            for one in _read_out(policy_set)
+        ],
         "never_fired": silent,
         # What fired under policies that are no longer in force is not lost from sight.
         "fired_formerly": sorted(fired.keys() - _ids(policy_set)),
@@ -56,42 +60,43 @@ def _ids(policy_set: PolicySet) -> set[str]:
     }
 
 
-def _policy(policy: Policy, fired: Mapping[str, Firings]) -> dict[str, Any]:
-    return {
-        "name": policy.name,
-        "title": policy.title,
-        "description": policy.description,
-        "severity": policy.severity,
-        "category": policy.category,
-        "contact": policy.contact,
-        "mode": policy.mode,
-        "on_error": policy.on_error,
-        "file": policy.place.file,
-        "line": policy.place.line,
-        "tables": sorted(policy.tables),
-        "scope": [scope_sentence(policy.tables[name]) for name in sorted(policy.tables)],
-        "rules": _rules(policy, fired),
-    }
+@lru_cache(maxsize=2)
+def _read_out(policy_set: PolicySet) -> tuple[dict[str, Any], ...]:
+    """Return every policy without its counts: read out once for each set that decides."""
+    return tuple(
+        {
+            "name": policy.name,
+            "title": policy.title,
+            "description": policy.description,
+            "severity": policy.severity,
+            "category": policy.category,
+            "contact": policy.contact,
+            "mode": policy.mode,
+            "on_error": policy.on_error,
+            "file": policy.place.file,
+            "line": policy.place.line,
+            "tables": sorted(policy.tables),
+            "scope": [scope_sentence(policy.tables[name]) for name in sorted(policy.tables)],
+            "rules": _rules(policy),
+        }
+        for policy in policy_set.policies
+    )
 
 
-def _rules(policy: Policy, fired: Mapping[str, Firings]) -> list[dict[str, Any]]:
+def _rules(policy: Policy) -> list[dict[str, Any]]:
     """Return each rule once: as it stands for the first of its tables, with all of them named."""
     by_id: dict[str, list[tuple[TablePolicy, Rule]]] = {}
     for name in sorted(policy.tables):
         table = policy.tables[name]
         for rule in table.rules:
             by_id.setdefault(rule.id, []).append((table, rule))
-    return [_rule(policy, found, fired) for found in by_id.values()]
+    return [_rule(policy, found) for found in by_id.values()]
 
 
-def _rule(
-    policy: Policy, found: list[tuple[TablePolicy, Rule]], fired: Mapping[str, Firings]
-) -> dict[str, Any]:
+def _rule(policy: Policy, found: list[tuple[TablePolicy, Rule]]) -> dict[str, Any]:
     _, rule = found[0]
-    rule_id = f"{policy.name}/{rule.id}"
-    counted = fired.get(rule_id, NONE)
     return {
-        "id": rule_id,
+        "id": f"{policy.name}/{rule.id}",
         "tables": [table.table for table, _ in found],
         "effect": rule.effect,
         "severity": rule.severity,
@@ -103,6 +108,13 @@ def _rule(
         "help": rule.help,
         "file": rule.place.file,
         "line": rule.place.line,
+    }
+
+
+def _counted(rule: Mapping[str, Any], fired: Mapping[str, Firings]) -> dict[str, Any]:
+    counted = fired.get(rule["id"], NONE)
+    return {
+        **rule,
         "fired": counted.count,
         "fired_by_effect": counted.by_effect,
         "last_fired": counted.last_day.isoformat() if counted.last_day is not None else None,
