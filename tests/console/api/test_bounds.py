@@ -166,3 +166,16 @@ async def test_a_fault_of_ours_is_told_without_its_text(
     )
     assert is_problem(answer, 500, "bug")
     assert "hush" not in answer.text
+
+
+@pytest.mark.parametrize("depth", [50, 400, 900, 5000])
+@pytest.mark.parametrize("part", ["new", "facts", "missing", "request"])
+async def test_however_deep_a_change_is_nested_it_is_refused(
+    bench: Bench, part: str, depth: int
+) -> None:
+    nested = '{"a":' * depth + "1" + "}" * depth
+    text = f'{{"operation": "update", "entity": "mailbox", "{part}": {nested}}}'
+    heads = {**await bench.sign_in(EVERYTHING), "content-type": "application/json"}
+    answer = await bench.client.post(f"{PREFIX}/try", headers=heads, content=text)
+    assert answer.status_code in (400, 422), answer.text
+    assert len(answer.text) < 20_000
