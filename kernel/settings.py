@@ -258,13 +258,14 @@ class Settings:
     )
     private_retention_days: float | None = _setting(
         None,
-        "How long the private parts of decisions are kept; older ones are masked by `serve`.",
+        "How long the private parts of decisions are kept; older ones are masked by `serve`, never "
+        "before 366 days.",
         unit="days",
         shown_default="for good",
     )
     record_retention_days: float | None = _setting(
         None,
-        "How long decisions are kept at all; older ones are pruned by `serve`, never before 30 "
+        "How long decisions are kept at all; older ones are pruned by `serve`, never before 366 "
         "days.",
         unit="days",
         shown_default="for good",

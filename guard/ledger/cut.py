@@ -20,8 +20,8 @@ from kernel.acts import ActKind, newest
 from kernel.digest import digest_of
 from kernel.ids import made_at
 
-LEAST_AGE: Final = timedelta(days=30)
-"""How old the youngest decision is that may be pruned."""
+LEAST_AGE: Final = timedelta(days=366)
+"""How old a decision is at least before anything of it goes: facts and scans look back a year."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -49,8 +49,6 @@ MASKED: Final = failpoint("guard.retention.mask", "Some private parts are emptie
 CUT: Final = failpoint("guard.retention.cut", "The beginnings of some chains are given up.")
 DELETED: Final = failpoint("guard.retention.delete", "Some rows of what was given up are deleted.")
 
-LEAST_PRIVATE_AGE: Final = timedelta(days=7)
-"""How old a decision is at least when its private part is emptied: laws look back a day."""
 # So many are a matter of some milliseconds to write, and of some more to find.
 MASKED_AT_ONCE: Final = 32
 DELETED_AT_ONCE: Final = 100
@@ -98,11 +96,11 @@ def order_of(
     principal: Principal, kind: RetentionKind, before: datetime, *, reason: str, now: datetime
 ) -> Order:
     """Return a person's order. Raises InputRefused when it would reach what is too young."""
-    least = LEAST_PRIVATE_AGE if kind is RetentionKind.MASK else LEAST_AGE
-    if before > now - least:
+    if before > now - LEAST_AGE:
         raise InputRefused(
-            f"Decisions of the last {least.days} days cannot be {_DONE[kind]}: they are needed.",
-            hint=f"Name a moment before {(now - least).isoformat(timespec='seconds')}.",
+            f"Decisions of the last {LEAST_AGE.days} days cannot be {_DONE[kind]}: facts and scans "
+            "look back at them.",
+            hint=f"Name a moment before {(now - LEAST_AGE).isoformat(timespec='seconds')}.",
         )
     return Order(kind, before, principal.name, reason, principal.object_id)
 

@@ -44,10 +44,10 @@ async def three(
 def test_masking_is_planned_then_done_and_named(
     run: Run, three: list[str], guard_database: Database
 ) -> None:
-    done = run("decisions", "mask", "--before", "2026-01-01", *WHY, "--plan")
+    done = run("decisions", "mask", "--before", "2025-06-01", *WHY, "--plan")
     assert (done.code, done.out) == (0, "3 decisions would be masked.\n")
     assert "old@contoso.com" in run("decisions", "show", three[0]).out
-    done = run("decisions", "mask", "--before", "2026-01-01", *WHY, "--output", "json")
+    done = run("decisions", "mask", "--before", "2025-06-01", *WHY, "--output", "json")
     told = json.loads(done.out)
     assert (done.code, told["done"], told["kept"]) == (0, 3, {})
     assert "contoso" not in run("decisions", "show", three[0]).out
@@ -64,9 +64,9 @@ def test_masking_is_planned_then_done_and_named(
 def test_pruning_is_planned_then_done(run: Run, three: list[str]) -> None:
     anchors = Path("anchors.jsonl")
     anchors.write_text(run("decisions", "anchor").out)
-    done = run("decisions", "prune", "--before", "2026-01-01", *WHY, "--plan")
+    done = run("decisions", "prune", "--before", "2025-06-01", *WHY, "--plan")
     assert (done.code, done.out) == (0, "3 decisions would be pruned.\n")
-    done = run("decisions", "prune", "--before", "2026-01-01", *WHY)
+    done = run("decisions", "prune", "--before", "2025-06-01", *WHY)
     assert (done.code, done.out) == (0, "3 decisions pruned.\n")
     assert json.loads(run("decisions", "list", "--output", "json").out) == []
     done = run("decisions", "verify", "--against", anchors)
@@ -78,8 +78,8 @@ def test_what_is_young_is_refused_and_a_reason_is_asked_for(run: Run, verb: str)
     done = run("decisions", verb, "--before", "1h", *WHY)
     assert done.code == 2
     assert "days cannot be" in done.err
-    assert run("decisions", verb, "--before", "2026-01-01", "--by", "Robin").code == 2
-    assert run("decisions", verb, "--before", "2026-01-01", "--reason", " ").code == 2
+    assert run("decisions", verb, "--before", "2025-06-01", "--by", "Robin").code == 2
+    assert run("decisions", verb, "--before", "2025-06-01", "--reason", " ").code == 2
 
 
 async def test_the_settings_order_it_while_a_process_serves(
@@ -87,14 +87,14 @@ async def test_the_settings_order_it_while_a_process_serves(
 ) -> None:
     nothing = Settings()
     assert not Retention(nothing, guard_database, clock).is_asked_for
-    clock.advance(50 * 86_400)
+    clock.advance(380 * 86_400)
     # A span of seconds is a mistake, and does not reach what is younger than allowed.
     retention = Retention(replace(nothing, private_retention_days=1e-6), guard_database, clock)
     assert retention.is_asked_for
     await retention.look()
     verdict = guard_database.read_now(verify)
     assert (verdict.is_whole, verdict.masked, verdict.pruned) == (True, 3, 0)
-    both = replace(nothing, private_retention_days=20.0, record_retention_days=40.0)
+    both = replace(nothing, private_retention_days=20.0, record_retention_days=370.0)
     await Retention(both, guard_database, clock).look()
     verdict = guard_database.read_now(verify)
     assert (verdict.is_whole, verdict.masked, verdict.pruned) == (True, 0, 3)
