@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cloud.call import Answer, Permit
+from cloud.call import Answer, CallClass, Permit
 from cloud.classify import ITEM_GONE_CODES
 from cloud.client import Client
 from cloud.errors import BadAnswer, ForeignLink, NotThere, RequestRejected
@@ -312,6 +312,30 @@ class Graph(Client):
             ) from error
 
     # How requests are made
+
+    async def send_mail(
+        self,
+        sender_id: str,
+        message: Mapping[str, Any],
+        *,
+        permit: Permit,
+        failpoint: str,
+        reason: str,
+    ) -> None:
+        """Send a message from a mailbox, once; it is kept in its Sent Items.
+
+        Raises Unknown when it may have been sent all the same: it is never sent again blindly.
+        """
+        call = self._call(
+            "POST",
+            f"{_user_path(sender_id)}/sendMail",
+            json={"message": dict(message), "saveToSentItems": True},
+            budget=sender_id,
+            call_class=CallClass.SEND,
+            failpoint=failpoint,
+            reason=reason,
+        )
+        await self._transport.send(call, permit=permit)
 
     async def _users_where(self, term: str, columns: Sequence[str], reason: str) -> list[Item]:
         return await self._where("/users", term, columns, reason)

@@ -29,6 +29,7 @@ from guard.notices.text import Places
 from guard.obligations.notify import Notify
 from guard.obligations.obligation import Means
 from guard.obligations.table import TELLING, handlers, owed_by
+from guard.obligations.tell_by_mail import TellByMail
 from guard.obligations.tell_team import TellTeam
 from guard.ports.directory import Directory
 from guard.ports.metrics import GuardMetrics
@@ -61,7 +62,7 @@ class Values:
     `evidence_max_age_seconds` is how old the look-up of evidence may be.
     `delegated_role_id` is the security role Delegated Mailbox Approver, None when there is none.
     `notifies` says that people are told why their change was refused, `tells_team` that the team is
-    told of it; `places` where notices lead.
+    told of it, `mails` that people get a mail too; `places` where notices lead.
     `hold_hours` is how long what is held waits for an approver.
     """
 
@@ -73,6 +74,7 @@ class Values:
     delegated_role_id: str | None = None
     notifies: bool = False
     tells_team: bool = False
+    mails: bool = False
     places: Places = field(default_factory=Places)
     hold_hours: float = HOLD_HOURS
 
@@ -85,6 +87,7 @@ class Sources:
     directory: Directory
     notifier: Notifier = field(default_factory=MemoryNotifier)
     team: Notifier = field(default_factory=MemoryNotifier)
+    mail: Notifier = field(default_factory=MemoryNotifier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +200,7 @@ def assemble_guard(
             metrics=metrics,
             notifier=asked.notifier,
             team=asked.team,
+            mail=asked.mail,
             places=values.places,
         )
 
@@ -250,7 +254,11 @@ def assemble_drift(
 
 
 def _switched_off(values: Values) -> tuple[str, ...]:
-    channels = {Notify.kind: values.notifies, TellTeam.kind: values.tells_team}
+    channels = {
+        Notify.kind: values.notifies,
+        TellTeam.kind: values.tells_team,
+        TellByMail.kind: values.mails,
+    }
     return tuple(kind for kind, is_on in channels.items() if not is_on)
 
 

@@ -186,10 +186,11 @@ class Settings:
     team_webhook_format: str = _setting(
         "teams", "For whom cards are written.", choices=TEAM_FORMATS
     )
+    mail_sender: str = _setting(
+        "", "Object id of the one mailbox from which people are told by mail as well.", unit=GUID
+    )
     help_contact: str = _setting(
-        "",
-        "Who helps a person whose change was refused, where the policy names no contact.",
-        shown_default="nobody is named",
+        "", "Who helps a person whose change was refused, where the policy names no contact."
     )
     console_url: str = _setting(
         "",

@@ -29,6 +29,8 @@ def purposes_of(house: Installation, identity: OwnApplication) -> frozenset[Purp
         documents = house.policies.documents.values() if house.policies is not None else ()
         if any(name in text for text in documents for name in _ASK_PURPOSE):
             found.add(Purpose.PURPOSES)
+        if house.settings.mail_sender:
+            found.add(Purpose.MAILING)
     if identity is house.reader or house.is_shared:
         found.add(Purpose.READING)
     return frozenset(found)

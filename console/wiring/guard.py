@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from console.metrics import PrometheusMetrics
 from console.tracing import Tracing
@@ -32,8 +32,9 @@ from guard.ports.dataverse import DataverseRows
 from guard.ports.dataverse_notices import DataverseNotifier
 from guard.ports.dataverse_registry import DataverseRegistry
 from guard.ports.directory import GraphDirectory, MemoryDirectory
+from guard.ports.mail_notices import MailNotifier
 from guard.ports.metrics import CountingMetrics
-from guard.ports.notifier import MemoryNotifier, NoticesAbsent
+from guard.ports.notifier import MemoryNotifier, NoticesAbsent, Notifier
 from guard.ports.rows import MemoryRows, Myself, Rows
 from guard.watch.drift import DriftWatch
 from guard.watch.forgotten import ForgottenWrites
@@ -45,9 +46,6 @@ from kernel.log import get_logger
 from kernel.settings import Settings
 
 log = get_logger("guard")
-
-# What was owed while an address was set finds none.
-_NO_TEAM = NoticesAbsent("No channel of a team is configured.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +196,7 @@ def open_guard(
             clock,
             metrics,
             values,
-            common=_sources(connections),
+            common=_telling(_sources(connections), connections, settings),
             around=dict if tracing is None else tracing.handlers,
         ),
     )
@@ -253,9 +251,32 @@ def values_of(settings: Settings) -> Values:
         # Without a Dataverse there is nobody to tell.
         notifies=settings.notifications and bool(settings.dataverse_url),
         tells_team=bool(settings.team_webhook_url and settings.dataverse_url),
+        mails=bool(settings.mail_sender and settings.dataverse_url),
         places=Places(settings.console_url or None, settings.help_contact or None),
         hold_hours=settings.hold_hours,
     )
+
+
+def _telling(sources: Sources, connections: Connections | None, settings: Settings) -> Sources:
+    """Return the same with who tells people over the channels that are configured.
+
+    What was owed while one was configured finds none afterwards.
+    """
+    if connections is None:
+        return sources
+    nobody = MemoryNotifier(refuses=NoticesAbsent("The channel is switched off."))
+    team: Notifier = connections.team or nobody
+    mail: Notifier = nobody
+    if settings.mail_sender:
+        mail = MailNotifier(
+            connections.graph,
+            sources.rows,
+            sources.directory,
+            sources.notifier,
+            sender_id=settings.mail_sender.strip("{}").lower(),
+            dataverse_url=settings.dataverse_url,
+        )
+    return replace(sources, team=team, mail=mail)
 
 
 def _sources(
@@ -283,5 +304,4 @@ def _sources(
         DataverseRows(dataverse),
         GraphDirectory(graph),
         DataverseNotifier(dataverse),
-        connections.team or MemoryNotifier(refuses=_NO_TEAM),
     )

@@ -68,6 +68,7 @@ class Means:
     metrics: GuardMetrics
     notifier: Notifier
     team: Notifier
+    mail: Notifier
     places: Places
 
     @property

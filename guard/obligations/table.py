@@ -13,6 +13,7 @@ from guard.obligations.grant import Grant
 from guard.obligations.notify import Notify
 from guard.obligations.obligation import Means, Obligation
 from guard.obligations.revert import Revert
+from guard.obligations.tell_by_mail import TellByMail
 from guard.obligations.tell_team import TellTeam
 from kernel.shards import shard_of
 from kernel.tasks import TaskPlace
@@ -25,6 +26,7 @@ OBLIGATIONS: tuple[type[Obligation[Any]], ...] = (
     Revert,
     Notify,
     TellTeam,
+    TellByMail,
 )
 KINDS = tuple(one.kind for one in OBLIGATIONS)
 TELLING = tuple(one.kind for one in OBLIGATIONS if one.only_tells)

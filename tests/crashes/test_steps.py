@@ -35,6 +35,7 @@ APART = {
     "guard.hold-superseded": "One transaction; whoever releases the hold again finds it ended.",
     "guard.holds-expired": "One transaction of a round; the next one writes what it missed.",
     "guard.not-applied": "One transaction, and nothing was written; the task finds it again.",
+    "guard.mail-send": "Never sent again, whatever is known of it, like a card for the team.",
     "guard.team-send": "Never sent again, whatever is known of it: test_tell_team.py dies there.",
     "guard.mask": "A person's act in one transaction, which nothing follows.",
     "guard.retention.order": "tests/guard/ledger/test_retention.py crashes at it.",

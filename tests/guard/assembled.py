@@ -144,6 +144,7 @@ class AReceiver:
     parts: Receiver
     notifier: MemoryNotifier
     team: MemoryNotifier
+    mail: MemoryNotifier
 
     @property
     def identity(self) -> OwnIdentity:
@@ -185,6 +186,7 @@ def a_receiver(
     remembers: bool = False,
     notifies: bool = False,
     tells_team: bool = False,
+    mails: bool = False,
     places: Places | None = None,
 ) -> AReceiver:
     ledger = ledger if ledger is not None else MemoryLedger()
@@ -226,6 +228,7 @@ def a_receiver(
         delegated_role_id=delegated_role_id,
         notifies=notifies,
         tells_team=tells_team,
+        mails=mails,
         places=places or Places(),
     )
     sources = Sources(rows, directory)
@@ -242,9 +245,9 @@ def a_receiver(
         values,
         readiness=readiness,
     )
-    notifier, team = MemoryNotifier(), MemoryNotifier()
+    notifier, team, mail = MemoryNotifier(), MemoryNotifier(), MemoryNotifier()
     return AReceiver(
-        clock, ledger, rows, directory, metrics, policies, values, parts, notifier, team
+        clock, ledger, rows, directory, metrics, policies, values, parts, notifier, team, mail
     )
 
 
@@ -336,7 +339,7 @@ def a_guard(
     receiver = a_receiver(clock, ledger=StoredLedger(database, clock), **named)
     parts = assemble_guard(
         receiver.parts,
-        Sources(receiver.rows, receiver.directory, receiver.notifier, receiver.team),
+        Sources(receiver.rows, receiver.directory, receiver.notifier, receiver.team, receiver.mail),
         database,
         receiver.policies,
         clock,
@@ -344,6 +347,6 @@ def a_guard(
         receiver.values,
         common=None
         if common is None
-        else Sources(common, receiver.directory, receiver.notifier, receiver.team),
+        else Sources(common, receiver.directory, receiver.notifier, receiver.team, receiver.mail),
     )
     return AGuard(receiver, database, parts)
