@@ -21,6 +21,7 @@ class NeededPrivilege:
     name: str
     why: str
     severity: Severity = Severity.ERROR
+    occasion: Occasion = Occasion.SERVE
 
 
 # Without these the guard still decides and reverts: a person does the rest, or nobody notices.
@@ -40,6 +41,7 @@ NEEDED = (
             Severity.WARN
             if one.occasion is Occasion.NOTIFY or one.name.startswith(_LESS_GRAVE)
             else Severity.ERROR,
+            one.occasion,
         )
         for one in PRIVILEGES
         if one.occasion in _ALWAYS
@@ -80,10 +82,11 @@ class PrivilegesEnough(Probe):
         held = {name.lower() for name in await house.privileges()}
         lacking: dict[tuple[Severity, str], list[str]] = {}
         for one in NEEDED:
-            if one.name.lower() not in held:
+            is_spared = one.occasion is Occasion.NOTIFY and not house.settings.notifications
+            if one.name.lower() not in held and not is_spared:
                 lacking.setdefault((one.severity, one.why), []).append(one.name)
         if not lacking:
-            return [self.well(f"All {len(NEEDED)} privileges are held.")]
+            return [self.well("Every privilege that is needed is held.")]
         return [
             self.found(severity, f"Not held: {', '.join(names)}.", means=f"Needed so that {why}.")
             for (severity, why), names in lacking.items()
