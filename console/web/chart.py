@@ -66,9 +66,9 @@ def ceiling(most: int) -> int:
     """Return the least round number that is even and not below; at least 2."""
     size = 1
     while True:
-        for step in (2, 4, 6, 8, 10):
-            if step * size >= most:
-                return step * size
+        for top in (size * step for step in (2, 3, 4, 6, 8, 10)):
+            if top >= most and top % 2 == 0:
+                return top
         size *= 10
 
 
