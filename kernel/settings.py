@@ -134,8 +134,7 @@ class Settings:
     )
     client_secret_ends: str = _setting(
         "",
-        "When the guard's client secret ends, as Entra shows it, such as 2027-01-31; `doctor` "
-        "warns before, and `serve` a week before.",
+        "When the guard's client secret ends, such as 2027-01-31: `doctor` and `serve` warn before.",
         unit=DATE,
     )
     sync_client_secret_ends: str = _setting(

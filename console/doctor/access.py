@@ -19,6 +19,7 @@ class Purpose(DocumentedWord):
     GUARDING = "guarding", "Looking up whose an address is, and who may approve."
     PURPOSES = "mailbox-purposes", "The loaded policies ask what a mailbox is for."
     READING = "reading", "Bringing the mail of approved mailboxes into Dataverse."
+    MAILING = "mailing", "Telling people by mail why their change was refused."
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,13 @@ USES = (
         "no mail is brought into Dataverse",
         ("Mail.Read",),
         wider=("Mail.ReadWrite",),
+        is_scoped=True,
+    ),
+    Use(
+        Purpose.MAILING,
+        "To send the reason of a refusal from the configured mailbox.",
+        "reasons reach people by the other ways alone",
+        ("Mail.Send",),
         is_scoped=True,
     ),
 )

@@ -283,3 +283,13 @@ async def test_a_tenant_without_the_roles_that_approve_is_an_error(house: House)
     house.sandbox.directory.roles.clear()
     answers = {one.about: one for one in of(await house.examined(), "open-questions")}
     assert answers["role-templates"].severity is Severity.ERROR
+
+
+async def test_a_mailbox_from_which_people_are_told_makes_sending_a_use(house: House) -> None:
+    house.sandbox.directory.applications[people.GUARD_CLIENT_ID].graph_roles.add("Mail.Send")
+    without = {one.about for one in of(await house.examined(), "permissions-least")}
+    assert "guard, Mail.Send" in without
+    told = await house.examined(mail_sender=people.SUPPORT_OBJECT_ID)
+    assert "guard, Mail.Send" not in {one.about for one in of(told, "permissions-least")}
+    # It is granted for the whole tenant all the same, which is told as that.
+    assert "guard, Mail.Send" in {one.about for one in of(told, "mailboxes-scoped")}
