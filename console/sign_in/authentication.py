@@ -20,6 +20,7 @@ from console.sign_in.cookies import Cookies
 from console.sign_in.form_proof import proof_for
 from console.sign_in.link import OneTimeLink
 from console.sign_in.refusals import SignInNeeded, SignInRefused
+from console.sign_in.seal import Seal
 from console.sign_in.sessions import Session
 from console.sign_in.tables import SESSION
 from console.sign_in.token_check import TokenCheck
@@ -63,6 +64,7 @@ class Authentication:
     database: Database
     clock: Clock
     cookies: Cookies
+    seal: Seal
     guesses: Attempts
     sign_ins: Attempts
     flow: CodeFlow | None = None
@@ -81,7 +83,9 @@ class Authentication:
         if session_id is None:
             return None
         now = self.clock.now()
-        found = await self.database.read(lambda c: sessions.find(c, session_id, now=now))
+        found = await self.database.read(
+            lambda c: sessions.find(c, session_id, seal=self.seal, now=now)
+        )
         if found is None:
             return None
         if found.is_seen_anew(now):
@@ -107,7 +111,7 @@ class Authentication:
         def write(connection: Connection) -> None:
             if before is not None:
                 sessions.end(connection, before)
-            sessions.begin(connection, session_id, principal, now=now)
+            sessions.begin(connection, session_id, principal, seal=self.seal, now=now)
 
         await self.database.write(write, failpoint=SESSION)
         log.info("signed_in", proof=principal.proof.value, object_id=principal.object_id)

@@ -2,7 +2,8 @@
 
 A session is kept by the digest of its id. It ends when nobody used it for an hour, twelve hours
 after it began, at sign-out, or when its person, or all people together, have newer ones beyond a
-bound. What Entra said of a person counts for an hour.
+bound. What Entra said of a person counts for an hour. Each has a seal: a row that somebody else
+wrote, or altered, is nobody's session.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
+from console.sign_in.seal import Seal
 from console.sign_in.tables import sessions
 from kernel.digest import sha256_hex
 from kernel.principal import AppRole, Principal, Proof
+from kernel.tables import microseconds
 
 IDLE = timedelta(hours=1)
 LONGEST = timedelta(hours=12)
@@ -65,17 +68,21 @@ def digest_of(session_id: str) -> str:
     return sha256_hex(session_id.encode()) if len(session_id) <= _LONGEST_ID else ""
 
 
-def begin(connection: Connection, session_id: str, principal: Principal, *, now: datetime) -> None:
+def begin(
+    connection: Connection, session_id: str, principal: Principal, *, seal: Seal, now: datetime
+) -> None:
     """Let a session begin; older ones beyond the bounds end, and what is over is forgotten."""
     forget_over(connection, now=now)
     person = principal.object_id or principal.proof.value
+    digest, stored = digest_of(session_id), _stored(principal)
     connection.execute(
         insert(sessions).values(
-            digest=digest_of(session_id),
+            digest=digest,
             person=person,
-            principal=_stored(principal),
+            principal=stored,
             began_at=now,
             seen_at=now,
+            seal=seal.on(digest, stored, microseconds(now)),
         )
     )
     mine = sessions.c.person == person
@@ -84,13 +91,17 @@ def begin(connection: Connection, session_id: str, principal: Principal, *, now:
         _end_oldest(connection, select(sessions.c.digest), MOST)
 
 
-def find(connection: Connection, session_id: str, *, now: datetime) -> Session | None:
-    """Return the session of that id, unless it is over."""
+def find(connection: Connection, session_id: str, *, seal: Seal, now: datetime) -> Session | None:
+    """Return the session of that id, unless it is over or its seal is not ours."""
     row = connection.execute(
         select(sessions).where(sessions.c.digest == digest_of(session_id))
     ).first()
-    found = None if row is None else _session_of(row)
-    return None if found is None or found.is_over(now) else found
+    if row is None or not seal.fits(
+        row.seal, row.digest, row.principal, microseconds(row.began_at)
+    ):
+        return None
+    found = _session_of(row)
+    return None if found.is_over(now) else found
 
 
 def see(connection: Connection, session_id: str, *, now: datetime) -> None:

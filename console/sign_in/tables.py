@@ -9,7 +9,8 @@ from kernel.tables import Instant, Json, metadata
 
 SESSION = failpoint("console.session", "A session at the console begins, goes on or ends.")
 
-# The id of a session is the browser's alone; who reads the database can act as nobody.
+# The id of a session is the browser's alone; who reads the database can act as
+# nobody, and without the seal who writes to it can't either.
 sessions = Table(
     "console_sessions",
     metadata,
@@ -18,6 +19,7 @@ sessions = Table(
     Column("principal", Json, nullable=False),
     Column("began_at", Instant, nullable=False),
     Column("seen_at", Instant, nullable=False, index=True),
+    Column("seal", Text, nullable=False),
 )
 
 # What is sealed can be opened with what the browser keeps.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from console.sign_in.code_flow import RETURN_PATH, EntraCodeFlow
 from console.sign_in.cookies import Cookies
 from console.sign_in.device_flow import sign_in_by_device
 from console.sign_in.link import OneTimeLink
+from console.sign_in.seal import Seal
 from console.sign_in.token_check import TokenCheck
 from console.wiring.connections import ca_bundle_of
 from kernel.clock import Clock
@@ -31,6 +33,7 @@ def open_authentication(settings: Settings, database: Database, clock: Clock) ->
         database,
         clock,
         Cookies(is_secure=urlsplit(url).scheme == "https"),
+        Seal(_secret_of(settings)),
         guesses=Attempts(clock),
         sign_ins=Attempts(clock, at_once=SIGN_INS_AT_ONCE, per_second=SIGN_INS_PER_SECOND),
     )
@@ -72,6 +75,17 @@ def sign_in_for_command(
 def client_id_of(settings: Settings) -> str:
     """Return the application as which people sign in; empty where there is none."""
     return settings.console_client_id or settings.client_id
+
+
+def _secret_of(settings: Settings) -> bytes:
+    """Return what every process of this installation knows, and the database doesn't.
+
+    Sessions end when it changes. Where nothing is set they are this process's own.
+    """
+    for secret in (settings.console_client_secret, settings.client_secret, *settings.webhook_keys):
+        if secret:
+            return secret.reveal().encode()
+    return os.urandom(32)
 
 
 def _has_authority(settings: Settings) -> bool:

@@ -84,6 +84,7 @@ def _create_console_tables() -> None:
         sa.Column("principal", sa.Text(), nullable=False),
         sa.Column("began_at", sa.BigInteger(), nullable=False),
         sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.Column("seal", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_console_sessions")),
     )
     for column in ("person", "seen_at"):

@@ -20,6 +20,7 @@ from console.sign_in.attempts import Attempts
 from console.sign_in.authentication import Authentication
 from console.sign_in.cookies import Cookies
 from console.sign_in.form_proof import proof_for
+from console.sign_in.seal import Seal
 from guard.ledger.stored import StoredLedger
 from guard.obligations.obligation import Means
 from kernel import approvals
@@ -119,7 +120,12 @@ def make_bench(
     """Return the parts over a policy folder, and the whole HTTP surface over them."""
     settings = load_settings({"MAILBOX_GUARD_CLIENT_SECRET": SECRET, "MAILBOX_GUARD_DATA_DIR": "x"})
     knows = Authentication(
-        database, clock, Cookies(is_secure=False), Attempts(clock), Attempts(clock)
+        database,
+        clock,
+        Cookies(is_secure=False),
+        Seal(b"a secret"),
+        guesses=Attempts(clock),
+        sign_ins=Attempts(clock),
     )
 
     async def ready() -> Mapping[str, Any]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from sqlalchemy import func, select
+import pytest
+from sqlalchemy import func, select, update
 
 from console.sign_in import sessions
+from console.sign_in.seal import Seal
 from console.sign_in.sessions import IDLE, LONGEST, MOST_OF_ONE, ROLES_ASKED_AFTER, ROLES_COUNT_FOR
 from console.sign_in.tables import sessions as table
 from kernel.database import Database
@@ -17,17 +19,20 @@ from tests.conftest import NOON
 from tests.console.sign_in.conftest import PERSON
 
 TEST = failpoint("tests.sessions", "A test of sessions writes.")
+SEAL = Seal(b"a secret of the settings")
 ANNA = Principal("anna@contoso.com", Proof.ENTRA, frozenset({AppRole.OPERATOR}), PERSON)
 
 
 def begin(database: Database, principal: Principal = ANNA, now=NOON) -> str:
     session_id = sessions.new_session_id()
-    database.write_now(lambda c: sessions.begin(c, session_id, principal, now=now), failpoint=TEST)
+    database.write_now(
+        lambda c: sessions.begin(c, session_id, principal, seal=SEAL, now=now), failpoint=TEST
+    )
     return session_id
 
 
-def find(database: Database, session_id: str, now=NOON):
-    return database.read_now(lambda c: sessions.find(c, session_id, now=now))
+def find(database: Database, session_id: str, now=NOON, seal=SEAL):
+    return database.read_now(lambda c: sessions.find(c, session_id, seal=seal, now=now))
 
 
 def test_a_session_is_its_person(database: Database) -> None:
@@ -95,3 +100,35 @@ def test_what_entra_said_counts_for_an_hour(database: Database) -> None:
     assert found.asks_again(NOON + ROLES_ASKED_AFTER)
     assert found.roles_count(NOON + ROLES_COUNT_FOR - timedelta(seconds=1))
     assert not found.roles_count(NOON + ROLES_COUNT_FOR)
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        {"principal": {"name": "A", "proof": "entra", "roles": ["Approver"], "object_id": PERSON}},
+        {"began_at": NOON + timedelta(minutes=5)},
+        {"seal": ""},
+        {"seal": Seal(b"another secret").on("anything")},
+    ],
+    ids=lambda altered: next(iter(altered)),
+)
+def test_a_row_that_somebody_else_wrote_is_nobodys_session(
+    database: Database, altered: dict[str, object]
+) -> None:
+    session_id = begin(database)
+    database.write_now(lambda c: c.execute(update(table).values(**altered)), failpoint=TEST)
+    assert find(database, session_id, NOON + timedelta(minutes=10)) is None
+
+
+def test_a_session_copied_to_another_id_is_nobodys(database: Database) -> None:
+    session_id, chosen = begin(database), sessions.new_session_id()
+    moved = update(table).values(digest=sessions.digest_of(chosen))
+    database.write_now(lambda c: c.execute(moved), failpoint=TEST)
+    assert find(database, chosen) is None
+    assert find(database, session_id) is None
+
+
+def test_with_another_secret_every_session_has_ended(database: Database) -> None:
+    session_id = begin(database)
+    assert find(database, session_id, seal=Seal(b"the secret was changed")) is None
+    assert find(database, session_id) is not None

@@ -15,6 +15,7 @@ from console.sign_in.attempts import Attempts
 from console.sign_in.authentication import Authentication
 from console.sign_in.cookies import Cookies
 from console.sign_in.link import OneTimeLink
+from console.sign_in.seal import Seal
 from console.web.kept import Kept
 from console.web.page import ConsolePage
 from console.web.parts import Parts
@@ -127,6 +128,7 @@ def open_console(
             guard_database,
             clock,
             Cookies(is_secure=given.get("MAILBOX_GUARD_CONSOLE_URL", "").startswith("https")),
+            Seal(b"a secret"),
             guesses=Attempts(clock),
             sign_ins=Attempts(clock),
             link=OneTimeLink(clock),
