@@ -134,7 +134,7 @@ class Settings:
     )
     client_secret_ends: str = _setting(
         "",
-        "When the guard's client secret ends, such as 2027-01-31: `doctor` and `serve` warn before.",
+        "When the guard's client secret ends, such as 2027-01-31; `doctor` and `serve` warn.",
         unit=DATE,
     )
     sync_client_secret_ends: str = _setting(
