@@ -9,8 +9,9 @@ import pytest
 
 from console.commands.decisions import _show_text
 from console.edits import csv_of, edits_of, events_of, text_of
+from console.readings.edit import edit_of
 from guard.ledger.filters import DecisionFilter
-from guard.ledger.listing import get_decision, list_decisions
+from guard.ledger.listing import list_decisions
 from kernel.database import Database
 from tests.webhook_examples.examples import all_examples
 from tests.webhook_examples.test_answers import _post, client, ledger_file
@@ -32,7 +33,7 @@ async def test_every_decision_is_listed_and_shown_in_words(
     assert len(found) > 50
     shown = [text_of(events_of(found)), text_of(edits_of(found)), csv_of(events_of(found))]
     for one in found:
-        whole = ledger_file.read_now(lambda c, one=one: get_decision(c, one["id"]))
+        whole = ledger_file.read_now(lambda c, one=one: edit_of(c, one["id"]))
         text = _show_text(whole)
         assert not re.search(r" (?:by|at|seen|correlation|set|of)(?:,|$)", text, re.M), text
         shown.append(text)
