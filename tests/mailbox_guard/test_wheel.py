@@ -111,4 +111,4 @@ def test_an_installed_command_makes_its_database_by_the_migrations(run: Run) -> 
 def test_an_installation_tells_its_story_on_the_sandbox(run: Run) -> None:
     done = run("mailbox-guard", "demo")
     assert done.returncode == 0, done.stderr
-    assert "9  the ledger is verified" in done.stdout
+    assert "13  the ledger is verified" in done.stdout
