@@ -34,9 +34,12 @@ sandbox: .venv/run.stamp ## Run the stand-ins for Entra, Graph and Dataverse.
 test: .venv/dev.stamp browser ## Run every test, on SQLite and on a real PostgreSQL.
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
-# Left out are tests marked `slow` or `postgres`, and those whose cases Hypothesis generates.
-quick: .venv/dev.stamp ## Run the tests that need no process, no PostgreSQL and no generated cases.
-	$(BIN)/python -m pytest -n auto -m "not slow and not postgres and not hypothesis" $(ARGS)
+# Left out are tests marked `slow` or `database`, and those whose cases Hypothesis generates; folders
+# in which no other is are not even looked into.
+LEFT_OUT := attacks browser crashes editor end_to_end mailbox_guard
+quick: .venv/dev.stamp ## Run the tests that need no process, no database and no generated cases.
+	$(BIN)/python -m pytest -n auto --dist worksteal $(LEFT_OUT:%=--ignore=tests/%) \
+	  -m "not slow and not database and not hypothesis" $(ARGS)
 
 # Whole processes, PostgreSQL and generated cases reach little that these do not, at twice the price.
 MEASURED := not process and not postgres and not hypothesis

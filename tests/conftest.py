@@ -62,8 +62,11 @@ def pytest_configure() -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", directory)
 
 
+_DATABASES = {"database_url", "bare_database_url", "postgres_server"}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what asks for a sandbox that listens on ports, and mark what is of processes."""
+    """Mark what asks for a sandbox that listens on ports, what is of processes, of databases."""
     for item in items:
         folder = item.path.relative_to(_HERE).parts[0]
         asks = getattr(item, "fixturenames", ())
@@ -71,6 +74,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
         if folder in _PROCESSES:
             item.add_marker(pytest.mark.process)
+        if not _DATABASES.isdisjoint(asks):
+            item.add_marker(pytest.mark.database)
 
 
 @pytest.fixture(autouse=True)
