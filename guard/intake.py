@@ -73,7 +73,7 @@ class Intake:
     def read(self, body: bytes, *, size_exceeded: bool) -> Taken:
         """Return what came in, read for the policies that hold now. Raises DeliveryUnreadable."""
         policy_set = self._judge.policy_set
-        asked = partial(self._asked.logical, policy_set=policy_set)
+        asked = partial(self._asked.named, policy_set=policy_set)
         return read_delivery(body, size_exceeded=size_exceeded, asked=asked), policy_set
 
     async def take(self, taken: Taken) -> Awaitable[Recorded]:

@@ -28,7 +28,7 @@ from rules.engine.decide import decide
 from rules.engine.needs import needs
 from rules.engine.policy_set import PolicySet
 from rules.engine.row import Judgement, judge_row, released_row, row_change, scan_needs
-from rules.model.change import Change, Facts, Value
+from rules.model.change import NO_FACTS, Change, Facts, Value
 from rules.model.decision import Decision, Finding, Outcome, released, set_aside
 
 OWNER_ROOT = "new.owner."
@@ -142,9 +142,7 @@ class Judge:
             )
             for one in people
         ]
-        if not any(one.decision.outcome is Outcome.HOLD for one in judged):
-            return max(judged, key=_strictness)
-        strictest = max(judged, key=_strictness)
+        strictest = judged[0] if len(judged) == 1 else max(judged, key=_strictness)
         if strictest.decision.outcome is not Outcome.HOLD:
             return strictest
         asked_by = (strictest.attributed_to or actor_id, on_behalf_by)
@@ -243,18 +241,18 @@ class Judge:
         # (1) Which facts the candidates' rules name; of an approval also what its actor is.
         needed = needs(change.change, policy_set)
         approves = change.becomes_approved
+        asked = needed | {KIND} if approves and acted.actor_id is not None else needed
+        if not asked:
+            decision = decide(change.change, policy_set, NO_FACTS, now=now)
+            return Judged(change, decision, NO_FACTS, policy_set)
         question = Question(
             change=change.change,
-            needed=needed | {KIND} if approves and acted.actor_id is not None else needed,
+            needed=asked,
             actor_id=acted.actor_id,
             is_synchronous=is_synchronous,
             ancestors=ancestors,
             on_behalf_by=acted.on_behalf_by,
         )
-        if not question.needed:
-            facts = Facts()
-            decision = decide(change.change, policy_set, facts, now=now)
-            return Judged(change, decision, facts, policy_set)
 
         # (2) Look them up.
         sheet = await self._gatherer.gather(question)

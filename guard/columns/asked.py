@@ -21,8 +21,8 @@ class AskedColumns:
         """Return them by their flat names, a lookup's table (`.type`) among them."""
         return self._of(table, policy_set)[0]
 
-    def logical(self, table: str, policy_set: PolicySet) -> frozenset[str]:
-        """Return them by their logical names, as Dataverse spells them."""
+    def named(self, table: str, policy_set: PolicySet) -> frozenset[str]:
+        """Return them by their logical names, as Dataverse spells them, and by their flat names."""
         return self._of(table, policy_set)[1]
 
     def _of(self, table: str, policy_set: PolicySet) -> tuple[frozenset[str], frozenset[str]]:
@@ -32,7 +32,7 @@ class AskedColumns:
             if len(self._known) >= _MOST_SETS * len(TABLES):
                 self._known.clear()
             names = _names(table, policy_set)
-            found = self._known[key] = names, frozenset(map(_logical, names))
+            found = self._known[key] = names, names.union(map(_logical, names))
         return found
 
 

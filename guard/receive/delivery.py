@@ -53,7 +53,7 @@ KEY_DIGITS = 40
 _NAME = re.compile(r"[A-Za-z0-9_]{1,128}\Z")
 _NOTHING: Mapping[str, Value] = MappingProxyType({})
 
-Asked = Callable[[str], Collection[str] | None]
+Asked = Callable[[str], frozenset[str] | None]
 
 
 def everything(table: str) -> None:
@@ -136,8 +136,8 @@ def read_delivery(
     """Return the delivery in a body.
 
     `size_exceeded` says that the header x-ms-dynamics-msg-size-exceeded was there. `asked` returns
-    the columns of a table, by their logical names, that anybody asks about: of the row before no
-    others are read, but those that are sent; None for all.
+    the columns of a table, by their logical and flat names, that anybody asks about: of the row
+    before no others are read, but those that are sent; None for all.
     Raises DeliveryUnreadable when the body is no RemoteExecutionContext.
     """
     context = decode_context(body)
@@ -224,12 +224,11 @@ def _specialised_parts(
     return parts
 
 
-def _kept(asked: Collection[str] | None, target: Mapping[str, Value]) -> Collection[str] | None:
+def _kept(asked: frozenset[str] | None, target: Mapping[str, Value]) -> frozenset[str] | None:
     """Return which columns of the row before are read: presence is not change (law 4)."""
-    if asked is None:
-        return None
-    others = [name for name in target if name not in asked]
-    return frozenset(asked).union([name.split(".", 1)[0] for name in others]) if others else asked
+    if asked is None or target.keys() <= asked:
+        return asked
+    return asked.union([name.split(".", 1)[0] for name in target])
 
 
 def _before_of(
@@ -396,10 +395,17 @@ def _check_identities(context: Context) -> None:
 
     Raises DeliveryUnreadable. A row that is being created may have zeros for its id.
     """
+    person, organization, row = (
+        context.initiating_user_id,
+        context.organization_id,
+        context.primary_entity_id,
+    )
+    if _id(person) and _id(organization) and _id(row):
+        return
     for name, value, may_be_zeros in (
-        ("InitiatingUserId", context.initiating_user_id, False),
-        ("OrganizationId", context.organization_id, False),
-        ("PrimaryEntityId", context.primary_entity_id, True),
+        ("InitiatingUserId", person, False),
+        ("OrganizationId", organization, False),
+        ("PrimaryEntityId", row, True),
     ):
         if value is UNSET or guid_from(text_of(value)) is not None:
             continue
