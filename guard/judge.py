@@ -48,7 +48,8 @@ EVIDENCE = frozenset(
         "new.owner.upn",
     }
 )
-ASKING_KINDS = ("user", "application")
+# Behind an application may be anybody who holds its secret, so that nobody can tell who asked.
+ASKING_KIND = "user"
 _ANSWERING = frozenset({FROM_DATAVERSE, FROM_ENTRA})
 
 
@@ -220,7 +221,7 @@ class Judge:
             )
             facts = sheet.facts(needed)
             object_id, kind = facts.values.get("actor.objectId"), facts.values.get(KIND)
-            is_known = isinstance(object_id, str) and object_id and kind in ASKING_KINDS
+            is_known = isinstance(object_id, str) and object_id and kind == ASKING_KIND
             if kind != "guard":
                 identities[one] = str(object_id).lower() if is_known else None
             if one == people[0]:

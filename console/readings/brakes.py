@@ -10,6 +10,8 @@ from sqlalchemy import Connection
 
 from kernel import acts, approvals, stops
 from kernel.acts import ActKind
+from kernel.brake import BRAKES, Release
+from kernel.errors import InputRefused
 from kernel.principal import Principal
 from kernel.stops import Stop
 
@@ -22,7 +24,16 @@ def list_stops(connection: Connection) -> list[dict[str, Any]]:
 def release(
     connection: Connection, brake: str, *, by: Principal, now: datetime
 ) -> list[dict[str, Any]]:
-    """Let everything go on that a brake has stopped, on a person's word, and return it."""
+    """Let everything go on that a brake has stopped, on a person's word, and return it.
+
+    Raises InputRefused for a brake that another word releases.
+    """
+    known = BRAKES.get(brake)
+    if known is not None and known.release is not Release.GO_ON:
+        raise InputRefused(
+            f"The brake {brake} is released by another word.",
+            hint=f"Give `mailbox-guard {known.release.value}`.",
+        )
     if not any(
         one.brake == brake and one.released_at is None for one in stops.list_all(connection)
     ):

@@ -17,7 +17,7 @@ def list_settings(settings: Settings) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "value": _shown(getattr(settings, item.name)),
+            "value": _shown(getattr(settings, item.name), is_open=item.repr),
             "is_default": getattr(settings, item.name) == item.default,
             "unit": declaration.unit,
             "doc": declaration.doc,
@@ -26,7 +26,10 @@ def list_settings(settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, *, is_open: bool = True) -> str:
+    """Return a value for people; of what does not show itself only whether it is set."""
+    if not is_open:
+        return SET if value else NOT_SET
     match value:
         case Secret():
             return SET if value else NOT_SET

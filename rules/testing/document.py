@@ -30,6 +30,8 @@ KEYS = (
     "missing", "now",
 )  # fmt: skip
 """What a change, as a document, may give."""
+# Whoever makes more mistakes is told which fields there are, and no longer of the nearest one.
+MOST_HINTED = 20
 _ON_BEHALF_BY = "actor.onBehalfBy"
 # A list names a person by any of these.
 _NAMES, _NAMING = "addressOwner.names", ("objectId", "upn", "ids", "upns")
@@ -149,7 +151,7 @@ class DocumentReader:
     def _head(self, document: Mapping[str, Any]) -> tuple[str, str]:
         for key in document:
             if key not in KEYS:
-                hint = closest(str(key), KEYS)
+                hint = closest(str(key), KEYS) if len(self.problems) < MOST_HINTED else None
                 self._problem(f"`{key}` is not a part of a change", hint, at=str(key))
         table = str(document.get("entity", document.get("table", "mailbox")))
         if table not in self._catalogue.entities:
@@ -173,8 +175,7 @@ class DocumentReader:
         for path, value in _flat(root, self._mapping({root: body}, root), depth=1):
             reference = self._catalogue.resolve(table, path)
             if reference is None:
-                known = [name for name in self._catalogue.paths(table) if name.startswith(root)]
-                hint = closest(path, known) or FIELDS_LISTED
+                hint = self._closest_field(table, root, path) or FIELDS_LISTED
                 self._problem(f"`{path}` is not a field", hint, at=path)
                 continue
             if reference.field.arrives is Arrival.NEVER:
@@ -219,6 +220,13 @@ class DocumentReader:
             return value  # type: ignore[no-any-return]
         self._problem(f"`{reference.path}` holds a {kind.value}, not {value!r:.60}", None, at=at)
         return None
+
+    def _closest_field(self, table: str, root: str, path: str) -> str | None:
+        # Looking for what was meant costs a hundred times what all else of a field does.
+        if len(self.problems) >= MOST_HINTED:
+            return None
+        known = [name for name in self._catalogue.paths(table) if name.startswith(root)]
+        return closest(path, known)
 
     def _problem(self, text: str, hint: str | None, *, at: str) -> None:
         self.problems.append(DocumentProblem(f"{text}. {hint}" if hint else f"{text}.", at))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from console.readings.brakes import list_stops, release
 from kernel import acts, approvals, stops
 from kernel.clock import FrozenClock
 from kernel.database import Database
+from kernel.errors import InputRefused
 from kernel.principal import Principal, Proof
 from kernel.stops import RELEASED, STOPPED, Stopped
 
@@ -37,3 +40,20 @@ async def test_a_release_names_what_goes_on_and_who_said_so(
         "Olga Operator",
     )
     assert await database.read(approvals.list_all) == []
+
+
+async def test_what_another_word_releases_is_not_released_here(
+    database: Database, clock: FrozenClock
+) -> None:
+    now, found = clock.now(), [Stopped("row-1", "m1", "A scan would withdraw too many.")]
+    await database.write(
+        lambda c: stops.add(c, "guard.scan", "mailbox", found, now=now), failpoint=STOPPED
+    )
+    with pytest.raises(InputRefused) as refused:
+        await database.write(
+            lambda c: release(c, "guard.scan", by=OLGA, now=now), failpoint=RELEASED
+        )
+    assert "--yes-withdraw" in str(refused.value.hint)
+    [shown] = await database.read(list_stops)
+    assert not shown["released"]
+    assert await database.read(lambda c: list(acts.walk(c))) == []

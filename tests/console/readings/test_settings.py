@@ -23,6 +23,11 @@ def test_every_setting_is_shown_and_no_secret() -> None:
     assert HUSH not in str(found)
     assert found["MAILBOX_GUARD_CLIENT_SECRET"] == "set"
     assert found["MAILBOX_GUARD_WEBHOOK_KEYS"] == "2 set"
-    assert found["MAILBOX_GUARD_DATABASE_URL"] == "postgresql://db.contoso.com/guard"
+    assert found["MAILBOX_GUARD_DATABASE_URL"] == "set"
     assert found["MAILBOX_GUARD_SYNC_CLIENT_SECRET"] == "not set"
     assert found["MAILBOX_GUARD_ENFORCEMENT"] == "enforce"
+
+
+def test_a_password_among_the_parameters_of_an_address_is_not_shown() -> None:
+    found = shown(database_url=f"postgresql://db.contoso.com/guard?user=guard&password={HUSH}")
+    assert HUSH not in str(found)

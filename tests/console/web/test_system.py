@@ -21,7 +21,8 @@ async def test_no_secret_is_shown(open_console: Callable[..., Console]) -> None:
     assert "hush" not in page
     assert "a-key-of" not in page
     assert "MAILBOX_GUARD_CLIENT_SECRET" in page
-    assert "db.contoso.com" in page
+    assert "MAILBOX_GUARD_DATABASE_URL" in page
+    assert "db.contoso.com" not in page
 
 
 async def test_it_says_who_you_are_and_how_long(visitor: httpx.AsyncClient) -> None:

@@ -298,6 +298,23 @@ async def test_who_is_not_known_in_entra_asks_for_what_nobody_releases(
         await release(guard, hold_id)
 
 
+async def test_what_an_application_asks_for_nobody_releases(
+    database: Database, clock: FrozenClock
+) -> None:
+    guard = guarded(database, clock)
+    # Whoever holds its secret may have asked: the approver, too.
+    guard.receiver.rows.users[USER_ID] = UserRow(
+        USER_ID,
+        None,
+        "77777777-7777-4777-8777-777777777777",
+        "88888888-8888-4888-8888-888888888888",
+    )
+    hold_id = (await ask(guard, VIP_ADDRESS)).body["hold_id"]
+    for principal in (ADMIN, CEO):
+        with pytest.raises(ReleaseRefused, match="not known"):
+            await release(guard, hold_id, principal)
+
+
 async def test_our_own_identity_asks_for_nothing(database: Database, clock: FrozenClock) -> None:
     guard = guarded(database, clock)
     answer = await guard.deliver(VIP_ADDRESS, actor=GUARD_ID)

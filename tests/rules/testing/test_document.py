@@ -9,7 +9,8 @@ import pytest
 
 from rules.load.loader import load_documents
 from rules.model.errors import ChangeUnreadable
-from rules.testing.document import read_change
+from rules.syntax.complaint import FIELDS_LISTED
+from rules.testing.document import MOST_HINTED, DocumentReader, read_change
 
 _CATALOGUE = load_documents({}).catalogue
 
@@ -95,3 +96,11 @@ def test_json_may_escape_what_yaml_cannot() -> None:
     assert read_change(text, _CATALOGUE).change.after["name"] == "Bob \U0001f600"
     with pytest.raises(ChangeUnreadable, match="is not a field"):
         read_change(json.dumps({"new": {"nam": "\U0001f600"}}), _CATALOGUE)
+
+
+def test_the_nearest_field_is_looked_for_a_bounded_number_of_times() -> None:
+    reader = DocumentReader(_CATALOGUE)
+    reader.read({"old": {f"emailaddres{number}": "x" for number in range(MOST_HINTED + 30)}})
+    assert len(reader.problems) == MOST_HINTED + 30
+    without = [one for one in reader.problems if one.text.endswith(FIELDS_LISTED)]
+    assert without == reader.problems[MOST_HINTED:]
