@@ -56,6 +56,9 @@ def edit(organization: Threaded, alias: str, **values: Any) -> bool:
     return organization.run(person.update("mailboxes", CFO.mailbox_id, values)).is_done
 
 
+COULD_NOT_BE_DONE = 2
+
+
 def listed(group: Processes, state: str = "all") -> list[dict[str, Any]]:
     done = group.run("holds", "list", "--state", state, "--output", "json")
     assert done.returncode == 0, done.stderr
@@ -74,6 +77,15 @@ def approve(group: Processes, hold_id: str, by: people.Sample) -> tuple[int, Run
         form = {"user_code": told[2], "upn": by.address}
         assert browser.post(told[1], data=form).status_code == 200
     return command.wait(), command
+
+
+def release(group: Processes, hold_id: str, by: people.Sample) -> tuple[int, Running]:
+    """Approve, again where it could not be done: facts are looked up within a deadline."""
+    code, command = approve(group, hold_id, by)
+    for _ in range(2):
+        if code == COULD_NOT_BE_DONE:
+            code, command = approve(group, hold_id, by)
+    return code, command
 
 
 def until(condition: Callable[[], bool], server: Running) -> None:
@@ -98,7 +110,7 @@ def test_what_is_held_is_released_by_another_person_and_takes_effect(
     code, command = approve(group, hold["id"], people.APPROVER)
     assert code == 1, command.shown()
     assert "their own" in command.err
-    code, command = approve(group, hold["id"], releaser)
+    code, command = release(group, hold["id"], releaser)
     assert code == 0, command.shown()
     until(lambda: listed(group)[0]["state"] == "applied", server)
     row = sandbox.row("mailbox", CFO.mailbox_id)
