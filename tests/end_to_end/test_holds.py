@@ -121,7 +121,7 @@ def test_what_is_held_is_released_by_another_person_and_takes_effect(
     assert not edit(organization, "approver", emailrouteraccessapproval=APPROVED)
     (hold,) = listed(group, "open")
     assert hold["release"] == "pass"
-    assert approve(group, hold["id"], releaser)[0] == 0
+    assert release(group, hold["id"], releaser)[0] == 0
     assert edit(organization, "approver", emailrouteraccessapproval=APPROVED)
     mailboxes = ("mailboxes", "list", "--output", "json")
     until(lambda: any(one["approved"] for one in json.loads(group.run(*mailboxes).stdout)), server)
