@@ -14,6 +14,11 @@ _SPAN = re.compile(r"(\d{1,6})([smhdw])\Z")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
+def _span_in(value: Any) -> timedelta | None:
+    found = _SPAN.match(str(value))
+    return timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else None
+
+
 class PastType(click.ParamType[datetime]):
     """A moment, given as a span before now or as itself; without an offset it is UTC."""
 
@@ -25,9 +30,9 @@ class PastType(click.ParamType[datetime]):
         """Parse one moment."""
         if isinstance(value, datetime):
             return value
-        span = _SPAN.match(str(value))
-        if span:
-            return SystemClock().now() - timedelta(**{_UNITS[span[2]]: int(span[1])})
+        span = _span_in(value)
+        if span is not None:
+            return SystemClock().now() - span
         try:
             moment = datetime.fromisoformat(str(value))
         except ValueError:
@@ -44,11 +49,9 @@ class ComingType(click.ParamType[datetime]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
         """Parse one moment."""
-        if isinstance(value, datetime):
-            return value
-        span = _SPAN.match(str(value))
-        if span:
-            return SystemClock().now() + timedelta(**{_UNITS[span[2]]: int(span[1])})
+        span = _span_in(value)
+        if span is not None:
+            return SystemClock().now() + span
         moment: datetime = PastType().convert(value, param, ctx)
         return moment
 

@@ -213,6 +213,21 @@ def stated_by(fields: tuple[str | int | None, ...], commitment: str, public: byt
     return b"%b\n%b\n%b" % (bytes_of(fields), commitment.encode(), public)
 
 
+def stated_in(row: Any) -> bytes:
+    """Return what a row of decisions states, its moment as it is stored."""
+    fields = (
+        row.id,
+        row.decided_at,
+        row.decision,
+        row.cause,
+        row.table_name,
+        row.record_id,
+        row.status,
+        row.delivery_key,
+    )
+    return stated_by(fields, row.commitment, row.public.encode())
+
+
 def link(chain: str, place: int, previous: str, stated: bytes) -> str:
     """Return the digest that ties a decision to its place and to the decision before it."""
     return sha256_hex(f"{chain}\n{place}\n{previous}\n".encode() + stated)

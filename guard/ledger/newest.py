@@ -6,7 +6,7 @@ from sqlalchemy import Connection, select
 
 from guard.ledger.chain import BEGINNING
 from guard.ledger.cut import find_cut
-from guard.ledger.entry import commitment_to, link, stated_by
+from guard.ledger.entry import commitment_to, link, stated_in
 from guard.ledger.tables import DECIDED_AT, chains, decisions
 
 NEWEST = 500
@@ -39,18 +39,7 @@ def altered_among_newest(connection: Connection, most: int = NEWEST) -> tuple[in
         for row in rows:
             if row.seq != seq:
                 return checked, f"{row.id}: the decision before this one is missing"
-            fields = (
-                row.id,
-                row.decided_at,
-                row.decision,
-                row.cause,
-                row.table_name,
-                row.record_id,
-                row.status,
-                row.delivery_key,
-            )
-            stated = stated_by(fields, row.commitment, row.public.encode())
-            if row.digest != link(row.chain, row.seq, last, stated):
+            if row.digest != link(row.chain, row.seq, last, stated_in(row)):
                 return checked, f"{row.id}: the decision was altered"
             if (row.private is not None or row.salt is not None) and commitment_to(
                 row.salt or "", (row.private or "").encode()

@@ -22,7 +22,7 @@ from guard.ledger import holds
 from guard.ledger.anchor import Anchor
 from guard.ledger.chain import BEGINNING
 from guard.ledger.cut import Cut, list_cuts
-from guard.ledger.entry import Verification, commitment_to, link, stated_by
+from guard.ledger.entry import Verification, commitment_to, link, stated_in
 from guard.ledger.tables import DECIDED_AT, chains, checkpoints, decisions, policy_sets
 from kernel import acts, held_approval
 from kernel.acts import ActKind
@@ -341,18 +341,7 @@ class _Walk:
 
     def _check(self, row: Any, head: str) -> None:
         self.at = str(row.id)
-        fields = (
-            row.id,
-            row.decided_at,
-            row.decision,
-            row.cause,
-            row.table_name,
-            row.record_id,
-            row.status,
-            row.delivery_key,
-        )
-        stated = stated_by(fields, row.commitment, row.public.encode())
-        if row.digest != link(row.chain, row.seq, head, stated):
+        if row.digest != link(row.chain, row.seq, head, stated_in(row)):
             raise _Altered(row.id, "the decision was altered")
         if row.private is None and row.salt is None:
             if row.id not in self.masked_ids:
